@@ -1,0 +1,86 @@
+//! What a piece of bytes is, by its first ones.
+
+use flate2::{Decompress, FlushDecompress};
+
+use crate::fault::{Fault, FaultCode, Place};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Empty,
+    Gzip,
+    Zip,
+    /// Begins like a JSON text; whether it is one, the parser says.
+    Json,
+    Foreign(FaultCode, &'static str),
+}
+
+impl Form {
+    /// The fault of a form that holds no report.
+    pub fn fault(self, place: Place) -> Fault {
+        match self {
+            Form::Foreign(code, detail) => Fault::new(code, detail, place),
+            _ => Fault::new(FaultCode::Empty, "nothing is left after unpacking", place),
+        }
+    }
+}
+
+pub fn sniff(bytes: &[u8]) -> Form {
+    use FaultCode::{BadEncoding, BadJson, NotGzip, NotJson};
+    match bytes {
+        [] => return Form::Empty,
+        [0x1f, 0x8b, ..] => return Form::Gzip,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, ..] => return Form::Zip,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0, 0xfe, 0xff, ..] | [0, b'{' | b'[', ..] | [b'{' | b'[', 0, ..] => {
+            return Form::Foreign(BadEncoding, "the text is UTF-16 or UTF-32, JSON is UTF-8 (RFC 7493 §2.1)");
+        }
+        [b'%', b'P', b'D', b'F', ..] => return Form::Foreign(NotJson, "this is a PDF file"),
+        [0xff, 0xd8, 0xff, ..] | [0x89, b'P', b'N', b'G', ..] | [b'G', b'I', b'F', b'8', ..] => {
+            return Form::Foreign(NotJson, "this is a picture");
+        }
+        _ => {}
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    match text {
+        [] | [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9', ..] => Form::Json,
+        [b't', b'r', b'u', b'e', ..] | [b'f', b'a', b'l', b's', b'e', ..] | [b'n', b'u', b'l', b'l', ..] => Form::Json,
+        [b'<', ..] if is_html(text) => Form::Foreign(NotJson, "this is HTML, perhaps an error page"),
+        [b'<', ..] => Form::Foreign(NotJson, "this is XML, perhaps a DMARC aggregate report"),
+        [0xef, 0xbb, 0xbf, ..] => Form::Foreign(BadJson, "there is more than one byte order mark"),
+        [b'/', b'/' | b'*', ..] => Form::Foreign(BadJson, "JSON knows no comments"),
+        _ if is_call(text) => Form::Foreign(BadJson, "the JSON text is wrapped into a function call"),
+        _ if is_zlib(bytes) => Form::Foreign(NotGzip, "this is a zlib stream, gzip was expected (RFC 8460 §5.2)"),
+        _ if is_deflate(bytes) => {
+            Form::Foreign(NotGzip, "this is a deflate stream without the gzip header (RFC 8460 §5.2)")
+        }
+        _ => Form::Foreign(NotJson, "this is neither gzip nor zip nor JSON"),
+    }
+}
+
+fn is_html(text: &[u8]) -> bool {
+    let head = text[..text.len().min(64)].to_ascii_lowercase();
+    head.starts_with(b"<!doctype html") || head.starts_with(b"<html")
+}
+
+/// `name({` or `name([`, as JSONP has it.
+fn is_call(text: &[u8]) -> bool {
+    let name = text.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"_$.".contains(byte)).count();
+    name > 0 && matches!(text[name..], [b'(', b'{' | b'[', ..])
+}
+
+/// RFC 1950 §2.2: method 8, a window of at most 32 KiB, and a check sum over both bytes.
+fn is_zlib(bytes: &[u8]) -> bool {
+    matches!(bytes, [cmf, flg, ..]
+        if cmf & 0x0f == 8 && cmf >> 4 <= 7 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31))
+}
+
+/// Raw deflate has no mark; it counts as such when JSON comes out.
+fn is_deflate(bytes: &[u8]) -> bool {
+    let mut inflate = Decompress::new(false);
+    let mut output = [0; 64];
+    let head = &bytes[..bytes.len().min(4096)];
+    if inflate.decompress(head, &mut output, FlushDecompress::None).is_err() {
+        return false;
+    }
+    let produced = &output[..inflate.total_out() as usize];
+    matches!(produced.trim_ascii_start(), [b'{' | b'[', ..])
+}

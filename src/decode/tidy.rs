@@ -1,0 +1,27 @@
+//! What may surround a JSON text without being part of it.
+
+use crate::{
+    fault::{Fault, FaultCode, Place},
+    report::{Deviation, Deviations},
+};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Blanks out one byte order mark, so that offsets still count in what the sender wrote, and cuts white space and NULs at
+/// the end.
+pub fn tidy(json: &mut Vec<u8>, deviations: &mut Deviations) -> Result<(), Fault> {
+    if json.starts_with(BOM) {
+        json[..BOM.len()].fill(b' ');
+        deviations.add(Deviation::Bom, "");
+    }
+    let is_padding = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
+    let end = json.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
+    if end == 0 {
+        return Err(Fault::new(FaultCode::Empty, "the document holds nothing but white space", Place::Whole));
+    }
+    if json[end..].contains(&0) {
+        deviations.add(Deviation::TrailingNul, "");
+    }
+    json.truncate(end);
+    Ok(())
+}

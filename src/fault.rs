@@ -1,0 +1,149 @@
+//! What is wrong with an input, and where. A fault is data: it is shown to the sender, stored with the quarantined bytes
+//! and printed by `import`, always with the same stable code.
+
+use std::fmt;
+
+/// The stable name of a fault, as senders, operators and scripts see it. Codes are never renamed.
+macro_rules! fault_codes {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $disposition:ident;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum FaultCode { $($(#[doc = $doc])* $variant,)* }
+
+        impl FaultCode {
+            pub const ALL: &'static [FaultCode] = &[$(FaultCode::$variant,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(FaultCode::$variant => $code,)* }
+            }
+
+            pub fn disposition(self) -> Disposition {
+                match self { $(FaultCode::$variant => Disposition::$disposition,)* }
+            }
+
+            pub fn from_code(code: &str) -> Option<FaultCode> {
+                match code { $($code => Some(FaultCode::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+/// What becomes of an input with a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Not taken and not kept: the sender hears why.
+    Refuse,
+    /// Kept byte for byte for the operator, not counted.
+    Quarantine,
+}
+
+fault_codes! {
+    /// No bytes at all, or nothing left after unpacking.
+    Empty = "empty", Refuse;
+    /// The transport delivered fewer bytes than it announced.
+    Incomplete = "incomplete", Refuse;
+    /// The request itself is malformed.
+    BadRequest = "bad-request", Refuse;
+    /// More bytes on the wire than `report_wire_max_bytes`.
+    TooLargeWire = "too-large-wire", Refuse;
+    /// More bytes after unpacking than `report_decompressed_max_bytes`, or too high a compression ratio.
+    TooLargeUnpacked = "too-large-unpacked", Refuse;
+    /// More policies than `report_policies_max`.
+    TooManyPolicies = "too-many-policies", Refuse;
+    /// More failure details in one report than `report_failure_details_max`.
+    TooManyDetails = "too-many-details", Refuse;
+    /// More elements in one array than its limit allows (policy-string, mx-host, reports in one document).
+    TooManyElements = "too-many-elements", Refuse;
+    /// A string longer than `json_string_max_bytes`.
+    StringTooLong = "string-too-long", Refuse;
+    /// More gzip members than `gzip_members_max`.
+    TooManyMembers = "too-many-members", Refuse;
+    /// A content coding other than gzip or identity.
+    Encoding = "encoding", Refuse;
+    /// A zlib or deflate stream without the gzip header.
+    NotGzip = "not-gzip", Refuse;
+    /// Neither gzip nor zip nor JSON.
+    NotJson = "not-json", Refuse;
+    /// None of the policy domains is served here.
+    ForeignDomain = "foreign-domain", Refuse;
+    /// The token in the URL belongs to nobody.
+    UnknownToken = "unknown-token", Refuse;
+
+    BadJson = "bad-json", Quarantine;
+    BadEncoding = "bad-encoding", Quarantine;
+    /// RFC 7493 §2.3: a member name stands twice in one object.
+    DuplicateKey = "duplicate-key", Quarantine;
+    TooDeep = "too-deep", Quarantine;
+    GzipTruncated = "gzip-truncated", Quarantine;
+    GzipCrc = "gzip-crc", Quarantine;
+    GzipHeader = "gzip-header", Quarantine;
+    TooManyLayers = "too-many-layers", Quarantine;
+    Zip = "zip", Quarantine;
+    NotAReport = "not-a-report", Quarantine;
+    /// One of the drafts before RFC 8460.
+    DraftFormat = "draft-format", Quarantine;
+    NoDateRange = "no-date-range", Quarantine;
+    BadDate = "bad-date", Quarantine;
+    BadDateRange = "bad-date-range", Quarantine;
+    FutureDate = "future-date", Quarantine;
+    RangeTooLong = "range-too-long", Quarantine;
+    NoUsablePolicy = "no-usable-policy", Quarantine;
+    /// The same report as a stored one, with other content.
+    Conflict = "conflict", Quarantine;
+    /// A stored report that gave way to a copy of higher trust, or to one the operator admitted.
+    Superseded = "superseded", Quarantine;
+    /// Our own code failed on this input; the bytes are kept.
+    Internal = "internal", Quarantine;
+}
+
+/// Where in the input the fault lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Offset from the start, in bytes, of the bytes named.
+    Byte { offset: u64, of: Layer },
+    /// JSON Pointer (RFC 6901) into the unpacked document, `""` for the whole.
+    Path(String),
+    /// The input as a whole.
+    Whole,
+}
+
+/// Which bytes an offset counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// As received.
+    Received,
+    /// After all compression was removed.
+    Unpacked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} ({place})")]
+pub struct Fault {
+    pub code: FaultCode,
+    /// One English sentence without a full stop: what was found, and what was expected or which setting bounds it.
+    pub detail: String,
+    pub place: Place,
+}
+
+impl Fault {
+    pub fn new(code: FaultCode, detail: impl Into<String>, place: Place) -> Fault {
+        Fault { code, detail: detail.into(), place }
+    }
+}
+
+impl fmt::Display for FaultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Byte { offset, of: Layer::Received } => write!(f, "at byte {offset}"),
+            Place::Byte { offset, of: Layer::Unpacked } => write!(f, "at byte {offset} of the unpacked document"),
+            Place::Path(path) if path.is_empty() => f.write_str("at the top of the document"),
+            Place::Path(path) => write!(f, "at {path}"),
+            Place::Whole => f.write_str("the input as a whole"),
+        }
+    }
+}

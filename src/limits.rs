@@ -1,0 +1,90 @@
+//! Every bound that keeps hostile input from costing more than it is worth, in one place, unit in the name.
+//! `Limits` is what an operator can set; the constants are what nobody needs to.
+
+use serde::{Deserialize, Serialize};
+
+/// Layers of gzip that are removed: one by the format, one more by a careless `Content-Encoding`.
+pub const GZIP_LAYERS_MAX: usize = 2;
+/// Members of one gzip stream. RFC 1952 §2.2 allows several; a million empty ones is an attack.
+pub const GZIP_MEMBERS_MAX: usize = 1_000;
+/// Bytes of one gzip member's header (FEXTRA, FNAME, FCOMMENT).
+pub const GZIP_HEADER_MAX_BYTES: usize = 64 * 1024;
+/// The compression ratio is not looked at below this size, because small reports compress arbitrarily well.
+pub const RATIO_FREE_BYTES: u64 = 1024 * 1024;
+/// JSON nesting. Valid reports use 6.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Members of one JSON object. Known objects have up to nine.
+pub const JSON_MEMBERS_MAX: usize = 1_000;
+/// Bytes of a `failure-reason-code` that are kept; longer ones are cut.
+pub const REASON_CODE_MAX_BYTES: usize = 4 * 1024;
+/// Elements of `policy-string` and of `mx-host`.
+pub const POLICY_ELEMENTS_MAX: usize = 1_000;
+/// Elements of all `policy-string` and `mx-host` arrays of one document. Four received bytes can ask for fifty in memory,
+/// so ten thousand policies must not each use up their own bound.
+pub const DOCUMENT_ELEMENTS_MAX: usize = 100_000;
+/// Bytes of an organisation key.
+pub const ORGANISATION_KEY_MAX_BYTES: usize = 255;
+/// Reports in one JSON array.
+pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
+/// Bytes of a quarantined input that are kept.
+pub const QUARANTINE_KEPT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Sessions in one count above which a figure is not plausible and stays out of the charts.
+pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
+/// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.
+pub const HTTP_HEAD_MAX_BYTES: usize = 16 * 1024;
+/// Bytes of all HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
+pub const HTTP_BODIES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Seconds after the end of its body in which an HTTP request is answered. Widely used senders give up after ten.
+pub const HTTP_ANSWER_DEADLINE_S: u64 = 9;
+/// Seconds in which a peer must take its answer off our hands.
+pub const HTTP_WRITE_DEADLINE_S: u64 = 10;
+/// Seconds for which the rest of a request that was answered early is still read and dropped.
+pub const HTTP_LINGER_DEADLINE_S: u64 = 2;
+/// Seconds before a body has to keep up its minimum rate.
+pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
+
+/// Entries written by one transaction; what came in the meantime waits for the next.
+pub const GROUP_MAX_ENTRIES: usize = 512;
+/// Bytes, about, of the entries written by one transaction.
+pub const GROUP_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes, about, of the entries that wait for the writer.
+pub const QUEUE_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of DuckDB's write-ahead log above which it is folded into the database as soon as nobody waits.
+pub const WAL_IDLE_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of DuckDB's write-ahead log above which it is folded into the database although somebody may wait.
+pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
+pub const STORE_ANSWER_MAX_S: u64 = 8;
+
+/// Bounds an operator may set, in `[limits]` of the configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one report as received (RFC 8460 §5.2 knows "a commonly observed limit of ten megabytes").
+    pub report_wire_max_bytes: usize,
+    /// Bytes of one report after unpacking.
+    pub report_decompressed_max_bytes: usize,
+    /// Unpacked bytes for each received byte, once the unpacked size passes 1 MiB.
+    pub report_compression_ratio_max: u64,
+    /// Entries of `policies` in one report, or in all reports of one document.
+    pub report_policies_max: usize,
+    /// Entries of `failure-details` in one report over all its policies, or in all reports of one document.
+    pub report_failure_details_max: usize,
+    /// Bytes of one JSON string.
+    pub json_string_max_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            report_wire_max_bytes: 16 * 1024 * 1024,
+            report_decompressed_max_bytes: 64 * 1024 * 1024,
+            report_compression_ratio_max: 200,
+            report_policies_max: 10_000,
+            report_failure_details_max: 100_000,
+            json_string_max_bytes: 16 * 1024,
+        }
+    }
+}
+
+const _: () = assert!(RATIO_FREE_BYTES < 64 * 1024 * 1024, "the ratio must bite before the size does");

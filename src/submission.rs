@@ -1,0 +1,128 @@
+//! What every transport hands in and what it hears back.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::fault::Fault;
+
+/// One body as it arrived, with what the transport knows about it.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub bytes: Vec<u8>,
+    pub channel: Channel,
+    /// Who delivered it, where the transport knows.
+    pub peer: Option<IpAddr>,
+    pub received_at: DateTime<Utc>,
+    pub hints: Hints,
+}
+
+/// What the transport said about the bytes. All of it is a claim.
+#[derive(Debug, Clone, Default)]
+pub struct Hints {
+    /// `Content-Type`, verbatim.
+    pub media_type: Option<String>,
+    /// `Content-Encoding`, verbatim.
+    pub content_encoding: Option<String>,
+    /// Last segment of `/v1/tlsrpt/{token}`.
+    pub token: Option<String>,
+    /// Path of an imported file, for the operator's eyes.
+    pub source: Option<String>,
+}
+
+/// The way a report came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    Https,
+    Import,
+}
+
+impl Channel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Https => "https",
+            Channel::Import => "import",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Channel> {
+        [Channel::Https, Channel::Import].into_iter().find(|channel| channel.as_str() == name)
+    }
+}
+
+/// Where a report's credibility comes from, lowest first. A copy of higher trust takes the place of a lower one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trust {
+    /// Posted to the open URL: anybody can.
+    None,
+    /// Fed in by the operator.
+    Import,
+    /// Posted to a secret per-domain URL.
+    Token,
+    /// A passing DKIM signature aligned with the submitter (RFC 8460 §3).
+    Dkim,
+}
+
+impl Trust {
+    pub const ALL: [Trust; 4] = [Trust::None, Trust::Import, Trust::Token, Trust::Dkim];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trust::None => "none",
+            Trust::Import => "import",
+            Trust::Token => "token",
+            Trust::Dkim => "dkim",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Trust> {
+        Trust::ALL.into_iter().find(|trust| trust.as_str() == name)
+    }
+}
+
+/// What became of one report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Committed to disk under this identity.
+    Stored(Uuid),
+    /// Already stored under this identity; nothing changed.
+    Duplicate(Uuid),
+    /// Kept for the operator under this quarantine entry, not counted.
+    Quarantined { entry: Uuid, fault: Fault },
+    /// Not taken.
+    Refused(Fault),
+    /// Cannot be stored now; the sender should come back.
+    Busy(Busy),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    #[error("the disk is full")]
+    DiskFull,
+    #[error("too many reports are waiting to be stored")]
+    QueueFull,
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error("the store failed")]
+    StoreFailed,
+}
+
+/// What became of one submission: one outcome for each report in it, never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt(pub Vec<Outcome>);
+
+impl Receipt {
+    /// The one answer a transport gives where it can give only one. Busy wins, because the sender's retry is
+    /// idempotent and loses nothing; then what the operator has to look at; then success.
+    pub fn overall(&self) -> &Outcome {
+        let rank = |outcome: &&Outcome| match outcome {
+            Outcome::Busy(_) => 0,
+            Outcome::Quarantined { .. } => 1,
+            Outcome::Stored(_) => 2,
+            Outcome::Duplicate(_) => 3,
+            Outcome::Refused(_) => 4,
+        };
+        self.0.iter().min_by_key(rank).expect("a receipt holds at least one outcome")
+    }
+}
