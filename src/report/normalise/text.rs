@@ -1,0 +1,62 @@
+//! Free text: kept as it is, escaping is the output's business.
+
+use std::borrow::Cow;
+
+use crate::report::{
+    Deviation,
+    json::{Field, Value},
+    notes::Notes,
+};
+
+/// A text without surrounding white space; `None` where there is none. A number keeps its digits.
+pub fn text(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+    match field.value {
+        Value::Absent | Value::Null => None,
+        Value::Text(text) => trimmed(text),
+        Value::Number(number) => {
+            notes.add(Deviation::Type, field.at);
+            Some(number.to_owned())
+        }
+        Value::Bool | Value::Nested(_) => {
+            notes.add(Deviation::Type, field.at);
+            None
+        }
+    }
+}
+
+pub fn trimmed(text: Cow<'_, str>) -> Option<String> {
+    let inner = text.trim();
+    if inner.is_empty() {
+        None
+    } else if inner.len() == text.len() {
+        Some(text.into_owned())
+    } else {
+        Some(inner.to_owned())
+    }
+}
+
+/// Cuts to at most `max_bytes`, between characters.
+pub fn cut(text: &mut String, max_bytes: usize) -> bool {
+    if text.len() <= max_bytes {
+        return false;
+    }
+    text.truncate(text.floor_char_boundary(max_bytes));
+    true
+}
+
+/// A name from a short list, such as a policy type: lower case, noted where it was not.
+pub fn keyword(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+    let at = field.at;
+    let written = match &field.value {
+        Value::Text(text) => text.len(),
+        _ => 0,
+    };
+    let mut keyword = text(field, notes)?;
+    let padded = written != 0 && written != keyword.len();
+    let upper = keyword.bytes().any(|byte| byte.is_ascii_uppercase());
+    if padded || upper {
+        notes.add(Deviation::Case, at);
+        keyword.make_ascii_lowercase();
+    }
+    Some(keyword)
+}
