@@ -1,0 +1,168 @@
+//! Whose report this is and how far it is believed. Pure: it decides over plain values.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::OnceLock,
+};
+
+use crate::{
+    fault::{Fault, FaultCode, Place},
+    report::{Deviation, Policy, PolicyType, Report},
+    submission::{Channel, Hints, Trust},
+};
+
+/// Domains that a fault names at most.
+const NAMED_MAX: usize = 5;
+/// Bytes of one domain in a fault: it may be no domain at all.
+const NAMED_MAX_BYTES: usize = 64;
+
+/// The domains this server takes reports for. Empty: every domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Policy domain to the MX hosts whose `tlsa` reports are ours as well (RFC 7672 §2.2.3). A-labels, lower case.
+    pub domains: BTreeMap<String, BTreeSet<String>>,
+    /// Secret of `/v1/tlsrpt/{token}` to the domains it vouches for; an empty set vouches for all served ones.
+    pub tokens: BTreeMap<String, BTreeSet<String>>,
+    /// MX hosts to the domains they serve, made when the first `tlsa` policy asks for it.
+    by_host: OnceLock<HashMap<String, Vec<String>>>,
+}
+
+impl Served {
+    pub fn new(domains: BTreeMap<String, BTreeSet<String>>, tokens: BTreeMap<String, BTreeSet<String>>) -> Served {
+        Served { domains, tokens, by_host: OnceLock::new() }
+    }
+
+    /// The served domain that a policy domain belongs to: itself, or the first one whose MX host it is.
+    pub fn owner(&self, policy_domain: &str) -> Option<&str> {
+        match self.domains.get_key_value(policy_domain) {
+            Some((domain, _)) => Some(domain),
+            None => self.served_by(policy_domain).first().map(String::as_str),
+        }
+    }
+
+    /// The domains a token vouches for, sorted; `None` for a token that belongs to nobody.
+    pub fn token_domains(&self, token: &str) -> Option<Vec<String>> {
+        let domains = self.tokens.get(token)?;
+        Some(if domains.is_empty() {
+            self.domains.keys().cloned().collect()
+        } else {
+            domains.iter().cloned().collect()
+        })
+    }
+
+    /// Whether a policy is for us; `None` where it names no domain. A `tlsa` policy's domain may be an MX host (RFC 7672
+    /// §2.2.3).
+    fn is_ours(&self, policy: &Policy) -> Option<bool> {
+        let domain = policy.domain.as_deref()?;
+        Some(self.domains.contains_key(domain) || !self.owners(policy).is_empty())
+    }
+
+    /// The served domains whose MX host a `tlsa` policy's domain is.
+    fn owners(&self, policy: &Policy) -> &[String] {
+        match &policy.domain {
+            Some(host) if policy.policy_type == PolicyType::Tlsa => self.served_by(host),
+            _ => &[],
+        }
+    }
+
+    fn served_by(&self, host: &str) -> &[String] {
+        let by_host = self.by_host.get_or_init(|| {
+            let mut by_host: HashMap<String, Vec<String>> = HashMap::new();
+            for (domain, hosts) in &self.domains {
+                for host in hosts {
+                    by_host.entry(host.clone()).or_default().push(domain.clone());
+                }
+            }
+            by_host
+        });
+        by_host.get(host).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Keeps what is ours of a report and says how far it is believed.
+///
+/// A report of none of our domains is a fault; of a mixed one the foreign policies are dropped. A policy without a domain
+/// stays where another one is ours or a token vouches, and takes the domain of a token for one domain.
+pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &Served) -> Result<Trust, Fault> {
+    let vouched = check_token(hints, served)?;
+    if channel == Channel::Import {
+        // Old reports are what an import is for.
+        report.deviations.remove(Deviation::Late);
+    }
+    if let Some([domain]) = vouched.as_deref() {
+        supply_domain(report, domain);
+    }
+    if !served.domains.is_empty() {
+        keep_ours(report, served, vouched.is_some())?;
+    }
+    Ok(match (channel, vouched) {
+        (Channel::Import, _) => Trust::Import,
+        (Channel::Https, Some(vouched)) if is_vouched(report, served, &vouched) => Trust::Token,
+        (Channel::Https, _) => Trust::None,
+    })
+}
+
+/// The domains the submission's token vouches for, where it came with one.
+pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>, Fault> {
+    let Some(token) = hints.token.as_deref() else { return Ok(None) };
+    match served.token_domains(token) {
+        Some(domains) => Ok(Some(domains)),
+        None => Err(Fault::new(FaultCode::UnknownToken, "the token in the URL belongs to nobody", Place::Whole)),
+    }
+}
+
+fn supply_domain(report: &mut Report, domain: &str) {
+    for result in &mut report.policies {
+        result.policy.domain.get_or_insert_with(|| domain.to_owned());
+    }
+}
+
+fn keep_ours(report: &mut Report, served: &Served, has_token: bool) -> Result<(), Fault> {
+    let ours: Vec<Option<bool>> = report.policies.iter().map(|result| served.is_ours(&result.policy)).collect();
+    let may_be_ours = has_token && (ours.is_empty() || ours.contains(&None));
+    if !ours.contains(&Some(true)) && !may_be_ours {
+        return Err(foreign(report));
+    }
+    let mut index = 0;
+    let deviations = &mut report.deviations;
+    report.policies.retain(|_| {
+        let keep = ours[index] != Some(false);
+        if !keep {
+            deviations.add(Deviation::ForeignDomain, format!("/policies/{index}"));
+        }
+        index += 1;
+        keep
+    });
+    Ok(())
+}
+
+fn foreign(report: &Report) -> Fault {
+    let domains: BTreeSet<&str> = report.policies.iter().filter_map(|result| result.policy.domain.as_deref()).collect();
+    let named: Vec<String> = domains
+        .iter()
+        .take(NAMED_MAX)
+        .map(|domain| domain[..domain.floor_char_boundary(NAMED_MAX_BYTES)].escape_debug().to_string())
+        .collect();
+    let more = match domains.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let detail = match named.is_empty() {
+        true => "the report names no policy domain, so it is for none that is served here".to_owned(),
+        false => format!("the report is for {}{more}, which is not served here", named.join(", ")),
+    };
+    Fault::new(FaultCode::ForeignDomain, detail, Place::Path("/policies".to_owned()))
+}
+
+/// Whether the token vouches for each domain of the report. With no served domains there are no MX hosts to know, then
+/// the policy domain itself must be vouched for.
+fn is_vouched(report: &Report, served: &Served, vouched: &[String]) -> bool {
+    report.policies.iter().all(|result| {
+        let Some(domain) = result.policy.domain.as_deref() else { return true };
+        let is_vouched = |domain: &str| vouched.binary_search_by(|vouched| vouched.as_str().cmp(domain)).is_ok();
+        is_vouched(domain) || served.owners(&result.policy).iter().any(|owner| is_vouched(owner))
+    })
+}
+
+#[cfg(test)]
+mod tests;
