@@ -1,0 +1,221 @@
+//! DuckDB: one owner thread writes, clones read. The only module that opens a database.
+//!
+//! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
+//! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
+
+mod backoff;
+mod counts;
+pub mod entry;
+mod error;
+#[cfg(test)]
+pub mod fixtures;
+mod migrate;
+mod open;
+mod quarantine;
+mod queue;
+mod reader;
+mod recover;
+mod repair;
+mod rows;
+mod sql;
+mod transaction;
+mod wal;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use duckdb::{Connection, OptionalExt, params};
+use uuid::Uuid;
+
+pub use entry::{Arrival, Entry, Kind};
+pub use error::StoreError;
+pub use quarantine::{QuarantineEntry, quarantined};
+pub use repair::{RepairReport, repair};
+
+use crate::{
+    limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
+    submission::{Busy, Outcome},
+};
+use open::DirectoryLock;
+use queue::Queue;
+use reader::Readers;
+use writer::Writer;
+
+/// How DuckDB may use the machine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub memory_max_bytes: u64,
+    /// Threads of one query; 0: all cores.
+    pub threads: usize,
+    /// Entries waiting for the writer before new ones are answered Busy.
+    pub queue_max: usize,
+    /// Readers at work at the same time.
+    pub readers_max: usize,
+    /// How long one question may take, waiting included.
+    pub question_max: Duration,
+    /// Bytes the quarantine may hold. Above it the oldest entries give way, those without any trust first: anybody can
+    /// post garbage, and it must fill neither the disk nor push out what came by a token.
+    pub quarantine_max_bytes: u64,
+    /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
+    pub log_max_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            memory_max_bytes: 1024 * 1024 * 1024,
+            threads: 0,
+            queue_max: 4_096,
+            readers_max: 4,
+            question_max: Duration::from_secs(30),
+            quarantine_max_bytes: 1024 * 1024 * 1024,
+            log_max_bytes: WAL_MAX_BYTES,
+        }
+    }
+}
+
+/// The open store. Cheap to clone. `close` ends the writer; so does dropping the last clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+impl Store {
+    /// Opens or creates `tlsight.duckdb` in the data directory, recovers a torn write-ahead log, applies migrations.
+    pub fn open(data: &Path, settings: &Settings) -> Result<Store, StoreError> {
+        let lock = open::claim(data)?;
+        let database = open::open(data, settings)?;
+        let queue = Arc::new(Queue::new(settings.queue_max));
+        let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
+        let writer =
+            Writer::new(data.to_owned(), settings.clone(), Arc::clone(&queue), Arc::clone(&readers), database)?;
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
+        Ok(Store(Arc::new(Inner { queue, readers, writer: Mutex::new(Some(thread)), lock: Mutex::new(Some(lock)) })))
+    }
+
+    /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
+    pub async fn write(&self, entries: Vec<Entry>) -> Vec<Outcome> {
+        let count = entries.len();
+        let busy = |busy| vec![Outcome::Busy(busy); count];
+        let answer = match self.0.queue.push(entries) {
+            Ok(answer) => answer,
+            Err(reason) => return busy(reason),
+        };
+        // What is written after all becomes a duplicate when the sender comes back.
+        match tokio::time::timeout(Duration::from_secs(STORE_ANSWER_MAX_S), answer).await {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(_)) => busy(Busy::StoreFailed),
+            Err(_) => busy(Busy::QueueFull),
+        }
+    }
+
+    /// The same for callers outside the async runtime, for a large batch in one transaction. Waits for room in the queue.
+    pub fn write_blocking(&self, entries: Vec<Entry>) -> Vec<Outcome> {
+        let count = entries.len();
+        let answer = self.0.queue.push_blocking(entries);
+        match answer.map(tokio::sync::oneshot::Receiver::blocking_recv) {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(_)) => vec![Outcome::Busy(Busy::StoreFailed); count],
+            Err(busy) => vec![Outcome::Busy(busy); count],
+        }
+    }
+
+    /// Removes a quarantine entry for good. False where there is none.
+    pub async fn discard(&self, entry: Uuid) -> Result<bool, StoreError> {
+        self.0.queue.discard(entry).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Runs a question on a reader's own connection, off the async threads.
+    pub async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.readers.ask(question).await
+    }
+
+    /// The same on the caller's thread, for commands.
+    pub fn read_blocking<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.0.readers.ask_blocking(question)
+    }
+
+    /// Writes what is queued, checkpoints and closes. Later writes are answered Busy(ShuttingDown).
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.close_blocking())
+            .await
+            .map_err(|failed| StoreError::Panicked(failed.to_string()))?
+    }
+
+    /// The same on the caller's thread.
+    pub fn close_blocking(&self) -> Result<(), StoreError> {
+        self.0.close()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), StoreError> {
+        self.queue.close();
+        // The second to close waits for the first here.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = writer.take().map(JoinHandle::join);
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match ended {
+            Some(Err(_)) => Err(StoreError::Panicked("the writer had panicked".into())),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the log holds everything that was answered.
+        let _ = self.close();
+    }
+}
+
+/// The original bytes of a stored report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawReport {
+    pub bytes: Vec<u8>,
+    /// Index of the report in its document, where the document holds several.
+    pub element: Option<u32>,
+    /// As claimed by the sender.
+    pub media_type: Option<String>,
+    pub content_encoding: Option<String>,
+}
+
+/// Reads the original bytes of a stored report. `None` where there is no such report or retention has removed them.
+pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreError> {
+    let sql = "SELECT bytes, element, media_type, content_encoding FROM raw WHERE report = ?::UUID LIMIT 1";
+    let found = conn.prepare(sql)?.query_row(params![report], |row| {
+        Ok(RawReport {
+            bytes: row.get(0)?,
+            element: row.get(1)?,
+            media_type: row.get(2)?,
+            content_encoding: row.get(3)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod tests;

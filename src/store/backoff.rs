@@ -1,0 +1,46 @@
+//! Patience with a machine that has no space or no disk at the moment.
+
+use std::time::{Duration, Instant};
+
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// When to try again what failed: half a second later, then twice as long each time.
+#[derive(Default)]
+pub struct Backoff {
+    failed: Option<Failed>,
+}
+
+struct Failed {
+    next: Instant,
+    pause: Duration,
+    disk_full: bool,
+}
+
+impl Backoff {
+    pub fn new() -> Backoff {
+        Backoff::default()
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.failed.as_ref().is_none_or(|failed| Instant::now() >= failed.next)
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// The last failure was for want of space.
+    pub fn was_disk_full(&self) -> bool {
+        self.failed.as_ref().is_some_and(|failed| failed.disk_full)
+    }
+
+    pub fn failed(&mut self, disk_full: bool) {
+        let pause = self.failed.as_ref().map_or(FIRST, |failed| (failed.pause * 2).min(LONGEST));
+        self.failed = Some(Failed { next: Instant::now() + pause, pause, disk_full });
+    }
+
+    pub fn succeeded(&mut self) {
+        self.failed = None;
+    }
+}

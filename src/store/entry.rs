@@ -1,0 +1,49 @@
+//! What the pipeline hands to the writer.
+
+use std::{net::IpAddr, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    fault::Fault,
+    report::Report,
+    submission::{Channel, Trust},
+};
+
+/// One body as it arrived, shared by the entries that came out of it.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub bytes: Vec<u8>,
+    pub channel: Channel,
+    pub peer: Option<IpAddr>,
+    pub source: Option<String>,
+    pub received_at: DateTime<Utc>,
+    pub trust: Trust,
+    /// Domains the token vouches for; `None` where the body came without a token.
+    pub token_domains: Option<Vec<String>>,
+    pub dkim_domain: Option<String>,
+    pub submitter: Option<String>,
+    pub media_type: Option<String>,
+    pub content_encoding: Option<String>,
+}
+
+/// One report, or one fault, to be kept.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub arrival: Arc<Arrival>,
+    /// Index in the document, where the document is an array of reports.
+    pub element: Option<u32>,
+    pub kind: Kind,
+    /// The quarantine entry this one comes from (admit, reprocess): it is removed in the same transaction when the report
+    /// is stored or turns out to be a duplicate.
+    pub from_quarantine: Option<Uuid>,
+    /// The operator decided: on a conflict this report takes the stored one's place.
+    pub replaces: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum Kind {
+    Report { report: Box<Report>, identity: Uuid, content: Uuid, organisation_key: String },
+    Quarantine { fault: Fault, organisation: Option<String>, report_id: Option<String> },
+}

@@ -1,0 +1,160 @@
+//! Reports, entries and stores for tests. Nothing here is used by the program.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use duckdb::{Config, Connection};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{Arrival, Entry, Kind, Settings, Store};
+use crate::{
+    fault::{Fault, FaultCode, Place},
+    report::{DateRange, Deviations, Failure, Policy, PolicyDetails, PolicyResult, PolicyType, Report, Text},
+    submission::{Channel, Trust},
+};
+
+/// A store in a directory of its own, which goes with it.
+pub struct TempStore {
+    pub store: Store,
+    pub directory: TempDir,
+}
+
+/// Settings that suit a test: little memory, one thread.
+pub fn settings() -> Settings {
+    Settings {
+        memory_max_bytes: 256 * 1024 * 1024,
+        threads: 1,
+        question_max: Duration::from_secs(20),
+        ..Settings::default()
+    }
+}
+
+pub fn temp_store() -> TempStore {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = open(directory.path());
+    TempStore { store, directory }
+}
+
+pub fn open(data: &Path) -> Store {
+    Store::open(data, &settings()).expect("the store opens")
+}
+
+/// An empty database in memory.
+pub fn memory() -> Connection {
+    let config = Config::default().enable_autoload_extension(false).expect("a known setting");
+    Connection::open_in_memory_with_flags(config).expect("a database in memory")
+}
+
+/// Midnight of 2026-10-DAY.
+pub fn october(day: u32) -> DateTime<Utc> {
+    chrono::NaiveDate::from_ymd_opt(2026, 10, day).expect("a day of October").and_time(chrono::NaiveTime::MIN).and_utc()
+}
+
+/// A report of example.net about 1 October 2026.
+pub fn report(report_id: &str, policies: Vec<PolicyResult>) -> Report {
+    Report {
+        organisation: Some("Example Mail".into()),
+        contact: Some("tlsrpt@example.net".into()),
+        report_id: report_id.into(),
+        range: DateRange { start: october(1), end: october(2) },
+        policies,
+        deviations: Deviations::default(),
+    }
+}
+
+pub fn policy(domain: &str, policy_type: PolicyType, successful: Option<i64>, failed: Option<i64>) -> PolicyResult {
+    PolicyResult {
+        policy: Policy {
+            policy_type,
+            domain: Some(domain.into()),
+            policy_string: vec!["version: STSv1".into(), "mode: enforce".into()],
+            mx_hosts: vec!["mx.example.com".into()],
+            details: PolicyDetails::Unknown,
+        },
+        successful,
+        failed,
+        failures: Vec::new(),
+    }
+}
+
+pub fn failure(result_type: &str, failed_sessions: Option<i64>) -> Failure {
+    Failure {
+        result_type: result_type.into(),
+        sending_mta_ip: Text::Typed([192, 0, 2, 1].into()),
+        receiving_mx_hostname: Some("mx.example.com".into()),
+        receiving_mx_helo: None,
+        receiving_ip: Text::Verbatim("not an address".into()),
+        failed_sessions,
+        additional_information: None,
+        reason_code: None,
+    }
+}
+
+/// A report with one policy and one failure; `content` tells versions of the same report apart.
+pub fn simple(report_id: &str, content: i64) -> Report {
+    let mut policy = policy("example.com", PolicyType::Sts, Some(content), Some(2));
+    policy.failures.push(failure("certificate-expired", Some(1)));
+    report(report_id, vec![policy])
+}
+
+pub fn arrival(bytes: &[u8], trust: Trust) -> Arrival {
+    Arrival {
+        bytes: bytes.to_vec(),
+        channel: Channel::Https,
+        peer: Some([192, 0, 2, 9].into()),
+        source: None,
+        received_at: october(2),
+        trust,
+        token_domains: None,
+        dkim_domain: None,
+        submitter: None,
+        media_type: Some("application/tlsrpt+json".into()),
+        content_encoding: None,
+    }
+}
+
+/// An entry for a report. Its identity is the report-id and range, its content everything, its bytes a text naming both.
+pub fn entry(report: Report, trust: Trust) -> Entry {
+    let identity = digest(&format!("{} {:?}", report.report_id, report.range));
+    let content = digest(&format!("{report:?}"));
+    let bytes = format!("bytes of {} {content}", report.report_id);
+    Entry {
+        arrival: Arc::new(arrival(bytes.as_bytes(), trust)),
+        element: None,
+        kind: Kind::Report { report: Box::new(report), identity, content, organisation_key: "example.net".into() },
+        from_quarantine: None,
+        replaces: false,
+    }
+}
+
+/// An entry for something that is no report.
+pub fn garbage(bytes: &[u8], trust: Trust) -> Entry {
+    Entry {
+        arrival: Arc::new(arrival(bytes, trust)),
+        element: None,
+        kind: Kind::Quarantine {
+            fault: Fault::new(FaultCode::NotAReport, "there are no policies", Place::Path("/policies".into())),
+            organisation: None,
+            report_id: None,
+        },
+        from_quarantine: None,
+        replaces: false,
+    }
+}
+
+/// The identity an entry's report is stored under.
+pub fn identity(entry: &Entry) -> Uuid {
+    match &entry.kind {
+        Kind::Report { identity, .. } => *identity,
+        Kind::Quarantine { .. } => Uuid::nil(),
+    }
+}
+
+fn digest(text: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut name = [0; 16];
+    name.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(name).into_uuid()
+}

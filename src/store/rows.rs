@@ -1,0 +1,199 @@
+//! Domain types to rows of the tables `report`, `policy`, `failure` and `raw`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use duckdb::{
+    Appender, Connection, ToSql, params,
+    types::{TimeUnit, ToSqlOutput, Value},
+};
+use uuid::Uuid;
+
+use super::{Entry, counts};
+use crate::{
+    report::{PolicyDetails, PolicyResult, Report},
+    submission::Trust,
+};
+
+/// A point in time for a `TIMESTAMP` column: without a detour through text.
+pub struct At(pub DateTime<Utc>);
+
+/// A day for a `DATE` column.
+pub struct Day(pub NaiveDate);
+
+impl ToSql for At {
+    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(Value::Timestamp(TimeUnit::Microsecond, self.0.timestamp_micros())))
+    }
+}
+
+impl ToSql for Day {
+    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+        let days = self.0.signed_duration_since(NaiveDate::default()).num_days();
+        Ok(ToSqlOutput::Owned(Value::Date32(i32::try_from(days).unwrap_or(i32::MAX - 1))))
+    }
+}
+
+/// One report on its way into the tables.
+pub struct StoredReport<'a> {
+    pub entry: &'a Entry,
+    pub report: &'a Report,
+    pub identity: Uuid,
+    pub content: Uuid,
+    pub organisation_key: &'a str,
+    /// The arrival's, or that of a more credible copy in the same transaction.
+    pub trust: Trust,
+    pub dkim_domain: Option<&'a str>,
+}
+
+/// The appenders of one transaction.
+pub struct Tables<'conn> {
+    conn: &'conn Connection,
+    report: Appender<'conn>,
+    policy: Appender<'conn>,
+    /// Opened at the first failure: to flush one costs a millisecond, and most reports have none.
+    failure: Option<Appender<'conn>>,
+    raw: Appender<'conn>,
+}
+
+impl<'conn> Tables<'conn> {
+    pub fn open(conn: &'conn Connection) -> duckdb::Result<Tables<'conn>> {
+        Ok(Tables {
+            report: conn.appender("report")?,
+            policy: conn.appender("policy")?,
+            failure: None,
+            raw: conn.appender("raw")?,
+            conn,
+        })
+    }
+
+    pub fn append(&mut self, stored: &StoredReport<'_>) -> duckdb::Result<()> {
+        let counts = counts::count(stored.report);
+        self.append_report(stored, &counts)?;
+        for (position, (result, counts)) in stored.report.policies.iter().zip(&counts.policies).enumerate() {
+            self.append_policy(stored, position, result, counts)?;
+        }
+        let arrival = &stored.entry.arrival;
+        self.raw.append_row(params![
+            stored.identity,
+            Day(stored.report.range.day()),
+            At(arrival.received_at),
+            stored.entry.element,
+            arrival.media_type,
+            arrival.content_encoding,
+            arrival.bytes.as_slice(),
+        ])
+    }
+
+    /// Hands the rows to the transaction; errors of single rows may show only here.
+    pub fn flush(mut self) -> duckdb::Result<()> {
+        self.report.flush()?;
+        self.policy.flush()?;
+        if let Some(failure) = &mut self.failure {
+            failure.flush()?;
+        }
+        self.raw.flush()
+    }
+
+    fn append_report(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
+        let (report, arrival) = (stored.report, &stored.entry.arrival);
+        self.report.append_row(params![
+            stored.identity,
+            stored.content,
+            Day(report.range.day()),
+            stored.organisation_key,
+            report.organisation,
+            arrival.submitter,
+            report.contact,
+            report.report_id,
+            At(report.range.start),
+            At(report.range.end),
+            At(arrival.received_at),
+            arrival.channel.as_str(),
+            arrival.peer.map(|peer| peer.to_string()),
+            arrival.source,
+            stored.trust.as_str(),
+            stored.dkim_domain,
+            policy_domains(report),
+            counts.successful,
+            counts.failed,
+            report.deviations.to_lines(),
+        ])
+    }
+
+    fn append_policy(
+        &mut self,
+        stored: &StoredReport<'_>,
+        position: usize,
+        result: &PolicyResult,
+        counts: &counts::PolicyCounts,
+    ) -> duckdb::Result<()> {
+        let policy = &result.policy;
+        let day = Day(stored.report.range.day());
+        let domain = policy.domain.as_deref().unwrap_or("");
+        let (mode, max_age) = match &policy.details {
+            PolicyDetails::Sts(sts) => (sts.mode.map(|mode| mode.as_str()), sts.max_age.map(i64::from)),
+            PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => (None, None),
+        };
+        self.policy.append_row(params![
+            stored.identity,
+            index(position),
+            day,
+            stored.organisation_key,
+            stored.report.organisation,
+            domain,
+            policy.policy_type.as_str(),
+            stored.trust.as_str(),
+            mode,
+            max_age,
+            policy.policy_string.join("\n"),
+            policy.mx_hosts.join("\n"),
+            result.successful,
+            result.failed,
+            counts.not_itemised,
+            counts.counted,
+        ])?;
+        if result.failures.is_empty() {
+            return Ok(());
+        }
+        let table = match &mut self.failure {
+            Some(table) => table,
+            closed => closed.insert(self.conn.appender("failure")?),
+        };
+        for (detail, (failure, counted)) in result.failures.iter().zip(&counts.failures).enumerate() {
+            table.append_row(params![
+                stored.identity,
+                index(position),
+                index(detail),
+                day,
+                stored.organisation_key,
+                stored.report.organisation,
+                domain,
+                policy.policy_type.as_str(),
+                stored.trust.as_str(),
+                mode,
+                failure.result_type,
+                failure.sending_mta_ip.to_text(),
+                failure.receiving_mx_hostname,
+                failure.receiving_mx_helo,
+                failure.receiving_ip.to_text(),
+                failure.failed_sessions,
+                failure.additional_information,
+                failure.reason_code,
+                *counted,
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+/// The policy domains of a report, sorted, one a line.
+fn policy_domains(report: &Report) -> String {
+    let mut domains: Vec<&str> = report.policies.iter().filter_map(|result| result.policy.domain.as_deref()).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    domains.join("\n")
+}
+
+/// The limits on policies and details keep every index far below this type's range.
+fn index(position: usize) -> i32 {
+    i32::try_from(position).unwrap_or(i32::MAX)
+}
