@@ -1,0 +1,30 @@
+//! The ways in: each transport makes a `Submission`, hands it on and says the receipt in its own language.
+
+pub mod batch;
+pub mod certificate;
+pub mod control;
+pub mod https;
+pub mod import;
+
+use std::{pin::Pin, sync::Arc};
+
+use crate::{
+    pipeline::Pipeline,
+    submission::{Receipt, Submission},
+};
+
+/// What takes a submission through all stages. The transports know no more of the rest than this.
+pub trait Accept: Send + Sync + 'static {
+    /// Resolves once every report in the submission is committed, or will not be.
+    fn accept(&self, submission: Submission) -> Accepting;
+}
+
+/// A submission on its way.
+pub type Accepting = Pin<Box<dyn Future<Output = Receipt> + Send>>;
+
+impl Accept for Arc<Pipeline> {
+    fn accept(&self, submission: Submission) -> Accepting {
+        let pipeline = Arc::clone(self);
+        Box::pin(async move { pipeline.accept(submission).await })
+    }
+}

@@ -1,0 +1,114 @@
+//! Addresses as limits see them: whole networks of trusted proxies, and the party one address stands for.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+/// An address block in CIDR notation (RFC 4632, RFC 4291 §2.3), or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    base: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let shift = 32 - u32::from(self.prefix);
+                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let shift = 128 - u32::from(self.prefix);
+                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Network, String> {
+        let wrong = || format!("`{text}` is neither an address nor a network like 192.0.2.0/24 or 2001:db8::/32");
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let base: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = if base.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => most,
+            // `+8` is a number to Rust, but not to anybody who writes networks.
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().map_err(|_| wrong())?,
+            Some(_) => return Err(wrong()),
+        };
+        if prefix > most {
+            return Err(format!("`{text}`: the prefix is longer than {most} bits"));
+        }
+        Ok(Network { base, prefix })
+    }
+}
+
+/// Who an address stands for where things are counted: an IPv4 address, or a whole IPv6 /64, which is the least that one
+/// customer gets and can change addresses within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Party {
+    V4(Ipv4Addr),
+    V6Slash64(u64),
+}
+
+impl From<IpAddr> for Party {
+    fn from(address: IpAddr) -> Party {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Party::V4(address),
+            IpAddr::V6(address) => Party::V6Slash64((Ipv6Addr::to_bits(address) >> 64) as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(network: &str, address: &str) -> bool {
+        network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        assert!(contains("192.0.2.0/24", "192.0.2.255"));
+        assert!(!contains("192.0.2.0/24", "192.0.3.0"));
+        assert!(contains("192.0.2.77/24", "192.0.2.1"), "host bits do not matter");
+        assert!(contains("192.0.2.1", "192.0.2.1"));
+        assert!(!contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("192.0.2.1", "::ffff:192.0.2.1"), "an IPv4 peer of a dual-stack socket");
+        assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("2001:db8::/33", "2001:db8:7fff::"));
+        assert!(!contains("2001:db8::/33", "2001:db8:8000::"));
+        assert!(contains("::1", "::1"));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in
+            ["", "192.0.2.0/33", "::/129", "192.0.2/24", "proxy.example.com", "192.0.2.0/", "192.0.2.0/+8", "/8"]
+        {
+            let error = text.parse::<Network>().unwrap_err();
+            assert!(error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_party_is_an_ipv4_address_or_a_slash_64() {
+        let party = |text: &str| Party::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(party("2001:db8::1"), party("2001:db8::ffff:1"));
+        assert_ne!(party("2001:db8:0:1::1"), party("2001:db8:0:2::1"));
+        assert_ne!(party("192.0.2.1"), party("192.0.2.2"));
+        assert_eq!(party("192.0.2.1"), party("::ffff:192.0.2.1"));
+    }
+}
