@@ -1,0 +1,149 @@
+//! The way to a running server for commands that need its data directory: a Unix socket inside that directory, so that
+//! who may write there, and nobody else, may use it.
+//!
+//! A request is a big-endian u32 with the length of a JSON header, the header, and as many body bytes as the header says.
+//! An answer is one line of JSON. Requests may be sent without waiting; answers come in their order. A server that does
+//! not know a command skips its body and answers with an error, so that commands can be added.
+
+mod client;
+mod server;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::submission::{Outcome, Receipt};
+pub use client::Client;
+pub use server::Control;
+
+/// Grows when an old client or server could misread a new one.
+pub const VERSION: u32 = 1;
+/// Bytes of one request's header.
+pub const HEADER_MAX_BYTES: usize = 64 * 1024;
+/// Bytes of one answer, which for an array of reports holds an outcome for each of them.
+pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of the path of a Unix socket, the final NUL left out: `sockaddr_un` has room for 108.
+const SOCKET_PATH_MAX_BYTES: usize = 107;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error(
+        "the control socket {path} has a path of {length} bytes and the system allows {SOCKET_PATH_MAX_BYTES}: \
+         choose a shorter data directory"
+    )]
+    PathTooLong { path: PathBuf, length: usize },
+    #[error("{0} is in the way of the control socket and is not a socket: move it elsewhere")]
+    NotASocket(PathBuf),
+    #[error("another server answers at {0}")]
+    Taken(PathBuf),
+    #[error("the control socket {path}: {error}")]
+    Io { path: PathBuf, error: io::Error },
+    #[error("the server at {path} answered unexpectedly: {detail}")]
+    Protocol { path: PathBuf, detail: String },
+}
+
+/// `control.sock` in the data directory.
+pub fn socket_path(data: &Path) -> Result<PathBuf, ControlError> {
+    let path = data.join("control.sock");
+    match path.as_os_str().len() {
+        length if length > SOCKET_PATH_MAX_BYTES => Err(ControlError::PathTooLong { path, length }),
+        _ => Ok(path),
+    }
+}
+
+/// What stands before each body. Members that a command does not use are left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    pub version: u32,
+    /// `hello`, `submit`.
+    pub command: String,
+    /// Bytes of the body that follows.
+    #[serde(default)]
+    pub bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// One line of answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    Hello { version: u32, program: String, report_wire_max_bytes: usize },
+    Receipt { outcomes: Vec<Told> },
+    Error { detail: String },
+}
+
+/// An outcome in the words that people and scripts are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub outcome: Word,
+    /// The stored report or the quarantine entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What was found, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    Stored,
+    Duplicate,
+    Quarantined,
+    Refused,
+    Busy,
+    /// Not looked at: plainly no report. Only `import` says so.
+    Ignored,
+}
+
+impl Word {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Word::Stored => "stored",
+            Word::Duplicate => "duplicate",
+            Word::Quarantined => "quarantined",
+            Word::Refused => "refused",
+            Word::Busy => "busy",
+            Word::Ignored => "ignored",
+        }
+    }
+}
+
+impl From<&Outcome> for Told {
+    fn from(outcome: &Outcome) -> Told {
+        let (word, uuid, fault) = match outcome {
+            Outcome::Stored(uuid) => (Word::Stored, Some(*uuid), None),
+            Outcome::Duplicate(uuid) => (Word::Duplicate, Some(*uuid), None),
+            Outcome::Quarantined { entry, fault } => (Word::Quarantined, Some(*entry), Some(fault)),
+            Outcome::Refused(fault) => (Word::Refused, None, Some(fault)),
+            Outcome::Busy(busy) => {
+                return Told { outcome: Word::Busy, uuid: None, code: None, detail: Some(busy.to_string()) };
+            }
+        };
+        Told {
+            outcome: word,
+            uuid,
+            code: fault.map(|fault| fault.code.as_str().to_owned()),
+            detail: fault.map(ToString::to_string),
+        }
+    }
+}
+
+/// All outcomes of one submission.
+pub fn told(receipt: &Receipt) -> Vec<Told> {
+    receipt.0.iter().map(Told::from).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! A command's end of the control socket: blocking, because commands are.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, Told, VERSION, socket_path};
+use crate::submission::Submission;
+
+/// A server that says nothing for so long is given up.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A connection to the server that holds a data directory.
+#[derive(Debug)]
+pub struct Client {
+    path: PathBuf,
+    write: UnixStream,
+    read: BufReader<UnixStream>,
+    report_wire_max_bytes: usize,
+}
+
+impl Client {
+    /// Connects to the server that holds the data directory; `None` where none answers.
+    pub fn connect(data: &Path) -> Result<Option<Client>, ControlError> {
+        let path = socket_path(data)?;
+        let write = match UnixStream::connect(&path) {
+            Ok(stream) => stream,
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused].contains(&error.kind()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(ControlError::Io { path, error }),
+        };
+        let read = write
+            .set_read_timeout(Some(ANSWER_DEADLINE))
+            .and_then(|()| write.set_write_timeout(Some(ANSWER_DEADLINE)))
+            .and_then(|()| write.try_clone());
+        let read = match read {
+            Ok(read) => BufReader::new(read),
+            Err(error) => return Err(ControlError::Io { path, error }),
+        };
+        let mut client = Client { path, write, read, report_wire_max_bytes: 0 };
+        client.greet()?;
+        Ok(Some(client))
+    }
+
+    /// The server's own limit, which may differ from the one this command was configured with.
+    pub fn report_wire_max_bytes(&self) -> usize {
+        self.report_wire_max_bytes
+    }
+
+    fn greet(&mut self) -> Result<(), ControlError> {
+        let hello = Header {
+            version: VERSION,
+            command: "hello".to_owned(),
+            bytes: 0,
+            channel: None,
+            source: None,
+            media_type: None,
+        };
+        write_request(&mut self.write, &hello, &[]).map_err(|error| self.failed(error))?;
+        match self.answer()? {
+            Answer::Hello { report_wire_max_bytes, .. } => {
+                self.report_wire_max_bytes = report_wire_max_bytes;
+                Ok(())
+            }
+            Answer::Error { detail } => Err(self.unexpected(detail)),
+            Answer::Receipt { .. } => Err(self.unexpected("a receipt for a greeting".to_owned())),
+        }
+    }
+
+    /// Hands over many submissions and waits for the outcomes of each, in their order. They are committed by then.
+    pub fn submit(&mut self, submissions: &[Submission]) -> Result<Vec<Vec<Told>>, ControlError> {
+        let mut write = self.write.try_clone().map_err(|error| self.failed(error))?;
+        thread::scope(|scope| {
+            // Written beside the reading: a server that waits for us to read must not meet us waiting for it to.
+            let sender = scope.spawn(move || {
+                submissions
+                    .iter()
+                    .try_for_each(|submission| write_request(&mut write, &submit(submission), &submission.bytes))
+            });
+            let outcomes: Result<Vec<_>, _> = submissions.iter().map(|_| self.receipt()).collect();
+            if outcomes.is_err() {
+                // Unblocks a sender that nobody reads from any more.
+                let _ = self.write.shutdown(std::net::Shutdown::Both);
+            }
+            match (outcomes, sender.join()) {
+                (Ok(outcomes), Ok(Ok(()))) => Ok(outcomes),
+                (Err(error), _) => Err(error),
+                (Ok(_), Ok(Err(error))) => Err(self.failed(error)),
+                (Ok(_), Err(panic)) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn receipt(&mut self) -> Result<Vec<Told>, ControlError> {
+        match self.answer()? {
+            Answer::Receipt { outcomes } => Ok(outcomes),
+            Answer::Error { detail } => Err(self.unexpected(detail)),
+            Answer::Hello { .. } => Err(self.unexpected("a greeting for a submission".to_owned())),
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, ControlError> {
+        let mut line = Vec::new();
+        let read = (&mut self.read).take(ANSWER_MAX_BYTES as u64).read_until(b'\n', &mut line);
+        read.map_err(|error| self.failed(error))?;
+        if line.is_empty() {
+            return Err(self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")));
+        }
+        serde_json::from_slice(&line).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    fn failed(&self, error: io::Error) -> ControlError {
+        ControlError::Io { path: self.path.clone(), error }
+    }
+
+    fn unexpected(&self, detail: String) -> ControlError {
+        ControlError::Protocol { path: self.path.clone(), detail }
+    }
+}
+
+fn submit(submission: &Submission) -> Header {
+    Header {
+        version: VERSION,
+        command: "submit".to_owned(),
+        bytes: submission.bytes.len() as u64,
+        channel: Some(submission.channel.as_str().to_owned()),
+        source: submission.hints.source.clone(),
+        media_type: submission.hints.media_type.clone(),
+    }
+}
+
+fn write_request(write: &mut impl Write, header: &Header, body: &[u8]) -> io::Result<()> {
+    let header = serde_json::to_vec(header)?;
+    let length = u32::try_from(header.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut frame = Vec::with_capacity(4 + header.len() + body.len());
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(&header);
+    frame.extend_from_slice(body);
+    write.write_all(&frame)
+}

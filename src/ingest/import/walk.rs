@@ -1,0 +1,108 @@
+//! The files below the given paths, in the order of their names, each directory once.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs, io,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileTypeExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use crate::ingest::control::{Told, Word};
+
+/// Something to import, or a path that was decided on the way.
+#[derive(Debug)]
+pub enum Found {
+    /// A file; `named` where the operator named it, not only a directory above.
+    File {
+        path: PathBuf,
+        named: bool,
+    },
+    Stdin,
+    /// Nothing to read here.
+    Settled {
+        path: PathBuf,
+        told: Told,
+    },
+}
+
+/// Walks depth first in the order of the names' bytes and hands over what it finds until `hand` returns false.
+///
+/// Symbolic links are followed; a directory is entered once, however many links lead to it. Hidden names are left out.
+pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(Found) -> bool) {
+    let mut walk = Walk { entered: HashSet::new(), hand };
+    for path in paths {
+        let go_on = match fs::metadata(path) {
+            _ if path.as_os_str() == "-" => (walk.hand)(Found::Stdin),
+            Ok(found) if found.is_dir() => walk.directory(path, &found),
+            // Also what is no file: a pipe of the shell's `<(…)` can be read.
+            Ok(_) => (walk.hand)(Found::File { path: path.clone(), named: true }),
+            Err(error) => walk.unreadable(path, &error),
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// How many things `walk` will find, as good as it can be known beforehand: for the progress bar.
+pub fn count(paths: &[PathBuf], mut more: impl FnMut() -> bool) {
+    walk(paths, &mut |_| more());
+}
+
+struct Walk<'a> {
+    /// Device and inode of the directories that were entered.
+    entered: HashSet<(u64, u64)>,
+    hand: &'a mut dyn FnMut(Found) -> bool,
+}
+
+impl Walk<'_> {
+    /// False when the receiver wants no more.
+    fn directory(&mut self, path: &Path, found: &fs::Metadata) -> bool {
+        if !self.entered.insert((found.dev(), found.ino())) {
+            return self.ignored(path, "this directory was read already");
+        }
+        let names: io::Result<Vec<OsString>> =
+            fs::read_dir(path).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect());
+        let mut names = match names {
+            Ok(names) => names,
+            Err(error) => return self.unreadable(path, &error),
+        };
+        names.sort_unstable();
+        names.into_iter().all(|name| self.entry(&path.join(&name), &name))
+    }
+
+    fn entry(&mut self, path: &Path, name: &OsString) -> bool {
+        if name.as_bytes().starts_with(b".") {
+            return self.ignored(path, "hidden");
+        }
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => self.directory(path, &found),
+            Ok(found) if found.is_file() => (self.hand)(Found::File { path: path.to_owned(), named: false }),
+            Ok(found) => {
+                let kind = found.file_type();
+                let what = if kind.is_fifo() {
+                    "a pipe"
+                } else if kind.is_socket() {
+                    "a socket"
+                } else {
+                    "a device"
+                };
+                self.ignored(path, what)
+            }
+            Err(error) => self.unreadable(path, &error),
+        }
+    }
+
+    fn ignored(&mut self, path: &Path, why: &str) -> bool {
+        let told = Told { outcome: Word::Ignored, uuid: None, code: None, detail: Some(why.to_owned()) };
+        (self.hand)(Found::Settled { path: path.to_owned(), told })
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &io::Error) -> bool {
+        (self.hand)(Found::Settled { path: path.to_owned(), told: super::load::unreadable(error) })
+    }
+}
