@@ -1,0 +1,81 @@
+//! What can be asked of the store: one question is one `.rs` with the `.sql` of the same name. Questions only read, each
+//! reads one table (a few add a set of keys from a second one) and is bounded by day, so that it stays fast when the tables are large.
+//!
+//! Where one number over all policy types is asked for, only rows with `counted` are summed, so that a session which a
+//! sender lists under both `sts` and `tlsa` counts once; with a policy type in the filter every row of that type counts.
+
+pub mod breakdown;
+pub mod causes;
+pub mod choices;
+pub mod daily;
+pub mod failures;
+pub mod filter;
+pub mod policy_fetch;
+pub mod quarantine;
+pub mod report;
+pub mod reported;
+pub mod reports;
+pub mod shares;
+pub mod span;
+
+use duckdb::{Connection, Row, ToSql, types::FromSql};
+
+pub use filter::{Filter, Range};
+
+/// Runs one question and collects its rows. Only the parameters that stand in the SQL are bound.
+fn ask<T>(
+    connection: &Connection,
+    sql: &str,
+    filter: Option<&Filter>,
+    more: &[(&str, &dyn ToSql)],
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> duckdb::Result<Vec<T>> {
+    let parameters = filter.map(Filter::parameters).unwrap_or_default();
+    let bound: Vec<(&str, &dyn ToSql)> = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_ref() as &dyn ToSql))
+        .chain(more.iter().copied())
+        .filter(|(name, _)| mentions(sql, name))
+        .collect();
+    let mut statement = connection.prepare(sql)?;
+    statement.query_map(bound.as_slice(), read)?.collect()
+}
+
+fn mentions(sql: &str, name: &str) -> bool {
+    sql.match_indices('$').any(|(at, _)| {
+        sql[at + 1..]
+            .strip_prefix(name)
+            .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_'))
+    })
+}
+
+/// A sum of sessions. DuckDB sums to 128 bits; senders may claim anything, so the result is held within 64.
+fn sessions(row: &Row<'_>, column: usize) -> duckdb::Result<i64> {
+    let sum: Option<i128> = row.get(column)?;
+    Ok(i64::try_from(sum.unwrap_or(0)).unwrap_or(i64::MAX))
+}
+
+/// A text column that holds one element a line.
+fn lines(row: &Row<'_>, column: usize) -> duckdb::Result<Vec<String>> {
+    let text: String = row.get(column)?;
+    Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+fn first<T>(mut rows: Vec<T>) -> Option<T> {
+    if rows.is_empty() { None } else { Some(rows.swap_remove(0)) }
+}
+
+/// Reads a column by position; shorthand for the questions.
+fn get<T: FromSql>(row: &Row<'_>, column: usize) -> duckdb::Result<T> {
+    row.get(column)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_parameter_is_found_by_its_whole_name() {
+        assert!(super::mentions("day >= $first_day AND x", "first_day"));
+        assert!(!super::mentions("day >= $first_day_of", "first_day"));
+        assert!(!super::mentions("day >= first_day", "first_day"));
+    }
+}

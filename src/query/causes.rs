@@ -1,0 +1,27 @@
+//! Why each sending organisation's sessions failed.
+
+use duckdb::Connection;
+
+use super::{Filter, ask, get, sessions};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub organisation: String,
+    pub result_type: String,
+    pub policy_type: String,
+    pub mode: Option<String>,
+    pub failed: i64,
+}
+
+/// Largest first, at most 2,000.
+pub fn causes(connection: &Connection, filter: &Filter) -> duckdb::Result<Vec<Cause>> {
+    ask(connection, include_str!("causes.sql"), Some(filter), &[], |row| {
+        Ok(Cause {
+            organisation: get(row, 0)?,
+            result_type: get(row, 1)?,
+            policy_type: get(row, 2)?,
+            mode: get(row, 3)?,
+            failed: sessions(row, 4)?,
+        })
+    })
+}

@@ -1,0 +1,20 @@
+-- Failed sessions by day and result type, from the failure details. Senders choose result types freely: beyond the
+-- twelve largest they are one row without a name.
+WITH each_type AS (
+  SELECT day, result_type, sum(failed_sessions) AS failed
+  FROM failure
+  WHERE day BETWEEN $first_day AND $last_day
+    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
+    AND ($organisation IS NULL OR organisation_key = $organisation)
+    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
+    AND coalesce(failed_sessions, 0) <= $sessions_max
+    AND (CASE WHEN $policy_type IS NULL THEN counted ELSE policy_type = $policy_type END)
+  GROUP BY day, result_type
+), largest AS (
+  SELECT result_type FROM each_type GROUP BY result_type ORDER BY sum(failed) DESC, result_type LIMIT 12
+)
+SELECT day, CASE WHEN result_type IN (SELECT result_type FROM largest) THEN result_type END AS shown, sum(failed)
+FROM each_type
+GROUP BY day, shown
+HAVING sum(failed) > 0
+ORDER BY day, shown

@@ -1,0 +1,166 @@
+//! Which part of the store a question is about.
+
+use chrono::{Days, NaiveDate};
+use duckdb::ToSql;
+
+use crate::limits::SESSIONS_PLAUSIBLE_MAX;
+
+/// Periods shown in a sparkline: the asked one and seven before it.
+pub const PERIODS: usize = 8;
+
+/// UTC days, both inclusive; never empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    first: NaiveDate,
+    last: NaiveDate,
+}
+
+/// What the rows have to match. `None` matches everything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    pub range: Range,
+    pub policy_domain: Option<String>,
+    /// Organisation key.
+    pub organisation: Option<String>,
+    pub policy_type: Option<String>,
+    /// One of the trust names, or `trusted`: everything but `none`.
+    pub trust: Option<String>,
+    pub result_type: Option<String>,
+    pub receiving_mx_hostname: Option<String>,
+    pub sending_mta_ip: Option<String>,
+    /// Deviation code; concerns reports only.
+    pub deviation: Option<String>,
+    /// Only reports with failed sessions.
+    pub failed: bool,
+}
+
+impl Range {
+    /// `None` where the last day is before the first.
+    pub fn new(first: NaiveDate, last: NaiveDate) -> Option<Range> {
+        (first <= last).then_some(Range { first, last })
+    }
+
+    pub fn first(self) -> NaiveDate {
+        self.first
+    }
+
+    pub fn last(self) -> NaiveDate {
+        self.last
+    }
+
+    /// Length in days, at least 1.
+    pub fn days(self) -> i64 {
+        (self.last - self.first).num_days() + 1
+    }
+
+    /// The range of the same length that ends the day before this one starts.
+    pub fn previous(self) -> Range {
+        self.back(1)
+    }
+
+    /// The range of the same length that starts the day after this one ends.
+    pub fn next(self) -> Range {
+        let days = Days::new(self.days() as u64);
+        Range {
+            first: self.first.checked_add_days(days).unwrap_or(self.first),
+            last: self.last.checked_add_days(days).unwrap_or(self.last),
+        }
+    }
+
+    /// The first day of the oldest period of a sparkline.
+    pub fn oldest(self) -> NaiveDate {
+        self.back(PERIODS as u64 - 1).first
+    }
+
+    fn back(self, periods: u64) -> Range {
+        let days = Days::new(self.days() as u64 * periods);
+        Range {
+            first: self.first.checked_sub_days(days).unwrap_or(self.first),
+            last: self.last.checked_sub_days(days).unwrap_or(self.last),
+        }
+    }
+}
+
+impl Filter {
+    pub fn new(range: Range) -> Filter {
+        Filter {
+            range,
+            policy_domain: None,
+            organisation: None,
+            policy_type: None,
+            trust: None,
+            result_type: None,
+            receiving_mx_hostname: None,
+            sending_mta_ip: None,
+            deviation: None,
+            failed: false,
+        }
+    }
+
+    pub fn with_range(&self, range: Range) -> Filter {
+        Filter { range, ..self.clone() }
+    }
+
+    /// Whether it asks about single failure details.
+    pub fn names_a_detail(&self) -> bool {
+        self.result_type.is_some() || self.receiving_mx_hostname.is_some() || self.sending_mta_ip.is_some()
+    }
+
+    /// Whether it asks about one part of the reports only.
+    pub fn is_narrowed(&self) -> bool {
+        *self != Filter::new(self.range)
+    }
+
+    /// The named parameters of the SQL.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, Box<dyn ToSql>)> {
+        let text = |value: &Option<String>| Box::new(value.clone()) as Box<dyn ToSql>;
+        vec![
+            ("first_day", Box::new(self.range.first)),
+            ("last_day", Box::new(self.range.last)),
+            ("previous_first_day", Box::new(self.range.previous().first)),
+            ("oldest_day", Box::new(self.range.oldest())),
+            ("days", Box::new(self.range.days())),
+            ("policy_domain", text(&self.policy_domain)),
+            ("organisation", text(&self.organisation)),
+            ("policy_type", text(&self.policy_type)),
+            ("trust", text(&self.trust)),
+            ("result_type", text(&self.result_type)),
+            ("receiving_mx_hostname", text(&self.receiving_mx_hostname)),
+            ("sending_mta_ip", text(&self.sending_mta_ip)),
+            ("deviation", text(&self.deviation)),
+            ("failed", Box::new(self.failed)),
+            // A sender's typing error must not drown all others.
+            ("sessions_max", Box::new(SESSIONS_PLAUSIBLE_MAX)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a date")
+    }
+
+    #[test]
+    fn the_previous_range_has_the_same_length_and_touches() {
+        let week = Range::new(day("2026-11-16"), day("2026-11-22")).expect("in order");
+        assert_eq!(week.days(), 7);
+        assert_eq!(week.previous(), Range::new(day("2026-11-09"), day("2026-11-15")).expect("in order"));
+        assert_eq!(week.next(), Range::new(day("2026-11-23"), day("2026-11-29")).expect("in order"));
+        assert_eq!(week.oldest(), day("2026-09-28"));
+    }
+
+    #[test]
+    fn a_range_is_never_empty() {
+        assert_eq!(Range::new(day("2026-11-22"), day("2026-11-21")), None);
+        assert_eq!(Range::new(day("2026-11-22"), day("2026-11-22")).map(Range::days), Some(1));
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_do_not_panic() {
+        let ends = Range::new(NaiveDate::MIN, NaiveDate::MAX).expect("in order");
+        let _ = (ends.previous(), ends.next(), ends.oldest());
+    }
+}

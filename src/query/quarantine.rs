@@ -1,0 +1,133 @@
+//! What is kept but not counted, and why.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use duckdb::{Connection, Row};
+use uuid::Uuid;
+
+use super::{ask, first, get};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    pub uuid: Uuid,
+    pub first_received_at: DateTime<Utc>,
+    pub last_received_at: DateTime<Utc>,
+    /// How often this content came.
+    pub times: i64,
+    pub channel: String,
+    pub peer: Option<String>,
+    pub source: Option<String>,
+    pub trust: String,
+    /// Fault code.
+    pub code: String,
+    pub detail: String,
+    /// Where the fault lies, in the words of `fault::Place`.
+    pub place: String,
+    /// Index of the report in its document, where the document holds several.
+    pub element: Option<i32>,
+    /// The stored report it collides with.
+    pub report: Option<Uuid>,
+    pub organisation: Option<String>,
+    pub report_id: Option<String>,
+    pub media_type: Option<String>,
+    pub content_encoding: Option<String>,
+    /// As received; the kept ones may be fewer.
+    pub bytes_total: i64,
+}
+
+/// One entry with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub quarantined: Quarantined,
+    /// `None`: came without a token.
+    pub token_domains: Option<String>,
+    pub bytes: Vec<u8>,
+}
+
+/// What the list is narrowed to. Quarantined input has no policy domain and belongs to no day of a report, so the days are
+/// those of its last arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Narrowed {
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub trust: Option<String>,
+    pub organisation: Option<String>,
+    pub code: Option<String>,
+}
+
+/// Where the page before ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    pub received_at: DateTime<Utc>,
+    pub uuid: Uuid,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    pub rows: Vec<Quarantined>,
+    pub next: Option<After>,
+}
+
+/// Last received first.
+pub fn quarantine(
+    connection: &Connection,
+    narrowed: &Narrowed,
+    rows_max: usize,
+    after: Option<&After>,
+) -> duckdb::Result<Page> {
+    let asked = rows_max as i64 + 1;
+    let after_received_at = after.map(|after| after.received_at.naive_utc());
+    let after_uuid = after.map(|after| after.uuid.to_string());
+    let more: [(&str, &dyn duckdb::ToSql); 8] = [
+        ("rows_max", &asked),
+        ("from_day", &narrowed.from),
+        ("to_day", &narrowed.to),
+        ("trust", &narrowed.trust),
+        ("organisation", &narrowed.organisation),
+        ("code", &narrowed.code),
+        ("after_received_at", &after_received_at),
+        ("after_uuid", &after_uuid),
+    ];
+    let mut rows = ask(connection, include_str!("quarantine.sql"), None, &more, read)?;
+    let mut next = None;
+    if rows.len() > rows_max {
+        rows.truncate(rows_max);
+        next = rows.last().map(|last| After { received_at: last.last_received_at, uuid: last.uuid });
+    }
+    Ok(Page { rows, next })
+}
+
+pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry>> {
+    let text = uuid.to_string();
+    let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {
+        Ok(Entry { quarantined: read(row)?, token_domains: get(row, 18)?, bytes: get(row, 19)? })
+    })?;
+    Ok(first(found))
+}
+
+pub fn count(connection: &Connection) -> duckdb::Result<i64> {
+    let rows = ask(connection, include_str!("quarantine_count.sql"), None, &[], |row| get(row, 0))?;
+    Ok(first(rows).unwrap_or(0))
+}
+
+fn read(row: &Row<'_>) -> duckdb::Result<Quarantined> {
+    Ok(Quarantined {
+        uuid: get(row, 0)?,
+        first_received_at: get(row, 1)?,
+        last_received_at: get(row, 2)?,
+        times: get(row, 3)?,
+        channel: get(row, 4)?,
+        peer: get(row, 5)?,
+        source: get(row, 6)?,
+        trust: get(row, 7)?,
+        code: get(row, 8)?,
+        detail: get(row, 9)?,
+        place: get(row, 10)?,
+        element: get(row, 11)?,
+        report: get(row, 12)?,
+        organisation: get(row, 13)?,
+        report_id: get(row, 14)?,
+        media_type: get(row, 15)?,
+        content_encoding: get(row, 16)?,
+        bytes_total: get(row, 17)?,
+    })
+}

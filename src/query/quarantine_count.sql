@@ -1,0 +1,2 @@
+-- How much waits for the operator.
+SELECT count(*) FROM quarantine

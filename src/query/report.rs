@@ -1,0 +1,126 @@
+//! One report with all that is known about it.
+
+use duckdb::Connection;
+use uuid::Uuid;
+
+use super::{
+    ask, first, get, lines,
+    reports::{self, Report},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    pub report: Report,
+    pub submitter: Option<String>,
+    pub contact: Option<String>,
+    pub peer: Option<String>,
+    pub source: Option<String>,
+    pub dkim_domain: Option<String>,
+    /// The first 1,000, with the first 2,000 failure details of the report.
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Index in `policies`, from 0.
+    pub position: i32,
+    /// Empty where the sender gave none.
+    pub domain: String,
+    pub policy_type: String,
+    pub mode: Option<String>,
+    /// Seconds.
+    pub max_age: Option<i64>,
+    pub policy_string: Vec<String>,
+    pub mx_hosts: Vec<String>,
+    pub successful: Option<i64>,
+    pub failed: Option<i64>,
+    pub not_itemised: i64,
+    pub counted: bool,
+    pub failures: Vec<Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub result_type: String,
+    pub sending_mta_ip: Option<String>,
+    pub receiving_mx_hostname: Option<String>,
+    pub receiving_mx_helo: Option<String>,
+    pub receiving_ip: Option<String>,
+    pub failed_sessions: Option<i64>,
+    pub additional_information: Option<String>,
+    pub reason_code: Option<String>,
+}
+
+/// The bytes as they came, with what the sender said about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    pub media_type: Option<String>,
+    pub content_encoding: Option<String>,
+    /// Index of the report in `bytes`, where they hold several.
+    pub element: Option<i32>,
+    pub bytes: Vec<u8>,
+}
+
+pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whole>> {
+    let uuid = uuid.to_string();
+    let found = ask(connection, include_str!("report.sql"), None, &[("uuid", &uuid)], |row| {
+        Ok(Whole {
+            report: reports::read(row)?,
+            submitter: get(row, 14)?,
+            contact: get(row, 15)?,
+            peer: get(row, 16)?,
+            source: get(row, 17)?,
+            dkim_domain: get(row, 18)?,
+            policies: Vec::new(),
+        })
+    })?;
+    let Some(mut whole) = first(found) else { return Ok(None) };
+    let place: [(&str, &dyn duckdb::ToSql); 2] = [("uuid", &uuid), ("day", &whole.report.day)];
+    whole.policies = ask(connection, include_str!("report_policies.sql"), None, &place, |row| {
+        Ok(Policy {
+            position: get(row, 0)?,
+            domain: get(row, 1)?,
+            policy_type: get(row, 2)?,
+            mode: get(row, 3)?,
+            max_age: get(row, 4)?,
+            policy_string: lines(row, 5)?,
+            mx_hosts: lines(row, 6)?,
+            successful: get(row, 7)?,
+            failed: get(row, 8)?,
+            not_itemised: get(row, 9)?,
+            counted: get(row, 10)?,
+            failures: Vec::new(),
+        })
+    })?;
+    let failures = ask(connection, include_str!("report_failures.sql"), None, &place, |row| {
+        let failure = Failure {
+            result_type: get(row, 1)?,
+            sending_mta_ip: get(row, 2)?,
+            receiving_mx_hostname: get(row, 3)?,
+            receiving_mx_helo: get(row, 4)?,
+            receiving_ip: get(row, 5)?,
+            failed_sessions: get(row, 6)?,
+            additional_information: get(row, 7)?,
+            reason_code: get(row, 8)?,
+        };
+        Ok((get::<i32>(row, 0)?, failure))
+    })?;
+    for (position, failure) in failures {
+        if let Ok(at) = whole.policies.binary_search_by_key(&position, |policy| policy.position) {
+            whole.policies[at].failures.push(failure);
+        }
+    }
+    Ok(Some(whole))
+}
+
+/// `None` where there is no such report or its bytes are past their retention.
+pub fn raw(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Raw>> {
+    let text = uuid.to_string();
+    let days =
+        ask(connection, include_str!("report.sql"), None, &[("uuid", &text)], |row| get::<chrono::NaiveDate>(row, 1))?;
+    let Some(day) = first(days) else { return Ok(None) };
+    let found = ask(connection, include_str!("report_raw.sql"), None, &[("uuid", &text), ("day", &day)], |row| {
+        Ok(Raw { media_type: get(row, 0)?, content_encoding: get(row, 1)?, element: get(row, 2)?, bytes: get(row, 3)? })
+    })?;
+    Ok(first(found))
+}

@@ -1,0 +1,5 @@
+-- One stored report.
+SELECT uuid, day, organisation_key, organisation, report_id, range_start, range_end, received_at, channel, trust, policy_domains,
+       successful, failed, deviations, submitter, contact, peer, source, dkim_domain
+FROM report
+WHERE uuid = $uuid::UUID

@@ -1,0 +1,134 @@
+//! The list of reports behind a figure.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use duckdb::{Connection, Row};
+use uuid::Uuid;
+
+use super::{Filter, ask, get, lines, shares::Sessions};
+
+/// The result type under which pages show failed sessions that no failure detail explains.
+pub const NOT_ITEMISED: &str = "not-itemised";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub uuid: Uuid,
+    /// UTC day its range starts.
+    pub day: NaiveDate,
+    pub organisation_key: String,
+    pub organisation: Option<String>,
+    pub report_id: String,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub received_at: DateTime<Utc>,
+    pub channel: String,
+    pub trust: String,
+    pub policy_domains: Vec<String>,
+    /// Each session once.
+    pub sessions: Sessions,
+    pub deviations: Vec<Deviation>,
+}
+
+/// Where a report strays from RFC 8460, as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deviation {
+    pub code: String,
+    pub count: u64,
+    /// JSON Pointer of the first one.
+    pub path: String,
+}
+
+/// Where the page before ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    pub day: NaiveDate,
+    pub received_at: DateTime<Utc>,
+    pub uuid: Uuid,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    pub rows: Vec<Report>,
+    /// Over all pages.
+    pub total: i64,
+    pub next: Option<After>,
+}
+
+/// Newest day first.
+pub fn reports(
+    connection: &Connection,
+    filter: &Filter,
+    rows_max: usize,
+    after: Option<&After>,
+) -> duckdb::Result<Page> {
+    let asked = rows_max as i64 + 1;
+    let (after_day, after_received_at, after_uuid) = (
+        after.map(|after| after.day),
+        after.map(|after| after.received_at.naive_utc()),
+        after.map(|after| after.uuid.to_string()),
+    );
+    let more: [(&str, &dyn duckdb::ToSql); 4] = [
+        ("rows_max", &asked),
+        ("after_day", &after_day),
+        ("after_received_at", &after_received_at),
+        ("after_uuid", &after_uuid),
+    ];
+    let mut page = Page::default();
+    for (report, total) in
+        ask(connection, &sql(filter), Some(filter), &more, |row| Ok((read(row)?, get::<i64>(row, 14)?)))?
+    {
+        page.total = total;
+        page.rows.push(report);
+    }
+    if page.rows.len() > rows_max {
+        page.rows.truncate(rows_max);
+        page.next =
+            page.rows.last().map(|last| After { day: last.day, received_at: last.received_at, uuid: last.uuid });
+    }
+    Ok(page)
+}
+
+fn sql(filter: &Filter) -> String {
+    let mut sql = include_str!("reports.sql").to_owned();
+    if filter.result_type.as_deref() == Some(NOT_ITEMISED) {
+        sql = sql.replace("/* of these failures */", include_str!("reports_not_itemised.sql"));
+    } else if filter.names_a_detail() {
+        sql = sql.replace("/* of these failures */", include_str!("reports_of_failures.sql"));
+    }
+    if filter.policy_type.is_some() || filter.failed {
+        sql = sql.replace("/* of these policies */", include_str!("reports_of_policies.sql"));
+    }
+    sql
+}
+
+pub(super) fn read(row: &Row<'_>) -> duckdb::Result<Report> {
+    Ok(Report {
+        uuid: get(row, 0)?,
+        day: get(row, 1)?,
+        organisation_key: get(row, 2)?,
+        organisation: get(row, 3)?,
+        report_id: get(row, 4)?,
+        from: get(row, 5)?,
+        to: get(row, 6)?,
+        received_at: get(row, 7)?,
+        channel: get(row, 8)?,
+        trust: get(row, 9)?,
+        policy_domains: lines(row, 10)?,
+        sessions: Sessions { successful: get(row, 11)?, failed: get(row, 12)? },
+        deviations: deviations(&lines(row, 13)?),
+    })
+}
+
+/// Reads `code count path` lines.
+fn deviations(lines: &[String]) -> Vec<Deviation> {
+    lines
+        .iter()
+        .map(|line| {
+            let mut words = line.splitn(3, ' ');
+            Deviation {
+                code: words.next().unwrap_or_default().to_owned(),
+                count: words.next().and_then(|count| count.parse().ok()).unwrap_or(1),
+                path: words.next().unwrap_or_default().to_owned(),
+            }
+        })
+        .collect()
+}
