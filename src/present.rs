@@ -1,0 +1,118 @@
+//! What people and scripts see on the private listener: pages, the same figures as JSON, charts.
+//!
+//! Every page is one handler that asks `query`, shapes the answer for its template and hands it to `answer`. No SQL here, no
+//! writing but through the pipeline (admit, reprocess) and the store (discard).
+
+mod answer;
+mod assets;
+mod chart;
+mod excerpt;
+mod explain;
+mod failures;
+mod filters;
+mod guard;
+mod health;
+mod overview;
+mod params;
+mod quarantine;
+mod report;
+mod reports;
+mod result_types;
+mod retry;
+mod shell;
+mod spark;
+mod templates;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc};
+
+use actix_web::{
+    middleware,
+    web::{self, ServiceConfig, get, post},
+};
+
+use crate::{clock::Clock, pipeline::Pipeline, store::Store};
+use templates::Templates;
+
+/// What the pages need.
+pub struct Site {
+    pipeline: Arc<Pipeline>,
+    clock: Clock,
+    /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
+    hosts: Vec<String>,
+    templates: Templates,
+}
+
+/// The pages, for the test that holds templates and routes together: path and template.
+pub const PAGES: [(&str, &str); 7] = [
+    ("/", "overview.html"),
+    ("/failures", "failures.html"),
+    ("/reports", "reports.html"),
+    ("/reports/{uuid}", "report.html"),
+    ("/quarantine", "quarantine.html"),
+    ("/quarantine/{uuid}", "quarantine_entry.html"),
+    ("/result-types", "result_types.html"),
+];
+
+impl Site {
+    /// `dev` is the `web/` directory to read templates and static files from at each request; without it the embedded ones
+    /// are used. `hosts` are compared without case.
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        clock: Clock,
+        dev: Option<PathBuf>,
+        hosts: Vec<String>,
+    ) -> Result<Site, minijinja::Error> {
+        Ok(Site { pipeline, clock, hosts, templates: Templates::new(dev)? })
+    }
+
+    fn store(&self) -> &Store {
+        self.pipeline.store()
+    }
+
+    fn today(&self) -> chrono::NaiveDate {
+        self.clock.now().date_naive()
+    }
+}
+
+/// The routes of the private listener.
+pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
+    move |config: &mut ServiceConfig| {
+        config.service(
+            web::scope("")
+                .app_data(site.clone())
+                .wrap(middleware::from_fn(guard::guard))
+                .route("/", get().to(overview::page))
+                .route("/failures", get().to(failures::page))
+                .route("/failures.csv", get().to(failures::csv))
+                .route("/reports", get().to(reports::page))
+                .route("/reports/{uuid}", get().to(report::page))
+                .route("/quarantine", get().to(quarantine::list))
+                .route("/quarantine/{uuid}", get().to(quarantine::entry))
+                .route("/quarantine/{uuid}/raw", get().to(quarantine::raw))
+                .route("/quarantine/{uuid}/admit", post().to(retry::admit))
+                .route("/quarantine/{uuid}/reprocess", post().to(retry::reprocess))
+                .route("/quarantine/{uuid}/discard", post().to(retry::discard))
+                .route("/result-types", get().to(result_types::page))
+                .route("/static/{hash}/{name}", get().to(assets::file))
+                .route("/favicon.ico", get().to(assets::icon))
+                .route("/healthz", get().to(health::alive))
+                .route("/readyz", get().to(health::ready))
+                .service(
+                    web::scope("/api/v1")
+                        .route("/overview", get().to(overview::json))
+                        .route("/failures", get().to(failures::json))
+                        .route("/reports", get().to(reports::json))
+                        .route("/reports/{uuid}", get().to(report::json))
+                        .route("/reports/{uuid}/raw", get().to(report::raw))
+                        .route("/reports/{uuid}/json", get().to(report::unpacked))
+                        .route("/quarantine", get().to(quarantine::json))
+                        .default_service(web::to(answer::no_such_endpoint)),
+                )
+                .default_service(web::to(answer::no_such_page)),
+        );
+    }
+}

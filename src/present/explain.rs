@@ -1,0 +1,69 @@
+//! What the words of RFC 8460 mean for the person who runs the mail server: result types, what became of the mail, faults, deviations.
+
+pub(super) mod deviations;
+pub(super) mod faults;
+pub(super) mod result_types;
+
+use serde::Serialize;
+
+use crate::query::policy_fetch;
+
+/// What became of the mail of a failed session (RFC 8461 §5, RFC 7672 §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mail {
+    /// Not delivered on that try; the sender tries again and in the end returns it.
+    Refused,
+    /// Delivered all the same.
+    Delivered,
+    /// Delivered as if there were no policy.
+    Unprotected,
+    /// The report does not tell the policy's mode.
+    Unknown,
+}
+
+impl Mail {
+    pub(super) fn of(result_type: &str, policy_type: &str, mode: Option<&str>) -> Mail {
+        match (policy_type, mode) {
+            _ if policy_fetch::RESULT_TYPES.contains(&result_type) => Mail::Unprotected,
+            ("tlsa", _) | ("sts", Some("enforce")) => Mail::Refused,
+            ("sts", Some("testing" | "none")) | ("no-policy-found", _) => Mail::Delivered,
+            _ => Mail::Unknown,
+        }
+    }
+
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Mail::Refused => "mail was not delivered on that try",
+            Mail::Delivered => "mail was delivered all the same",
+            Mail::Unprotected => "mail went out without your policy’s protection",
+            Mail::Unknown => "the report does not tell whether mail was delivered",
+        }
+    }
+}
+
+/// What decided it, as a word beside each failure.
+pub(super) fn mode_word(policy_type: &str, mode: Option<&str>) -> String {
+    match (policy_type, mode) {
+        ("sts", Some(mode)) => mode.to_owned(),
+        ("sts", None) => "mode unknown".to_owned(),
+        ("tlsa", _) => "DANE".to_owned(),
+        ("no-policy-found", _) => "no policy".to_owned(),
+        (other, _) => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mail;
+
+    #[test]
+    fn the_mode_decides_about_the_mail() {
+        assert_eq!(Mail::of("certificate-expired", "sts", Some("enforce")), Mail::Refused);
+        assert_eq!(Mail::of("certificate-expired", "sts", Some("testing")), Mail::Delivered);
+        assert_eq!(Mail::of("certificate-expired", "sts", None), Mail::Unknown);
+        assert_eq!(Mail::of("tlsa-invalid", "tlsa", None), Mail::Refused);
+        assert_eq!(Mail::of("starttls-not-supported", "no-policy-found", None), Mail::Delivered);
+        assert_eq!(Mail::of("sts-policy-fetch-error", "sts", None), Mail::Unprotected);
+    }
+}

@@ -1,0 +1,60 @@
+//! The first page: am I fine; if not, who is losing mail because of what, and is it new.
+
+mod daily;
+mod figures;
+mod json;
+mod outages;
+mod senders;
+mod verdict;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use minijinja::context;
+
+use super::{Site, answer, params, shell::Frame, templates::fields, words};
+use crate::query;
+use figures::Figures;
+
+pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::page(&site, show(&site, request.query_string()).await)
+}
+
+pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::json(tell(&site, request.query_string()).await)
+}
+
+async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
+    let today = site.today();
+    let asked = params::parse(query_string, today)?;
+    let filter = asked.filter.clone();
+    let question = asked.clone();
+    let (figures, frame) = site
+        .store()
+        .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, Frame::ask(connection, &question)?)))
+        .await?;
+    let shell = frame.context(&asked, "/", today);
+    let daily = daily::daily(&figures, &asked);
+    let page = fields! {
+        verdict => verdict::verdict(&figures),
+        state => figures.state(),
+        span => figures.span.map(|span| fields! { first => span.first, last => span.last, reports => span.reports }),
+        outages => outages::outages(&figures),
+        daily,
+        senders => senders::senders(&figures),
+        domains => senders::domains(&figures),
+        hosts => senders::hosts(&figures),
+        policy_types => senders::policy_types(&figures),
+        previous => words::range(figures.filter.range.previous()),
+        served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
+    };
+    Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)
+}
+
+async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
+    let today = site.today();
+    let filter = params::parse(query_string, today)?.filter;
+    let (figures, quarantined) = site
+        .store()
+        .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, query::quarantine::count(connection)?)))
+        .await?;
+    Ok(json::overview(&figures, quarantined))
+}

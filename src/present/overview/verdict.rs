@@ -1,0 +1,137 @@
+//! The first line: what happened, in words with their numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use crate::present::{explain::Mail, words};
+
+#[derive(Serialize)]
+pub(super) struct Verdict {
+    /// The share, to be set in the accent of its kind; empty where there are no sessions.
+    share: String,
+    /// The sentence after the share, or the whole one.
+    sentence: String,
+    /// What to know at once, one sentence each.
+    more: Vec<String>,
+    fine: bool,
+}
+
+pub(super) fn verdict(figures: &Figures) -> Verdict {
+    let once = figures.shares.once;
+    let range = words::range(figures.filter.range);
+    if figures.span.is_none() {
+        let sentence = "No report has arrived yet.".to_owned();
+        return Verdict { share: String::new(), sentence, more: Vec::new(), fine: true };
+    }
+    if figures.reported.reports == 0 {
+        let sentence = format!("No report covers {range}.");
+        return Verdict { share: String::new(), sentence, more: vec![elsewhere(figures)], fine: true };
+    }
+    let proof = format!(
+        "{} from {} say so.",
+        words::counted(figures.reported.reports, "report", "reports"),
+        words::counted(figures.reported.organisations, "organisation", "organisations"),
+    );
+    if once.total() == 0 {
+        let sentence = "The reports of this time count no sessions.".to_owned();
+        return Verdict { share: String::new(), sentence, more: vec![proof], fine: true };
+    }
+    let sessions = words::counted(once.total(), "session", "sessions");
+    if once.failed == 0 {
+        return Verdict {
+            share: "All".to_owned(),
+            sentence: format!("{sessions} were secure."),
+            more: [proof, before(figures)].into_iter().filter(|text| !text.is_empty()).collect(),
+            fine: true,
+        };
+    }
+    Verdict {
+        share: words::share_cut(once.successful, once.total()),
+        sentence: format!("of {sessions} were secure."),
+        more: [who(figures), outages(figures), mail(figures), before(figures)]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect(),
+        fine: false,
+    }
+}
+
+fn who(figures: &Figures) -> String {
+    let failing: Vec<String> = figures
+        .organisations
+        .rows
+        .iter()
+        .filter(|row| row.sessions.failed > 0)
+        .map(|row| row.organisation.clone().unwrap_or_else(|| row.key.clone()))
+        .collect();
+    format!(
+        "{} of the {} that reported saw {} fail.",
+        words::thousands(figures.organisations.failing),
+        words::counted(figures.organisations.reporting, "organisation", "organisations"),
+        words::counted(figures.shares.once.failed, "session", "sessions"),
+    ) + &match failing.as_slice() {
+        [one] if figures.organisations.failing == 1 => format!(" It is {one}."),
+        _ => String::new(),
+    }
+}
+
+fn outages(figures: &Figures) -> String {
+    let mut by_domain: BTreeMap<&str, (BTreeSet<String>, chrono::NaiveDate)> = BTreeMap::new();
+    for outage in figures.outages.iter().filter(|outage| outage.ongoing) {
+        let name = outage.organisation_name.clone().unwrap_or_else(|| outage.organisation.clone());
+        let entry = by_domain.entry(&outage.policy_domain).or_insert((BTreeSet::new(), outage.since));
+        entry.0.insert(name);
+        entry.1 = entry.1.min(outage.since);
+    }
+    let sentences: Vec<String> = by_domain
+        .iter()
+        .take(2)
+        .map(|(domain, (names, since))| {
+            let names: Vec<String> = names.iter().cloned().collect();
+            format!("{} cannot get the policy of {domain} since {}.", words::listed(&names, 3), words::day(*since))
+        })
+        .collect();
+    sentences.join(" ")
+}
+
+/// How much mail was held up: only enforced policies and DANE stop it.
+fn mail(figures: &Figures) -> String {
+    let refused = figures
+        .causes
+        .iter()
+        .filter(|cause| Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == Mail::Refused)
+        .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
+    match refused {
+        0 => String::new(),
+        refused => {
+            format!("In {} the mail was not delivered on that try.", words::counted(refused, "session", "sessions"))
+        }
+    }
+}
+
+fn before(figures: &Figures) -> String {
+    let once = figures.shares_before.once;
+    if once.total() == 0 {
+        return String::new();
+    }
+    let period = words::period(figures.filter.range);
+    format!(
+        "The {period} before: {} of {}.",
+        words::share_cut(once.successful, once.total()),
+        words::thousands(once.total())
+    )
+}
+
+fn elsewhere(figures: &Figures) -> String {
+    match figures.span {
+        Some(span) => format!(
+            "The {} here cover {} to {}.",
+            words::counted(span.reports, "report", "reports"),
+            words::day_with_year(span.first),
+            words::day_with_year(span.last),
+        ),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,333 @@
+//! The query string is the state of a page and the question of an API call; here it becomes a `Filter`.
+//!
+//! The range: `from` and `to` are UTC days, both inclusive; `week` is an ISO week such as `2026-W47`. With none of them it is the
+//! seven days that end yesterday: reports arrive the day after the one they are about, so these are the last seven whole days, and on
+//! a Monday they are last week.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::Query;
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+
+use super::answer::Fail;
+use crate::{
+    query::{
+        Filter, Range,
+        failures::{self, By},
+        quarantine, reports,
+    },
+    submission::Trust,
+};
+
+/// Rows of a list where the asker does not say.
+pub(super) const ROWS_DEFAULT: usize = 100;
+const ROWS_MAX: usize = 1_000;
+/// A century: room for every report there can be, none for a typing error.
+const DAYS_MAX: i64 = 36_600;
+
+const NAMES: [&str; 17] = [
+    "from",
+    "to",
+    "week",
+    "policy_domain",
+    "organisation",
+    "policy_type",
+    "trust",
+    "result_type",
+    "receiving_mx_hostname",
+    "sending_mta_ip",
+    "deviation",
+    "failed",
+    "by",
+    "limit",
+    "cursor",
+    "code",
+    "done",
+];
+
+/// What a query string asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) filter: Filter,
+    /// Whether it names the range itself.
+    pub(super) range_given: bool,
+    pub(super) by: Option<By>,
+    pub(super) limit: usize,
+    pub(super) cursor: Option<String>,
+    /// Fault code, for the quarantine.
+    pub(super) code: Option<String>,
+    /// What was just done, after a redirect.
+    pub(super) done: Option<String>,
+}
+
+/// Reads a query string. Unknown parameters are refused: a mistyped filter would silently answer another question.
+pub(super) fn parse(query_string: &str, today: NaiveDate) -> Result<Asked, Fail> {
+    let given = pairs(query_string)?;
+    let get = |name: &str| given.get(name).cloned();
+    let mut filter = Filter::new(range(&given, today)?);
+    filter.policy_domain = get("policy_domain").map(|name| domain(&name));
+    filter.organisation = get("organisation");
+    filter.policy_type = get("policy_type").map(|name| name.to_ascii_lowercase());
+    filter.trust = get("trust").map(trust).transpose()?;
+    filter.result_type = get("result_type");
+    filter.receiving_mx_hostname = get("receiving_mx_hostname").map(or_absent);
+    filter.sending_mta_ip = get("sending_mta_ip").map(or_absent);
+    filter.deviation = get("deviation");
+    filter.failed = match get("failed").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => return Err(wrong("failed", format!("`{other}` is neither `true` nor `false`"))),
+    };
+    let by = get("by").map(|name| {
+        let known: Vec<&str> = By::ALL.into_iter().map(By::as_str).collect();
+        By::from_name(&name).ok_or_else(|| wrong("by", format!("`{name}` is not one of {}", known.join(", "))))
+    });
+    let limit = get("limit").map(|text| match text.parse() {
+        Ok(limit @ 1..=ROWS_MAX) => Ok(limit),
+        _ => Err(wrong("limit", format!("`{text}` is not a number from 1 to {ROWS_MAX}"))),
+    });
+    Ok(Asked {
+        filter,
+        range_given: ["from", "to", "week"].iter().any(|name| given.contains_key(*name)),
+        by: by.transpose()?,
+        limit: limit.transpose()?.unwrap_or(ROWS_DEFAULT),
+        cursor: get("cursor"),
+        code: get("code"),
+        done: get("done"),
+    })
+}
+
+impl Asked {
+    /// The range's dates as parameters, with what else was asked: the base of every link to the reports behind a figure.
+    pub(super) fn query(&self) -> BTreeMap<&'static str, String> {
+        let mut query = BTreeMap::new();
+        let filter = &self.filter;
+        query.insert("from", filter.range.first().to_string());
+        query.insert("to", filter.range.last().to_string());
+        let texts = [
+            ("policy_domain", &filter.policy_domain),
+            ("organisation", &filter.organisation),
+            ("policy_type", &filter.policy_type),
+            ("trust", &filter.trust),
+            ("result_type", &filter.result_type),
+            ("receiving_mx_hostname", &filter.receiving_mx_hostname),
+            ("sending_mta_ip", &filter.sending_mta_ip),
+            ("deviation", &filter.deviation),
+            ("code", &self.code),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                let value = if value.is_empty() { ABSENT.to_owned() } else { value.clone() };
+                query.insert(name, value);
+            }
+        }
+        if filter.failed {
+            query.insert("failed", "true".to_owned());
+        }
+        if let Some(by) = self.by {
+            query.insert("by", by.as_str().to_owned());
+        }
+        query
+    }
+
+    pub(super) fn failures_after(&self) -> Result<Option<failures::After>, Fail> {
+        self.cursor_parts(2, |parts| Some(failures::After { failed: parts[0].parse().ok()?, key: parts[1].to_owned() }))
+    }
+
+    pub(super) fn reports_after(&self) -> Result<Option<reports::After>, Fail> {
+        self.cursor_parts(3, |parts| {
+            Some(reports::After {
+                day: parts[0].parse().ok()?,
+                received_at: chrono::DateTime::from_timestamp_micros(parts[1].parse().ok()?)?,
+                uuid: parts[2].parse().ok()?,
+            })
+        })
+    }
+
+    pub(super) fn quarantine_after(&self) -> Result<Option<quarantine::After>, Fail> {
+        self.cursor_parts(2, |parts| {
+            Some(quarantine::After {
+                received_at: chrono::DateTime::from_timestamp_micros(parts[0].parse().ok()?)?,
+                uuid: parts[1].parse().ok()?,
+            })
+        })
+    }
+
+    fn cursor_parts<T>(&self, count: usize, read: impl Fn(&[&str]) -> Option<T>) -> Result<Option<T>, Fail> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let invalid = || wrong("cursor", "it is not one this list gave out".to_owned());
+        let text = unhex(cursor).ok_or_else(invalid)?;
+        let parts: Vec<&str> = text.splitn(count, ' ').collect();
+        if parts.len() != count {
+            return Err(invalid());
+        }
+        read(&parts).map(Some).ok_or_else(invalid)
+    }
+}
+
+/// Where the next page begins, opaque to the asker.
+pub(super) fn failures_cursor(after: &failures::After) -> String {
+    hex(&format!("{} {}", after.failed, after.key))
+}
+
+pub(super) fn reports_cursor(after: &reports::After) -> String {
+    hex(&format!("{} {} {}", after.day, after.received_at.timestamp_micros(), after.uuid))
+}
+
+pub(super) fn quarantine_cursor(after: &quarantine::After) -> String {
+    hex(&format!("{} {}", after.received_at.timestamp_micros(), after.uuid))
+}
+
+/// Stands for "the sender did not say" in a URL, where an empty parameter means no filter.
+pub(super) const ABSENT: &str = "-";
+
+fn or_absent(value: String) -> String {
+    if value == ABSENT { String::new() } else { value.to_ascii_lowercase() }
+}
+
+fn pairs(query_string: &str) -> Result<BTreeMap<String, String>, Fail> {
+    let unreadable = |_| wrong("?", "the query string is not percent-encoded UTF-8".to_owned());
+    let pairs = Query::<Vec<(String, String)>>::from_query(query_string).map_err(unreadable)?.into_inner();
+    let mut given = BTreeMap::new();
+    for (name, value) in pairs {
+        if !NAMES.contains(&name.as_str()) {
+            return Err(wrong(&name, format!("there is no such parameter; there are {}", NAMES[..15].join(", "))));
+        }
+        let value = value.trim().to_owned();
+        if !value.is_empty() && given.insert(name.clone(), value).is_some() {
+            return Err(wrong(&name, "it is given twice".to_owned()));
+        }
+    }
+    Ok(given)
+}
+
+fn range(given: &BTreeMap<String, String>, today: NaiveDate) -> Result<Range, Fail> {
+    let date = |name: &str| given.get(name).map(|text| read_date(name, text)).transpose();
+    let (from, to) = (date("from")?, date("to")?);
+    if let Some(text) = given.get("week") {
+        if from.or(to).is_some() {
+            return Err(wrong("week", "give either a week or `from` and `to`".to_owned()));
+        }
+        return read_week(text);
+    }
+    let yesterday = today.pred_opt().unwrap_or(today);
+    let last = to.unwrap_or_else(|| yesterday.max(from.unwrap_or(yesterday)));
+    let first = from.unwrap_or_else(|| last.checked_sub_days(Days::new(6)).unwrap_or(last));
+    let range = Range::new(first, last).ok_or_else(|| wrong("to", format!("{last} lies before `from`, {first}")))?;
+    if range.days() > DAYS_MAX {
+        return Err(wrong("from", format!("the range has {} days, more than {DAYS_MAX}", range.days())));
+    }
+    Ok(range)
+}
+
+fn read_date(name: &str, text: &str) -> Result<NaiveDate, Fail> {
+    let date = (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten();
+    date.filter(|date| (1970..2200).contains(&date.year()))
+        .ok_or_else(|| wrong(name, format!("`{text}` is not a day written like 2026-11-22, from 1970 to 2199")))
+}
+
+fn read_week(text: &str) -> Result<Range, Fail> {
+    let monday = text.split_once("-W").and_then(|(year, week)| {
+        let year: i32 = year.parse().ok().filter(|year| (1970..2200).contains(year))?;
+        NaiveDate::from_isoywd_opt(year, week.parse().ok()?, Weekday::Mon)
+    });
+    monday
+        .and_then(|monday| Range::new(monday, monday.checked_add_days(Days::new(6))?))
+        .ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
+}
+
+fn trust(name: String) -> Result<String, Fail> {
+    if name == "trusted" || Trust::from_name(&name).is_some() {
+        return Ok(name);
+    }
+    let known: Vec<&str> = Trust::ALL.into_iter().map(Trust::as_str).collect();
+    Err(wrong("trust", format!("`{name}` is not one of {}, trusted (all but none)", known.join(", "))))
+}
+
+/// Domains are kept as A-labels in lower case; people may type either form.
+fn domain(name: &str) -> String {
+    let name = name.trim_end_matches('.');
+    idna::domain_to_ascii(name).unwrap_or_else(|_| name.to_ascii_lowercase())
+}
+
+fn wrong(name: &str, detail: String) -> Fail {
+    Fail::Parameter { name: name.to_owned(), detail }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<String> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    String::from_utf8(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> NaiveDate {
+        "2026-11-23".parse().expect("a date")
+    }
+
+    fn detail(query_string: &str) -> String {
+        parse(query_string, today()).expect_err(query_string).to_string()
+    }
+
+    #[test]
+    fn the_default_range_is_the_last_seven_whole_days() {
+        let range = parse("", today()).expect("valid").filter.range;
+        assert_eq!((range.first().to_string(), range.last().to_string()), ("2026-11-16".into(), "2026-11-22".into()));
+    }
+
+    #[test]
+    fn an_iso_week_is_a_range() {
+        let range = parse("week=2026-W47", today()).expect("valid").filter.range;
+        assert_eq!((range.first().to_string(), range.last().to_string()), ("2026-11-16".into(), "2026-11-22".into()));
+    }
+
+    #[test]
+    fn errors_name_the_parameter() {
+        assert_eq!(
+            detail("from=yesterday"),
+            "parameter `from`: `yesterday` is not a day written like 2026-11-22, from 1970 to 2199"
+        );
+        assert_eq!(
+            detail("from=2026-11-22&to=2026-11-21"),
+            "parameter `to`: 2026-11-21 lies before `from`, 2026-11-22"
+        );
+        assert!(detail("week=2026-W54").starts_with("parameter `week`"));
+        assert!(detail("week=2026-W47&from=2026-11-01").starts_with("parameter `week`"));
+        assert!(detail("trust=full").starts_with("parameter `trust`: `full` is not one of none, import, token, dkim"));
+        assert!(detail("limit=0").starts_with("parameter `limit`"));
+        assert!(detail("limit=1001").starts_with("parameter `limit`"));
+        assert!(detail("by=colour").starts_with("parameter `by`"));
+        assert!(detail("polcy_domain=example.com").starts_with("parameter `polcy_domain`: there is no such parameter"));
+        assert!(detail("to=2026-11-01&to=2026-11-02").starts_with("parameter `to`: it is given twice"));
+        assert!(detail("from=1970-01-01&to=2199-12-31").starts_with("parameter `from`: the range has"));
+    }
+
+    #[test]
+    fn a_domain_may_be_typed_in_either_form() {
+        for typed in ["B%C3%BCcher.Example", "xn--bcher-kva.example."] {
+            let asked = parse(&format!("policy_domain={typed}"), today()).expect("valid");
+            assert_eq!(asked.filter.policy_domain.as_deref(), Some("xn--bcher-kva.example"));
+        }
+    }
+
+    #[test]
+    fn a_cursor_survives_the_way_through_a_url() {
+        let after = failures::After { failed: 812, key: "mx 1.example.com\u{fc}".to_owned() };
+        let asked = parse(&format!("cursor={}", failures_cursor(&after)), today()).expect("valid");
+        assert_eq!(asked.failures_after().expect("readable"), Some(after));
+        for broken in ["zz", "abc", "00", "ff", "3132"] {
+            let asked = parse(&format!("cursor={broken}"), today()).expect("valid");
+            assert!(asked.failures_after().is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What is kept but not counted: the list, one entry, its bytes.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use minijinja::context;
+use serde::Serialize;
+
+use super::{
+    Site, answer,
+    answer::Fail,
+    excerpt::{self, Excerpt},
+    explain::faults,
+    params::{self, Asked},
+    report::read_uuid,
+    retry, shell,
+    templates::fields,
+};
+use crate::{
+    query::quarantine::{self, Entry, Narrowed, Page, Quarantined},
+    submission::Hints,
+};
+
+/// Bytes of the unpacked document shown.
+const DOCUMENT_SHOWN_MAX_BYTES: usize = 64 * 1024;
+/// Bytes it may have once it is indented; a larger one is shown as it came.
+const DOCUMENT_INDENTED_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct Row {
+    uuid: String,
+    code: String,
+    detail: String,
+    organisation: Option<String>,
+    source: String,
+    trust: String,
+    times: i64,
+    bytes_total: i64,
+    last_received_at: chrono::DateTime<chrono::Utc>,
+}
+
+pub(super) async fn list(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::page(&site, show_list(&site, request.query_string()).await)
+}
+
+pub(super) async fn entry(site: web::Data<Site>, path: web::Path<String>, request: HttpRequest) -> HttpResponse {
+    answer::page(&site, show_entry(&site, &path, request.query_string()).await)
+}
+
+pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::json(tell(&site, request.query_string()).await)
+}
+
+pub(super) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    match ask_entry(&site, &path).await {
+        Ok((entry, _)) => {
+            let name = format!("{}.{}", entry.quarantined.uuid, excerpt::extension(&entry.bytes));
+            answer::download(&name, entry.bytes)
+        }
+        Err(fail) => answer::failed_json(&fail),
+    }
+}
+
+async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, i64), Fail> {
+    let asked = params::parse(query_string, site.today())?;
+    let after = asked.quarantine_after()?;
+    let range = asked.range_given.then_some(asked.filter.range);
+    let narrowed = Narrowed {
+        from: range.map(|range| range.first()),
+        to: range.map(|range| range.last()),
+        trust: asked.filter.trust.clone(),
+        organisation: asked.filter.organisation.clone(),
+        code: asked.code.clone(),
+    };
+    let limit = asked.limit;
+    let (page, count) = site
+        .store()
+        .read(move |connection| {
+            let page = quarantine::quarantine(connection, &narrowed, limit, after.as_ref())?;
+            Ok((page, quarantine::count(connection)?))
+        })
+        .await?;
+    Ok((asked, page, count))
+}
+
+async fn ask_entry(site: &Site, path: &str) -> Result<(Entry, i64), Fail> {
+    let uuid = read_uuid(path)?;
+    let (entry, count) = site
+        .store()
+        .read(move |connection| Ok((quarantine::entry(connection, uuid)?, quarantine::count(connection)?)))
+        .await?;
+    let gone =
+        || Fail::NotFound(format!("there is no quarantine entry {uuid}; it may have been admitted or discarded"));
+    Ok((entry.ok_or_else(gone)?, count))
+}
+
+async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
+    let (asked, page, count) = ask(site, query_string).await?;
+    let content = fields! {
+        rows => page.rows.iter().map(row).collect::<Vec<_>>(),
+        count,
+        code => asked.code.clone(),
+        done => asked.done.as_deref().and_then(retry::done_words),
+        next => page.next.as_ref().map(params::quarantine_cursor),
+    };
+    let shell = shell::without_filter(site, count);
+    Ok(site.templates.render("quarantine.html", context! { ..content, ..shell })?)
+}
+
+fn row(entry: &Quarantined) -> Row {
+    Row {
+        uuid: entry.uuid.to_string(),
+        code: entry.code.clone(),
+        detail: entry.detail.clone(),
+        organisation: entry.organisation.clone(),
+        source: entry.source.clone().or_else(|| entry.peer.clone()).unwrap_or_default(),
+        trust: entry.trust.clone(),
+        times: entry.times,
+        bytes_total: entry.bytes_total,
+        last_received_at: entry.last_received_at,
+    }
+}
+
+async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
+    let asked = params::parse(query_string, site.today())?;
+    let (entry, count) = ask_entry(site, path).await?;
+    let is_whole = entry.bytes.len() as i64 == entry.quarantined.bytes_total;
+    let extension = excerpt::extension(&entry.bytes);
+    let (quarantined, excerpt, document) = look_inside(site, entry).await;
+    let (happened, todo) = faults::explain(&quarantined.code);
+    let content = fields! {
+        uuid => quarantined.uuid,
+        code => quarantined.code.clone(),
+        detail => quarantined.detail.clone(),
+        place => quarantined.place.clone(),
+        happened, todo,
+        admissible => is_whole && faults::is_admissible(&quarantined.code),
+        is_whole, extension,
+        element => quarantined.element,
+        report => quarantined.report,
+        organisation => quarantined.organisation.clone(),
+        report_id => quarantined.report_id.clone(),
+        first_received_at => quarantined.first_received_at,
+        last_received_at => quarantined.last_received_at,
+        times => quarantined.times,
+        channel => quarantined.channel.clone(),
+        peer => quarantined.peer.clone(),
+        source => quarantined.source.clone(),
+        trust => quarantined.trust.clone(),
+        media_type => quarantined.media_type.clone(),
+        content_encoding => quarantined.content_encoding.clone(),
+        bytes_total => quarantined.bytes_total,
+        excerpt, document,
+        done => asked.done.as_deref().and_then(retry::done_words),
+    };
+    let shell = shell::without_filter(site, count);
+    Ok(site.templates.render("quarantine_entry.html", context! { ..content, ..shell })?)
+}
+
+/// Unpacking hostile bytes takes time: off the threads that answer.
+async fn look_inside(site: &Site, entry: Entry) -> (Quarantined, Option<Excerpt>, Option<String>) {
+    let Entry { quarantined, bytes, .. } = entry;
+    let limits = site.pipeline.limits().clone();
+    let hints = Hints {
+        media_type: quarantined.media_type.clone(),
+        content_encoding: quarantined.content_encoding.clone(),
+        ..Hints::default()
+    };
+    let place = quarantined.place.clone();
+    let seen = web::block(move || {
+        let excerpt = excerpt::around(&place, &bytes, &hints, &limits);
+        let mut document = excerpt::pretty(&bytes, &hints, &limits, DOCUMENT_INDENTED_MAX_BYTES);
+        if let Some(document) = &mut document {
+            excerpt::cut(document, DOCUMENT_SHOWN_MAX_BYTES);
+        }
+        (excerpt, document)
+    });
+    let (excerpt, document) = seen.await.unwrap_or_default();
+    (quarantined, excerpt, document)
+}
+
+async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail> {
+    let (_, page, _) = ask(site, query_string).await?;
+    let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+    let items: Vec<serde_json::Value> = page
+        .rows
+        .iter()
+        .map(|entry| {
+            serde_json::json!({
+                "uuid": entry.uuid,
+                "code": entry.code,
+                "detail": entry.detail,
+                "place": entry.place,
+                "element": entry.element,
+                "report": entry.report,
+                "organisation": entry.organisation,
+                "report_id": entry.report_id,
+                "first_received_at": time(entry.first_received_at),
+                "last_received_at": time(entry.last_received_at),
+                "times": entry.times,
+                "channel": entry.channel,
+                "peer": entry.peer,
+                "source": entry.source,
+                "trust": entry.trust,
+                "media_type": entry.media_type,
+                "content_encoding": entry.content_encoding,
+                "bytes_total": entry.bytes_total,
+            })
+        })
+        .collect();
+    Ok(serde_json::json!({ "items": items, "next": page.next.as_ref().map(params::quarantine_cursor) }))
+}

@@ -1,0 +1,291 @@
+//! One report: what it says, where it came from, where it strays from the standard, and its bytes.
+
+use actix_web::{HttpResponse, web};
+use minijinja::context;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    Site, answer,
+    answer::Fail,
+    excerpt,
+    explain::{self, Mail, deviations, result_types},
+    params::ABSENT,
+    reports, shell,
+    templates::fields,
+    words,
+};
+use crate::{
+    query::{
+        self, quarantine,
+        report::{Failure, Policy, Raw, Whole},
+    },
+    submission::Hints,
+};
+
+/// Bytes of the unpacked document shown on the page; all of it is one link away.
+const SHOWN_MAX_BYTES: usize = 256 * 1024;
+/// Bytes a document may have once it is indented; a larger one is shown as it came.
+const INDENTED_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct Section {
+    domain: String,
+    policy_type: String,
+    mode: Option<String>,
+    max_age: Option<String>,
+    policy_string: Vec<String>,
+    mx_hosts: Vec<String>,
+    successful: Option<i64>,
+    failed: Option<i64>,
+    share: String,
+    not_itemised: i64,
+    /// What the details claim beyond the summary.
+    excess: i64,
+    counted: bool,
+    failures: Vec<Detail>,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    result_type: String,
+    short: &'static str,
+    failed: Option<i64>,
+    mode: String,
+    mail_words: &'static str,
+    sending_mta_ip: Option<String>,
+    receiving_mx_hostname: Option<String>,
+    receiving_mx_helo: Option<String>,
+    receiving_ip: Option<String>,
+    reason_code: Option<String>,
+    additional_information: Option<String>,
+    /// Set where the additional information is a link that may be followed.
+    link: Option<String>,
+    mx_value: String,
+}
+
+pub(super) async fn page(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    answer::page(&site, show(&site, &path).await)
+}
+
+pub(super) async fn json(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    answer::json(tell(&site, &path).await)
+}
+
+pub(super) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    match bytes(&site, &path).await {
+        Ok((uuid, raw)) => answer::download(&format!("{uuid}.{}", excerpt::extension(&raw.bytes)), raw.bytes),
+        Err(fail) => answer::failed_json(&fail),
+    }
+}
+
+/// The unpacked document, pretty-printed, whole.
+pub(super) async fn unpacked(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    let result = async {
+        let (_, raw) = bytes(&site, &path).await?;
+        pretty(&site, raw, INDENTED_MAX_BYTES)
+            .await?
+            .ok_or_else(|| Fail::NotFound("the bytes of this report cannot be unpacked".to_owned()))
+    };
+    match result.await {
+        Ok(text) => HttpResponse::Ok().content_type("application/json").body(text),
+        Err(fail) => answer::failed_json(&fail),
+    }
+}
+
+async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<Raw>, i64), Fail> {
+    let uuid = read_uuid(path)?;
+    let (whole, raw, quarantined) = site
+        .store()
+        .read(move |connection| {
+            let whole = query::report::report(connection, uuid)?;
+            let raw = if whole.is_some() { query::report::raw(connection, uuid)? } else { None };
+            Ok((whole, raw, quarantine::count(connection)?))
+        })
+        .await?;
+    Ok((whole.ok_or_else(|| missing(uuid))?, raw, quarantined))
+}
+
+async fn bytes(site: &Site, path: &str) -> Result<(Uuid, Raw), Fail> {
+    let uuid = read_uuid(path)?;
+    let raw = site.store().read(move |connection| Ok(query::report::raw(connection, uuid)?)).await?;
+    Ok((uuid, raw.ok_or_else(|| missing(uuid))?))
+}
+
+pub(super) fn read_uuid(path: &str) -> Result<Uuid, Fail> {
+    path.parse().map_err(|_| Fail::NotFound(format!("`{path}` is no UUID")))
+}
+
+fn missing(uuid: Uuid) -> Fail {
+    Fail::NotFound(format!("there is no report {uuid}"))
+}
+
+async fn pretty(site: &Site, raw: Raw, max_bytes: usize) -> Result<Option<String>, Fail> {
+    let limits = site.pipeline.limits().clone();
+    let hints = Hints { media_type: raw.media_type, content_encoding: raw.content_encoding, ..Hints::default() };
+    let unpacked = web::block(move || excerpt::pretty(&raw.bytes, &hints, &limits, max_bytes)).await;
+    Ok(unpacked.unwrap_or_default())
+}
+
+async fn show(site: &Site, path: &str) -> Result<String, Fail> {
+    let (whole, raw, quarantined) = ask(site, path).await?;
+    let raw_bytes = raw.as_ref().map(|raw| raw.bytes.len());
+    let media_type = raw.as_ref().and_then(|raw| raw.media_type.clone());
+    let content_encoding = raw.as_ref().and_then(|raw| raw.content_encoding.clone());
+    let element = raw.as_ref().and_then(|raw| raw.element);
+    let mut document = match raw {
+        Some(raw) => pretty(site, raw, INDENTED_MAX_BYTES).await?,
+        None => None,
+    };
+    let cut = document.as_mut().is_some_and(|document| excerpt::cut(document, SHOWN_MAX_BYTES));
+    let report = &whole.report;
+    let content = fields! {
+        uuid => report.uuid,
+        name => report.organisation.clone().unwrap_or_else(|| report.organisation_key.clone()),
+        organisation => report.organisation.clone(),
+        organisation_key => report.organisation_key.clone(),
+        report_id => report.report_id.clone(),
+        day => report.day,
+        from => report.from,
+        to => report.to,
+        sessions => report.sessions.total(),
+        failed => report.sessions.failed,
+        share => words::share_cut(report.sessions.successful, report.sessions.total()),
+        domains => report.policy_domains.clone(),
+        received_at => report.received_at,
+        channel => report.channel.clone(),
+        trust => report.trust.clone(),
+        submitter => whole.submitter.clone(),
+        contact => whole.contact.clone(),
+        peer => whole.peer.clone(),
+        source => whole.source.clone(),
+        dkim_domain => whole.dkim_domain.clone(),
+        media_type, content_encoding, raw_bytes, element,
+        policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
+        has_doubled => whole.policies.iter().any(|policy| !policy.counted),
+        deviations => report.deviations.iter().map(|deviation| fields! {
+            code => deviation.code.clone(),
+            count => deviation.count,
+            path => deviation.path.clone(),
+            words => deviations::words(&deviation.code),
+        }).collect::<Vec<_>>(),
+        document, cut,
+    };
+    let shell = shell::without_filter(site, quarantined);
+    Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
+}
+
+fn section(policy: &Policy) -> Section {
+    let claimed =
+        policy.failures.iter().fold(0, |sum: i64, failure| sum.saturating_add(failure.failed_sessions.unwrap_or(0)));
+    let (successful, failed) = (policy.successful.unwrap_or(0), policy.failed.unwrap_or(0));
+    Section {
+        domain: policy.domain.clone(),
+        policy_type: policy.policy_type.clone(),
+        mode: policy.mode.clone(),
+        max_age: policy.max_age.map(max_age),
+        policy_string: policy.policy_string.clone(),
+        mx_hosts: policy.mx_hosts.clone(),
+        successful: policy.successful,
+        failed: policy.failed,
+        share: words::share_cut(successful, successful.saturating_add(failed)),
+        not_itemised: policy.not_itemised,
+        excess: claimed.saturating_sub(failed).max(0),
+        counted: policy.counted,
+        failures: policy.failures.iter().map(|failure| detail(policy, failure)).collect(),
+    }
+}
+
+fn detail(policy: &Policy, failure: &Failure) -> Detail {
+    let mode = policy.mode.as_deref();
+    let information = failure.additional_information.clone();
+    Detail {
+        result_type: failure.result_type.clone(),
+        short: result_types::short(&failure.result_type),
+        failed: failure.failed_sessions,
+        mode: explain::mode_word(&policy.policy_type, mode),
+        mail_words: Mail::of(&failure.result_type, &policy.policy_type, mode).sentence(),
+        sending_mta_ip: failure.sending_mta_ip.clone(),
+        receiving_mx_hostname: failure.receiving_mx_hostname.clone(),
+        receiving_mx_helo: failure.receiving_mx_helo.clone(),
+        receiving_ip: failure.receiving_ip.clone(),
+        reason_code: failure.reason_code.clone(),
+        link: information.clone().filter(|text| is_web_address(text)),
+        additional_information: information,
+        mx_value: failure.receiving_mx_hostname.clone().unwrap_or_else(|| ABSENT.to_owned()),
+    }
+}
+
+/// Only these schemes become links: a report may hold `javascript:`.
+fn is_web_address(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    (lower.starts_with("https://") || lower.starts_with("http://")) && !text.contains(char::is_whitespace)
+}
+
+/// `7 days`, or seconds where it is less than one.
+fn max_age(seconds: i64) -> String {
+    match seconds / 86_400 {
+        0 => words::counted(seconds, "second", "seconds"),
+        days => words::counted(days, "day", "days"),
+    }
+}
+
+async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
+    let (whole, _, _) = ask(site, path).await?;
+    let mut item = reports::item(&whole.report);
+    item["submitter"] = whole.submitter.into();
+    item["contact"] = whole.contact.into();
+    item["peer"] = whole.peer.into();
+    item["source"] = whole.source.into();
+    item["dkim_domain"] = whole.dkim_domain.into();
+    item["policies"] = whole
+        .policies
+        .iter()
+        .map(|policy| {
+            serde_json::json!({
+                "policy_domain": policy.domain,
+                "policy_type": policy.policy_type,
+                "mode": policy.mode,
+                "max_age": policy.max_age,
+                "policy_string": policy.policy_string,
+                "mx_hosts": policy.mx_hosts,
+                "successful": policy.successful,
+                "failed": policy.failed,
+                "not_itemised": policy.not_itemised,
+                "counted": policy.counted,
+                "failure_details": policy.failures.iter().map(|failure| serde_json::json!({
+                    "result_type": failure.result_type,
+                    "failed_sessions": failure.failed_sessions,
+                    "sending_mta_ip": failure.sending_mta_ip,
+                    "receiving_mx_hostname": failure.receiving_mx_hostname,
+                    "receiving_mx_helo": failure.receiving_mx_helo,
+                    "receiving_ip": failure.receiving_ip,
+                    "additional_information": failure.additional_information,
+                    "reason_code": failure.reason_code,
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_web_address;
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        assert!(is_web_address("https://example.com/help"));
+        assert!(is_web_address("HTTP://example.com/"));
+        for other in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//example.com",
+            "file:///etc/passwd",
+            "https://a b",
+            " https://a",
+        ] {
+            assert!(!is_web_address(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What every page has: navigation, the filter, the way to the same figures as JSON.
+
+use chrono::{Datelike, Days, NaiveDate};
+use duckdb::Connection;
+use minijinja::Value;
+use serde::Serialize;
+
+use super::{Site, filters, params::Asked, templates::fields, words};
+use crate::query::{
+    Range,
+    choices::{Choices, choices},
+    quarantine,
+};
+
+/// What the shell asks of the store.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    choices: Choices,
+    quarantined: i64,
+}
+
+#[derive(Serialize)]
+struct Preset {
+    name: &'static str,
+    href: String,
+    current: bool,
+}
+
+impl Frame {
+    pub(super) fn ask(connection: &Connection, asked: &Asked) -> duckdb::Result<Frame> {
+        Ok(Frame { choices: choices(connection, &asked.filter)?, quarantined: quarantine::count(connection)? })
+    }
+
+    /// The context of a page with a filter; `path` is its own.
+    pub(super) fn context(&self, asked: &Asked, path: &str, today: NaiveDate) -> Value {
+        let range = asked.filter.range;
+        let moved = |range: Range| {
+            let mut query = asked.query();
+            query.insert("from", range.first().to_string());
+            query.insert("to", range.last().to_string());
+            filters::address(path, query.iter().map(|(name, value)| (*name, value.as_str())))
+        };
+        let known = presets(today);
+        // On a Monday two names stand for the same days.
+        let current = known.iter().position(|(_, preset)| *preset == range);
+        let presets: Vec<Preset> = known
+            .iter()
+            .enumerate()
+            .map(|(at, (name, preset))| Preset { name, href: moved(*preset), current: current == Some(at) })
+            .collect();
+        let newer = range.next();
+        fields! {
+            path,
+            quarantined => self.quarantined,
+            query => asked.query(),
+            range => fields! {
+                text => words::range(range),
+                from => range.first(),
+                to => range.last(),
+                iso_week => iso_week(range),
+                period => words::period(range),
+                older => moved(range.previous()),
+                newer => (newer.first() <= today).then(|| moved(newer)),
+            },
+            presets,
+            chosen => asked.query(),
+            choices => fields! {
+                policy_domains => with_chosen(self.choices.policy_domains.clone(), asked.filter.policy_domain.as_deref()),
+                policy_types => with_chosen(self.choices.policy_types.clone(), asked.filter.policy_type.as_deref()),
+                organisations => self.organisations(asked.filter.organisation.as_deref()),
+            },
+        }
+    }
+
+    fn organisations(&self, chosen: Option<&str>) -> Vec<(String, String)> {
+        let mut organisations: Vec<(String, String)> = self
+            .choices
+            .organisations
+            .iter()
+            .map(|(key, name)| (key.clone(), name.clone().unwrap_or_else(|| key.clone())))
+            .collect();
+        if let Some(chosen) = chosen.filter(|chosen| organisations.iter().all(|(key, _)| key != chosen)) {
+            organisations.push((chosen.to_owned(), chosen.to_owned()));
+        }
+        organisations.sort_by_key(|(_, name)| name.to_lowercase());
+        organisations
+    }
+}
+
+/// The context of a page without a filter, such as an error.
+pub(super) fn bare(site: &Site) -> Value {
+    without_filter(site, 0)
+}
+
+pub(super) fn without_filter(site: &Site, quarantined: i64) -> Value {
+    let nothing: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
+    fields! { path => "", quarantined, query => nothing, today => site.today() }
+}
+
+/// What people look at: the last whole days, and the ISO week before the running one.
+fn presets(today: NaiveDate) -> Vec<(&'static str, Range)> {
+    let yesterday = today.pred_opt().unwrap_or(today);
+    let back = |days: u64| Range::new(yesterday.checked_sub_days(Days::new(days - 1))?, yesterday);
+    let monday =
+        |weeks: u64| today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday()) + 7 * weeks));
+    let week = |weeks: u64| monday(weeks).and_then(|first| Range::new(first, first.checked_add_days(Days::new(6))?));
+    [
+        ("Last 7 days", back(7)),
+        ("This week", week(0)),
+        ("Last week", week(1)),
+        ("28 days", back(28)),
+        ("12 weeks", back(84)),
+    ]
+    .into_iter()
+    .filter_map(|(name, range)| Some((name, range?)))
+    .collect()
+}
+
+/// `W47`, where the range is one ISO week.
+fn iso_week(range: Range) -> Option<String> {
+    let is_week = range.days() == 7 && range.first().weekday() == chrono::Weekday::Mon;
+    is_week.then(|| format!("W{:02}", range.first().iso_week().week()))
+}
+
+fn with_chosen(mut names: Vec<String>, chosen: Option<&str>) -> Vec<String> {
+    if let Some(chosen) = chosen.filter(|chosen| names.iter().all(|name| name != chosen)) {
+        names.push(chosen.to_owned());
+    }
+    names.sort();
+    names
+}

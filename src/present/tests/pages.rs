@@ -1,0 +1,170 @@
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{empty, filled, items, sum};
+use crate::present::{PAGES, templates};
+
+/// Parts of other templates, and the page for what went wrong.
+const PARTS: [&str; 5] = ["base.html", "filter.html", "message.html", "rows.html", "start.html"];
+
+#[test]
+fn every_template_is_a_page_or_a_part_of_one() {
+    let known: BTreeSet<&str> = PAGES.iter().map(|(_, template)| *template).chain(PARTS).collect();
+    let names = templates::names();
+    assert_eq!(names.iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn every_page_renders() {
+    let running = filled();
+    let report = items(&running.json("/api/v1/reports"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    let entry = items(&running.json("/api/v1/quarantine"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    for (path, _) in PAGES {
+        let uuid = if path.starts_with("/reports") { &report } else { &entry };
+        let page = running.page(&path.replace("{uuid}", uuid));
+        assert!(page.contains("<main id=\"main\""), "{path}");
+        assert!(page.trim_end().ends_with("</html>"), "{path}");
+        assert!(!page.contains(" style=\"") && !page.contains("<style"), "{path}: the policy forbids inline styles");
+        assert_eq!(page.matches("<h1").count(), 1, "{path}");
+    }
+    for by in ["organisation", "result_type", "policy_domain", "receiving_mx_hostname", "sending_mta_ip", "day"] {
+        assert!(running.page(&format!("/failures?by={by}")).contains("<table"), "{by}");
+    }
+}
+
+#[test]
+fn the_overview_is_one_small_page() {
+    let page = filled().page("/");
+    assert!(page.len() < 100_000, "{} bytes", page.len());
+    assert!(!page.contains("<script"), "it works without any");
+    assert_eq!(page.matches("<link rel=\"stylesheet\"").count(), 1);
+    assert!(!page.contains("src=\"http"), "nothing comes from elsewhere");
+}
+
+#[test]
+fn the_verdict_comes_first() {
+    let page = filled().page("/");
+    let text = plain(&page[page.find("<h1").expect("a verdict")..page.find("</h1>").expect("its end")]);
+    assert!(text.contains("% of ") && text.contains("sessions were secure."), "{text}");
+    assert!(page.contains("Mail.ru and Microsoft Corporation cannot get the policy of example.com since Thu 19 Nov."));
+}
+
+#[test]
+fn figures_lead_to_the_reports_behind_them() {
+    let running = filled();
+    let page = running.page("/");
+    let mut followed = 0;
+    for link in page.split("<a class=\"hot\" href=\"").skip(1) {
+        let (address, rest) = link.split_once('"').expect("an address");
+        let shown: i64 = plain(rest.split("</a>").next().expect("its text"))
+            .trim_start_matches('>')
+            .replace(',', "")
+            .parse()
+            .expect("a number");
+        let query = address.strip_prefix("/reports?").expect("a list of reports").replace("&amp;", "&");
+        let reports = running.json(&format!("/api/v1/reports?{query}&limit=1000"));
+        assert_eq!(sum(items(&reports), "failed"), shown, "{address}");
+        followed += 1;
+    }
+    assert!(followed > 4, "{followed}");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let running = filled();
+    let mut seen = BTreeSet::new();
+    for start in ["/", "/failures?by=result_type", "/reports", "/quarantine", "/result-types"] {
+        let page = running.page(start);
+        for link in page.split("href=\"").skip(1) {
+            let address = link.split(['"', '#']).next().expect("an address").replace("&amp;", "&");
+            if !address.is_empty() && seen.len() < 250 && seen.insert(address.clone()) {
+                assert_eq!(running.get(&address).status, 200, "{address} on {start}");
+            }
+        }
+    }
+    assert!(seen.len() > 60, "{}", seen.len());
+}
+
+#[test]
+fn a_wrong_question_is_answered_with_a_page() {
+    let running = filled();
+    let answer = running.get("/?from=tomorrow");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("parameter `from`") && answer.text().contains("<form"));
+    assert_eq!(running.get("/nothing").status, 404);
+    assert_eq!(running.get("/reports/00000000-0000-0000-0000-000000000000").status, 404);
+}
+
+#[test]
+fn a_new_server_teaches() {
+    let running = empty();
+    let page = running.page("/");
+    assert!(page.contains("No report has arrived yet."));
+    assert!(page.contains("_smtp._tls.example.com.") && page.contains("rua=https://") && page.contains("curl -i"));
+    for (path, _) in PAGES.iter().filter(|(path, _)| !path.contains('{')) {
+        running.page(path);
+    }
+}
+
+#[test]
+fn a_quiet_time_says_where_the_reports_are() {
+    let page = filled().page("/?from=2026-01-01&to=2026-01-07");
+    assert!(page.contains("No report covers 1–7 Jan 2026."));
+    assert!(page.contains("cover Mon 28 Sep 2026 to Sun 22 Nov 2026"), "{page}");
+}
+
+#[test]
+fn text_of_strangers_stays_text() {
+    let running = empty();
+    let hostile = "<script>alert(1)</script>\u{202e}\"'&{{ 7*7191 }}";
+    let receipt = running.receive(
+        json!({
+            "organization-name": hostile, "contact-info": "x@evil.example", "report-id": hostile,
+            "date-range": {"start-datetime": "2026-11-22T00:00:00Z", "end-datetime": "2026-11-22T23:59:59Z"},
+            "policies": [{
+                "policy": {"policy-type": "sts", "policy-domain": "example.com", "policy-string": [hostile], "mx-host": [hostile]},
+                "summary": {"total-successful-session-count": 1, "total-failure-session-count": 3},
+                "failure-details": [
+                    {"result-type": hostile, "sending-mta-ip": hostile, "receiving-mx-hostname": hostile, "failed-session-count": 1,
+                     "additional-information": "javascript:alert(1)", "failure-reason-code": hostile},
+                    {"result-type": "validation-failure", "failed-session-count": 2, "additional-information": "https://example.org/?a=\"><b>"},
+                ],
+            }],
+        })
+        .to_string()
+        .as_bytes(),
+    );
+    let crate::submission::Outcome::Stored(uuid) = receipt.overall() else { panic!("{receipt:?}") };
+    let report = format!("/reports/{uuid}");
+    for path in [
+        "/",
+        "/reports",
+        "/failures?by=result_type",
+        "/failures?by=receiving_mx_hostname",
+        "/failures?by=sending_mta_ip",
+        &report,
+    ] {
+        let page = running.page(path);
+        assert!(!page.contains("<script>alert"), "{path}");
+        assert!(!page.contains('\u{202e}'), "{path}: an override must not reach the page");
+        assert!(!page.contains("href=\"javascript:"), "{path}");
+        assert!(!page.contains("50337"), "{path}: nothing in a report is a template");
+        assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("‹U+202E›"), "{path}");
+    }
+    assert!(running.page(&report).contains("rel=\"noreferrer nofollow noopener\""));
+}
+
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for character in html.chars() {
+        match character {
+            '<' => inside = true,
+            '>' => inside = false,
+            other if !inside => text.push(other),
+            _ => {}
+        }
+    }
+    text
+}

@@ -1,0 +1,199 @@
+//! Numbers, days and sentences as people read them.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use crate::query::Range;
+
+/// `41203` as `41,203`.
+pub(super) fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("−{text}") } else { text }
+}
+
+/// A share that never looks better than it is: cut, not rounded, and `100 %` only for all of them.
+pub(super) fn share_cut(part: i64, of: i64) -> String {
+    if of <= 0 {
+        return "–".to_owned();
+    }
+    if part >= of {
+        return "100 %".to_owned();
+    }
+    let hundredths = (i128::from(part) * 10_000 / i128::from(of)) as i64;
+    match hundredths {
+        9_990.. => format!("{}.{:02} %", hundredths / 100, hundredths % 100),
+        _ => format!("{}.{} %", hundredths / 100, hundredths / 10 % 10),
+    }
+}
+
+/// A small share that never vanishes: `< 0.1 %` instead of `0.0 %`.
+pub(super) fn share_kept(part: i64, of: i64) -> String {
+    if of <= 0 || part <= 0 {
+        return "–".to_owned();
+    }
+    let tenths = (i128::from(part) * 1_000 / i128::from(of)) as i64;
+    match tenths {
+        0 => "< 0.1 %".to_owned(),
+        1..=99 => format!("{}.{} %", tenths / 10, tenths % 10),
+        _ => format!("{} %", tenths / 10),
+    }
+}
+
+/// `Thu 19 Nov`.
+pub(super) fn day(day: NaiveDate) -> String {
+    day.format("%a %-d %b").to_string()
+}
+
+/// `Thu 19 Nov 2026`.
+pub(super) fn day_with_year(day: NaiveDate) -> String {
+    day.format("%a %-d %b %Y").to_string()
+}
+
+/// `2026-11-19 07:12 UTC`.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `16–22 Nov 2026`, as short as the two ends allow.
+pub(super) fn range(range: Range) -> String {
+    let (first, last) = (range.first(), range.last());
+    if first == last {
+        return day_with_year(first);
+    }
+    let end = last.format("%-d %b %Y");
+    if first.year() != last.year() {
+        format!("{} – {end}", first.format("%-d %b %Y"))
+    } else if first.month() != last.month() {
+        format!("{} – {end}", first.format("%-d %b"))
+    } else {
+        format!("{}–{end}", first.day())
+    }
+}
+
+/// What one period of this length is called, for "against the … before".
+pub(super) fn period(range: Range) -> &'static str {
+    match range.days() {
+        1 => "day",
+        7 => "week",
+        _ => "period",
+    }
+}
+
+/// `a`, `a and b`, `a, b and 3 more`.
+pub(super) fn listed(names: &[String], shown_max: usize) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [firsts @ .., last] if names.len() <= shown_max => format!("{} and {last}", firsts.join(", ")),
+        _ => {
+            let shown = shown_max.saturating_sub(1).max(1);
+            format!("{} and {} more", names[..shown].join(", "), names.len() - shown)
+        }
+    }
+}
+
+/// `1 report`, `2 reports`.
+pub(super) fn counted(number: i64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
+/// How failed sessions moved against the period before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trend {
+    New,
+    Grew,
+    Same,
+    Fell,
+    Resolved,
+    Quiet,
+}
+
+impl Trend {
+    /// A change counts from a quarter and three sessions on; below that it is noise.
+    pub(super) fn of(now: i64, before: i64) -> Trend {
+        let changed = now.abs_diff(before) >= 3 && now.abs_diff(before) >= before.unsigned_abs() / 4;
+        match (now, before) {
+            (0, 0) => Trend::Quiet,
+            (0, _) => Trend::Resolved,
+            (_, 0) => Trend::New,
+            _ if !changed => Trend::Same,
+            _ if now > before => Trend::Grew,
+            _ => Trend::Fell,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Trend::New => "new",
+            Trend::Grew => "grew",
+            Trend::Same => "same",
+            Trend::Fell => "fell",
+            Trend::Resolved => "resolved",
+            Trend::Quiet => "none",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_honest() {
+        assert_eq!(share_cut(41_202, 41_203), "99.99 %");
+        assert_eq!(share_cut(41_203, 41_203), "100 %");
+        assert_eq!(share_cut(999_999_999, 1_000_000_000), "99.99 %");
+        assert_eq!(share_cut(987, 1_000), "98.7 %");
+        assert_eq!(share_cut(0, 0), "–");
+        assert_eq!(share_kept(1, 1_000_000), "< 0.1 %");
+        assert_eq!(share_kept(812, 3_204), "25 %");
+        assert_eq!(share_kept(14, 9_120), "0.1 %");
+        assert_eq!(share_kept(i64::MAX, i64::MAX), "100 %");
+    }
+
+    #[test]
+    fn ranges_are_short() {
+        let range_of = |first: &str, last: &str| {
+            range(Range::new(first.parse().expect("a date"), last.parse().expect("a date")).expect("in order"))
+        };
+        assert_eq!(range_of("2026-11-16", "2026-11-22"), "16–22 Nov 2026");
+        assert_eq!(range_of("2026-10-28", "2026-11-03"), "28 Oct – 3 Nov 2026");
+        assert_eq!(range_of("2025-12-29", "2026-01-04"), "29 Dec 2025 – 4 Jan 2026");
+        assert_eq!(range_of("2026-11-19", "2026-11-19"), "Thu 19 Nov 2026");
+    }
+
+    #[test]
+    fn numbers_have_thousands() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(41_203), "41,203");
+        assert_eq!(thousands(-1_000_000), "−1,000,000");
+        assert_eq!(thousands(i64::MIN), "−9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn names_are_listed() {
+        let names = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(listed(&names(1), 3), "0");
+        assert_eq!(listed(&names(2), 3), "0 and 1");
+        assert_eq!(listed(&names(3), 3), "0, 1 and 2");
+        assert_eq!(listed(&names(5), 3), "0, 1 and 3 more");
+    }
+
+    #[test]
+    fn small_changes_are_no_trend() {
+        assert_eq!(Trend::of(12, 0), Trend::New);
+        assert_eq!(Trend::of(0, 12), Trend::Resolved);
+        assert_eq!(Trend::of(14, 13), Trend::Same);
+        assert_eq!(Trend::of(2, 1), Trend::Same);
+        assert_eq!(Trend::of(812, 14), Trend::Grew);
+        assert_eq!(Trend::of(14, 812), Trend::Fell);
+        assert_eq!(Trend::of(i64::MAX, i64::MAX - 1), Trend::Same);
+    }
+}
