@@ -1,0 +1,185 @@
+//! The command line: what can be asked for, and the exit codes.
+
+mod check_config;
+mod demo;
+mod healthcheck;
+mod import;
+mod interrupt;
+mod log;
+mod open;
+mod ready;
+mod repair;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Environment, Listen};
+
+/// Receives TLS reports (RFC 8460) for your mail domains and shows who fails to deliver over TLS and why
+#[derive(Debug, Parser)]
+#[command(name = "tlsight", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 done, with something that needs a look (listed); 2 not done (wrong arguments or configuration, busy, \
+cannot open).
+Every key of the configuration can also be set in the environment: TLSIGHT_PUBLIC__LISTEN=127.0.0.1:8443.";
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Configuration file [default: $TLSIGHT_CONFIG, else /etc/tlsight.toml if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory, instead of the configured one
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Answer in JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Form of the log on standard error
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take reports over HTTPS and show the dashboard
+    Serve(Serve),
+    /// Show the dashboard with eight weeks of invented reports
+    Demo(Demo),
+    /// Store reports from files, directories or standard input
+    ///
+    /// Reads .json, .json.gz and .zip by their content. While the server runs on the data directory, it is handed the files.
+    /// What is stored already is recognised, so an import can be run again at any time.
+    Import {
+        /// Files, directories (with all below them), or - for standard input
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Recover a database that does not open, with a copy of what was found
+    Repair,
+    /// Print or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask a running server on the configured private listener whether it is well
+    Healthcheck,
+}
+
+#[derive(Debug, Args)]
+struct Listeners {
+    /// Listen for reports on this address; port 0 takes a free one, "off" none
+    #[arg(long, value_name = "ADDR")]
+    public: Option<Listen>,
+    /// Listen for the dashboard on this address; port 0 takes a free one, "off" none
+    #[arg(long, value_name = "ADDR")]
+    private: Option<Listen>,
+    /// Write the URLs to this file, as JSON, once everything is bound
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Let the dashboard listen beyond loopback, although there are no accounts
+    #[arg(long)]
+    allow_remote_private: bool,
+    /// A proxy in front terminates TLS: take reports in plain HTTP beyond loopback
+    #[arg(long)]
+    behind_proxy: bool,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    listeners: Listeners,
+    /// Read templates and static files from ./web at every request
+    #[arg(long)]
+    dev: bool,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    #[command(flatten)]
+    listeners: Listeners,
+    /// Keep the data in this directory; filled if it is empty, else shown as it is
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Read templates and static files from ./web at every request
+    #[arg(long)]
+    dev: bool,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ConfigCommand {
+    /// Print an example file with every key, its meaning and its default
+    Example,
+    /// Check the configuration as `serve` would use it
+    Check,
+}
+
+/// Parses the arguments; prints help or what is wrong with them and exits where there is nothing to run.
+pub fn parse() -> Arguments {
+    Arguments::parse()
+}
+
+impl Arguments {
+    pub fn log_format(&self) -> LogFormat {
+        self.common.log_format
+    }
+}
+
+/// Starts the log on standard error.
+pub fn start_log(format: LogFormat) {
+    log::start(format, &Environment::of_process());
+}
+
+/// Runs the command. An error is for the person at the terminal, exit code 2.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { command, common } = arguments;
+    match command {
+        Command::Serve(serve) => serve::run(&common, serve),
+        Command::Demo(demo) => demo::run(&common, demo),
+        Command::Import { paths } => import::run(&common, paths),
+        Command::Repair => repair::run(&common),
+        Command::Config(ConfigCommand::Example) => {
+            print!("{}", config::example());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Check) => check_config::run(&common),
+        Command::Healthcheck => healthcheck::run(&common),
+    }
+}
+
+impl Common {
+    /// The configuration with this command's flags over it, unchecked.
+    fn config(&self, environment: &Environment) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), environment)?;
+        if let Some(data) = &self.data {
+            config.data = data.clone();
+        }
+        Ok(config)
+    }
+}
+
+impl Listeners {
+    fn lay_over(&self, config: &mut Config) {
+        config.public.listen = self.public.unwrap_or(config.public.listen);
+        config.private.listen = self.private.unwrap_or(config.private.listen);
+        config.private.allow_remote |= self.allow_remote_private;
+        config.public.behind_proxy |= self.behind_proxy;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `tlsight demo`.
+
+use std::{net::Ipv4Addr, path::Path, process::ExitCode};
+
+use anyhow::Context;
+
+use super::{Common, Demo, Listeners, open, ready, serve};
+use crate::{
+    app::Options,
+    clock::Clock,
+    config::{Config, Environment, Listen},
+    demo::{self, Place},
+};
+
+pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
+    let keep = demo.keep.or_else(|| common.data.clone());
+    let kept = keep.is_some();
+    let place = Place::open(keep).context("cannot create the directory for the demo's data")?;
+    let config = config(common, place.path(), &demo.listeners)?;
+    if place.wants_filling().context("cannot read the demo's directory")? {
+        fill(&config, place.path())?;
+    }
+    let tell = |urls: &ready::Urls| {
+        if common.json {
+            println!("{}", serde_json::json!(urls));
+        } else {
+            print!("{}", welcome(urls, kept.then_some(place.path())));
+        }
+    };
+    serve::until_stopped(config, Options { dev: demo.dev, ..Options::default() }, &demo.listeners, tell)
+}
+
+/// Nothing of the machine's own configuration but what the flags say: a demo must not need, or touch, a real set-up.
+fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result<Config> {
+    let mut config = match &common.config {
+        Some(file) => Config::load(Some(file), &Environment::default())?,
+        None => Config::default(),
+    };
+    config.data = data.to_owned();
+    let any_port = Listen::At((Ipv4Addr::LOCALHOST, 0).into());
+    (config.public.listen, config.private.listen) = (any_port, any_port);
+    listeners.lay_over(&mut config);
+    demo::configure(&mut config);
+    config.check()?;
+    Ok(config)
+}
+
+fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
+    eprintln!("Inventing eight weeks of reports …");
+    let store = open::store(config)?;
+    let filled = demo::fill(place, &open::pipeline(config, &store)?, Clock::system().now());
+    open::close(&store)?;
+    let filled = filled.context("cannot fill the demo's directory")?;
+    tracing::info!(
+        stored = filled.stored,
+        duplicate = filled.duplicate,
+        quarantined = filled.quarantined,
+        refused = filled.refused,
+        "the demo's reports are stored"
+    );
+    Ok(())
+}
+
+fn welcome(urls: &ready::Urls, kept: Option<&Path>) -> String {
+    let url = |url: &Option<String>| url.clone().unwrap_or_else(|| "off".to_owned());
+    let data = match kept {
+        Some(path) => format!("The data stays in {}.", path.display()),
+        None => "The data is removed at the end; `--keep DIR` keeps it.".to_owned(),
+    };
+    format!(
+        "\
+Dashboard    {}
+Reports to   {}/v1/tlsrpt
+
+Worth a look, in the week to yesterday and before:
+  Google, Microsoft and Mail.ru could not fetch the MTA-STS policy of example.com for three days.
+  mail.bluefjord.example still uses a policy of example.net that names an MX host of the past.
+  A new sender, Northwind Mail, has appeared.
+  The certificate of mx2.example.net was expired for five days three weeks ago.
+  The TLSA records of example.org did not match for two days the week before last.
+  Microsoft reports every session twice, under sts and tlsa: it counts once.
+  The quarantine holds reports that cannot be counted.
+
+{data} Ctrl-C stops.
+",
+        url(&urls.private),
+        url(&urls.public),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_welcome_is_calm() {
+        let urls = ready::Urls {
+            public: Some("http://127.0.0.1:40001".to_owned()),
+            private: Some("http://127.0.0.1:40002".to_owned()),
+        };
+        insta::assert_snapshot!(welcome(&urls, None));
+    }
+}

@@ -1,0 +1,169 @@
+//! What an import says on standard output: each file that needs a word while it goes, then the sums.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::ingest::{
+    control::{Told, Word},
+    import::{Item, Stop, Tally, printable, visible},
+};
+
+/// Written as it comes, so that an import of a million files holds none of them in memory.
+pub enum Listing<W> {
+    Text(W),
+    Json { out: W, items: u64 },
+}
+
+impl<W: Write> Listing<W> {
+    pub fn text(out: W) -> Listing<W> {
+        Listing::Text(out)
+    }
+
+    pub fn json(out: W) -> Listing<W> {
+        Listing::Json { out, items: 0 }
+    }
+
+    /// A line for each report that was not stored. Duplicates have one in JSON only: they need nobody's attention.
+    pub fn item(&mut self, item: &Item) -> io::Result<()> {
+        let several = item.told.len() > 1;
+        for (element, told) in item.told.iter().enumerate() {
+            let element = several.then_some(element);
+            match self {
+                _ if told.outcome == Word::Stored => {}
+                Listing::Text(_) if told.outcome == Word::Duplicate => {}
+                Listing::Text(out) => write_line(out, item, element, told)?,
+                Listing::Json { out, items } => {
+                    out.write_all(if *items == 0 { b"{\"items\":[\n" } else { b",\n" })?;
+                    serde_json::to_writer(&mut *out, &as_json(item, element, told))?;
+                    *items += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn finish(&mut self, tally: &Tally, stop: Option<&Stop>) -> io::Result<()> {
+        match self {
+            Listing::Text(out) => write_sums(out, tally, stop)?,
+            Listing::Json { out, items } => {
+                out.write_all(if *items == 0 { b"{\"items\":[" } else { b"\n]" })?;
+                if *items == 0 {
+                    out.write_all(b"]")?;
+                }
+                let stopped = json!(stop.map(ToString::to_string));
+                writeln!(
+                    out,
+                    ",\"stored\":{},\"duplicate\":{},\"quarantined\":{},\"refused\":{},\"ignored\":{},\"stopped\":{stopped}}}",
+                    tally.stored,
+                    tally.duplicate,
+                    tally.quarantined_total(),
+                    tally.refused_total(),
+                    tally.ignored,
+                )?;
+            }
+        }
+        match self {
+            Listing::Text(out) | Listing::Json { out, .. } => out.flush(),
+        }
+    }
+}
+
+fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, told: &Told) -> io::Result<()> {
+    let element = element.map(|element| format!(" report {element}")).unwrap_or_default();
+    let reason = [told.code.as_deref(), told.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    writeln!(out, "{:<11}  {}{element}  {}", told.outcome.as_str(), printable(&item.path), visible(&reason))
+}
+
+/// The path as it is where it is text, so that a program can open it.
+fn as_json(item: &Item, element: Option<usize>, told: &Told) -> Value {
+    let path = item.path.to_str().map_or_else(|| printable(&item.path), str::to_owned);
+    let mut value = json!({
+        "path": path,
+        "outcome": told.outcome.as_str(),
+        "code": told.code,
+        "detail": told.detail,
+    });
+    if let (Some(element), Value::Object(members)) = (element, &mut value) {
+        members.insert("element".to_owned(), json!(element));
+    }
+    value
+}
+
+fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::Result<()> {
+    writeln!(out)?;
+    writeln!(out, "stored       {:>9}", tally.stored)?;
+    writeln!(out, "duplicate    {:>9}", tally.duplicate)?;
+    writeln!(out, "quarantined  {:>9}", tally.quarantined_total())?;
+    for (code, count) in &tally.quarantined {
+        writeln!(out, "             {count:>9}  {}", visible(code))?;
+    }
+    writeln!(out, "refused      {:>9}", tally.refused_total())?;
+    for (code, count) in &tally.refused {
+        writeln!(out, "             {count:>9}  {}", visible(code))?;
+    }
+    writeln!(out, "ignored      {:>9}", tally.ignored)?;
+    if let Some(stop) = stop {
+        writeln!(out)?;
+        writeln!(
+            out,
+            "Ended early after {} files: {stop}. Run the same command again: what is stored is recognised.",
+            tally.files
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+    use super::*;
+
+    fn told(outcome: Word, code: Option<&str>, detail: Option<&str>) -> Told {
+        Told { outcome, uuid: None, code: code.map(str::to_owned), detail: detail.map(str::to_owned) }
+    }
+
+    fn items() -> Vec<Item> {
+        vec![
+            Item { path: PathBuf::from("a.json"), told: vec![told(Word::Stored, None, None)] },
+            Item { path: PathBuf::from("b.json"), told: vec![told(Word::Duplicate, None, None)] },
+            Item {
+                path: PathBuf::from(OsStr::from_bytes(b"evil\x1b[31m\n\xff.gz")),
+                told: vec![
+                    told(Word::Stored, None, None),
+                    told(Word::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
+                ],
+            },
+            Item { path: PathBuf::from("d"), told: vec![told(Word::Refused, Some("not-json"), Some("no"))] },
+            Item { path: PathBuf::from("e.txt"), told: vec![told(Word::Ignored, None, Some("hidden"))] },
+        ]
+    }
+
+    fn listed(mut listing: Listing<Vec<u8>>, items: &[Item], stop: Option<&Stop>) -> String {
+        let mut tally = Tally::default();
+        for item in items {
+            tally.add(item);
+            listing.item(item).unwrap();
+        }
+        listing.finish(&tally, stop).unwrap();
+        match listing {
+            Listing::Text(out) | Listing::Json { out, .. } => String::from_utf8(out).unwrap(),
+        }
+    }
+
+    #[test]
+    fn people_see_what_was_not_stored_and_no_escapes() {
+        insta::assert_snapshot!(listed(Listing::text(Vec::new()), &items(), Some(&Stop::Interrupted)));
+    }
+
+    #[test]
+    fn programs_read_one_object() {
+        let text = listed(Listing::json(Vec::new()), &items(), None);
+        insta::assert_json_snapshot!(serde_json::from_str::<Value>(&text).expect("valid JSON"));
+        let empty = listed(Listing::json(Vec::new()), &[], Some(&Stop::Busy("the disk is full".to_owned())));
+        let empty: Value = serde_json::from_str(&empty).expect("valid JSON");
+        assert_eq!(empty["items"], json!([]));
+        assert_eq!(empty["stopped"], "the disk is full");
+    }
+}

@@ -1,0 +1,91 @@
+//! How far an import is, on standard error: a bar on a terminal, a line now and then elsewhere.
+
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::ingest::import::{self, Tally};
+
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+pub enum Progress {
+    Bar(ProgressBar),
+    Lines { started: Instant, last: Cell<Instant>, files: Cell<u64> },
+}
+
+impl Progress {
+    /// On a terminal the files are counted beside the import, so that the bar knows its end early.
+    pub fn start(paths: &[PathBuf]) -> Progress {
+        if !io::stderr().is_terminal() {
+            let now = Instant::now();
+            return Progress::Lines { started: now, last: Cell::new(now), files: Cell::new(0) };
+        }
+        let bar = ProgressBar::new(0);
+        let style = "{bar:32} {human_pos}/{human_len} files  {per_sec}  {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let (counted, paths) = (bar.clone(), paths.to_vec());
+        thread::spawn(move || {
+            import::count(&paths, || {
+                counted.inc_length(1);
+                !counted.is_finished()
+            });
+        });
+        Progress::Bar(bar)
+    }
+
+    pub fn advance(&self, tally: &Tally) {
+        match self {
+            Progress::Bar(bar) => {
+                bar.inc(1);
+                let problems = tally.quarantined_total() + tally.refused_total();
+                if problems > 0 {
+                    bar.set_message(format!("{problems} not stored"));
+                }
+            }
+            Progress::Lines { started, last, files } => {
+                files.set(tally.files);
+                if last.get().elapsed() >= LINE_EVERY {
+                    last.set(Instant::now());
+                    eprintln!("{}", line(tally.files, started.elapsed()));
+                }
+            }
+        }
+    }
+
+    /// Prints without tearing the bar.
+    pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
+        match self {
+            Progress::Bar(bar) if io::stdout().is_terminal() => bar.suspend(print),
+            _ => print(),
+        }
+    }
+
+    pub fn finish(&self) {
+        match self {
+            Progress::Bar(bar) => bar.finish_and_clear(),
+            Progress::Lines { started, files, .. } => eprintln!("{}", line(files.get(), started.elapsed())),
+        }
+    }
+}
+
+fn line(files: u64, elapsed: Duration) -> String {
+    let rate = files as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{files} files in {:.1} s, {rate:.0} a second", elapsed.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_the_rate() {
+        assert_eq!(line(10_000, Duration::from_secs(4)), "10000 files in 4.0 s, 2500 a second");
+        assert_eq!(line(0, Duration::ZERO), "0 files in 0.0 s, 0 a second");
+    }
+}

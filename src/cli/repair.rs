@@ -1,0 +1,170 @@
+//! `tlsight repair`.
+
+use std::{fmt::Write, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+
+use super::{Common, open};
+use crate::{
+    config::{Config, Environment},
+    pipeline::Pipeline,
+    store::{self, Arrival, RepairReport},
+    submission::{Hints, Outcome, Receipt, Submission},
+};
+
+/// Bodies in one transaction.
+const BATCH: usize = 256;
+
+/// What became of the bodies that were found behind the damage.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct TakenIn {
+    stored: u64,
+    known: u64,
+    other: u64,
+}
+
+pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
+    let config = common.config(&Environment::of_process())?;
+    let mut report = store::repair(&config.data)
+        .with_context(|| format!("cannot repair the database in {}", config.data.display()))?;
+    let salvaged = std::mem::take(&mut report.salvaged);
+    let taken_in = if salvaged.is_empty() { TakenIn::default() } else { take_in(&config, salvaged)? };
+    if common.json {
+        println!("{}", as_json(&report, taken_in));
+    } else {
+        print!("{}", as_text(&report, taken_in));
+    }
+    // Something may be lost where a commit was cut and could not be read again: that needs a look.
+    Ok(if report.salvage_failed.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Takes the bodies in like any others. They keep their time, their channel and, while their token is valid, their trust.
+fn take_in(config: &Config, salvaged: Vec<Arrival>) -> anyhow::Result<TakenIn> {
+    let store = open::store(config)?;
+    let taken_in = open::pipeline(config, &store).and_then(|pipeline| submit(&pipeline, salvaged));
+    open::close(&store)?;
+    taken_in
+}
+
+fn submit(pipeline: &Arc<Pipeline>, salvaged: Vec<Arrival>) -> anyhow::Result<TakenIn> {
+    let mut taken_in = TakenIn::default();
+    let mut salvaged = salvaged.into_iter().peekable();
+    while salvaged.peek().is_some() {
+        let batch: Vec<_> = salvaged
+            .by_ref()
+            .take(BATCH)
+            .map(|arrival| pipeline.prepare(submission(arrival, pipeline), None))
+            .collect();
+        pipeline.store_blocking(batch).iter().try_for_each(|receipt| taken_in.add(receipt))?;
+    }
+    Ok(taken_in)
+}
+
+fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
+    // The secret itself is not stored, only what it vouched for.
+    let vouches = |domains: &Vec<String>| {
+        let mut tokens = pipeline.served().tokens.keys();
+        tokens.find(|token| pipeline.served().token_domains(token).as_ref() == Some(domains)).cloned()
+    };
+    Submission {
+        channel: arrival.channel,
+        peer: arrival.peer,
+        received_at: arrival.received_at,
+        hints: Hints {
+            token: arrival.token_domains.as_ref().and_then(vouches),
+            media_type: arrival.media_type,
+            content_encoding: arrival.content_encoding,
+            source: arrival.source,
+        },
+        bytes: arrival.bytes,
+    }
+}
+
+impl TakenIn {
+    fn add(&mut self, receipt: &Receipt) -> anyhow::Result<()> {
+        for outcome in &receipt.0 {
+            match outcome {
+                Outcome::Stored(_) => self.stored += 1,
+                Outcome::Duplicate(_) => self.known += 1,
+                Outcome::Quarantined { .. } | Outcome::Refused(_) => self.other += 1,
+                Outcome::Busy(busy) => {
+                    return Err(
+                        anyhow::Error::new(*busy).context("the salvaged reports could not be stored: repair again")
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn as_json(report: &RepairReport, taken_in: TakenIn) -> serde_json::Value {
+    serde_json::json!({
+        "damaged": !report.copies.is_empty(),
+        "mended": report.mended,
+        "copies": report.copies,
+        "cut_bytes": report.cut_bytes,
+        "commits_kept": report.commits_kept,
+        "commits_cut": report.commits_cut,
+        "salvaged_stored": taken_in.stored,
+        "salvaged_known": taken_in.known,
+        "salvaged_other": taken_in.other,
+        "salvage_failed": report.salvage_failed,
+    })
+}
+
+fn as_text(report: &RepairReport, taken_in: TakenIn) -> String {
+    if report.copies.is_empty() {
+        return "Nothing is damaged.\n".to_owned();
+    }
+    let mut text = String::from("The write-ahead log was damaged. Copies of what was found:\n");
+    for copy in &report.copies {
+        let _ = writeln!(text, "  {}", copy.display());
+    }
+    if report.commits_cut == 0 {
+        text.push_str("The damage is undone, nothing was lost.\n");
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "{} whole commits were kept; {} from the damaged one on were cut ({} bytes).",
+        report.commits_kept, report.commits_cut, report.cut_bytes
+    );
+    match &report.salvage_failed {
+        Some(why) => {
+            let _ = writeln!(text, "Behind the damage nothing could be read ({why}): it is in the copies only.");
+        }
+        None => {
+            let _ = writeln!(
+                text,
+                "Of the reports found behind the damage {} were stored again, {} were there already, {} went to the \
+                 quarantine or were refused.",
+                taken_in.stored, taken_in.known, taken_in.other
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_told() {
+        assert_eq!(as_text(&RepairReport::default(), TakenIn::default()), "Nothing is damaged.\n");
+        let mut report = RepairReport {
+            copies: vec!["/d/copy".into()],
+            commits_kept: 3,
+            commits_cut: 2,
+            cut_bytes: 99,
+            ..RepairReport::default()
+        };
+        let text = as_text(&report, TakenIn { stored: 5, known: 1, other: 0 });
+        assert!(text.contains("3 whole commits were kept; 2 from the damaged one on were cut (99 bytes)."), "{text}");
+        assert!(text.contains("5 were stored again, 1 were there already"), "{text}");
+        report.salvage_failed = Some("no".to_owned());
+        assert!(as_text(&report, TakenIn::default()).contains("it is in the copies only"));
+        assert_eq!(as_json(&report, TakenIn::default())["salvage_failed"], "no");
+    }
+}

@@ -1,0 +1,212 @@
+//! The configuration file: one TOML, `TLSIGHT_…` environment over it, flags over both. The doc comments of `Config` are the
+//! manual: `tlsight config example` prints them. A line `Example: VALUE` shows a key whose default would not tell much.
+
+mod check;
+mod example;
+mod keys;
+mod layers;
+mod problem;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+pub use example::example;
+pub use layers::Environment;
+pub use problem::ConfigError;
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The data directory: the database, its write-ahead log, copies made by recovery.
+    pub data: PathBuf,
+    /// The domains reports are taken for. None: reports for every domain are taken, and the server says so at start.
+    pub domain: Vec<Domain>,
+    pub public: Public,
+    pub private: Private,
+    pub store: StoreConfig,
+    pub limits: Limits,
+}
+
+/// One served domain, `[[domain]]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Domain {
+    /// The policy domain, as in `_smtp._tls.NAME`.
+    /// Example: "example.com"
+    pub name: String,
+    /// Its MX hosts: `tlsa` reports name these as their policy domain (RFC 7672 §2.2.3).
+    /// Example: ["mx1.example.com", "mx2.example.com"]
+    pub mx: Vec<String>,
+    /// Secret last segment of `https://…/v1/tlsrpt/TOKEN`: at least 8 letters, digits, `-` or `_`. Reports posted there
+    /// carry the trust `token`.
+    /// Example: "a-long-random-text"
+    pub token: Option<String>,
+    /// The same, read from a file. A relative path is looked for in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`),
+    /// then beside the configuration file.
+    /// Example: "tlsight-token-example.com"
+    pub token_file: Option<PathBuf>,
+}
+
+/// The listener for senders, `[public]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Public {
+    /// Address to listen on, or "off".
+    pub listen: Listen,
+    /// PEM file with the certificate chain. With `key`, TLS ends here; both files are read again when they change.
+    /// Relative paths as in `token_file`.
+    /// Example: "/etc/tlsight/fullchain.pem"
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    /// Example: "/etc/tlsight/key.pem"
+    pub key: Option<PathBuf>,
+    /// A proxy in front terminates TLS: allows plain HTTP on an address that is not loopback.
+    pub behind_proxy: bool,
+    /// Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// Example: ["127.0.0.1", "2001:db8::/64"]
+    pub trusted_proxies: Vec<String>,
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Connections at the same time from one address (IPv6: one /64).
+    pub connections_per_address_max: usize,
+    /// Requests a minute from one address (IPv6: one /64).
+    pub requests_per_minute_max: u32,
+    /// Seconds until the request header must be complete.
+    pub header_deadline_s: u64,
+    /// Seconds until the request body must be complete.
+    pub body_deadline_s: u64,
+    /// Bytes a second that a body must keep up on average, after the first five seconds.
+    pub body_rate_min_bytes_per_s: u64,
+    /// Seconds a connection may stay open between requests.
+    pub idle_deadline_s: u64,
+    /// Seconds that requests under way are given when the server stops.
+    pub shutdown_deadline_s: u64,
+}
+
+/// The listener for the operator, `[private]`: pages, API, health.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Private {
+    /// Address to listen on, or "off".
+    pub listen: Listen,
+    /// Allows an address that is not loopback although there are no accounts: whoever reaches it sees everything.
+    pub allow_remote: bool,
+    /// Host names, besides IP addresses and `localhost`, under which browsers reach this listener (DNS rebinding guard).
+    /// Example: ["tlsight.internal"]
+    pub hosts: Vec<String>,
+}
+
+/// How DuckDB may use the machine, `[store]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Bytes of memory DuckDB may use.
+    pub memory_max_bytes: u64,
+    /// Threads of one query; 0: all cores.
+    pub threads: usize,
+    /// Reports that wait for the writer before new ones are answered with 503.
+    pub queue_max: usize,
+    /// Questions answered at the same time.
+    pub readers_max: usize,
+    /// Bytes the quarantine may hold; above it the oldest entries give way, those without any trust first.
+    pub quarantine_max_bytes: u64,
+}
+
+/// An address to listen on, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Listen {
+    Off,
+    At(SocketAddr),
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Listen, String> {
+        text.parse()
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> String {
+        listen.to_string()
+    }
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Listen::Off => f.write_str("off"),
+            Listen::At(address) => address.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        match text {
+            "off" => Ok(Listen::Off),
+            _ => text
+                .parse()
+                .map(Listen::At)
+                .map_err(|_| format!("`{text}` is neither `off` nor an address like 127.0.0.1:8443")),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data: PathBuf::from("/var/lib/tlsight"),
+            domain: Vec::new(),
+            public: Public::default(),
+            private: Private::default(),
+            store: StoreConfig::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Public {
+    fn default() -> Public {
+        Public {
+            listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8443))),
+            certificate: None,
+            key: None,
+            behind_proxy: false,
+            trusted_proxies: Vec::new(),
+            connections_max: 1_024,
+            connections_per_address_max: 64,
+            requests_per_minute_max: 6_000,
+            header_deadline_s: 10,
+            body_deadline_s: 60,
+            body_rate_min_bytes_per_s: 1_024,
+            idle_deadline_s: 30,
+            shutdown_deadline_s: 15,
+        }
+    }
+}
+
+impl Default for Private {
+    fn default() -> Private {
+        Private { listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8080))), allow_remote: false, hosts: Vec::new() }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> StoreConfig {
+        StoreConfig {
+            memory_max_bytes: 1024 * 1024 * 1024,
+            threads: 0,
+            queue_max: 4_096,
+            readers_max: 4,
+            quarantine_max_bytes: 1024 * 1024 * 1024,
+        }
+    }
+}

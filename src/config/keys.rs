@@ -1,0 +1,175 @@
+//! The keys there are, read from the source of the configuration structs, so that there is one manual: their doc comments.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+/// Letters that may differ before a key is taken for another word.
+const SLIPS_MAX: usize = 4;
+
+/// One `[section]`, the root first.
+#[derive(Debug)]
+pub struct Section {
+    /// `""` for the root.
+    pub name: &'static str,
+    /// `[[name]]`: may stand several times.
+    pub repeated: bool,
+    pub doc: Vec<&'static str>,
+    pub keys: Vec<Key>,
+}
+
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    pub doc: Vec<&'static str>,
+    /// What the `Example:` line says, TOML.
+    pub example: Option<&'static str>,
+    /// The value is text: an environment variable needs no quotes, even where it looks like a number.
+    pub text: bool,
+}
+
+/// All sections in the order of the source.
+pub fn sections() -> &'static [Section] {
+    static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(read_sections);
+    &SECTIONS
+}
+
+pub fn section(name: &str) -> Option<&'static Section> {
+    sections().iter().find(|section| section.name == name)
+}
+
+impl Section {
+    pub fn key(&self, name: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    pub fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+
+/// The known path that an unknown one most probably means. The last segment decides, so that a key in the wrong section
+/// is found as well.
+pub fn nearest(path: &str) -> Option<String> {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let known = sections().iter().flat_map(|section| {
+        let own = (!section.name.is_empty()).then(|| section.name.to_owned());
+        own.into_iter().chain(section.keys.iter().map(|key| section.path(key.name)))
+    });
+    let tolerated = (last(path).chars().count() / 3).clamp(1, SLIPS_MAX);
+    known
+        .map(|candidate| (distance(&last(path), &last(&candidate)), distance(path, &candidate), candidate))
+        .filter(|(of_last, _, _)| *of_last <= tolerated)
+        .min()
+        .map(|(_, _, candidate)| candidate)
+}
+
+/// Levenshtein's distance in characters. Paths are cut, so that a huge key costs nothing.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(100).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(100).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A struct as it stands in the source.
+#[derive(Default)]
+struct Source {
+    doc: Vec<&'static str>,
+    fields: Vec<(&'static str, &'static str, Vec<&'static str>)>,
+}
+
+fn read_sections() -> Vec<Section> {
+    let mut structs = BTreeMap::new();
+    read_structs(include_str!("../config.rs"), &mut structs);
+    read_structs(include_str!("../limits.rs"), &mut structs);
+    let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
+    let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
+    for (name, kind, doc) in root {
+        let inner = kind.strip_prefix("Vec<").and_then(|kind| kind.strip_suffix('>'));
+        match structs.get(inner.unwrap_or(kind)) {
+            None => sections[0].keys.push(key(name, kind, doc)),
+            Some(found) => sections.push(Section {
+                name,
+                repeated: inner.is_some(),
+                doc: if doc.is_empty() { found.doc.clone() } else { doc.clone() },
+                keys: found.fields.iter().map(|(name, kind, doc)| key(name, kind, doc)).collect(),
+            }),
+        }
+    }
+    sections
+}
+
+fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> Key {
+    let kind = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>')).unwrap_or(kind);
+    Key {
+        name,
+        doc: doc.iter().copied().filter(|line| !line.starts_with("Example: ")).collect(),
+        example: doc.iter().find_map(|line| line.strip_prefix("Example: ")),
+        text: ["String", "PathBuf", "Listen"].contains(&kind),
+    }
+}
+
+fn read_structs(source: &'static str, structs: &mut BTreeMap<&'static str, Source>) {
+    let mut doc = Vec::new();
+    let mut current: Option<(&'static str, Source)> = None;
+    for line in source.lines() {
+        let text = line.trim();
+        if let Some(comment) = text.strip_prefix("///") {
+            doc.push(comment.trim());
+        } else if let Some(name) = line.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            current = Some((name, Source { doc: std::mem::take(&mut doc), fields: Vec::new() }));
+        } else if line == "}" {
+            structs.extend(current.take());
+        } else if let Some((name, kind)) = text.strip_prefix("pub ").and_then(|rest| rest.split_once(": ")) {
+            if let Some((_, found)) = &mut current {
+                found.fields.push((name, kind.trim_end_matches(','), std::mem::take(&mut doc)));
+            }
+        } else if !text.starts_with("#[") {
+            doc.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_keys_are_those_of_the_structs() {
+        let default = toml::Table::try_from(Config::default()).expect("the defaults are TOML");
+        for section in sections().iter().filter(|section| !section.repeated) {
+            let table = match section.name {
+                "" => &default,
+                name => default[name].as_table().expect("a section is a table"),
+            };
+            for name in table.keys() {
+                let known = section.key(name).is_some() || (section.name.is_empty() && super::section(name).is_some());
+                assert!(known, "`{name}` of [{}] was not found in the source", section.name);
+            }
+            for key in &section.keys {
+                assert!(table.contains_key(key.name) || key.example.is_some(), "{} needs an Example: line", key.name);
+                assert!(!key.doc.is_empty(), "{} has no doc comment", section.path(key.name));
+            }
+        }
+        assert!(section("domain").is_some_and(|domain| domain.repeated && domain.key("token_file").is_some()));
+        assert!(section("limits").is_some_and(|limits| limits.key("report_wire_max_bytes").is_some()));
+    }
+
+    #[test]
+    fn a_slip_and_a_wrong_section_are_recognised() {
+        assert_eq!(nearest("public.listenn").as_deref(), Some("public.listen"));
+        assert_eq!(nearest("listen").as_deref(), Some("public.listen"));
+        assert_eq!(nearest("publik").as_deref(), Some("public"));
+        assert_eq!(nearest("domains").as_deref(), Some("domain"));
+        assert_eq!(nearest("colour"), None);
+        assert_eq!(nearest(&"x".repeat(100_000)), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! Eight weeks of invented reports in a data directory, for `tlsight demo`.
+
+pub mod generator;
+mod random;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+
+use crate::{
+    config::{Config, Domain},
+    pipeline::Pipeline,
+    submission::{Outcome, Receipt},
+};
+use generator::{Generator, SITES};
+
+/// Everybody sees the same demo.
+const SEED: u64 = 8460;
+/// Eight weeks.
+const DAYS: u64 = 56;
+/// Reports in one transaction.
+const BATCH: usize = 512;
+/// Stands in a directory from the start of filling to its end, so that a half-filled one is recognised.
+const UNFINISHED: &str = "demo-unfinished";
+
+/// Where the demo keeps its data.
+#[derive(Debug)]
+pub enum Place {
+    /// Removed when this is dropped.
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filled {
+    pub stored: u64,
+    pub duplicate: u64,
+    pub quarantined: u64,
+    pub refused: u64,
+}
+
+impl Place {
+    /// The directory to keep, created where there is none, else a temporary one.
+    pub fn open(keep: Option<PathBuf>) -> io::Result<Place> {
+        match keep {
+            None => tempfile::Builder::new().prefix("tlsight-demo-").tempdir().map(Place::Temporary),
+            Some(path) => fs::create_dir_all(&path).map(|()| Place::Kept(path)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        match self {
+            Place::Temporary(directory) => directory.path(),
+            Place::Kept(path) => path,
+        }
+    }
+
+    /// Whether there is anything to do before it can be shown. What was interrupted is filled again: what is stored by then
+    /// is recognised.
+    pub fn wants_filling(&self) -> io::Result<bool> {
+        Ok(self.path().join(UNFINISHED).exists() || fs::read_dir(self.path())?.next().is_none())
+    }
+}
+
+/// Adds the demo's domains to a configuration.
+pub fn configure(config: &mut Config) {
+    config.domain = SITES
+        .iter()
+        .map(|site| Domain {
+            name: site.domain.to_owned(),
+            mx: site.mx_names().into_iter().map(str::to_owned).collect(),
+            token: site.token.map(str::to_owned),
+            token_file: None,
+        })
+        .collect();
+}
+
+/// The days that are told about, both included: eight weeks up to yesterday.
+pub fn days(now: DateTime<Utc>) -> (NaiveDate, NaiveDate) {
+    let to = now.date_naive() - Days::new(1);
+    (to - Days::new(DAYS - 1), to)
+}
+
+/// Sends the reports through the pipeline as if they had arrived when they would have.
+pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, now: DateTime<Utc>) -> io::Result<Filled> {
+    fs::write(place.join(UNFINISHED), "")?;
+    let (from, to) = days(now);
+    let mut reports = Generator::new(SEED).days(from, to).peekable();
+    let mut filled = Filled::default();
+    while reports.peek().is_some() {
+        let batch = reports.by_ref().take(BATCH).map(|mut report| {
+            // Some of yesterday's come later today.
+            report.received_at = report.received_at.min(now);
+            pipeline.prepare(report.submission(), None)
+        });
+        let batch = batch.collect();
+        pipeline.store_blocking(batch).iter().try_for_each(|receipt| filled.add(receipt))?;
+    }
+    fs::remove_file(place.join(UNFINISHED))?;
+    Ok(filled)
+}
+
+impl Filled {
+    fn add(&mut self, receipt: &Receipt) -> io::Result<()> {
+        for outcome in &receipt.0 {
+            match outcome {
+                Outcome::Stored(_) => self.stored += 1,
+                Outcome::Duplicate(_) => self.duplicate += 1,
+                Outcome::Quarantined { .. } => self.quarantined += 1,
+                Outcome::Refused(_) => self.refused += 1,
+                Outcome::Busy(busy) => return Err(io::Error::other(*busy)),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
