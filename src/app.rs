@@ -1,0 +1,184 @@
+//! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{HttpServer, dev::ServerHandle, middleware::Compress, web};
+use anyhow::Context;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use crate::{
+    clock::Clock,
+    config::{Config, Listen, StoreConfig},
+    ingest::{certificate::Certificate, control::Control, https},
+    pipeline::Pipeline,
+    present::{self, Site},
+    store::{Settings, Store},
+};
+
+/// Threads that answer pages; the questions themselves run on the store's readers.
+const PRIVATE_WORKERS: usize = 2;
+/// Seconds that page requests under way are given when the server stops.
+const PRIVATE_SHUTDOWN_S: u64 = 5;
+
+/// What a caller decides beside the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub clock: Clock,
+    /// Read templates and static files from `./web` at each request instead of the embedded ones.
+    pub dev: bool,
+}
+
+/// Everything bound, nothing served yet.
+pub struct App {
+    clock: Clock,
+    pipeline: Arc<Pipeline>,
+    public: Option<https::Listener>,
+    private: Option<Private>,
+    control: Control,
+}
+
+struct Private {
+    socket: TcpListener,
+    address: SocketAddr,
+    site: web::Data<Site>,
+}
+
+impl App {
+    /// Opens the store and binds every listener. Needs a tokio runtime.
+    pub async fn build(config: Config, options: Options) -> anyhow::Result<App> {
+        let served = config.served()?;
+        if served.domains.is_empty() {
+            tracing::warn!("no [[domain]] is configured: reports for every domain are accepted");
+        }
+        let private_socket = bind_private(&config)?;
+        let (data, settings) = (config.data.clone(), settings(&config.store));
+        let store = tokio::task::spawn_blocking(move || Store::open(&data, &settings)).await??;
+        let control = Control::bind(&config.data)?;
+        let pipeline = Pipeline::new(config.limits.clone(), served, store);
+        let wire_max_bytes = config.limits.report_wire_max_bytes;
+        let accept: Arc<dyn crate::ingest::Accept> = Arc::new(Arc::clone(&pipeline));
+        let public = https::Listener::bind(&config.public, wire_max_bytes, accept, options.clock.clone())?;
+        let dev = options.dev.then(|| PathBuf::from("web"));
+        let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), dev, config.private.hosts.clone())?;
+        let site = web::Data::new(site);
+        let private = private_socket.map(|(socket, address)| Private { socket, address, site });
+        Ok(App { clock: options.clock, pipeline, public, private, control })
+    }
+
+    /// Where senders post to, without path; `None` where the listener is off.
+    pub fn public_url(&self) -> Option<String> {
+        self.public.as_ref().map(https::Listener::url)
+    }
+
+    /// Where the pages are; `None` where the listener is off.
+    pub fn private_url(&self) -> Option<String> {
+        self.private.as_ref().map(|private| format!("http://{}", private.address))
+    }
+
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        self.run_until(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await
+    }
+
+    /// Serves until `stop` resolves; then stops accepting, finishes what is under way, commits and checkpoints.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let certificate = self.public.as_ref().and_then(https::Listener::certificate);
+        let public = self.public.map(https::Listener::start).transpose().context("the public listener")?;
+        let private = self.private.map(Private::start).transpose().context("the private listener")?;
+        let (stopping, stopped) = watch::channel(false);
+        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.clock, stopped));
+        let hangup = tokio::spawn(reload_on_hangup(certificate));
+
+        stop.await;
+        tracing::info!("stopping: no new connections, finishing what is under way");
+        hangup.abort();
+        stopping.send_replace(true);
+        if let Some(public) = public {
+            public.stop().await;
+        }
+        control.await.context("the control socket")?;
+        if let Some((handle, server)) = private {
+            handle.stop(true).await;
+            server.await?.context("the private listener")?;
+        }
+        self.pipeline.store().close().await.context("closing the store")?;
+        Ok(())
+    }
+}
+
+impl Private {
+    fn start(self) -> io::Result<(ServerHandle, JoinHandle<io::Result<()>>)> {
+        let site = self.site;
+        let app = move || actix_web::App::new().wrap(Compress::default()).configure(present::configure(site.clone()));
+        let server = HttpServer::new(app)
+            .workers(PRIVATE_WORKERS)
+            .disable_signals()
+            .client_request_timeout(Duration::from_secs(10))
+            .shutdown_timeout(PRIVATE_SHUTDOWN_S)
+            .listen(self.socket)?
+            .run();
+        Ok((server.handle(), tokio::spawn(server)))
+    }
+}
+
+/// The store's settings as configured.
+pub fn settings(config: &StoreConfig) -> Settings {
+    Settings {
+        memory_max_bytes: config.memory_max_bytes,
+        threads: config.threads,
+        queue_max: config.queue_max,
+        readers_max: config.readers_max,
+        quarantine_max_bytes: config.quarantine_max_bytes,
+        ..Settings::default()
+    }
+}
+
+/// Binds the private listener, which has no accounts, to loopback unless the operator insists.
+fn bind_private(config: &Config) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
+    let Listen::At(address) = config.private.listen else { return Ok(None) };
+    let loopback = address.ip().to_canonical().is_loopback();
+    anyhow::ensure!(
+        loopback || config.private.allow_remote,
+        "the private listener has no accounts, so whoever reaches {address} would see every report and could change the \
+         quarantine: listen on a loopback address, or set private.allow_remote = true"
+    );
+    if !loopback {
+        tracing::warn!(%address, "the private listener has no accounts and is open to everybody who reaches it");
+    }
+    let socket = TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
+    let address = socket.local_addr()?;
+    Ok(Some((socket, address)))
+}
+
+/// SIGHUP: the operator, or the certificate's renewal, wants it read again now.
+async fn reload_on_hangup(certificate: Option<Arc<Certificate>>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        if let Some(certificate) = &certificate {
+            certificate.reload();
+        }
+    }
+}

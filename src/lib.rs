@@ -1,0 +1,48 @@
+//! tlsight is the server behind a mail domain's TLSRPT `rua`: it takes RFC 8460 reports, keeps them in DuckDB and
+//! shows who fails to deliver over TLS and why.
+//!
+//! ```text
+//!  https            import            control    ingest/   bytes in, Submission out, Outcome back
+//!    └────────────────┴──────────────────┘
+//!              Submission
+//!                  │
+//!            pipeline::accept                    the only caller of the stages, knows no transport
+//!                  │
+//!   decode ── report ── verify ── store          gzip, zip · RFC 8460 · domains, trust · DuckDB
+//!                                   │
+//!                                 query          one question = one .rs + one .sql
+//!                                   │
+//!                                present         pages, JSON, SVG
+//! ```
+//!
+//! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
+//! report from the socket to the page.
+
+// The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
+pub mod decode;
+pub mod fault;
+pub mod limits;
+pub mod report;
+pub mod submission;
+pub mod verify;
+
+#[cfg(feature = "server")]
+pub mod app;
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod clock;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod demo;
+#[cfg(feature = "server")]
+pub mod ingest;
+#[cfg(feature = "server")]
+pub mod pipeline;
+#[cfg(feature = "server")]
+pub mod present;
+#[cfg(feature = "server")]
+pub mod query;
+#[cfg(feature = "server")]
+pub mod store;
