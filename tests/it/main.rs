@@ -1,0 +1,10 @@
+//! Everything that needs the running thing: the binary, a socket, a browser. One test binary, so that it links DuckDB once.
+
+mod browser;
+mod crash;
+mod disk;
+mod http;
+mod map;
+mod readme;
+mod serve;
+mod server;

@@ -1,0 +1,65 @@
+//! The README's command blocks are what they claim: the subcommands and flags exist, the configuration parses, the files are
+//! there. The two commands that build are what CI and every developer run anyway.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::server::tlsight;
+
+#[test]
+fn the_two_commands_stand_alone() {
+    let shell = blocks("sh");
+    assert_eq!(shell[0].trim(), "cargo run -- demo");
+    assert_eq!(shell[1].trim(), "cargo test");
+}
+
+#[test]
+fn every_tlsight_command_is_one() {
+    let mut seen = 0;
+    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+        let Some((_, arguments)) = line.split_once("tlsight ") else { continue };
+        let mut words = arguments.split_whitespace();
+        let subcommand = words.next().expect("a subcommand");
+        let output = tlsight().args([subcommand, "--help"]).output().unwrap();
+        assert!(output.status.success(), "`tlsight {subcommand}` of the README does not exist");
+        let help = String::from_utf8(output.stdout).unwrap();
+        for flag in words.filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "`tlsight {subcommand} {flag}` of the README does not exist:\n{help}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 3, "the README shows how to run tlsight");
+}
+
+#[test]
+fn configuration_blocks_are_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    for block in blocks("toml") {
+        let file = directory.path().join("tlsight.toml");
+        let (certificate, key) = (directory.path().join("c.pem"), directory.path().join("k.pem"));
+        let pair = rcgen::generate_simple_self_signed(vec!["reports.example.net".to_owned()]).unwrap();
+        fs::write(&certificate, pair.cert.pem()).unwrap();
+        fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        let here = block
+            .replace("/etc/letsencrypt/live/reports.example.net/fullchain.pem", certificate.to_str().unwrap())
+            .replace("/etc/letsencrypt/live/reports.example.net/privkey.pem", key.to_str().unwrap());
+        fs::write(&file, here).unwrap();
+        let output = tlsight().args(["config", "check", "--config"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}\n{block}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn every_linked_file_exists() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let targets: BTreeSet<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    for target in targets.iter().filter(|target| !target.contains("://")) {
+        assert!(Path::new(target).exists(), "the README links to {target}");
+    }
+}
+
+/// The bodies of the README's fenced blocks in one language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+}

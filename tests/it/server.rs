@@ -1,0 +1,174 @@
+//! The real binary on free ports with a data directory of its own.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::http::{Answer, Client};
+
+/// How long a started or stopping process may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Server {
+    child: Child,
+    pub public: SocketAddr,
+    pub private: SocketAddr,
+}
+
+/// `tlsight` with the arguments of every test: no configuration file of the machine, quiet logs.
+pub fn tlsight() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tlsight"));
+    command.env_clear();
+    for kept in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+}
+
+impl Server {
+    pub fn start(data: &Path) -> Server {
+        Server::start_with(data, |command| command)
+    }
+
+    /// Starts `serve` on loopback and waits until everything is bound.
+    pub fn start_with(data: &Path, adjust: impl FnOnce(&mut Command) -> &mut Command) -> Server {
+        let ready = data.with_extension("ready.json");
+        let _ = fs::remove_file(&ready);
+        let mut command = tlsight();
+        command.arg("serve").arg("--data").arg(data).args(["--public", "127.0.0.1:0", "--private", "127.0.0.1:0"]);
+        command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).env("TLSIGHT_LOG", "warn");
+        // The tests are one address, and in a hurry.
+        command.env("TLSIGHT_PUBLIC__REQUESTS_PER_MINUTE_MAX", "1000000000");
+        let mut child = adjust(&mut command).spawn().expect("the binary starts");
+        let addresses = wait_for_file(&ready, &mut child);
+        Server { child, public: address(&addresses, "public"), private: address(&addresses, "private") }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        Client::connect(self.private).get(path)
+    }
+
+    pub fn post(&self, body: &[u8]) -> Answer {
+        Client::connect(self.public).post("/v1/tlsrpt", "application/tlsrpt+gzip", body)
+    }
+
+    /// The most memory the process ever held.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux tells the peak");
+        let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+        kibibytes * 1024
+    }
+
+    /// SIGKILL: the process has no chance to say goodbye.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process is ours");
+        self.child.wait().expect("it was started by us");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not stop");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `tlsight demo` until it is dropped.
+pub struct Demo {
+    child: Child,
+    pub private: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Demo {
+    pub fn start() -> Demo {
+        let directory = tempfile::tempdir().unwrap();
+        let ready = directory.path().join("ready.json");
+        let mut command = tlsight();
+        command.arg("demo").arg("--ready-file").arg(&ready).stdout(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        let addresses = wait_for_file(&ready, &mut child);
+        let private = addresses["private"].as_str().expect("a private listener").to_owned();
+        Demo { child, private, _directory: directory }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a program this test needs is absent. CI installs them all, so there it is a failure.
+pub fn program_missing(name: &str) -> bool {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(name).exists());
+    assert!(found || std::env::var_os("CI").is_none(), "{name} must be installed in CI");
+    if !found {
+        eprintln!("skipped: {name} is not installed");
+    }
+    !found
+}
+
+/// Every report the server knows, over all pages of the API.
+pub fn all_report_ids(server: &Server) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut client = Client::connect(server.private);
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/reports?from=2026-01-01&to=2026-12-31&limit=500{cursor}");
+        let answer = client.get(&path);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let page = answer.json();
+        for item in page["items"].as_array().expect("items") {
+            ids.push(item["report_id"].as_str().expect("report_id").to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
+fn wait_for_file(path: &PathBuf, child: &mut Child) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Ok(text) = fs::read_to_string(path) {
+            return serde_json::from_str(&text).expect("the ready file holds JSON");
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("the server ended before it was ready: {status}");
+        }
+        assert!(Instant::now() < deadline, "the server is not ready");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+fn address(addresses: &Value, name: &str) -> SocketAddr {
+    let url = addresses[name].as_str().unwrap_or_else(|| panic!("no {name} in {addresses}"));
+    url.trim_start_matches("http://").trim_end_matches('/').parse().expect("a socket address")
+}
