@@ -1,0 +1,144 @@
+//! Time of each question the pages ask, with many policy rows in the store: the week the overview shows, out of the rows of
+//! `TLSIGHT_BENCH_WEEKS` (52) weeks.
+//!
+//! `DUCKDB_LIB_DIR=… cargo bench --no-default-features --features server --bench queries`. Rows: `TLSIGHT_BENCH_ROWS`
+//! (1,000,000). Each question is asked five times after one that warms the page cache; the median is printed.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use duckdb::Connection;
+use tlsight::{
+    query::{
+        Filter, Range, breakdown, causes, choices, daily,
+        failures::{self, By},
+        policy_fetch, quarantine, reported, reports, shares, span,
+    },
+    store::{Settings, Store},
+};
+
+const LAST_DAY: &str = "2026-11-22";
+const TIMES: usize = 5;
+
+type Question = Box<dyn Fn(&Connection) -> duckdb::Result<()>>;
+
+fn main() {
+    let rows = number("TLSIGHT_BENCH_ROWS", 1_000_000);
+    let weeks = number("TLSIGHT_BENCH_WEEKS", 52);
+    let directory = tempfile::tempdir().expect("a directory");
+    let settings = Settings { threads: 2, ..Settings::default() };
+    Store::open(directory.path(), &settings).and_then(|store| store.close_blocking()).expect("the store opens");
+    load(directory.path(), rows, weeks * 7).expect("the rows are written");
+    let store = Store::open(directory.path(), &settings).expect("the store opens again");
+
+    println!("{rows} policy rows over {weeks} weeks, 2 threads; median of {TIMES}");
+    let mut sum = Duration::ZERO;
+    for (name, question) in questions() {
+        let (took, cpu) = store
+            .read_blocking(|connection| {
+                question(connection)?;
+                let mut times = Vec::new();
+                let cpu = cpu_ms();
+                for _ in 0..TIMES {
+                    let begun = Instant::now();
+                    question(connection)?;
+                    times.push(begun.elapsed());
+                }
+                times.sort();
+                Ok((times[TIMES / 2], (cpu_ms() - cpu) / TIMES as u64))
+            })
+            .expect("an answer");
+        sum += took;
+        println!("{name:32} {:8.1} ms {cpu:6} ms of processor", took.as_secs_f64() * 1_000.0);
+    }
+    println!("{:32} {:8.1} ms", "all", sum.as_secs_f64() * 1_000.0);
+}
+
+/// Processor time of this process so far, which other load on the machine does not change. Linux counts it in hundredths of a second.
+fn cpu_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
+}
+
+fn questions() -> Vec<(&'static str, Question)> {
+    let last = LAST_DAY.parse().expect("a date");
+    let first = "2026-11-16".parse().expect("a date");
+    let filter = move || Filter::new(Range::new(first, last).expect("in order"));
+    vec![
+        ("span", Box::new(move |conn| span::span(conn, last).map(drop))),
+        ("reported", Box::new(move |conn| reported::reported(conn, &filter()).map(drop))),
+        ("shares", Box::new(move |conn| shares::shares(conn, &filter()).map(drop))),
+        ("daily", Box::new(move |conn| daily::daily(conn, &filter()).map(drop))),
+        (
+            "breakdown by organisation",
+            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::By::Organisation).map(drop)),
+        ),
+        (
+            "breakdown by policy domain",
+            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::By::PolicyDomain).map(drop)),
+        ),
+        ("causes", Box::new(move |conn| causes::causes(conn, &filter()).map(drop))),
+        ("policy fetch errors", Box::new(move |conn| policy_fetch::policy_fetch(conn, &filter()).map(drop))),
+        (
+            "failures by MX host",
+            Box::new(move |conn| failures::failures(conn, &filter(), By::ReceivingMxHostname, 10, None).map(drop)),
+        ),
+        (
+            "failures by organisation",
+            Box::new(move |conn| failures::failures(conn, &filter(), By::Organisation, 100, None).map(drop)),
+        ),
+        (
+            "failures by result type",
+            Box::new(move |conn| failures::failures(conn, &filter(), By::ResultType, 100, None).map(drop)),
+        ),
+        ("failures by day", Box::new(move |conn| failures::failures(conn, &filter(), By::Day, 100, None).map(drop))),
+        ("choices", Box::new(move |conn| choices::choices(conn, &filter()).map(drop))),
+        ("reports", Box::new(move |conn| reports::reports(conn, &filter(), 100, None).map(drop))),
+        (
+            "reports of one result type",
+            Box::new(move |conn| {
+                let filter = Filter { result_type: Some("certificate-expired".to_owned()), ..filter() };
+                reports::reports(conn, &filter, 100, None).map(drop)
+            }),
+        ),
+        ("quarantine", Box::new(|conn| quarantine::count(conn).map(drop))),
+    ]
+}
+
+/// Rows in the order of their days, as they come in: 400 organisations, 2,000 domains, one failure in fifty.
+#[expect(clippy::disallowed_methods, reason = "ten million rows are written by one statement, not as reports")]
+fn load(data: &Path, rows: usize, days: usize) -> duckdb::Result<()> {
+    let connection = Connection::open(data.join("tlsight.duckdb"))?;
+    connection.execute_batch(&format!(
+        "CREATE TEMP TABLE n AS
+           SELECT i, md5(i::VARCHAR)::UUID AS uuid, DATE '{LAST_DAY}' - ({days} - 1 - i * {days} // {rows})::INTEGER AS day,
+                  'sender' || (hash(i) % 400) || '.example' AS organisation, 'domain' || (hash(i, 1) % 2000) || '.example' AS domain,
+                  hash(i, 2) % 50 = 0 AS fails
+           FROM range({rows}) AS numbers(i);
+         INSERT INTO report BY NAME
+           SELECT uuid, uuid AS content, day, organisation AS organisation_key, organisation, i::VARCHAR AS report_id,
+                  day::TIMESTAMP AS range_start, day::TIMESTAMP + INTERVAL 1 DAY AS range_end,
+                  day::TIMESTAMP + INTERVAL 30 HOUR AS received_at, 'https' AS channel, 'token' AS trust, domain AS policy_domains,
+                  100 AS successful, fails::INTEGER * 3 AS failed, '' AS deviations FROM n ORDER BY i;
+         INSERT INTO policy BY NAME
+           SELECT uuid AS report, 0 AS position, day, organisation AS organisation_key, organisation, domain AS policy_domain,
+                  'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode, 604800 AS max_age, 'version: STSv1' AS policy_string,
+                  'mx1.' || domain AS mx_hosts, 100 AS successful, fails::INTEGER * 3 AS failed, 0 AS not_itemised, true AS counted
+           FROM n ORDER BY i;
+         INSERT INTO failure BY NAME
+           SELECT uuid AS report, 0 AS policy_position, 0 AS position, day, organisation AS organisation_key, organisation,
+                  domain AS policy_domain, 'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode,
+                  ['certificate-expired', 'starttls-not-supported', 'validation-failure', 'sts-policy-fetch-error'][1 + i % 4] AS result_type,
+                  '192.0.2.' || (i % 250) AS sending_mta_ip, 'mx1.' || domain AS receiving_mx_hostname, 3 AS failed_sessions,
+                  true AS counted
+           FROM n WHERE fails ORDER BY i;
+         CHECKPOINT;"
+    ))
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
