@@ -5,7 +5,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -23,6 +22,9 @@ use tokio::{
 mod load;
 
 const CONNECTIONS: usize = 64;
+
+/// Reports of all runs together: each is posted once.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
     let seconds = std::env::var("TLSIGHT_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
@@ -98,10 +100,8 @@ async fn ours(length: Duration) -> (Measured, Measured) {
 
 /// Posts distinct reports over kept-alive connections for some time.
 async fn load(address: SocketAddr, connections: usize, length: Duration) -> Measured {
-    let number = Arc::new(AtomicU64::new(load::first_number()));
     let begun = Instant::now();
-    let clients: Vec<_> =
-        (0..connections).map(|_| tokio::spawn(client(address, Arc::clone(&number), begun + length))).collect();
+    let clients: Vec<_> = (0..connections).map(|_| tokio::spawn(client(address, begun + length))).collect();
     let mut latencies = Vec::new();
     for client in clients {
         latencies.extend(client.await.expect("a client that does not panic"));
@@ -111,13 +111,13 @@ async fn load(address: SocketAddr, connections: usize, length: Duration) -> Meas
     Measured { latencies, took }
 }
 
-async fn client(address: SocketAddr, number: Arc<AtomicU64>, until: Instant) -> Vec<Duration> {
+async fn client(address: SocketAddr, until: Instant) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).expect("a socket option");
     let mut latencies = Vec::new();
     let mut answer = vec![0; 4096];
     while Instant::now() < until {
-        let body = load::report(number.fetch_add(1, Ordering::Relaxed));
+        let body = load::report(NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut request = format!(
             "POST /v1/tlsrpt HTTP/1.1\r\nHost: bench\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Length: {}\r\n\r\n",
             body.len()

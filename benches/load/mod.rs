@@ -1,17 +1,8 @@
 //! Small reports as large senders write them, all different, made as fast as they can be posted.
 
-use std::{
-    io::Write,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
-
-/// Each run of the load starts where no other has been.
-pub fn first_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(100_000_000, Ordering::Relaxed)
-}
 
 /// A gzipped report of one `sts` policy; every seventh has failures.
 pub fn report(number: u64) -> Vec<u8> {
