@@ -65,8 +65,10 @@ impl std::fmt::Display for Measured {
 }
 
 async fn floor(length: Duration) -> Measured {
-    let app =
-        || actix_web::App::new().route("/v1/tlsrpt", web::post().to(|_body: web::Bytes| async { HttpResponse::Ok() }));
+    let app = || {
+        actix_web::App::new()
+            .route("/v1/tlsrpt", web::post().to(|_body: web::Bytes| async { HttpResponse::Ok().finish() }))
+    };
     let server = HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("a free port");
     let address = server.addrs()[0];
     let server = server.run();

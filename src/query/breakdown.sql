@@ -7,6 +7,8 @@ WITH each_period AS (
          min(day) FILTER (failed > 0) AS first_failed, max(day) FILTER (failed > 0) AS last_failed
   FROM policy
   WHERE day BETWEEN $oldest_day AND $last_day
+    -- Of the older periods only the failures are shown, and few rows have any.
+    AND (day >= $previous_first_day OR failed > 0)
     AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
     AND ($organisation IS NULL OR organisation_key = $organisation)
     AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
