@@ -135,7 +135,8 @@ impl Pipeline {
             Ok(document) => document,
             Err(fault) => return vec![Verdict::of(fault)],
         };
-        let parse = if retry.is_some_and(|retry| retry.admit) { report::parse_admitted } else { report::parse };
+        let admitted = retry.is_some_and(|retry| retry.admit);
+        let parse = if admitted { report::parse_admitted } else { report::parse };
         let reports = match parse(&document.json, submission.received_at, &self.limits) {
             Ok(reports) => reports,
             Err(fault) => return vec![Verdict::of(fault)],
@@ -152,7 +153,11 @@ impl Pipeline {
             report.deviations.merge(&document.deviations);
             let name = Name::of(&report);
             match verify::standing(&mut report, submission.channel, &submission.hints, &self.served) {
-                Ok(trust) => Ok(Verdict::Report { report: Box::new(report), trust, name }),
+                Ok(trust) => {
+                    // Who admits a report vouches for it as if they had fed it in.
+                    let trust = if admitted { trust.max(Trust::Import) } else { trust };
+                    Ok(Verdict::Report { report: Box::new(report), trust, name })
+                }
                 Err(fault) => {
                     Err(Verdict::Fault { fault, organisation: report.organisation, report_id: Some(report.report_id) })
                 }

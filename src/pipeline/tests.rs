@@ -99,6 +99,11 @@ async fn what_the_operator_admits_takes_the_place_of_what_is_stored() {
     assert!(matches!(admitted.0[..], [Outcome::Stored(_)]), "{admitted:?}");
     let again = bench.pipeline.accept(submission(&other)).await;
     assert!(matches!(again.0[..], [Outcome::Duplicate(_)]), "{again:?}");
+    let trust = bench
+        .pipeline
+        .store()
+        .read(|connection| Ok(connection.query_row("SELECT trust FROM report", [], |row| row.get::<_, String>(0))?));
+    assert_eq!(trust.await.unwrap(), "import", "the operator vouches for it");
 }
 
 #[tokio::test]
