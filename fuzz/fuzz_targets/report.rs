@@ -38,10 +38,10 @@ fn check(mut report: Report, again: &Report) {
     let lines = report.deviations.to_lines();
     assert!(lines.len() < 64 * 1024);
     assert_eq!(lines.lines().count(), report.deviations.iter().count());
-    let served = Served {
-        domains: BTreeMap::from([("example.com".to_owned(), BTreeSet::from(["mx1.example.com".to_owned()]))]),
-        tokens: BTreeMap::new(),
-    };
+    let served = Served::new(
+        BTreeMap::from([("example.com".to_owned(), BTreeSet::from(["mx1.example.com".to_owned()]))]),
+        BTreeMap::new(),
+    );
     if standing(&mut report, Channel::Https, &Hints::default(), &served).is_ok() {
         assert!(!report.policies.is_empty());
     }
