@@ -32,14 +32,6 @@ impl Served {
         Served { domains, tokens, by_host: OnceLock::new() }
     }
 
-    /// The served domain that a policy domain belongs to: itself, or the first one whose MX host it is.
-    pub fn owner(&self, policy_domain: &str) -> Option<&str> {
-        match self.domains.get_key_value(policy_domain) {
-            Some((domain, _)) => Some(domain),
-            None => self.served_by(policy_domain).first().map(String::as_str),
-        }
-    }
-
     /// The domains a token vouches for, sorted; `None` for a token that belongs to nobody.
     pub fn token_domains(&self, token: &str) -> Option<Vec<String>> {
         let domains = self.tokens.get(token)?;

@@ -137,15 +137,6 @@ fn imported_reports_are_never_late() {
 }
 
 #[test]
-fn policy_domains_have_an_owner() {
-    let served = served();
-    assert_eq!(served.owner("example.com"), Some("example.com"));
-    assert_eq!(served.owner("mx1.example.com"), Some("example.com"));
-    assert_eq!(served.owner("mx.example.org"), Some("example.com"));
-    assert_eq!(served.owner("example.org"), None);
-}
-
-#[test]
 fn token_domains_are_listed() {
     let served = served();
     assert_eq!(served.token_domains("one").unwrap(), ["example.com"]);
