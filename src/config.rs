@@ -5,6 +5,8 @@ mod check;
 mod example;
 mod keys;
 mod layers;
+mod listen;
+mod mail;
 mod problem;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits::Limits;
 pub use example::example;
 pub use layers::Environment;
+pub use listen::{Listen, LmtpListen};
+pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, Smtp};
 pub use problem::ConfigError;
 
 /// Everything an operator can set.
@@ -26,6 +30,11 @@ pub struct Config {
     pub domain: Vec<Domain>,
     pub public: Public,
     pub private: Private,
+    pub smtp: Smtp,
+    pub imap: Vec<Imap>,
+    pub maildir: Vec<Maildir>,
+    pub dkim: Dkim,
+    pub dns: Dns,
     pub store: StoreConfig,
     pub limits: Limits,
 }
@@ -115,51 +124,6 @@ pub struct StoreConfig {
     pub quarantine_max_bytes: u64,
 }
 
-/// An address to listen on, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Listen {
-    Off,
-    At(SocketAddr),
-}
-
-impl TryFrom<String> for Listen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Listen, String> {
-        text.parse()
-    }
-}
-
-impl From<Listen> for String {
-    fn from(listen: Listen) -> String {
-        listen.to_string()
-    }
-}
-
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Listen::Off => f.write_str("off"),
-            Listen::At(address) => address.fmt(f),
-        }
-    }
-}
-
-impl std::str::FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Listen, String> {
-        match text {
-            "off" => Ok(Listen::Off),
-            _ => text
-                .parse()
-                .map(Listen::At)
-                .map_err(|_| format!("`{text}` is neither `off` nor an address like 127.0.0.1:8443")),
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -167,6 +131,11 @@ impl Default for Config {
             domain: Vec::new(),
             public: Public::default(),
             private: Private::default(),
+            smtp: Smtp::default(),
+            imap: Vec::new(),
+            maildir: Vec::new(),
+            dkim: Dkim::default(),
+            dns: Dns::default(),
             store: StoreConfig::default(),
             limits: Limits::default(),
         }

@@ -111,7 +111,7 @@ impl Filled {
                 Outcome::Stored(_) => self.stored += 1,
                 Outcome::Duplicate(_) => self.duplicate += 1,
                 Outcome::Quarantined { .. } => self.quarantined += 1,
-                Outcome::Refused(_) => self.refused += 1,
+                Outcome::Refused(_) | Outcome::Ignored(_) => self.refused += 1,
                 Outcome::Busy(busy) => return Err(io::Error::other(*busy)),
             }
         }

@@ -34,6 +34,8 @@ pub enum Disposition {
     Refuse,
     /// Kept byte for byte for the operator, not counted.
     Quarantine,
+    /// Nothing that anybody sent as a report: counted as such, not kept, answered like success.
+    Ignore,
 }
 
 fault_codes! {
@@ -93,6 +95,30 @@ fault_codes! {
     Superseded = "superseded", Quarantine;
     /// Our own code failed on this input; the bytes are kept.
     Internal = "internal", Quarantine;
+
+    /// A mail that says it carries a TLS report, and no part of it is one.
+    NoReportPart = "no-report-part", Quarantine;
+    /// A mail with more parts, deeper nesting or a longer header than the limits allow.
+    MimeLimits = "mime-limits", Quarantine;
+    /// RFC 8460 §3: a report by mail carries a DKIM signature. This one has none that may count.
+    DkimNone = "dkim-none", Quarantine;
+    /// No signature verifies.
+    DkimFail = "dkim-fail", Quarantine;
+    /// RFC 8460 §3: a signature with `l=` leaves room for text that nobody signed.
+    DkimLTag = "dkim-l-tag", Quarantine;
+    /// A signature verifies, but not one of the domain in From.
+    DkimUnaligned = "dkim-unaligned", Quarantine;
+    /// RFC 8301: rsa-sha1, or an RSA key of fewer than 1,024 or more than 4,096 bits.
+    DkimWeak = "dkim-weak", Quarantine;
+    /// The signature had expired (`x=`) when the mail was received.
+    DkimExpired = "dkim-expired", Quarantine;
+    /// The key is not in the DNS, or revoked: nobody can tell any more.
+    DkimKeyGone = "dkim-key-gone", Quarantine;
+    /// The key could not be looked up for a whole day.
+    DkimTemperror = "dkim-temperror", Quarantine;
+
+    /// A mail that is no TLS report: a DMARC report, a bounce, spam.
+    NotTlsrpt = "not-tlsrpt", Ignore;
 }
 
 /// Where in the input the fault lies.

@@ -3,8 +3,10 @@
 pub mod batch;
 pub mod certificate;
 pub mod control;
+mod gate;
 pub mod https;
 pub mod import;
+mod network;
 
 use std::{pin::Pin, sync::Arc};
 

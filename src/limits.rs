@@ -43,6 +43,31 @@ pub const HTTP_LINGER_DEADLINE_S: u64 = 2;
 /// Seconds before a body has to keep up its minimum rate.
 pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
 
+/// Levels of MIME structure. A report has two, a forwarded one four.
+pub const MIME_DEPTH_MAX: usize = 10;
+/// Parts of one mail.
+pub const MIME_PARTS_MAX: usize = 100;
+/// Bytes of one header block.
+pub const MIME_HEADER_MAX_BYTES: usize = 256 * 1024;
+/// Forwarded mails within each other that are looked into.
+pub const MAIL_FORWARDED_DEPTH_MAX: usize = 3;
+/// Report parts of one mail.
+pub const MAIL_REPORT_PARTS_MAX: usize = 20;
+/// DKIM signatures of one mail that are tried, those of the From domain first.
+pub const DKIM_SIGNATURES_MAX: usize = 5;
+/// Hours for which a mail whose key cannot be looked up is sent away to come again.
+pub const DKIM_DEFER_MAX_H: i64 = 24;
+/// Bytes of an SMTP command line with its end (RFC 5321 §4.5.3.1.4 asks for 512 and more with extensions).
+pub const SMTP_LINE_MAX_BYTES: usize = 2_048;
+/// Bytes of one line of a message with its end. RFC 5321 §4.5.3.1.6 asks for 1,000; senders of base64 without folding exist.
+pub const SMTP_TEXT_LINE_MAX_BYTES: usize = 1024 * 1024;
+/// Recipients of one mail.
+pub const SMTP_RECIPIENTS_MAX: usize = 100;
+/// Errors after which a session ends.
+pub const SMTP_ERRORS_MAX: usize = 3;
+/// Bytes of all mails together that are being received or wait for their outcome.
+pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.
@@ -62,6 +87,8 @@ pub const STORE_ANSWER_MAX_S: u64 = 8;
 pub struct Limits {
     /// Bytes of one report as received (RFC 8460 §5.2 knows "a commonly observed limit of ten megabytes").
     pub report_wire_max_bytes: usize,
+    /// Bytes of one mail as received. Base64 makes four bytes of three.
+    pub mail_wire_max_bytes: usize,
     /// Bytes of one report after unpacking.
     pub report_decompressed_max_bytes: usize,
     /// Unpacked bytes for each received byte, once the unpacked size passes 1 MiB.
@@ -78,6 +105,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             report_wire_max_bytes: 16 * 1024 * 1024,
+            mail_wire_max_bytes: 25 * 1024 * 1024,
             report_decompressed_max_bytes: 64 * 1024 * 1024,
             report_compression_ratio_max: 200,
             report_policies_max: 10_000,

@@ -187,9 +187,9 @@ impl Pipeline {
         let wanted = numbered.filter(|(_, index)| retry.and_then(|r| r.element).is_none_or(|only| only == *index));
         let steps = wanted.map(|(verdict, index)| {
             if let Verdict::Fault { fault, .. } = &verdict
-                && fault.code.disposition() == Disposition::Refuse
+                && let Some(outcome) = not_kept(fault)
             {
-                return Step::Done(Outcome::Refused(fault.clone()));
+                return Step::Done(outcome);
             }
             Step::Write(Box::new(Entry {
                 arrival: trusted(&arrival, verdict.trust()),
@@ -200,6 +200,15 @@ impl Pipeline {
             }))
         });
         Prepared(steps.collect())
+    }
+}
+
+/// The outcome of a fault whose input is not kept.
+fn not_kept(fault: &Fault) -> Option<Outcome> {
+    match fault.code.disposition() {
+        Disposition::Refuse => Some(Outcome::Refused(fault.clone())),
+        Disposition::Ignore => Some(Outcome::Ignored(fault.clone())),
+        Disposition::Quarantine => None,
     }
 }
 

@@ -25,29 +25,48 @@ pub struct Hints {
     pub media_type: Option<String>,
     /// `Content-Encoding`, verbatim.
     pub content_encoding: Option<String>,
-    /// Last segment of `/v1/tlsrpt/{token}`.
+    /// Last segment of `/v1/tlsrpt/{token}`, or the sub-address of `tlsrpt+TOKEN@`.
     pub token: Option<String>,
-    /// Path of an imported file, for the operator's eyes.
+    /// Where it lay before, for the operator's eyes: path of a file, folder of a mailbox.
     pub source: Option<String>,
+    /// When a mail reached the mailbox it was taken from, where that was before we received it. Whether a signature had
+    /// expired is judged at this time (RFC 6376 §3.5).
+    pub mailed_at: Option<DateTime<Utc>>,
+    /// The operator vouches for these files: mail among them is not asked for a signature.
+    pub vouched: bool,
 }
+
+/// The media type of a whole mail (RFC 2046 §5.2.1), as the mail transports claim it.
+pub const MAIL: &str = "message/rfc822";
 
 /// The way a report came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
     Https,
+    Smtp,
+    Lmtp,
+    Imap,
+    Maildir,
     Import,
 }
 
 impl Channel {
+    pub const ALL: [Channel; 6] =
+        [Channel::Https, Channel::Smtp, Channel::Lmtp, Channel::Imap, Channel::Maildir, Channel::Import];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Channel::Https => "https",
+            Channel::Smtp => "smtp",
+            Channel::Lmtp => "lmtp",
+            Channel::Imap => "imap",
+            Channel::Maildir => "maildir",
             Channel::Import => "import",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Channel> {
-        [Channel::Https, Channel::Import].into_iter().find(|channel| channel.as_str() == name)
+        Channel::ALL.into_iter().find(|channel| channel.as_str() == name)
     }
 }
 
@@ -81,6 +100,19 @@ impl Trust {
     }
 }
 
+impl Submission {
+    /// Whether the bytes are a whole mail. What is posted over HTTPS never is, whatever it claims: nobody's signature is
+    /// asked for there.
+    pub fn is_mail(&self) -> bool {
+        is_mail(self.channel, self.hints.media_type.as_deref())
+    }
+}
+
+/// The same for bytes that were stored with their channel and claimed media type.
+pub fn is_mail(channel: Channel, media_type: Option<&str>) -> bool {
+    channel != Channel::Https && media_type.is_some_and(|claimed| claimed.eq_ignore_ascii_case(MAIL))
+}
+
 /// What became of one report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -92,6 +124,8 @@ pub enum Outcome {
     Quarantined { entry: Uuid, fault: Fault },
     /// Not taken.
     Refused(Fault),
+    /// No report, and nobody said it was one: a DMARC report, a bounce, spam. Counted, not kept.
+    Ignored(Fault),
     /// Cannot be stored now; the sender should come back.
     Busy(Busy),
 }
@@ -106,6 +140,8 @@ pub enum Busy {
     ShuttingDown,
     #[error("the store failed")]
     StoreFailed,
+    #[error("the key of the mail's signature cannot be looked up now")]
+    KeyLookup,
 }
 
 /// What became of one submission: one outcome for each report in it, never empty.
@@ -122,6 +158,7 @@ impl Receipt {
             Outcome::Stored(_) => 2,
             Outcome::Duplicate(_) => 3,
             Outcome::Refused(_) => 4,
+            Outcome::Ignored(_) => 5,
         };
         self.0.iter().min_by_key(rank).expect("a receipt holds at least one outcome")
     }

@@ -89,8 +89,8 @@ pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &S
     }
     Ok(match (channel, vouched) {
         (Channel::Import, _) => Trust::Import,
-        (Channel::Https, Some(vouched)) if is_vouched(report, served, &vouched) => Trust::Token,
-        (Channel::Https, _) => Trust::None,
+        (_, Some(vouched)) if is_vouched(report, served, &vouched) => Trust::Token,
+        _ => Trust::None,
     })
 }
 

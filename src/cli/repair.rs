@@ -75,6 +75,7 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             media_type: arrival.media_type,
             content_encoding: arrival.content_encoding,
             source: arrival.source,
+            ..Hints::default()
         },
         bytes: arrival.bytes,
     }
@@ -86,7 +87,7 @@ impl TakenIn {
             match outcome {
                 Outcome::Stored(_) => self.stored += 1,
                 Outcome::Duplicate(_) => self.known += 1,
-                Outcome::Quarantined { .. } | Outcome::Refused(_) => self.other += 1,
+                Outcome::Quarantined { .. } | Outcome::Refused(_) | Outcome::Ignored(_) => self.other += 1,
                 Outcome::Busy(busy) => {
                     return Err(
                         anyhow::Error::new(*busy).context("the salvaged reports could not be stored: repair again")

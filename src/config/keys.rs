@@ -88,6 +88,7 @@ struct Source {
 fn read_sections() -> Vec<Section> {
     let mut structs = BTreeMap::new();
     read_structs(include_str!("../config.rs"), &mut structs);
+    read_structs(include_str!("mail.rs"), &mut structs);
     read_structs(include_str!("../limits.rs"), &mut structs);
     let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
     let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
@@ -112,7 +113,7 @@ fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> Key {
         name,
         doc: doc.iter().copied().filter(|line| !line.starts_with("Example: ")).collect(),
         example: doc.iter().find_map(|line| line.strip_prefix("Example: ")),
-        text: ["String", "PathBuf", "Listen"].contains(&kind),
+        text: ["String", "PathBuf", "Listen", "LmtpListen", "ImapTls"].contains(&kind),
     }
 }
 

@@ -53,9 +53,9 @@ impl Generated {
             received_at: self.received_at,
             hints: Hints {
                 media_type: self.media_type.map(str::to_owned),
-                content_encoding: None,
                 token: self.token.map(str::to_owned),
                 source: (self.channel == Channel::Import).then_some(self.file_name),
+                ..Hints::default()
             },
         }
     }

@@ -103,7 +103,7 @@ pub enum Word {
     Quarantined,
     Refused,
     Busy,
-    /// Not looked at: plainly no report. Only `import` says so.
+    /// Plainly no report: not looked at, or a mail of another kind.
     Ignored,
 }
 
@@ -127,6 +127,7 @@ impl From<&Outcome> for Told {
             Outcome::Duplicate(uuid) => (Word::Duplicate, Some(*uuid), None),
             Outcome::Quarantined { entry, fault } => (Word::Quarantined, Some(*entry), Some(fault)),
             Outcome::Refused(fault) => (Word::Refused, None, Some(fault)),
+            Outcome::Ignored(fault) => (Word::Ignored, None, Some(fault)),
             Outcome::Busy(busy) => {
                 return Told { outcome: Word::Busy, uuid: None, code: None, detail: Some(busy.to_string()) };
             }

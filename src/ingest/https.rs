@@ -14,8 +14,6 @@ mod connection;
 mod counters;
 mod forwarded;
 mod framing;
-mod gate;
-mod network;
 mod rate;
 mod request;
 mod wire;
@@ -33,10 +31,12 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 
 pub use counters::{Counter, Counters};
 
-use self::{connection::Door, gate::Gate, network::Network, rate::Rate};
+use self::{connection::Door, rate::Rate};
 use super::{
     Accept,
     certificate::{Certificate, CertificateError},
+    gate::Gate,
+    network::Network,
 };
 use crate::{
     clock::Clock,

@@ -81,8 +81,8 @@ fn submission(entry: Entry) -> Submission {
         hints: Hints {
             media_type: quarantined.media_type,
             content_encoding: quarantined.content_encoding,
-            token: None,
             source: quarantined.source,
+            ..Hints::default()
         },
     }
 }
@@ -92,7 +92,7 @@ fn location(entry: Uuid, outcome: &Outcome) -> String {
         Outcome::Stored(report) => format!("/reports/{report}"),
         Outcome::Duplicate(_) => "/quarantine?done=duplicate".to_owned(),
         Outcome::Quarantined { .. } => format!("/quarantine/{entry}?done=still-quarantined"),
-        Outcome::Refused(_) => format!("/quarantine/{entry}?done=refused"),
+        Outcome::Refused(_) | Outcome::Ignored(_) => format!("/quarantine/{entry}?done=refused"),
         Outcome::Busy(_) => format!("/quarantine/{entry}?done=busy"),
     }
 }

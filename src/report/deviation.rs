@@ -34,6 +34,14 @@ deviation_codes! {
     GzipTrailing = "gzip-trailing",
     Zip = "zip",
 
+    HeadersMissing = "headers-missing",
+    NotMultipartReport = "not-multipart-report",
+    SinglePart = "single-part",
+    Forwarded = "forwarded",
+    Base64 = "base64",
+    SubmitterMismatch = "submitter-mismatch",
+    DkimLate = "dkim-late",
+
     NulCharacter = "nul-character",
     KeyAlias = "key-alias",
     Type = "type",

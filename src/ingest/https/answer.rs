@@ -57,7 +57,10 @@ pub fn status(code: FaultCode) -> StatusCode {
         Encoding | NotGzip | NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         BadJson | BadEncoding | DuplicateKey | TooDeep | GzipTruncated | GzipCrc | GzipHeader | TooManyLayers | Zip
         | NotAReport | DraftFormat | NoDateRange | BadDate | BadDateRange | FutureDate | RangeTooLong
-        | NoUsablePolicy | Conflict | Superseded | Internal => StatusCode::UNPROCESSABLE_ENTITY,
+        | NoUsablePolicy | Conflict | Superseded | Internal | NoReportPart | MimeLimits | DkimNone | DkimFail
+        | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror | NotTlsrpt => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
     }
 }
 
@@ -81,7 +84,7 @@ impl Answer {
         let mut answer = match overall {
             Outcome::Stored(_) => Answer::json(StatusCode::CREATED, members(overall), reports),
             Outcome::Duplicate(_) => Answer::json(StatusCode::OK, members(overall), reports),
-            Outcome::Quarantined { fault, .. } | Outcome::Refused(fault) => {
+            Outcome::Quarantined { fault, .. } | Outcome::Refused(fault) | Outcome::Ignored(fault) => {
                 Problem::of_fault(fault, members(overall)).into_answer(reports)
             }
             Outcome::Busy(busy) => Problem::busy(*busy).into_answer(reports),
@@ -212,7 +215,7 @@ impl Problem {
         let retry_after_s = match busy {
             Busy::QueueFull => 10,
             Busy::ShuttingDown => 30,
-            Busy::StoreFailed => 60,
+            Busy::StoreFailed | Busy::KeyLookup => 60,
             // Somebody has to make room first.
             Busy::DiskFull => 300,
         };
@@ -268,6 +271,7 @@ fn members(outcome: &Outcome) -> Map<String, Value> {
             ("quarantined", told)
         }
         Outcome::Refused(fault) => ("refused", told(fault)),
+        Outcome::Ignored(fault) => ("ignored", told(fault)),
         Outcome::Busy(busy) => ("busy", json!({ "code": busy_code(*busy), "detail": busy.to_string() })),
     };
     let mut members = Map::from_iter([("outcome".to_owned(), Value::from(name))]);
@@ -283,6 +287,7 @@ fn busy_code(busy: Busy) -> &'static str {
         Busy::QueueFull => "queue-full",
         Busy::ShuttingDown => "shutting-down",
         Busy::StoreFailed => "store-failed",
+        Busy::KeyLookup => "key-lookup",
     }
 }
 
@@ -317,7 +322,7 @@ mod tests {
     #[test]
     fn every_quarantined_fault_is_422_and_no_refused_one() {
         for code in FaultCode::ALL {
-            let quarantined = code.disposition() == Disposition::Quarantine;
+            let quarantined = code.disposition() != Disposition::Refuse;
             assert_eq!(status(*code) == StatusCode::UNPROCESSABLE_ENTITY, quarantined, "{code}");
             assert!(status(*code).is_client_error());
         }

@@ -9,11 +9,10 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Shared, forwarded,
-    gate::Gate,
-    request,
+    Shared, forwarded, request,
     wire::{Transport, Wire},
 };
+use crate::ingest::gate::Gate;
 
 /// What a connection passes on its way in.
 #[derive(Clone)]

@@ -44,6 +44,7 @@ counters! {
     duplicate,
     quarantined,
     refused,
+    ignored,
     busy,
 }
 
@@ -82,6 +83,7 @@ impl Counters {
             Outcome::Duplicate(_) => &self.duplicate,
             Outcome::Quarantined { .. } => &self.quarantined,
             Outcome::Refused(_) => &self.refused,
+            Outcome::Ignored(_) => &self.ignored,
             Outcome::Busy(_) => &self.busy,
         }
         .increment();

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_http::header::{self, HeaderMap, HeaderName};
 
-use super::network::Network;
+use crate::ingest::network::Network;
 
 /// The client's address for limits and for the report's provenance.
 ///

@@ -9,7 +9,7 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
-use super::network::Party;
+use crate::ingest::network::Party;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
 const PARTIES_MAX: usize = 200_000;

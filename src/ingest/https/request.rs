@@ -134,7 +134,7 @@ async fn take_report(
         media_type: joined(request, &header::CONTENT_TYPE),
         content_encoding: joined(request, &header::CONTENT_ENCODING),
         token,
-        source: None,
+        ..Hints::default()
     };
     let body_bytes = bytes.len();
     let received_at = shared.clock.now();

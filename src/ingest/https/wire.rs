@@ -26,9 +26,8 @@ use super::{
     Shared,
     answer::{Answer, Problem},
     framing::{Framing, head_end},
-    gate::Pass,
 };
-use crate::limits::HTTP_HEAD_MAX_BYTES;
+use crate::{ingest::gate::Pass, limits::HTTP_HEAD_MAX_BYTES};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 8 * 1024;

@@ -92,9 +92,9 @@ fn submission(bytes: Vec<u8>, way: Way, day: NaiveDate, hours: i64) -> Submissio
         received_at: midnight + chrono::Duration::hours(hours) + chrono::Duration::minutes(hours * 7 % 60),
         hints: Hints {
             media_type: Some("application/tlsrpt+json".to_owned()),
-            content_encoding: None,
             token: (way == Way::Token).then(|| TOKEN.to_owned()),
             source: (way == Way::Import).then(|| format!("reports/{day}.json")),
+            ..Hints::default()
         },
     }
 }
