@@ -17,6 +17,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("report", &["fault", "limits"]),
     ("verify", &["fault", "report", "submission"]),
     ("clock", &[]),
+    ("health", &["submission"]),
     ("config", &["limits", "verify"]),
     ("store", &["clock", "fault", "limits", "report", "submission"]),
     ("pipeline", &["decode", "fault", "limits", "report", "store", "submission", "verify"]),

@@ -1,0 +1,157 @@
+//! How the ways in are doing, for the health page and the overview: each says when it works and when it does not, and counts
+//! what it brought. Names come from the configuration, so that no stranger makes the board grow.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+
+use crate::submission::{Outcome, Receipt};
+
+/// All parts of one server. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<BTreeMap<String, Health>>>);
+
+/// One part's place on the board.
+#[derive(Debug, Clone)]
+pub struct Part {
+    board: Board,
+    name: String,
+}
+
+/// What is known of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    pub state: State,
+    /// When the state was entered.
+    pub since: Option<DateTime<Utc>>,
+    /// When it last worked.
+    pub worked_at: Option<DateTime<Utc>>,
+    /// What it is doing, or what is wrong, in one sentence without a full stop.
+    pub words: String,
+    pub brought: Brought,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// Nothing is known yet.
+    #[default]
+    Starting,
+    Well,
+    Failing,
+}
+
+/// Reports, or mails without one, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brought {
+    pub stored: u64,
+    pub duplicate: u64,
+    pub quarantined: u64,
+    pub refused: u64,
+    /// Mails that are no TLS reports.
+    pub ignored: u64,
+    pub busy: u64,
+}
+
+impl Board {
+    /// A part by its name, such as `smtp` or `imap reports`; the same name is the same part.
+    pub fn part(&self, name: impl Into<String>) -> Part {
+        let name = name.into();
+        self.lock().entry(name.clone()).or_default();
+        Part { board: self.clone(), name }
+    }
+
+    /// Every part by name.
+    pub fn all(&self) -> Vec<(String, Health)> {
+        self.lock().iter().map(|(name, health)| (name.clone(), health.clone())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Health>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part {
+    /// It works, and is doing what the words say.
+    pub fn well(&self, now: DateTime<Utc>, words: impl Into<String>) {
+        self.enter(State::Well, now, words.into());
+    }
+
+    /// It does not work, for the reason in the words.
+    pub fn failing(&self, now: DateTime<Utc>, words: impl Into<String>) {
+        self.enter(State::Failing, now, words.into());
+    }
+
+    pub fn count(&self, receipt: &Receipt) {
+        self.change(|health| {
+            for outcome in &receipt.0 {
+                health.brought.count(outcome);
+            }
+        });
+    }
+
+    fn enter(&self, state: State, now: DateTime<Utc>, words: String) {
+        self.change(|health| {
+            if health.state != state {
+                (health.state, health.since) = (state, Some(now));
+            }
+            if state == State::Well {
+                health.worked_at = Some(now);
+            }
+            health.words = words;
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Health)) {
+        change(self.board.lock().entry(self.name.clone()).or_default());
+    }
+}
+
+impl Brought {
+    fn count(&mut self, outcome: &Outcome) {
+        let counter = match outcome {
+            Outcome::Stored(_) => &mut self.stored,
+            Outcome::Duplicate(_) => &mut self.duplicate,
+            Outcome::Quarantined { .. } => &mut self.quarantined,
+            Outcome::Refused(_) => &mut self.refused,
+            Outcome::Ignored(_) => &mut self.ignored,
+            Outcome::Busy(_) => &mut self.busy,
+        };
+        *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    #[test]
+    fn a_state_keeps_its_beginning_and_the_last_time_it_worked() {
+        let board = Board::default();
+        let part = board.part("imap reports");
+        assert_eq!(board.all()[0].1.state, State::Starting);
+        part.well(at(1), "waiting");
+        part.well(at(2), "waiting");
+        part.failing(at(3), "the password is wrong");
+        part.failing(at(4), "the server is gone");
+        let (name, health) = board.all().remove(0);
+        assert_eq!(name, "imap reports");
+        assert_eq!((health.state, health.since, health.worked_at), (State::Failing, Some(at(3)), Some(at(2))));
+        assert_eq!(health.words, "the server is gone");
+    }
+
+    #[test]
+    fn what_came_is_counted_by_outcome() {
+        let board = Board::default();
+        board
+            .part("smtp")
+            .count(&Receipt(vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Stored(uuid::Uuid::nil())]));
+        assert_eq!(board.all()[0].1.brought, Brought { stored: 2, ..Brought::default() });
+    }
+}
