@@ -1,8 +1,12 @@
 //! From received bytes to one JSON document, whatever the media type claims. Pure and bounded.
 //!
+//! A mail is taken apart first (`mail`); each of its parts that may be a report is then a document like any other.
+//!
 //! The bytes decide: gzip in at most two layers, zip with one member, or plain JSON. Layers are read one through the other,
 //! so that a bomb costs the buffers of its layers and nothing more; a document that outgrows what is held while its size
 //! is unknown is only measured, then unpacked a second time into memory of the right size.
+
+pub mod mail;
 
 mod budget;
 mod form;

@@ -49,6 +49,10 @@ pub const MIME_DEPTH_MAX: usize = 10;
 pub const MIME_PARTS_MAX: usize = 100;
 /// Bytes of one header block.
 pub const MIME_HEADER_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of one field of a header that is read. File names of 5 KB are seen.
+pub const MIME_FIELD_MAX_BYTES: usize = 16 * 1024;
+/// Semicolons, and so parameters, of one field. RFC 2231 splits long values into several.
+pub const MIME_PARAMETERS_MAX: usize = 100;
 /// Forwarded mails within each other that are looked into.
 pub const MAIL_FORWARDED_DEPTH_MAX: usize = 3;
 /// Report parts of one mail.

@@ -12,6 +12,8 @@ use super::{
 use crate::fault::{Fault, FaultCode, Layer, Place};
 
 const CHUNK_BYTES: usize = 32 * 1024;
+/// Bytes of a member that show what it is.
+const HEAD_BYTES: u64 = 512;
 /// Directory entries that are looked at. The archive's index is built in memory, of the size that the archive claims.
 const DIRECTORY_ENTRIES_MAX: u64 = 64;
 
@@ -19,11 +21,7 @@ type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
 /// The bytes of the archive's only file. Its name is never used, directories beside it are ignored.
 pub fn only_member(bytes: &[u8], budget: Budget) -> Result<Vec<u8>, Fault> {
-    if directory_entries(bytes) > DIRECTORY_ENTRIES_MAX {
-        return Err(fault("the zip archive has many members, one was expected"));
-    }
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-    let index = only_file(&mut archive, bytes.len() as u64)?;
+    let (mut archive, index) = open(bytes)?;
     match collect(|sink| pour(&mut archive, index, budget, sink)) {
         Ok(json) => match sniff(&json) {
             Form::Json => Ok(json),
@@ -32,6 +30,24 @@ pub fn only_member(bytes: &[u8], budget: Budget) -> Result<Vec<u8>, Fault> {
         },
         Err(error) => Err(error),
     }
+}
+
+/// The first bytes of the archive's only file, enough to tell what it is.
+pub fn only_member_head(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    let (mut archive, index) = open(bytes)?;
+    let member = archive.by_index(index).map_err(|error| damaged(&error))?;
+    let mut head = Vec::new();
+    member.take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| damaged(&error))?;
+    Ok(head)
+}
+
+fn open(bytes: &[u8]) -> Result<(Archive<'_>, usize), Fault> {
+    if directory_entries(bytes) > DIRECTORY_ENTRIES_MAX {
+        return Err(fault("the zip archive has many members, one was expected"));
+    }
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    let index = only_file(&mut archive, bytes.len() as u64)?;
+    Ok((archive, index))
 }
 
 /// The most entries that any directory in these bytes has or claims, by the signatures of APPNOTE.TXT §4.3.12, §4.3.14

@@ -1,0 +1,219 @@
+//! The way through a mail, its parts and the mails within it.
+
+use super::{
+    Mail, Message, Part, Raw, address, beyond,
+    content::{self, Content},
+    entity::Entity,
+    kind::Kind,
+    multipart,
+    transfer::Encoding,
+};
+use crate::{
+    fault::{Fault, FaultCode, Place},
+    limits::{Limits, MAIL_FORWARDED_DEPTH_MAX, MAIL_REPORT_PARTS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX},
+    report::{Deviation, Deviations},
+};
+
+pub struct Walk<'l> {
+    limits: &'l Limits,
+    messages: Vec<Message>,
+    parts: Vec<Part>,
+    /// Parts of multiparts that were seen, of any kind.
+    seen: usize,
+    /// Whether any of the mails says that it holds a TLS report.
+    announced: bool,
+    /// Whether a mail lies deeper than is looked.
+    too_deep: bool,
+    kind: Kind,
+}
+
+/// Where a mail lies.
+#[derive(Clone, Copy)]
+struct Site {
+    /// Its offset in what was received, unless it was decoded.
+    offset: Option<usize>,
+    /// Level of its top in the MIME structure, from one.
+    level: usize,
+    /// How many mails it is forwarded in.
+    forwarded: usize,
+}
+
+/// What holds for all parts of one mail.
+struct Context {
+    message: usize,
+    announced: bool,
+    /// Parts that are no multiparts.
+    leaves: usize,
+    deviations: Deviations,
+}
+
+impl<'l> Walk<'l> {
+    pub fn new(limits: &'l Limits) -> Walk<'l> {
+        Walk {
+            limits,
+            messages: Vec::new(),
+            parts: Vec::new(),
+            seen: 0,
+            announced: false,
+            too_deep: false,
+            kind: Kind::Unknown,
+        }
+    }
+
+    /// The mail as received.
+    pub fn mail(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.message(bytes, Site { offset: Some(0), level: 1, forwarded: 0 })
+    }
+
+    pub fn finish(self) -> Result<Mail, Fault> {
+        if !self.parts.is_empty() {
+            return Ok(Mail { messages: self.messages, parts: self.parts });
+        }
+        if self.too_deep {
+            return Err(beyond(format!(
+                "mails are forwarded in each other more than {MAIL_FORWARDED_DEPTH_MAX} times"
+            )));
+        }
+        let (code, detail) = if self.announced {
+            (FaultCode::NoReportPart, "the mail announces a TLS report, and no part of it is one")
+        } else {
+            (FaultCode::NotTlsrpt, self.kind.words())
+        };
+        Err(Fault::new(code, detail, Place::Whole))
+    }
+
+    fn message(&mut self, bytes: &[u8], site: Site) -> Result<(), Fault> {
+        let start = if bytes.starts_with(b"From ") { multipart::line_end(bytes, 0) } else { 0 };
+        let root = Entity::read(bytes, start..bytes.len(), "text/plain")?;
+        let raw = match site.offset {
+            Some(0) if start == 0 && site.forwarded == 0 => Raw::Whole,
+            Some(offset) => Raw::Range(offset + start..offset + bytes.len()),
+            None => Raw::Decoded(bytes[start..].to_vec()),
+        };
+        self.messages.push(address::message(raw, &root.header));
+        self.kind = self.kind.max(Kind::of_mail(&root));
+        let mut context = Context {
+            message: self.messages.len() - 1,
+            announced: announces(&root),
+            leaves: 0,
+            deviations: deviations(&root, site),
+        };
+        let mut leaves = Vec::new();
+        self.gather(bytes, root, site.level, &mut leaves)?;
+        context.announced |= leaves.iter().any(|(leaf, _)| leaf.is_tlsrpt());
+        context.leaves = leaves.len();
+        self.announced |= context.announced;
+        for (index, (leaf, level)) in leaves.iter().enumerate() {
+            if leaf.is_mail() {
+                self.forwarded(bytes, leaf, Site { level: level + 1, ..site })?;
+            } else {
+                self.part(bytes, leaf, index, &context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The parts that are no multiparts, with their levels.
+    fn gather<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        entity: Entity<'a>,
+        level: usize,
+        leaves: &mut Vec<(Entity<'a>, usize)>,
+    ) -> Result<(), Fault> {
+        if level > MIME_DEPTH_MAX {
+            return Err(beyond(format!("the mail's parts are nested more than {MIME_DEPTH_MAX} levels deep")));
+        }
+        let Some(boundary) = entity.boundary() else {
+            leaves.push((entity, level));
+            return Ok(());
+        };
+        let left = MIME_PARTS_MAX - self.seen;
+        let parts = multipart::parts(bytes, entity.body.clone(), boundary, left + 1);
+        if parts.len() > left {
+            return Err(beyond(format!("the mail has more than {MIME_PARTS_MAX} parts")));
+        }
+        self.seen += parts.len();
+        // RFC 2046 §5.1.5
+        let default_type = if entity.essence == "multipart/digest" { "message/rfc822" } else { "text/plain" };
+        for part in parts {
+            let part = Entity::read(bytes, part, default_type)?;
+            self.gather(bytes, part, level + 1, leaves)?;
+        }
+        Ok(())
+    }
+
+    fn forwarded(&mut self, bytes: &[u8], leaf: &Entity<'_>, site: Site) -> Result<(), Fault> {
+        if site.forwarded == MAIL_FORWARDED_DEPTH_MAX {
+            self.too_deep = true;
+            return Ok(());
+        }
+        let site = Site { forwarded: site.forwarded + 1, ..site };
+        let body = &bytes[leaf.body.clone()];
+        if leaf.encoding == Encoding::Identity {
+            let offset = site.offset.map(|offset| offset + leaf.body.start);
+            return self.message(body, Site { offset, ..site });
+        }
+        let (decoded, _) = leaf.encoding.decode(body);
+        self.message(&decoded, Site { offset: None, ..site })
+    }
+
+    fn part(&mut self, bytes: &[u8], leaf: &Entity<'_>, index: usize, context: &Context) -> Result<(), Fault> {
+        let typed = leaf.is_tlsrpt();
+        if !typed && !content::may_be_report(leaf, index == 0, context.leaves == 1) {
+            self.kind = self.kind.max(Kind::of_part(leaf, Content::Other));
+            return Ok(());
+        }
+        let (bytes, sloppy) = leaf.encoding.decode(&bytes[leaf.body.clone()]);
+        if !typed {
+            let content = content::look(&bytes, self.limits);
+            self.kind = self.kind.max(Kind::of_part(leaf, content));
+            // What cannot be told any more is kept for the operator where a report was announced.
+            let found = content == Content::Json || (content == Content::Damaged && context.announced);
+            if !found {
+                return Ok(());
+            }
+        }
+        if self.parts.len() == MAIL_REPORT_PARTS_MAX {
+            return Err(beyond(format!("the mail has more than {MAIL_REPORT_PARTS_MAX} parts that may be reports")));
+        }
+        let mut deviations = context.deviations.clone();
+        if sloppy {
+            deviations.add(Deviation::Base64, "");
+        }
+        self.parts.push(Part {
+            bytes,
+            media_type: leaf.media_type(),
+            name: leaf.names.first().cloned(),
+            certain: typed || context.announced,
+            message: context.message,
+            deviations,
+        });
+        Ok(())
+    }
+}
+
+/// RFC 8460 §5.3. A part of the right type announces as well.
+fn announces(root: &Entity<'_>) -> bool {
+    is_report(root) || root.header.has("TLS-Report-Domain") || root.header.has("TLS-Report-Submitter")
+}
+
+fn is_report(root: &Entity<'_>) -> bool {
+    root.report_type().as_deref() == Some("tlsrpt")
+}
+
+fn deviations(root: &Entity<'_>, site: Site) -> Deviations {
+    let mut deviations = Deviations::default();
+    let complete = root.header.has("TLS-Report-Domain") && root.header.has("TLS-Report-Submitter");
+    for (found, deviation) in [
+        (!complete, Deviation::HeadersMissing),
+        (root.is_multipart() && !is_report(root), Deviation::NotMultipartReport),
+        (!root.is_multipart(), Deviation::SinglePart),
+        (site.forwarded > 0, Deviation::Forwarded),
+    ] {
+        if found {
+            deviations.add(deviation, "");
+        }
+    }
+    deviations
+}
