@@ -18,7 +18,7 @@ pub struct Walk<'l> {
     limits: &'l Limits,
     messages: Vec<Message>,
     parts: Vec<Part>,
-    /// Parts of multiparts that were seen, of any kind.
+    /// Parts of multiparts and forwarded mails that were seen, of any kind.
     seen: usize,
     /// Whether any of the mails says that it holds a TLS report.
     announced: bool,
@@ -128,12 +128,8 @@ impl<'l> Walk<'l> {
             leaves.push((entity, level));
             return Ok(());
         };
-        let left = MIME_PARTS_MAX - self.seen;
-        let parts = multipart::parts(bytes, entity.body.clone(), boundary, left + 1);
-        if parts.len() > left {
-            return Err(beyond(format!("the mail has more than {MIME_PARTS_MAX} parts")));
-        }
-        self.seen += parts.len();
+        let parts = multipart::parts(bytes, entity.body.clone(), boundary, MIME_PARTS_MAX - self.seen + 1);
+        self.count(parts.len())?;
         // RFC 2046 §5.1.5
         let default_type = if entity.essence == "multipart/digest" { "message/rfc822" } else { "text/plain" };
         for part in parts {
@@ -143,11 +139,20 @@ impl<'l> Walk<'l> {
         Ok(())
     }
 
+    fn count(&mut self, parts: usize) -> Result<(), Fault> {
+        self.seen += parts;
+        if self.seen > MIME_PARTS_MAX {
+            return Err(beyond(format!("the mail has more than {MIME_PARTS_MAX} parts")));
+        }
+        Ok(())
+    }
+
     fn forwarded(&mut self, bytes: &[u8], leaf: &Entity<'_>, site: Site) -> Result<(), Fault> {
         if site.forwarded == MAIL_FORWARDED_DEPTH_MAX {
             self.too_deep = true;
             return Ok(());
         }
+        self.count(1)?;
         let site = Site { forwarded: site.forwarded + 1, ..site };
         let body = &bytes[leaf.body.clone()];
         if leaf.encoding == Encoding::Identity {

@@ -14,6 +14,14 @@ pub(in crate::present) fn words(code: &str) -> &'static str {
         "gzip-trailing" => "Something follows the compressed data; it was ignored.",
         "gzip-no-trailer" => "The checksum at the end of the compressed data is missing.",
         "zip" => "The report came in a zip archive; its one member was taken.",
+        "headers-missing" => "The mail has no TLS-Report-Domain or no TLS-Report-Submitter field.",
+        "not-multipart-report" => {
+            "The mail is not of the type multipart/report for TLS reports; its parts were searched."
+        }
+        "single-part" => "The report is the whole body of the mail instead of a part; it was taken.",
+        "forwarded" => "The report came in a forwarded mail; it was taken out of it.",
+        "base64" => "The base64 text in the mail is not clean; it was read all the same.",
+        "dkim-late" => "The mail’s signature expired before the mail was fetched; it was valid when the mail arrived.",
         "nul-character" => "A text holds a NUL character; it was replaced.",
         "key-alias" => "A member has another name than RFC 8460 gives it; it was read all the same.",
         "type" => "A value has the wrong JSON type; it was left out.",

@@ -56,6 +56,9 @@ fn parts_are_counted() {
         beyond(["Content-Type: multipart/mixed; boundary=b\n\n", &"--b\n\n".repeat(1_000_000)].concat())
             .contains("100")
     );
+    // A forwarded mail counts like a part, and so do its own.
+    let forwarded = multipart(26).replace(REPORT, &"Content-Type: message/rfc822\n\n".repeat(4));
+    assert!(beyond(forwarded).contains("more than 100 parts"));
     // However they are spread over the levels.
     let inner = multipart(MAIL_REPORT_PARTS_MAX).replace("boundary=b", "boundary=c").replace("--b", "--c");
     let spread = multipart(5).replace(REPORT, &inner.replace("tlsrpt+json", "pdf"));
