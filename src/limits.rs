@@ -61,6 +61,18 @@ pub const MAIL_REPORT_PARTS_MAX: usize = 20;
 pub const DKIM_SIGNATURES_MAX: usize = 5;
 /// Hours for which a mail whose key cannot be looked up is sent away to come again.
 pub const DKIM_DEFER_MAX_H: i64 = 24;
+/// Names in the `h=` of one signature. Large senders sign about twenty fields, each twice.
+pub const DKIM_SIGNED_FIELDS_MAX: usize = 200;
+/// DNS look-ups at the same time; more wait for their turn within their deadline.
+pub const DNS_LOOKUPS_MAX: usize = 64;
+/// Answers that are remembered until their TTL ends.
+pub const DNS_CACHE_MAX_ENTRIES: u64 = 1_024;
+/// Seconds for which it is remembered that a name does not exist, whatever its zone says: a new key should be found soon.
+pub const DNS_NEGATIVE_TTL_MAX_S: u64 = 300;
+/// Records of one answer.
+pub const DNS_RECORDS_MAX: usize = 16;
+/// Bytes of one answer's records together.
+pub const DNS_RECORDS_MAX_BYTES: usize = 8 * 1024;
 /// Bytes of an SMTP command line with its end (RFC 5321 §4.5.3.1.4 asks for 512 and more with extensions).
 pub const SMTP_LINE_MAX_BYTES: usize = 2_048;
 /// Bytes of one line of a message with its end. RFC 5321 §4.5.3.1.6 asks for 1,000; senders of base64 without folding exist.

@@ -1,4 +1,7 @@
-//! Whose report this is and how far it is believed. Pure: it decides over plain values.
+//! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` asks for keys.
+
+#[cfg(feature = "server")]
+pub mod dkim;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

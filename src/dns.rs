@@ -1,0 +1,74 @@
+//! Looking up names: in the DNS, or in a file of records. Whoever asks knows only `Resolver`.
+
+mod hickory;
+mod records;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+pub use hickory::Hickory;
+pub use records::Records;
+
+/// Answers questions about names. Names are A-labels; a trailing dot makes no difference.
+pub trait Resolver: Send + Sync + 'static {
+    /// The TXT records of a name, the strings of each joined without anything between (RFC 6376 §3.6.2.2, RFC 7208 §3.3).
+    fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>>;
+
+    /// The MX hosts of a name, best preference first. Lower case, no trailing dot.
+    fn mx(&self, name: &str) -> Lookup<Vec<String>>;
+}
+
+/// An answer that may take until the deadline. It can be awaited on any thread, with or without an async runtime.
+pub type Lookup<T> = Pin<Box<dyn Future<Output = Result<Found<T>, DnsError>> + Send>>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<T> {
+    pub value: T,
+    /// Whether every record on the way was signed and validated here (RFC 4035 §4.3).
+    pub secure: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DnsError {
+    /// There is no such name, or it has no such record.
+    #[error("there is no such record")]
+    NotFound,
+    /// No answer within the deadline, a server that fails or refuses, a signature of the DNS that is wrong: what the name
+    /// says is not known now. Holds an English sentence without full stop.
+    #[error("{0}")]
+    Temporary(String),
+}
+
+/// A setting of `[dns]` that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}`: {problem}")]
+pub struct SettingError {
+    /// The key in the configuration file.
+    pub setting: &'static str,
+    pub problem: String,
+}
+
+/// The resolver that the settings of `[dns]` ask for.
+///
+/// `servers` are addresses with an optional port; none: the system's. `deadline` bounds one look-up as a whole. Where there
+/// is a file of `records`, it is asked instead of the DNS. Look-ups run on the runtime of `handle`.
+pub fn open(
+    servers: &[String],
+    deadline: Duration,
+    validate: bool,
+    records: Option<&Path>,
+    handle: &Handle,
+) -> Result<Arc<dyn Resolver>, SettingError> {
+    if let Some(path) = records {
+        let records = Records::open(path).map_err(|problem| SettingError { setting: "dns.records", problem })?;
+        return Ok(Arc::new(records));
+    }
+    let problem = |problem| SettingError { setting: "dns.servers", problem };
+    let servers =
+        servers.iter().map(|server| hickory::server(server)).collect::<Result<Vec<_>, _>>().map_err(problem)?;
+    Ok(Arc::new(Hickory::open(&servers, deadline, validate, handle).map_err(problem)?))
+}
