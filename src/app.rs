@@ -12,6 +12,7 @@ use std::{
 use actix_web::{HttpServer, dev::ServerHandle, middleware::Compress, web};
 use anyhow::Context;
 use tokio::{
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
@@ -19,9 +20,11 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::{Config, Listen, StoreConfig},
+    config::{Config, Dns, Listen, StoreConfig},
+    dns,
+    health::Board,
     ingest::{certificate::Certificate, control::Control, https},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, Signatures},
     present::{self, Site},
     store::{Settings, Store},
 };
@@ -62,15 +65,21 @@ impl App {
             tracing::warn!("no [[domain]] is configured: reports for every domain are accepted");
         }
         let private_socket = bind_private(&config)?;
-        let (data, settings) = (config.data.clone(), settings(&config.store));
-        let store = tokio::task::spawn_blocking(move || Store::open(&data, &settings)).await??;
+        let signatures = signatures(&config, &Handle::current())?;
+        let (data, settings, limits) = (config.data.clone(), settings(&config.store), config.limits.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let store = Store::open(&data, &settings)?;
+            Pipeline::new(limits, served, signatures, store)
+        });
+        let pipeline = opened.await??;
         let control = Control::bind(&config.data)?;
-        let pipeline = Pipeline::new(config.limits.clone(), served, store);
+        let board = Board::default();
         let wire_max_bytes = config.limits.report_wire_max_bytes;
         let accept: Arc<dyn crate::ingest::Accept> = Arc::new(Arc::clone(&pipeline));
         let public = https::Listener::bind(&config.public, wire_max_bytes, accept, options.clock.clone())?;
         let dev = options.dev.then(|| PathBuf::from("web"));
-        let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), dev, config.private.hosts.clone())?;
+        let hosts = config.private.hosts.clone();
+        let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), dev, hosts)?;
         let site = web::Data::new(site);
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
         Ok(App { clock: options.clock, pipeline, public, private, control })
@@ -142,6 +151,13 @@ impl Private {
             .run();
         Ok((server.handle(), tokio::spawn(server)))
     }
+}
+
+/// What signatures are judged with, as configured. Look-ups run on the runtime of `handle`.
+pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures> {
+    let Dns { servers, deadline_s, validate, records } = &config.dns;
+    let resolver = dns::open(servers, Duration::from_secs(*deadline_s), *validate, records.as_deref(), handle)?;
+    Ok(Signatures::new(resolver, config.dkim.trusted_authserv_id.clone()))
 }
 
 /// The store's settings as configured.

@@ -14,6 +14,7 @@ mod gzip;
 mod media;
 mod sniff;
 mod source;
+pub mod stored;
 mod tidy;
 mod zip;
 

@@ -73,6 +73,8 @@ pub const DNS_NEGATIVE_TTL_MAX_S: u64 = 300;
 pub const DNS_RECORDS_MAX: usize = 16;
 /// Bytes of one answer's records together.
 pub const DNS_RECORDS_MAX_BYTES: usize = 8 * 1024;
+/// Mails whose key cannot be looked up that are remembered by the time they first came.
+pub const DKIM_DEFERRED_MAX: usize = 10_000;
 /// Bytes of an SMTP command line with its end (RFC 5321 §4.5.3.1.4 asks for 512 and more with extensions).
 pub const SMTP_LINE_MAX_BYTES: usize = 2_048;
 /// Bytes of one line of a message with its end. RFC 5321 §4.5.3.1.6 asks for 1,000; senders of base64 without folding exist.

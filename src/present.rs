@@ -19,9 +19,11 @@ mod report;
 mod reports;
 mod result_types;
 mod retry;
+mod senders;
 mod shell;
 mod spark;
 mod templates;
+mod ways_in;
 mod words;
 
 #[cfg(test)]
@@ -34,26 +36,29 @@ use actix_web::{
     web::{self, ServiceConfig, get, post},
 };
 
-use crate::{clock::Clock, pipeline::Pipeline, store::Store};
+use crate::{clock::Clock, health::Board, pipeline::Pipeline, store::Store};
 use templates::Templates;
 
 /// What the pages need.
 pub struct Site {
     pipeline: Arc<Pipeline>,
     clock: Clock,
+    board: Board,
     /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
     hosts: Vec<String>,
     templates: Templates,
 }
 
 /// The pages, for the test that holds templates and routes together: path and template.
-pub const PAGES: [(&str, &str); 7] = [
+pub const PAGES: [(&str, &str); 9] = [
     ("/", "overview.html"),
     ("/failures", "failures.html"),
     ("/reports", "reports.html"),
     ("/reports/{uuid}", "report.html"),
     ("/quarantine", "quarantine.html"),
     ("/quarantine/{uuid}", "quarantine_entry.html"),
+    ("/senders", "senders.html"),
+    ("/ways-in", "ways_in.html"),
     ("/result-types", "result_types.html"),
 ];
 
@@ -63,10 +68,11 @@ impl Site {
     pub fn new(
         pipeline: Arc<Pipeline>,
         clock: Clock,
+        board: Board,
         dev: Option<PathBuf>,
         hosts: Vec<String>,
     ) -> Result<Site, minijinja::Error> {
-        Ok(Site { pipeline, clock, hosts, templates: Templates::new(dev)? })
+        Ok(Site { pipeline, clock, board, hosts, templates: Templates::new(dev)? })
     }
 
     fn store(&self) -> &Store {
@@ -95,7 +101,11 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/quarantine/{uuid}/raw", get().to(quarantine::raw))
                 .route("/quarantine/{uuid}/admit", post().to(retry::admit))
                 .route("/quarantine/{uuid}/reprocess", post().to(retry::reprocess))
+                .route("/quarantine/{uuid}/trust", post().to(retry::trust))
                 .route("/quarantine/{uuid}/discard", post().to(retry::discard))
+                .route("/senders", get().to(senders::list))
+                .route("/senders/{uuid}/revoke", post().to(senders::revoke))
+                .route("/ways-in", get().to(ways_in::page))
                 .route("/result-types", get().to(result_types::page))
                 .route("/static/{hash}/{name}", get().to(assets::file))
                 .route("/favicon.ico", get().to(assets::icon))
@@ -110,6 +120,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                         .route("/reports/{uuid}/raw", get().to(report::raw))
                         .route("/reports/{uuid}/json", get().to(report::unpacked))
                         .route("/quarantine", get().to(quarantine::json))
+                        .route("/ways-in", get().to(ways_in::json))
                         .default_service(web::to(answer::no_such_endpoint)),
                 )
                 .default_service(web::to(answer::no_such_page)),

@@ -17,6 +17,7 @@ mod reader;
 mod recover;
 mod repair;
 mod rows;
+pub mod sender;
 mod sql;
 mod transaction;
 mod wal;
@@ -135,7 +136,24 @@ impl Store {
 
     /// Removes a quarantine entry for good. False where there is none.
     pub async fn discard(&self, entry: Uuid) -> Result<bool, StoreError> {
-        self.0.queue.discard(entry).await.unwrap_or(Err(StoreError::Closed))
+        self.change(move |conn| quarantine::discard(conn, entry)).await
+    }
+
+    /// Runs a small change in a transaction of its own on the writer's thread, between two groups of reports.
+    pub async fn change<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.0.queue.change(Box::new(move |conn| {
+            let changed = conn.and_then(|conn| transaction::within(conn, change));
+            let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
+            // Who does not wait any more does not want to know.
+            let _ = sender.send(changed);
+            fatal
+        }));
+        receiver.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs a question on a reader's own connection, off the async threads.
@@ -188,6 +206,11 @@ impl Drop for Inner {
         // Nobody is left to tell; the log holds everything that was answered.
         let _ = self.close();
     }
+}
+
+/// The name of a content: the same bytes have the same, whatever they are.
+pub fn name(bytes: &[u8]) -> Uuid {
+    quarantine::name(bytes, None)
 }
 
 /// The original bytes of a stored report.

@@ -34,6 +34,30 @@ pub struct Hints {
     pub mailed_at: Option<DateTime<Utc>>,
     /// The operator vouches for these files: mail among them is not asked for a signature.
     pub vouched: bool,
+    /// What was found when these bytes first came, where they come out of the store: keys rotate and cannot be looked up
+    /// again later (RFC 6376 §3.6).
+    pub judged: Option<Origin>,
+}
+
+/// What was found out about the mail a report came in; empty where it came another way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Domain of the From field.
+    pub from_domain: Option<String>,
+    /// `pass`, or the fault code of what did not.
+    pub dkim_verdict: Option<String>,
+    /// Of the signature that decided, where there was one.
+    pub dkim_domain: Option<String>,
+    pub dkim_selector: Option<String>,
+}
+
+impl Origin {
+    /// The verdict of a mail whose signature passed.
+    pub const PASS: &'static str = "pass";
+
+    pub fn has_passed(&self) -> bool {
+        self.dkim_verdict.as_deref() == Some(Origin::PASS)
+    }
 }
 
 /// The media type of a whole mail (RFC 2046 §5.2.1), as the mail transports claim it.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub mod dkim;
+pub mod senders;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -97,6 +98,15 @@ pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &S
     })
 }
 
+/// Whether `standing` may find a report to be ours, so that it is worth asking for its signature. `report_domain` is what the
+/// mail's TLS-Report-Domain field says, which may stand in for a missing policy domain.
+pub fn may_be_ours(report: &Report, hints: &Hints, served: &Served, report_domain: Option<&str>) -> bool {
+    let stands_in = hints.token.is_some() || report_domain.is_some_and(|domain| served.domains.contains_key(domain));
+    served.domains.is_empty()
+        || (report.policies.is_empty() && stands_in)
+        || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(stands_in))
+}
+
 /// The domains the submission's token vouches for, where it came with one.
 pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>, Fault> {
     let Some(token) = hints.token.as_deref() else { return Ok(None) };
@@ -106,7 +116,8 @@ pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>
     }
 }
 
-fn supply_domain(report: &mut Report, domain: &str) {
+/// Policies without a domain take this one.
+pub fn supply_domain(report: &mut Report, domain: &str) {
     for result in &mut report.policies {
         result.policy.domain.get_or_insert_with(|| domain.to_owned());
     }

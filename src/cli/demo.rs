@@ -47,9 +47,9 @@ fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result
 
 fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
     eprintln!("Inventing eight weeks of reports …");
-    let store = open::store(config)?;
-    let filled = demo::fill(place, &open::pipeline(config, &store)?, Clock::system().now());
-    open::close(&store)?;
+    let local = open::open(config)?;
+    let filled = demo::fill(place, &local.pipeline, Clock::system().now());
+    local.close()?;
     let filled = filled.context("cannot fill the demo's directory")?;
     tracing::info!(
         stored = filled.stored,

@@ -3,11 +3,14 @@
 mod print;
 mod progress;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 
-use super::{Common, interrupt, open};
+use super::{
+    Common, interrupt,
+    open::{self, Local},
+};
 use crate::{
     clock::Clock,
     config::{Config, Environment},
@@ -15,7 +18,6 @@ use crate::{
         control::Client,
         import::{self, Sink, Stop, Tally},
     },
-    store::Store,
 };
 use print::Listing;
 use progress::Progress;
@@ -23,7 +25,7 @@ use progress::Progress;
 pub fn run(common: &Common, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let interrupted = interrupt::watch()?;
-    let (mut sink, store) = open(&config)?;
+    let (mut sink, local) = open(&config)?;
     let progress = Progress::start(&paths);
     let mut listing = if common.json { Listing::json(io::stdout()) } else { Listing::text(io::stdout()) };
     let mut tally = Tally::default();
@@ -37,27 +39,25 @@ pub fn run(common: &Common, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
     });
     progress.finish();
     printed.and_then(|()| listing.finish(&tally, result.as_ref().err())).context("cannot write the answer")?;
-    if let Some(store) = store {
-        open::close(&store)?;
+    if let Some(local) = local {
+        local.close()?;
     }
     Ok(exit_code(&tally, result.as_ref().err()))
 }
 
 /// The server where one holds the data directory, else the database itself.
-fn open(config: &Config) -> anyhow::Result<(Sink, Option<Store>)> {
+fn open(config: &Config) -> anyhow::Result<(Sink, Option<Local>)> {
     if let Some(client) = connect(config)? {
         return Ok((Sink::Server(Box::new(client)), None));
     }
-    let store = match open::store(config) {
-        Ok(store) => store,
+    match open::open(config) {
+        Ok(local) => Ok((Sink::Local(Arc::clone(&local.pipeline)), Some(local))),
         // A server may have started in this very moment.
         Err(error) => match connect(config)? {
-            Some(client) => return Ok((Sink::Server(Box::new(client)), None)),
-            None => return Err(error.context("no server answers there that could take the files")),
+            Some(client) => Ok((Sink::Server(Box::new(client)), None)),
+            None => Err(error.context("no server answers there that could take the files")),
         },
-    };
-    let pipeline = open::pipeline(config, &store)?;
-    Ok((Sink::Local(pipeline), Some(store)))
+    }
 }
 
 fn connect(config: &Config) -> anyhow::Result<Option<Client>> {

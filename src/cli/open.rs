@@ -3,23 +3,36 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 
 use crate::{app, config::Config, pipeline::Pipeline, store::Store};
 
-/// Opens the store, creating the data directory where there is none.
-pub fn store(config: &Config) -> anyhow::Result<Store> {
+/// A pipeline of this process.
+pub struct Local {
+    pub pipeline: Arc<Pipeline>,
+    /// Where keys are looked up: it must live as long as the pipeline is used.
+    runtime: Runtime,
+}
+
+/// Opens the store, creating the data directory where there is none, and puts the stages before it.
+pub fn open(config: &Config) -> anyhow::Result<Local> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create the data directory {}", config.data.display()))?;
-    Store::open(&config.data, &app::settings(&config.store))
-        .with_context(|| format!("cannot open the database in {}", config.data.display()))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    let signatures = app::signatures(config, runtime.handle())?;
+    let store = Store::open(&config.data, &app::settings(&config.store))
+        .with_context(|| format!("cannot open the database in {}", config.data.display()))?;
+    let pipeline = Pipeline::new(config.limits.clone(), config.served()?, signatures, store)?;
+    Ok(Local { pipeline, runtime })
 }
 
-pub fn pipeline(config: &Config, store: &Store) -> anyhow::Result<Arc<Pipeline>> {
-    Ok(Pipeline::new(config.limits.clone(), config.served()?, store.clone()))
-}
-
-/// Checkpoints and closes, so that the next to open finds no write-ahead log.
-pub fn close(store: &Store) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(store.close()).context("cannot close the database")
+impl Local {
+    /// Checkpoints and closes, so that the next to open finds no write-ahead log.
+    pub fn close(self) -> anyhow::Result<()> {
+        self.runtime.block_on(self.pipeline.store().close()).context("cannot close the database")
+    }
 }

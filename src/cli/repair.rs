@@ -40,9 +40,9 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
 
 /// Takes the bodies in like any others. They keep their time, their channel and, while their token is valid, their trust.
 fn take_in(config: &Config, salvaged: Vec<Arrival>) -> anyhow::Result<TakenIn> {
-    let store = open::store(config)?;
-    let taken_in = open::pipeline(config, &store).and_then(|pipeline| submit(&pipeline, salvaged));
-    open::close(&store)?;
+    let local = open::open(config)?;
+    let taken_in = submit(&local.pipeline, salvaged);
+    local.close()?;
     taken_in
 }
 
@@ -75,6 +75,7 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             media_type: arrival.media_type,
             content_encoding: arrival.content_encoding,
             source: arrival.source,
+            judged: Some(arrival.origin),
             ..Hints::default()
         },
         bytes: arrival.bytes,

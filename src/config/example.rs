@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    Config,
+    Config, Domain, Imap, Maildir,
     keys::{self, Key, Section},
 };
 
@@ -19,7 +19,7 @@ const HEAD: &str = "\
 /// An example file with every key, its meaning and its default commented out.
 pub fn example() -> String {
     // Serialising plain values into a table cannot fail; without defaults the examples still stand.
-    let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    let defaults = toml::Table::try_from(one_of_each()).unwrap_or_default();
     let mut text = HEAD.to_owned();
     for section in keys::sections() {
         text.push('\n');
@@ -37,10 +37,20 @@ pub fn example() -> String {
     text
 }
 
+/// The defaults, with one element in each section that may stand several times.
+fn one_of_each() -> Config {
+    Config {
+        domain: vec![Domain::default()],
+        imap: vec![Imap::default()],
+        maildir: vec![Maildir::default()],
+        ..Config::default()
+    }
+}
+
 fn value_of(section: &Section, key: &Key, defaults: &toml::Table) -> String {
     let table = match section.name {
         "" => Some(defaults),
-        name => defaults.get(name).and_then(toml::Value::as_table),
+        name => defaults.get(name).and_then(|section| section.get(0).unwrap_or(section).as_table()),
     };
     let default = || table.and_then(|table| table.get(key.name)).map(toml::Value::to_string);
     key.example.map(str::to_owned).or_else(default).unwrap_or_else(|| "\"\"".to_owned())

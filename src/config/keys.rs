@@ -55,10 +55,13 @@ pub fn nearest(path: &str) -> Option<String> {
         own.into_iter().chain(section.keys.iter().map(|key| section.path(key.name)))
     });
     let tolerated = (last(path).chars().count() / 3).clamp(1, SLIPS_MAX);
+    // Where several sections have the very key, the first of them is as good as any.
+    let whole = |of_last: usize, candidate: &str| if of_last == 0 { 0 } else { distance(path, candidate) };
     known
-        .map(|candidate| (distance(&last(path), &last(&candidate)), distance(path, &candidate), candidate))
+        .enumerate()
+        .map(|(index, candidate)| (distance(&last(path), &last(&candidate)), index, candidate))
         .filter(|(of_last, _, _)| *of_last <= tolerated)
-        .min()
+        .min_by_key(|(of_last, index, candidate)| (*of_last, whole(*of_last, candidate), *index))
         .map(|(_, _, candidate)| candidate)
 }
 

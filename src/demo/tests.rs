@@ -1,7 +1,10 @@
 use chrono::TimeZone;
 
 use super::*;
-use crate::store::{Settings, Store};
+use crate::{
+    pipeline::fixtures::signatures,
+    store::{Settings, Store},
+};
 
 #[test]
 fn a_directory_is_filled_once() {
@@ -15,7 +18,7 @@ fn a_directory_is_filled_once() {
     config.check().expect("the demo's configuration is valid");
     let settings = Settings { memory_max_bytes: 512 << 20, threads: 1, ..Settings::default() };
     let store = Store::open(place.path(), &settings).expect("opens");
-    let pipeline = Pipeline::new(config.limits.clone(), config.served().unwrap(), store);
+    let pipeline = Pipeline::new(config.limits.clone(), config.served().unwrap(), signatures(""), store).unwrap();
 
     let filled = fill(place.path(), &pipeline, now).expect("is filled");
     assert!(filled.stored > 1_800 && filled.duplicate > 10, "{filled:?}");

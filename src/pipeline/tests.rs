@@ -1,9 +1,11 @@
+mod mail;
+
 use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::{
     store::fixtures::{TempStore, temp_store},
-    submission::{Channel, Hints},
+    submission::{Channel, Hints, Origin},
 };
 
 const NOW: &str = "2026-03-03T06:00:00Z";
@@ -15,7 +17,10 @@ struct Bench {
 
 fn bench(served: Served) -> Bench {
     let TempStore { store, directory } = temp_store();
-    Bench { pipeline: Pipeline::new(Limits::default(), served, store), _directory: directory }
+    Bench {
+        pipeline: Pipeline::new(Limits::default(), served, fixtures::signatures(""), store).unwrap(),
+        _directory: directory,
+    }
 }
 
 fn submission(json: &str) -> Submission {
@@ -135,7 +140,13 @@ async fn a_change_of_the_served_domains_makes_no_report_new() {
     let TempStore { store, directory: _directory } = temp_store();
     let serving = |domains: &[&str]| {
         let domains = domains.iter().map(|domain| ((*domain).to_owned(), Default::default())).collect();
-        Pipeline::new(Limits::default(), Served::new(domains, Default::default()), store.clone())
+        Pipeline::new(
+            Limits::default(),
+            Served::new(domains, Default::default()),
+            fixtures::signatures(""),
+            store.clone(),
+        )
+        .unwrap()
     };
     let first = serving(&["example.com"]).accept(submission(&two)).await;
     assert!(matches!(first.0[..], [Outcome::Stored(_)]), "{first:?}");

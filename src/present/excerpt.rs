@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use crate::{decode, limits::Limits, submission::Hints};
+use crate::{
+    decode,
+    limits::Limits,
+    submission::{self, Channel, Hints},
+};
 
 /// Bytes shown on each side of a fault.
 const AROUND: usize = 240;
@@ -12,6 +16,41 @@ const DUMP_AROUND: usize = 48;
 const VALUE_MAX_BYTES: usize = 4 * 1024;
 /// Bytes of a document in which a value is looked up: as a tree it takes many times more.
 const VALUE_READ_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes as they came, and what is needed to unpack them again.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) bytes: Vec<u8>,
+    pub(super) channel: Channel,
+    pub(super) hints: Hints,
+    /// Index of the report in them, where they hold several.
+    pub(super) element: Option<u32>,
+}
+
+impl Stored {
+    pub(super) fn new(
+        bytes: Vec<u8>,
+        channel: &str,
+        media_type: Option<String>,
+        content_encoding: Option<String>,
+        element: Option<i32>,
+    ) -> Stored {
+        Stored {
+            bytes,
+            channel: Channel::from_name(channel).unwrap_or(Channel::Import),
+            hints: Hints { media_type, content_encoding, ..Hints::default() },
+            element: element.and_then(|element| u32::try_from(element).ok()),
+        }
+    }
+
+    fn is_mail(&self) -> bool {
+        submission::is_mail(self.channel, self.hints.media_type.as_deref())
+    }
+
+    fn document(&self, limits: &Limits) -> Option<decode::Document> {
+        decode::stored::document(&self.bytes, self.channel, &self.hints, self.element, limits).ok()
+    }
+}
 
 /// What is to be seen where a fault lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,8 +66,8 @@ pub(super) struct Excerpt {
 
 /// The unpacked document, indented and otherwise as sent: members keep their order, numbers their digits. As it is where it is no
 /// JSON or where indenting would make more than `max_bytes` of it. `None` where it cannot be unpacked.
-pub(super) fn pretty(bytes: &[u8], hints: &Hints, limits: &Limits, max_bytes: usize) -> Option<String> {
-    let document = decode::decode(bytes, hints, limits).ok()?;
+pub(super) fn pretty(stored: &Stored, limits: &Limits, max_bytes: usize) -> Option<String> {
+    let document = stored.document(limits)?;
     let text =
         String::from_utf8(document.json).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
@@ -98,7 +137,7 @@ pub(super) fn cut(text: &mut String, max_bytes: usize) -> bool {
 }
 
 /// What lies at a place that was written down as `fault::Place` says it.
-pub(super) fn around(place: &str, bytes: &[u8], hints: &Hints, limits: &Limits) -> Option<Excerpt> {
+pub(super) fn around(place: &str, stored: &Stored, limits: &Limits) -> Option<Excerpt> {
     if let Some(rest) = place.strip_prefix("at byte ") {
         let (offset, unpacked) = match rest.split_once(' ') {
             Some((offset, _)) => (offset, true),
@@ -106,13 +145,13 @@ pub(super) fn around(place: &str, bytes: &[u8], hints: &Hints, limits: &Limits) 
         };
         let offset: usize = offset.parse().ok()?;
         if !unpacked {
-            return Some(dump(bytes, offset));
+            return Some(dump(&stored.bytes, offset));
         }
-        let document = decode::decode(bytes, hints, limits).ok()?;
+        let document = stored.document(limits)?;
         return Some(text(&document.json, offset));
     }
     let pointer = place.strip_prefix("at ").filter(|pointer| pointer.starts_with('/')).unwrap_or("");
-    let document = decode::decode(bytes, hints, limits).ok()?;
+    let document = stored.document(limits)?;
     if document.json.len() > VALUE_READ_MAX_BYTES {
         return None;
     }
@@ -120,10 +159,11 @@ pub(super) fn around(place: &str, bytes: &[u8], hints: &Hints, limits: &Limits) 
 }
 
 /// How a download of these bytes is called.
-pub(super) fn extension(bytes: &[u8]) -> &'static str {
-    match bytes {
+pub(super) fn extension(stored: &Stored) -> &'static str {
+    match &stored.bytes[..] {
         [0x1f, 0x8b, ..] => "json.gz",
         [b'P', b'K', ..] => "zip",
+        _ if stored.is_mail() => "eml",
         _ => "json",
     }
 }

@@ -10,7 +10,7 @@ mod verdict;
 use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 
-use super::{Site, answer, params, shell::Frame, templates::fields, words};
+use super::{Site, answer, params, shell::Frame, templates::fields, ways_in, words};
 use crate::query;
 use figures::Figures;
 
@@ -44,6 +44,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         hosts => senders::hosts(&figures),
         policy_types => senders::policy_types(&figures),
         previous => words::range(figures.filter.range.previous()),
+        troubles => ways_in::troubles(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
     };
     Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)

@@ -7,17 +7,14 @@ use serde::Serialize;
 use super::{
     Site, answer,
     answer::Fail,
-    excerpt::{self, Excerpt},
+    excerpt::{self, Excerpt, Stored},
     explain::faults,
     params::{self, Asked},
     report::read_uuid,
     retry, shell,
     templates::fields,
 };
-use crate::{
-    query::quarantine::{self, Entry, Narrowed, Page, Quarantined},
-    submission::Hints,
-};
+use crate::query::quarantine::{self, Entry, Narrowed, Page, Quarantined};
 
 /// Bytes of the unpacked document shown.
 const DOCUMENT_SHOWN_MAX_BYTES: usize = 64 * 1024;
@@ -52,8 +49,9 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 pub(super) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
     match ask_entry(&site, &path).await {
         Ok((entry, _)) => {
-            let name = format!("{}.{}", entry.quarantined.uuid, excerpt::extension(&entry.bytes));
-            answer::download(&name, entry.bytes)
+            let uuid = entry.quarantined.uuid;
+            let stored = stored(entry).1;
+            answer::download(&format!("{uuid}.{}", excerpt::extension(&stored)), stored.bytes)
         }
         Err(fail) => answer::failed_json(&fail),
     }
@@ -123,7 +121,6 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
     let asked = params::parse(query_string, site.today())?;
     let (entry, count) = ask_entry(site, path).await?;
     let is_whole = entry.bytes.len() as i64 == entry.quarantined.bytes_total;
-    let extension = excerpt::extension(&entry.bytes);
     let (quarantined, excerpt, document) = look_inside(site, entry).await;
     let (happened, todo) = faults::explain(&quarantined.code);
     let content = fields! {
@@ -133,7 +130,9 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         place => quarantined.place.clone(),
         happened, todo,
         admissible => is_whole && faults::is_admissible(&quarantined.code),
-        is_whole, extension,
+        is_whole,
+        can_trust => is_whole && retry::may_be_trusted(&quarantined),
+        signed_by => retry::signed_by(&quarantined),
         element => quarantined.element,
         report => quarantined.report,
         organisation => quarantined.organisation.clone(),
@@ -145,6 +144,10 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         peer => quarantined.peer.clone(),
         source => quarantined.source.clone(),
         trust => quarantined.trust.clone(),
+        from_domain => quarantined.from_domain.clone(),
+        dkim_verdict => quarantined.dkim_verdict.clone(),
+        dkim_domain => quarantined.dkim_domain.clone(),
+        dkim_selector => quarantined.dkim_selector.clone(),
         media_type => quarantined.media_type.clone(),
         content_encoding => quarantined.content_encoding.clone(),
         bytes_total => quarantined.bytes_total,
@@ -157,17 +160,12 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
 
 /// Unpacking hostile bytes takes time: off the threads that answer.
 async fn look_inside(site: &Site, entry: Entry) -> (Quarantined, Option<Excerpt>, Option<String>) {
-    let Entry { quarantined, bytes, .. } = entry;
+    let (quarantined, stored) = stored(entry);
     let limits = site.pipeline.limits().clone();
-    let hints = Hints {
-        media_type: quarantined.media_type.clone(),
-        content_encoding: quarantined.content_encoding.clone(),
-        ..Hints::default()
-    };
     let place = quarantined.place.clone();
     let seen = web::block(move || {
-        let excerpt = excerpt::around(&place, &bytes, &hints, &limits);
-        let mut document = excerpt::pretty(&bytes, &hints, &limits, DOCUMENT_INDENTED_MAX_BYTES);
+        let excerpt = excerpt::around(&place, &stored, &limits);
+        let mut document = excerpt::pretty(&stored, &limits, DOCUMENT_INDENTED_MAX_BYTES);
         if let Some(document) = &mut document {
             excerpt::cut(document, DOCUMENT_SHOWN_MAX_BYTES);
         }
@@ -175,6 +173,13 @@ async fn look_inside(site: &Site, entry: Entry) -> (Quarantined, Option<Excerpt>
     });
     let (excerpt, document) = seen.await.unwrap_or_default();
     (quarantined, excerpt, document)
+}
+
+fn stored(entry: Entry) -> (Quarantined, Stored) {
+    let Entry { quarantined, bytes, .. } = entry;
+    let Quarantined { channel, media_type, content_encoding, element, .. } = &quarantined;
+    let stored = Stored::new(bytes, channel, media_type.clone(), content_encoding.clone(), *element);
+    (quarantined, stored)
 }
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail> {
@@ -200,6 +205,10 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
                 "peer": entry.peer,
                 "source": entry.source,
                 "trust": entry.trust,
+                "from_domain": entry.from_domain,
+                "dkim_verdict": entry.dkim_verdict,
+                "dkim_domain": entry.dkim_domain,
+                "dkim_selector": entry.dkim_selector,
                 "media_type": entry.media_type,
                 "content_encoding": entry.content_encoding,
                 "bytes_total": entry.bytes_total,

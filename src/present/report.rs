@@ -8,19 +8,16 @@ use uuid::Uuid;
 use super::{
     Site, answer,
     answer::Fail,
-    excerpt,
+    excerpt::{self, Stored},
     explain::{self, Mail, deviations, result_types},
     params::ABSENT,
     reports, shell,
     templates::fields,
     words,
 };
-use crate::{
-    query::{
-        self, quarantine,
-        report::{Failure, Policy, Raw, Whole},
-    },
-    submission::Hints,
+use crate::query::{
+    self, quarantine,
+    report::{Failure, Policy, Raw, Whole},
 };
 
 /// Bytes of the unpacked document shown on the page; all of it is one link away.
@@ -74,7 +71,10 @@ pub(super) async fn json(site: web::Data<Site>, path: web::Path<String>) -> Http
 
 pub(super) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
     match bytes(&site, &path).await {
-        Ok((uuid, raw)) => answer::download(&format!("{uuid}.{}", excerpt::extension(&raw.bytes)), raw.bytes),
+        Ok((uuid, raw)) => {
+            let stored = stored(raw);
+            answer::download(&format!("{uuid}.{}", excerpt::extension(&stored)), stored.bytes)
+        }
         Err(fail) => answer::failed_json(&fail),
     }
 }
@@ -122,9 +122,12 @@ fn missing(uuid: Uuid) -> Fail {
 
 async fn pretty(site: &Site, raw: Raw, max_bytes: usize) -> Result<Option<String>, Fail> {
     let limits = site.pipeline.limits().clone();
-    let hints = Hints { media_type: raw.media_type, content_encoding: raw.content_encoding, ..Hints::default() };
-    let unpacked = web::block(move || excerpt::pretty(&raw.bytes, &hints, &limits, max_bytes)).await;
+    let unpacked = web::block(move || excerpt::pretty(&stored(raw), &limits, max_bytes)).await;
     Ok(unpacked.unwrap_or_default())
+}
+
+fn stored(raw: Raw) -> Stored {
+    Stored::new(raw.bytes, &raw.channel, raw.media_type, raw.content_encoding, raw.element)
 }
 
 async fn show(site: &Site, path: &str) -> Result<String, Fail> {
@@ -159,7 +162,10 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         contact => whole.contact.clone(),
         peer => whole.peer.clone(),
         source => whole.source.clone(),
+        from_domain => whole.from_domain.clone(),
+        dkim_verdict => whole.dkim_verdict.clone(),
         dkim_domain => whole.dkim_domain.clone(),
+        dkim_selector => whole.dkim_selector.clone(),
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
         has_doubled => whole.policies.iter().any(|policy| !policy.counted),
@@ -237,7 +243,10 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["contact"] = whole.contact.into();
     item["peer"] = whole.peer.into();
     item["source"] = whole.source.into();
+    item["from_domain"] = whole.from_domain.into();
+    item["dkim_verdict"] = whole.dkim_verdict.into();
     item["dkim_domain"] = whole.dkim_domain.into();
+    item["dkim_selector"] = whole.dkim_selector.into();
     item["policies"] = whole
         .policies
         .iter()

@@ -11,9 +11,11 @@ use super::{
     report::read_uuid,
 };
 use crate::{
+    fault::FaultCode,
     pipeline::Retry,
-    query::quarantine::{self, Entry},
-    submission::{Channel, Hints, Outcome, Submission},
+    query::quarantine::{self, Entry, Quarantined},
+    store::sender,
+    submission::{Busy, Channel, Hints, Origin, Outcome, Submission},
 };
 
 pub(super) async fn admit(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
@@ -33,6 +35,35 @@ pub(super) async fn discard(site: web::Data<Site>, path: web::Path<String>) -> H
     finish(&site, result.await)
 }
 
+/// Trusts the sender of a quarantined mail from now on, and judges the mail again.
+pub(super) async fn trust(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+    let result = async {
+        let uuid = read_uuid(&path)?;
+        let found = site.store().read(move |connection| Ok(quarantine::entry(connection, uuid)?)).await?;
+        let Some(Entry { quarantined, .. }) = found else { return Ok("/quarantine?done=gone".to_owned()) };
+        let Some(from_domain) = quarantined.from_domain.clone().filter(|_| may_be_trusted(&quarantined)) else {
+            return Err(Fail::Conflict("this input names no sender that could be trusted".to_owned()));
+        };
+        let signed_by = signed_by(&quarantined);
+        let now = site.clock.now();
+        tracing::info!(from_domain, signed_by, "the operator trusts a sender");
+        site.store().change(move |conn| sender::trust(conn, &from_domain, signed_by.as_deref(), now)).await?;
+        site.pipeline.reload_senders().await?;
+        again(&site, &path, false).await
+    };
+    finish(&site, result.await)
+}
+
+/// Whether the entry is a mail that is here only because of its signature.
+pub(super) fn may_be_trusted(entry: &Quarantined) -> bool {
+    faults::is_about_signature(&entry.code) && entry.from_domain.is_some()
+}
+
+/// The domain whose signature verifies although it is not that of the sender.
+pub(super) fn signed_by(entry: &Quarantined) -> Option<String> {
+    entry.dkim_domain.clone().filter(|_| entry.code == FaultCode::DkimUnaligned.as_str())
+}
+
 /// The sentence for a `done` parameter. The parameter comes from the URL, so only these words are ever shown.
 pub(super) fn done_words(done: &str) -> Option<&'static str> {
     Some(match done {
@@ -42,6 +73,7 @@ pub(super) fn done_words(done: &str) -> Option<&'static str> {
         "duplicate" => "The same report is stored already, so the entry was removed.",
         "refused" => "It was judged again and is not taken: see the server’s log and the configured domains.",
         "busy" => "The store was busy and nothing was changed. Try again.",
+        "key-lookup" => "The key of its signature cannot be looked up now, so nothing was changed. Try again later.",
         _ => return None,
     })
 }
@@ -82,6 +114,12 @@ fn submission(entry: Entry) -> Submission {
             media_type: quarantined.media_type,
             content_encoding: quarantined.content_encoding,
             source: quarantined.source,
+            judged: Some(Origin {
+                from_domain: quarantined.from_domain,
+                dkim_verdict: quarantined.dkim_verdict,
+                dkim_domain: quarantined.dkim_domain,
+                dkim_selector: quarantined.dkim_selector,
+            }),
             ..Hints::default()
         },
     }
@@ -93,6 +131,7 @@ fn location(entry: Uuid, outcome: &Outcome) -> String {
         Outcome::Duplicate(_) => "/quarantine?done=duplicate".to_owned(),
         Outcome::Quarantined { .. } => format!("/quarantine/{entry}?done=still-quarantined"),
         Outcome::Refused(_) | Outcome::Ignored(_) => format!("/quarantine/{entry}?done=refused"),
+        Outcome::Busy(Busy::KeyLookup) => format!("/quarantine/{entry}?done=key-lookup"),
         Outcome::Busy(_) => format!("/quarantine/{entry}?done=busy"),
     }
 }

@@ -20,7 +20,8 @@ use serde_json::Value;
 
 use crate::{
     clock::Clock,
-    pipeline::Pipeline,
+    health::Board,
+    pipeline::{Pipeline, fixtures::signatures},
     present::{Site, configure},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Receipt, Submission},
@@ -55,9 +56,10 @@ fn filled() -> &'static Running {
 /// A server of its own, without reports.
 fn empty() -> Running {
     let store = temp_store();
-    let pipeline = Pipeline::new(Default::default(), filler::served(), store.store.clone());
+    let pipeline =
+        Pipeline::new(Default::default(), filler::served(), signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
-    let site = Site::new(Arc::clone(&pipeline), clock, None, vec!["tlsight.example.net".into()])
+    let site = Site::new(Arc::clone(&pipeline), clock, Board::default(), None, vec!["tlsight.example.net".into()])
         .expect("the templates compile");
     let site = web::Data::new(site);
     let (tell, told) = mpsc::channel();

@@ -32,6 +32,12 @@ pub struct Quarantined {
     pub content_encoding: Option<String>,
     /// As received; the kept ones may be fewer.
     pub bytes_total: i64,
+    /// Of the mail it came in.
+    pub from_domain: Option<String>,
+    /// `pass`, or the fault code of what did not.
+    pub dkim_verdict: Option<String>,
+    pub dkim_domain: Option<String>,
+    pub dkim_selector: Option<String>,
 }
 
 /// One entry with its bytes.
@@ -99,7 +105,7 @@ pub fn quarantine(
 pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry>> {
     let text = uuid.to_string();
     let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {
-        Ok(Entry { quarantined: read(row)?, token_domains: get(row, 18)?, bytes: get(row, 19)? })
+        Ok(Entry { quarantined: read(row)?, token_domains: get(row, 22)?, bytes: get(row, 23)? })
     })?;
     Ok(first(found))
 }
@@ -129,5 +135,9 @@ fn read(row: &Row<'_>) -> duckdb::Result<Quarantined> {
         media_type: get(row, 15)?,
         content_encoding: get(row, 16)?,
         bytes_total: get(row, 17)?,
+        from_domain: get(row, 18)?,
+        dkim_verdict: get(row, 19)?,
+        dkim_domain: get(row, 20)?,
+        dkim_selector: get(row, 21)?,
     })
 }

@@ -1,6 +1,6 @@
 -- Input that is kept but not counted, last received first. Without the bytes.
 SELECT uuid, first_received_at, last_received_at, times, channel, peer, source, trust, code, detail, place, element, report,
-       organisation, report_id, media_type, content_encoding, bytes_total, (SELECT count(*) FROM quarantine)
+       organisation, report_id, media_type, content_encoding, bytes_total, from_domain, dkim_verdict, dkim_domain, dkim_selector
 FROM quarantine
 WHERE ($from_day IS NULL OR last_received_at >= $from_day::DATE)
   AND ($to_day IS NULL OR last_received_at < $to_day::DATE + 1)

@@ -15,7 +15,12 @@ pub struct Whole {
     pub contact: Option<String>,
     pub peer: Option<String>,
     pub source: Option<String>,
+    /// Of the mail it came in.
+    pub from_domain: Option<String>,
+    /// `pass`, or the fault code of what was counted all the same.
+    pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
+    pub dkim_selector: Option<String>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
 }
@@ -59,6 +64,8 @@ pub struct Raw {
     /// Index of the report in `bytes`, where they hold several.
     pub element: Option<i32>,
     pub bytes: Vec<u8>,
+    /// The way they came.
+    pub channel: String,
 }
 
 pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whole>> {
@@ -71,6 +78,9 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             peer: get(row, 16)?,
             source: get(row, 17)?,
             dkim_domain: get(row, 18)?,
+            from_domain: get(row, 19)?,
+            dkim_verdict: get(row, 20)?,
+            dkim_selector: get(row, 21)?,
             policies: Vec::new(),
         })
     })?;
@@ -120,7 +130,13 @@ pub fn raw(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Raw>> {
         ask(connection, include_str!("report.sql"), None, &[("uuid", &text)], |row| get::<chrono::NaiveDate>(row, 1))?;
     let Some(day) = first(days) else { return Ok(None) };
     let found = ask(connection, include_str!("report_raw.sql"), None, &[("uuid", &text), ("day", &day)], |row| {
-        Ok(Raw { media_type: get(row, 0)?, content_encoding: get(row, 1)?, element: get(row, 2)?, bytes: get(row, 3)? })
+        Ok(Raw {
+            media_type: get(row, 0)?,
+            content_encoding: get(row, 1)?,
+            element: get(row, 2)?,
+            bytes: get(row, 3)?,
+            channel: get::<Option<String>>(row, 4)?.unwrap_or_default(),
+        })
     })?;
     Ok(first(found))
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     fault::Fault,
     report::Report,
-    submission::{Channel, Trust},
+    submission::{Channel, Origin, Trust},
 };
 
 /// One body as it arrived, shared by the entries that came out of it.
@@ -22,7 +22,7 @@ pub struct Arrival {
     pub trust: Trust,
     /// Domains the token vouches for; `None` where the body came without a token.
     pub token_domains: Option<Vec<String>>,
-    pub dkim_domain: Option<String>,
+    pub origin: Origin,
     pub submitter: Option<String>,
     pub media_type: Option<String>,
     pub content_encoding: Option<String>,

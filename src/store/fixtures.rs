@@ -12,7 +12,7 @@ use super::{Arrival, Entry, Kind, Settings, Store};
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::{DateRange, Deviations, Failure, Policy, PolicyDetails, PolicyResult, PolicyType, Report, Text},
-    submission::{Channel, Trust},
+    submission::{Channel, Origin, Trust},
 };
 
 /// A store in a directory of its own, which goes with it.
@@ -108,7 +108,7 @@ pub fn arrival(bytes: &[u8], trust: Trust) -> Arrival {
         received_at: october(2),
         trust,
         token_domains: None,
-        dkim_domain: None,
+        origin: Origin::default(),
         submitter: None,
         media_type: Some("application/tlsrpt+json".into()),
         content_encoding: None,

@@ -6,7 +6,10 @@ use super::{StoreError, rows::At};
 use crate::clock::Clock;
 
 /// Every migration ever released, in order. Released files are never edited.
-const MIGRATIONS: &[(&str, &str)] = &[("0001_reports", include_str!("../../schemas/duckdb/0001_reports.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_reports", include_str!("../../schemas/duckdb/0001_reports.sql")),
+    ("0002_mail", include_str!("../../schemas/duckdb/0002_mail.sql")),
+];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.
 pub fn migrate(conn: &Connection) -> Result<(), StoreError> {

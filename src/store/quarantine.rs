@@ -14,7 +14,7 @@ use super::{Arrival, StoreError, rows::At};
 use crate::{
     fault::{Fault, FaultCode},
     limits::QUARANTINE_KEPT_MAX_BYTES,
-    submission::{Channel, Trust},
+    submission::{Channel, Origin, Trust},
 };
 
 /// Bytes a quarantine entry is taken to cost besides its content.
@@ -61,7 +61,7 @@ pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
 pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEntry>, StoreError> {
     let sql = "SELECT first_received_at, last_received_at, times, channel, peer, source, token_domains, trust, dkim_domain, \
                submitter, code, detail, place, element, report, organisation, report_id, media_type, content_encoding, \
-               bytes_total, bytes FROM quarantine WHERE uuid = ?::UUID";
+               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector FROM quarantine WHERE uuid = ?::UUID";
     let entry = conn.prepare(sql)?.query_row(params![uuid], |row| {
         let peer: Option<String> = row.get(4)?;
         let token_domains: Option<String> = row.get(6)?;
@@ -75,7 +75,12 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
                 received_at: row.get(0)?,
                 trust: Trust::from_name(&row.get::<_, String>(7)?).unwrap_or(Trust::None),
                 token_domains: token_domains.map(|domains| domains.lines().map(str::to_owned).collect()),
-                dkim_domain: row.get(8)?,
+                origin: Origin {
+                    from_domain: row.get(21)?,
+                    dkim_verdict: row.get(22)?,
+                    dkim_domain: row.get(8)?,
+                    dkim_selector: row.get(23)?,
+                },
                 submitter: row.get(9)?,
                 media_type: row.get(17)?,
                 content_encoding: row.get(18)?,
@@ -117,6 +122,11 @@ pub enum Change {
 pub fn total_bytes(conn: &Connection) -> Result<u64, StoreError> {
     let sql = "SELECT coalesce(sum(least(bytes_total, ?) + ?), 0)::UBIGINT FROM quarantine";
     Ok(conn.query_row(sql, params![QUARANTINE_KEPT_MAX_BYTES as u64, ENTRY_OVERHEAD_BYTES], |row| row.get(0))?)
+}
+
+/// Removes an entry for good. False where there is none.
+pub fn discard(conn: &Connection, uuid: Uuid) -> Result<bool, StoreError> {
+    Ok(conn.execute("DELETE FROM quarantine WHERE uuid = ?::UUID", params![uuid])? > 0)
 }
 
 /// Applies the changes within the caller's transaction. `total` is what `total_bytes` would say before, `max` its bound.
@@ -215,7 +225,7 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.source,
         arrival.token_domains.as_ref().map(|domains| domains.join("\n")),
         arrival.trust.as_str(),
-        arrival.dkim_domain,
+        arrival.origin.dkim_domain,
         arrival.submitter,
         kept.fault.code.as_str(),
         kept.fault.detail,
@@ -228,6 +238,9 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.content_encoding,
         arrival.bytes.len() as u64,
         bytes,
+        arrival.origin.from_domain,
+        arrival.origin.dkim_verdict,
+        arrival.origin.dkim_selector,
     ])
 }
 

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use duckdb::Connection;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::{Entry, Kind, StoreError};
 use crate::{
@@ -25,10 +25,14 @@ pub struct Job {
     bytes: usize,
 }
 
+/// Something the operator or a transport wants written besides reports. It begins and commits its own transaction, answers
+/// for itself, and returns whether DuckDB has given up on the database.
+pub type Change = Box<dyn FnOnce(Result<&Connection, StoreError>) -> bool + Send>;
+
 /// What the writer does next.
 pub enum Work {
     Write(Vec<Job>),
-    Discard(Uuid, oneshot::Sender<Result<bool, StoreError>>),
+    Change(Change),
     /// Nothing came for as long as the writer wanted to wait.
     Idle,
     /// Everything is done and nothing more will come.
@@ -45,7 +49,7 @@ pub struct Queue {
 #[derive(Default)]
 struct Line {
     jobs: VecDeque<Job>,
-    discards: VecDeque<(Uuid, oneshot::Sender<Result<bool, StoreError>>)>,
+    changes: VecDeque<Change>,
     entries: usize,
     bytes: usize,
     closed: bool,
@@ -82,14 +86,13 @@ impl Queue {
         Ok(self.append(&mut line, entries, bytes))
     }
 
-    pub fn discard(&self, entry: Uuid) -> oneshot::Receiver<Result<bool, StoreError>> {
-        let (sender, receiver) = oneshot::channel();
+    /// Dropped, and so unanswered, where the line is closed.
+    pub fn change(&self, change: Change) {
         let mut line = self.line();
         if !line.closed {
-            line.discards.push_back((entry, sender));
+            line.changes.push_back(change);
             self.moved.notify_all();
         }
-        receiver
     }
 
     /// No more comes in; what waits is still written.
@@ -108,8 +111,8 @@ impl Queue {
                 self.moved.notify_all();
                 return Work::Write(group);
             }
-            if let Some((entry, reply)) = line.discards.pop_front() {
-                return Work::Discard(entry, reply);
+            if let Some(change) = line.changes.pop_front() {
+                return Work::Change(change);
             }
             if line.closed {
                 return Work::Close;
@@ -127,7 +130,7 @@ impl Queue {
         let mut line = self.line();
         line.closed = true;
         line.jobs.clear();
-        line.discards.clear();
+        line.changes.clear();
         self.moved.notify_all();
     }
 

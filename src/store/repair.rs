@@ -15,12 +15,12 @@ use std::{
 use duckdb::Connection;
 
 use super::{
-    Arrival, Settings, StoreError,
+    Arrival, Settings, StoreError, migrate,
     open::{self, DATABASE, io_error},
     recover::{self, checkpoint_log_of, log_of},
     wal::{self, Scan, State},
 };
-use crate::submission::{Channel, Trust};
+use crate::submission::{Channel, Origin, Trust};
 
 /// Bytes of the version entry that may be wrong while the log still is taken for this database's.
 const IDENTITY_WRONG_BYTES_MAX: usize = 2;
@@ -212,18 +212,20 @@ fn salvage(
     }
     write(&log_of(&copy), &log)?;
     let conn = open::connect(&copy, settings)?;
+    // The damage may lie in front of the commit that brought the schema up to date.
+    migrate::migrate(&conn)?;
     let repaired = database.to_string_lossy().replace('\'', "''");
     conn.execute_batch(&format!("ATTACH '{repaired}' AS repaired (READ_ONLY)"))?;
     let mut found = bodies(
         &conn,
         "SELECT w.bytes, r.channel, r.peer, r.source, w.received_at, r.trust, r.dkim_domain, r.submitter, w.media_type, \
-         w.content_encoding, NULL FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
+         w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
          WHERE NOT EXISTS (FROM repaired.raw k WHERE k.day = w.day AND k.report = w.report)",
     )?;
     found.extend(bodies(
         &conn,
         "SELECT bytes, channel, peer, source, first_received_at, trust, dkim_domain, submitter, media_type, \
-         content_encoding, token_domains FROM quarantine q \
+         content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector FROM quarantine q \
          WHERE NOT EXISTS (FROM repaired.quarantine k WHERE k.uuid = q.uuid)",
     )?);
     Ok(found)
@@ -240,7 +242,12 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
             source: text(3)?,
             received_at: row.get(4)?,
             trust: text(5)?.and_then(|name| Trust::from_name(&name)).unwrap_or(Trust::None),
-            dkim_domain: text(6)?,
+            origin: Origin {
+                from_domain: text(11)?,
+                dkim_verdict: text(12)?,
+                dkim_domain: text(6)?,
+                dkim_selector: text(13)?,
+            },
             submitter: text(7)?,
             media_type: text(8)?,
             content_encoding: text(9)?,

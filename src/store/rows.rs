@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Entry, counts};
 use crate::{
     report::{PolicyDetails, PolicyResult, Report},
-    submission::Trust,
+    submission::{Origin, Trust},
 };
 
 /// A point in time for a `TIMESTAMP` column: without a detour through text.
@@ -41,7 +41,7 @@ pub struct StoredReport<'a> {
     pub organisation_key: &'a str,
     /// The arrival's, or that of a more credible copy in the same transaction.
     pub trust: Trust,
-    pub dkim_domain: Option<&'a str>,
+    pub origin: &'a Origin,
 }
 
 /// The appenders of one transaction.
@@ -111,11 +111,14 @@ impl<'conn> Tables<'conn> {
             arrival.peer.map(|peer| peer.to_string()),
             arrival.source,
             stored.trust.as_str(),
-            stored.dkim_domain,
+            stored.origin.dkim_domain,
             policy_domains(report),
             counts.successful,
             counts.failed,
             report.deviations.to_lines(),
+            stored.origin.from_domain,
+            stored.origin.dkim_verdict,
+            stored.origin.dkim_selector,
         ])
     }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::Report,
-    submission::{Channel, Outcome, Trust},
+    submission::{Channel, Origin, Outcome, Trust},
 };
 
 /// Identities looked up by one statement.
@@ -34,16 +34,24 @@ pub struct Quota {
 
 /// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written.
 pub fn write(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
+    within(conn, |conn| decide(conn, entries, quota))
+}
+
+/// Runs `change` in a transaction of its own. On an error nothing is written.
+pub fn within<T>(
+    conn: &Connection,
+    change: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     conn.execute_batch("BEGIN TRANSACTION")?;
-    let written = decide(conn, entries, quota).and_then(|outcomes| {
+    let changed = change(conn).and_then(|value| {
         conn.execute_batch("COMMIT")?;
-        Ok(outcomes)
+        Ok(value)
     });
-    if written.is_err() {
+    if changed.is_err() {
         // After a failed COMMIT there is no transaction left to roll back, which is an error of its own that says nothing.
         let _ = conn.execute_batch("ROLLBACK");
     }
-    written
+    changed
 }
 
 fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
@@ -138,7 +146,7 @@ impl<'a> Group<'a> {
                     content: *content,
                     organisation_key,
                     trust: entry.arrival.trust,
-                    dkim_domain: entry.arrival.dkim_domain.as_deref(),
+                    origin: &entry.arrival.origin,
                 };
                 self.take_report(stored)
             }
@@ -211,12 +219,14 @@ impl<'a> Group<'a> {
         known.trust = better.trust;
         if let Some(fresh) = known.fresh.and_then(|index| self.fresh[index].as_mut()) {
             fresh.trust = better.trust;
-            fresh.dkim_domain = better.dkim_domain.or(fresh.dkim_domain);
+            fresh.origin = better.origin;
             return Ok(());
         }
         let (trust, day, uuid) = (better.trust.as_str(), better.report.range.day(), better.identity);
-        let sql = "UPDATE report SET trust = ?, dkim_domain = coalesce(?, dkim_domain) WHERE day = ?::DATE AND uuid = ?::UUID";
-        self.conn.execute(sql, params![trust, better.dkim_domain, day, uuid])?;
+        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ? \
+                   WHERE day = ?::DATE AND uuid = ?::UUID";
+        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector } = better.origin;
+        self.conn.execute(sql, params![trust, from_domain, dkim_verdict, dkim_domain, dkim_selector, day, uuid])?;
         for table in ["policy", "failure"] {
             let sql = format!("UPDATE {table} SET trust = ? WHERE day = ?::DATE AND report = ?::UUID");
             self.conn.execute(&sql, params![trust, day, uuid])?;
@@ -240,7 +250,7 @@ impl<'a> Group<'a> {
             Some(old) => Kept {
                 arrival: Arc::new(Arrival {
                     trust: old.trust,
-                    dkim_domain: old.dkim_domain.map(str::to_owned),
+                    origin: old.origin.clone(),
                     ..Arrival::clone(&old.entry.arrival)
                 }),
                 element: old.entry.element,
@@ -264,7 +274,8 @@ impl<'a> Group<'a> {
 /// The original bytes of a stored report, ready for the quarantine.
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
-               w.media_type, w.content_encoding, w.element, r.organisation, r.report_id \
+               w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
+               r.dkim_selector \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -278,7 +289,12 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
             received_at: row.get(4)?,
             trust: Trust::from_name(&row.get::<_, String>(5)?).unwrap_or(Trust::None),
             token_domains: None,
-            dkim_domain: row.get(6)?,
+            origin: Origin {
+                from_domain: row.get(13)?,
+                dkim_verdict: row.get(14)?,
+                dkim_domain: row.get(6)?,
+                dkim_selector: row.get(15)?,
+            },
             submitter: row.get(7)?,
             media_type: row.get(8)?,
             content_encoding: row.get(9)?,

@@ -3,14 +3,13 @@
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use duckdb::{Connection, params};
-use uuid::Uuid;
+use duckdb::Connection;
 
 use super::{
     Entry, Settings, StoreError,
     backoff::Backoff,
     open, quarantine,
-    queue::{Job, Queue, Work},
+    queue::{Change, Job, Queue, Work},
     reader::Readers,
     recover::log_of,
     transaction::{self, Quota},
@@ -67,9 +66,7 @@ impl Writer {
             }
             match self.queue.next((log > WAL_IDLE_MAX_BYTES).then_some(IDLE)) {
                 Work::Write(jobs) => self.write(jobs),
-                Work::Discard(entry, reply) => {
-                    let _ = reply.send(self.discard(entry));
-                }
+                Work::Change(change) => self.change(change),
                 Work::Idle => self.checkpoint(),
                 Work::Close => break,
             }
@@ -153,22 +150,13 @@ impl Writer {
         }
     }
 
-    fn discard(&mut self, entry: Uuid) -> Result<bool, StoreError> {
-        self.reopen_when_due()?;
-        let conn = self.database.as_ref().ok_or(StoreError::Unavailable)?;
-        let removed = conn.execute("DELETE FROM quarantine WHERE uuid = ?::UUID", params![entry]);
-        match removed {
-            Ok(rows) => {
-                self.recount();
-                Ok(rows > 0)
-            }
-            Err(source) => {
-                let error = StoreError::Duckdb(source);
-                if error.is_fatal() {
-                    self.close();
-                }
-                Err(error)
-            }
+    fn change(&mut self, change: Change) {
+        let conn = self.reopen_when_due().and_then(|()| self.database.as_ref().ok_or(StoreError::Unavailable));
+        if change(conn) {
+            self.close();
+        } else {
+            // It may have been a quarantine entry that went.
+            self.recount();
         }
     }
 

@@ -21,11 +21,14 @@ const MAP: &[(&str, &[&str])] = &[
     ("health", &["submission"]),
     ("config", &["limits", "verify"]),
     ("store", &["clock", "fault", "limits", "report", "submission"]),
-    ("pipeline", &["decode", "fault", "limits", "report", "store", "submission", "verify"]),
-    ("ingest", &["clock", "config", "fault", "limits", "pipeline", "submission"]),
+    ("pipeline", &["decode", "dns", "fault", "limits", "report", "store", "submission", "verify"]),
+    ("ingest", &["clock", "config", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
     ("query", &["limits", "store"]),
-    ("present", &["clock", "decode", "fault", "limits", "pipeline", "query", "report", "store", "submission"]),
-    ("app", &["clock", "config", "ingest", "pipeline", "present", "store"]),
+    (
+        "present",
+        &["clock", "decode", "fault", "health", "limits", "pipeline", "query", "report", "store", "submission"],
+    ),
+    ("app", &["clock", "config", "dns", "health", "ingest", "pipeline", "present", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),
     ("cli", &["app", "clock", "config", "demo", "ingest", "pipeline", "store", "submission"]),
 ];

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     clock::Clock,
     limits::Limits,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, fixtures::signatures},
     store::{Settings, Store},
     submission::{Channel, Hints, Submission},
     verify::Served,
@@ -31,7 +31,7 @@ impl Running {
         let data = tempfile::tempdir().unwrap();
         let settings = Settings { memory_max_bytes: 256 << 20, threads: 1, ..Settings::default() };
         let store = Store::open(data.path(), &settings).expect("a new store opens");
-        let pipeline = Pipeline::new(Limits::default(), Served::default(), store);
+        let pipeline = Pipeline::new(Limits::default(), Served::default(), signatures(""), store).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (stop, stopped) = watch::channel(false);
         let control = {

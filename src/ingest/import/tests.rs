@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     ingest::control::{Client, Control},
     limits::Limits,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, fixtures::signatures},
     store::{Settings, Store},
     verify::Served,
 };
@@ -25,7 +25,7 @@ fn clock() -> Clock {
 fn pipeline(data: &Path, limits: Limits) -> Arc<Pipeline> {
     let settings = Settings { memory_max_bytes: 256 << 20, threads: 1, ..Settings::default() };
     let store = Store::open(data, &settings).expect("a new store opens");
-    Pipeline::new(limits, Served::default(), store)
+    Pipeline::new(limits, Served::default(), signatures(""), store).unwrap()
 }
 
 fn report(id: &str, sessions: u32) -> Vec<u8> {

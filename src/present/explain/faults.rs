@@ -48,6 +48,46 @@ pub(in crate::present) fn explain(code: &str) -> (&'static str, &'static str) {
         FaultCode::TooManyLayers => {
             ("The report was compressed more than twice.", "Tell the sender; no known software does this.")
         }
+        FaultCode::NoReportPart => (
+            "The mail says that it carries a TLS report, but none of its parts is one.",
+            "A gateway on the way may have removed the attachment. Look at the original bytes; tell the sender.",
+        ),
+        FaultCode::MimeLimits => (
+            "The mail has more parts, deeper nesting or longer headers than any report needs.",
+            "Mostly an attack or a broken gateway: discard it.",
+        ),
+        FaultCode::DkimNone => (
+            "Reports by mail must carry a DKIM signature of their sender (RFC 8460 §3); this one has none that may count.",
+            "Anybody could have written it. If you know the sender, admit this one, or trust the sender from now on.",
+        ),
+        FaultCode::DkimFail => (
+            "No signature of the mail verifies: it was changed on the way here, or forged.",
+            "If a gateway of yours rewrites mail, take reports before it, or let tlsight believe its Authentication-Results.",
+        ),
+        FaultCode::DkimLTag => (
+            "The signature covers only the beginning of the mail (`l=`), so that anything could stand behind it (RFC 8460 §3).",
+            "Ask the sender to sign without `l=`.",
+        ),
+        FaultCode::DkimUnaligned => (
+            "The mail is signed, but by another domain than the one in its From field.",
+            "If that domain sends for this one, trust the pair from now on; else somebody may be writing in its name.",
+        ),
+        FaultCode::DkimWeak => (
+            "The signature uses a method or a key that anybody can break (RFC 8301).",
+            "Ask the sender for RSA keys of at least 1,024 bits, better 2,048, or ed25519, and SHA-256.",
+        ),
+        FaultCode::DkimExpired => (
+            "The signature had expired when the mail was received.",
+            "It was delayed, or kept and sent again. Admit it if its time is plausible.",
+        ),
+        FaultCode::DkimKeyGone => (
+            "The key that made the signature is not in the DNS, so nobody can tell whether it is genuine.",
+            "Old mail mostly: keys are replaced. Admit it if you trust where it comes from.",
+        ),
+        FaultCode::DkimTemperror => (
+            "The key could not be looked up for a whole day.",
+            "When the sender’s name servers answer again, judge it again.",
+        ),
         FaultCode::Internal => (
             "Our own code failed on this input. It is kept, nothing else was harmed.",
             "Please report it, with the original bytes if you may; then reprocess after an upgrade.",
@@ -64,5 +104,14 @@ pub(in crate::present) fn is_admissible(code: &str) -> bool {
     matches!(
         FaultCode::from_code(code),
         Some(FaultCode::Conflict | FaultCode::Superseded | FaultCode::FutureDate | FaultCode::RangeTooLong)
+    ) || is_about_signature(code)
+}
+
+/// Faults of mails whose reports can be read and would count, were it not for the signature.
+pub(in crate::present) fn is_about_signature(code: &str) -> bool {
+    use FaultCode::*;
+    matches!(
+        FaultCode::from_code(code),
+        Some(DkimNone | DkimFail | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror)
     )
 }

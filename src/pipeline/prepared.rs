@@ -1,0 +1,78 @@
+//! A submission after all stages but the last, and the receipt it becomes.
+
+use crate::{
+    report::{self, Report},
+    store::{Entry, Kind},
+    submission::{Busy, Outcome, Receipt},
+};
+
+/// What the writer has to do, and outcomes that need no writing.
+pub struct Prepared(pub(super) Vec<Step>);
+
+pub(super) enum Step {
+    Done(Outcome),
+    Write(Box<Entry>),
+}
+
+/// The outcomes of one submission with gaps where the writer's belong.
+pub(super) struct Unwritten(Vec<Option<Outcome>>);
+
+impl Prepared {
+    /// About the bytes of memory it holds, for callers that gather many and must not hold too much.
+    pub fn weight_bytes(&self) -> usize {
+        let entries = self.0.iter().filter_map(|step| match step {
+            Step::Write(entry) => Some(entry),
+            Step::Done(_) => None,
+        });
+        // The bytes of a document with several reports are shared, so that they count once.
+        let bytes = entries.clone().map(|entry| entry.arrival.bytes.len()).max().unwrap_or(0);
+        let reports = entries.filter_map(|entry| match &entry.kind {
+            Kind::Report { report, .. } => Some(report_bytes(report)),
+            Kind::Quarantine { .. } => None,
+        });
+        size_of::<Prepared>() + bytes + reports.sum::<usize>()
+    }
+
+    pub(super) fn split(self) -> (Vec<Entry>, Unwritten) {
+        let mut entries = Vec::new();
+        let outcomes = self.0.into_iter().map(|step| match step {
+            Step::Done(outcome) => Some(outcome),
+            Step::Write(entry) => {
+                entries.push(*entry);
+                None
+            }
+        });
+        let unwritten = Unwritten(outcomes.collect());
+        (entries, unwritten)
+    }
+}
+
+impl Unwritten {
+    pub(super) fn receipt(self, written: &mut impl Iterator<Item = Outcome>) -> Receipt {
+        let next =
+            |gap: Option<Outcome>| gap.unwrap_or_else(|| written.next().unwrap_or(Outcome::Busy(Busy::StoreFailed)));
+        Receipt(self.0.into_iter().map(next).collect())
+    }
+}
+
+/// What a report takes in memory: its lists and texts, each text with its `String`.
+fn report_bytes(report: &Report) -> usize {
+    let texts = |texts: &[String]| texts.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let policy = |policy: &report::PolicyResult| {
+        let details = policy.failures.iter().map(|failure| {
+            size_of::<report::Failure>()
+                + failure.result_type.len()
+                + text(&failure.receiving_mx_hostname)
+                + text(&failure.receiving_mx_helo)
+                + text(&failure.additional_information)
+                + text(&failure.reason_code)
+        });
+        // What the policy string says is held once more, taken apart.
+        size_of::<report::PolicyResult>()
+            + 2 * texts(&policy.policy.policy_string)
+            + texts(&policy.policy.mx_hosts)
+            + details.sum::<usize>()
+    };
+    size_of::<Report>() + report.policies.iter().map(policy).sum::<usize>()
+}

@@ -1,0 +1,134 @@
+//! What a mail's signature is worth here: by DKIM, by the field of a trusted server, or by the operator's word.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::{
+    dns::Resolver,
+    fault::{Fault, FaultCode, Place},
+    limits::{DKIM_DEFER_MAX_H, DKIM_DEFERRED_MAX},
+    store,
+    submission::{Origin, Trust},
+    verify::{
+        dkim::{self, Verdict},
+        senders::{Sender, Senders},
+    },
+};
+
+/// What signatures are judged with. The trusted senders may change while it is in use.
+pub struct Signatures {
+    resolver: Arc<dyn Resolver>,
+    /// RFC 8601: whose Authentication-Results field is believed.
+    trusted_authserv_id: Option<String>,
+    senders: ArcSwap<Senders>,
+    deferred: Deferred,
+}
+
+/// One mail, and when it came.
+pub struct Asked<'a> {
+    pub message: &'a [u8],
+    pub from_domain: Option<&'a str>,
+    /// When it reached the mailbox it was taken from.
+    pub reached_us_at: DateTime<Utc>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// What becomes of the reports in a mail.
+pub enum Standing {
+    Counts {
+        trust: Trust,
+        origin: Origin,
+        /// Names of the header fields that are signed, lower case.
+        covers: Vec<String>,
+        /// The signature has expired since the mail was received.
+        late: bool,
+    },
+    Kept {
+        fault: Fault,
+        origin: Origin,
+    },
+    /// A key cannot be looked up now.
+    Later,
+}
+
+impl Signatures {
+    pub fn new(resolver: Arc<dyn Resolver>, trusted_authserv_id: Option<String>) -> Signatures {
+        Signatures { resolver, trusted_authserv_id, senders: ArcSwap::default(), deferred: Deferred::default() }
+    }
+
+    /// Takes over the trusted senders as the store has them.
+    pub fn trust(&self, stored: Vec<store::sender::TrustedSender>) {
+        let in_force = stored.into_iter().filter(|sender| sender.revoked_at.is_none());
+        let senders =
+            in_force.map(|sender| Sender { from_domain: sender.from_domain, dkim_domain: sender.dkim_domain });
+        self.senders.store(Arc::new(Senders::new(senders.collect())));
+    }
+
+    pub async fn judge(&self, asked: Asked<'_>) -> Standing {
+        let Asked { message, from_domain, reached_us_at, received_at } = asked;
+        let believed = self.trusted_authserv_id.as_deref();
+        let verdict = match believed.and_then(|id| dkim::authentication_results(message, id, from_domain)) {
+            Some(verdict) => verdict,
+            None => dkim::verify(message, from_domain, reached_us_at, received_at, self.resolver.as_ref()).await,
+        };
+        let origin = |verdict: &str, signature: Option<&dkim::Signature>| Origin {
+            from_domain: from_domain.map(str::to_owned),
+            dkim_verdict: Some(verdict.to_owned()),
+            dkim_domain: signature.map(|signature| signature.domain.clone()),
+            dkim_selector: signature.map(|signature| signature.selector.clone()),
+        };
+        match verdict {
+            Verdict::Pass(signature) => {
+                let origin = origin(Origin::PASS, Some(&signature));
+                Standing::Counts { trust: Trust::Dkim, origin, covers: signature.covers, late: signature.late }
+            }
+            Verdict::Fail { fault, passing } => {
+                let origin = origin(fault.code.as_str(), passing.first());
+                let signed_by: Vec<&str> = passing.iter().map(|signature| signature.domain.as_str()).collect();
+                match from_domain.and_then(|from| self.senders.load().trust(from, &signed_by)) {
+                    Some(trust) => Standing::Counts { trust, origin, covers: Vec::new(), late: false },
+                    None => Standing::Kept { fault, origin },
+                }
+            }
+            Verdict::Deferred(detail) => {
+                let since = match reached_us_at < received_at {
+                    true => reached_us_at,
+                    false => self.deferred.since(message, received_at),
+                };
+                if received_at.signed_duration_since(since) < TimeDelta::hours(DKIM_DEFER_MAX_H) {
+                    tracing::info!(from_domain, detail, "a mail waits until the key of its signature can be looked up");
+                    return Standing::Later;
+                }
+                let detail = format!("the key could not be looked up for {DKIM_DEFER_MAX_H} hours: {detail}");
+                let fault = Fault::new(FaultCode::DkimTemperror, detail, Place::Whole);
+                let origin = origin(fault.code.as_str(), None);
+                Standing::Kept { fault, origin }
+            }
+        }
+    }
+}
+
+/// When mails that come again and again were first sent away, by their content. Forgotten at a restart, which only gives
+/// their senders another day.
+#[derive(Default)]
+struct Deferred(Mutex<HashMap<Uuid, DateTime<Utc>>>);
+
+impl Deferred {
+    fn since(&self, message: &[u8], now: DateTime<Utc>) -> DateTime<Utc> {
+        let name = store::name(message);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= DKIM_DEFERRED_MAX && !known.contains_key(&name) {
+            known.retain(|_, since| now.signed_duration_since(*since) < TimeDelta::hours(2 * DKIM_DEFER_MAX_H));
+            if known.len() >= DKIM_DEFERRED_MAX {
+                return now;
+            }
+        }
+        *known.entry(name).or_insert(now)
+    }
+}

@@ -1,0 +1,161 @@
+//! What the stages say of the reports in one submission, and the entries that come of it.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    Retry,
+    prepared::{Prepared, Step},
+};
+use crate::{
+    fault::{Disposition, Fault, FaultCode, Place},
+    report::{Report, identity},
+    store::{Arrival, Entry, Kind},
+    submission::{Busy, Origin, Outcome, Submission, Trust},
+    verify::Served,
+};
+
+/// What is said of one submission.
+pub struct Judged {
+    pub verdicts: Verdicts,
+    /// What was found out about the mail, where it is one.
+    pub origin: Origin,
+    /// Of the TLS-Report-Submitter field.
+    pub submitter: Option<String>,
+}
+
+pub enum Verdicts {
+    /// One for the input as a whole.
+    Whole(Verdict),
+    /// One for each report in it, never none.
+    Each(Vec<Verdict>),
+    /// None can be given now.
+    Later(Busy),
+}
+
+/// What is said of one report.
+pub enum Verdict {
+    Report { report: Box<Report>, trust: Trust, name: Name },
+    Fault { fault: Fault, organisation: Option<String>, report_id: Option<String> },
+}
+
+/// What a report is known by. Taken before policies of foreign domains are dropped, so that a change of the served domains
+/// does not turn a known report into a new one.
+pub struct Name {
+    organisation_key: String,
+    identity: Uuid,
+    content: Uuid,
+}
+
+impl Name {
+    /// `dkim_domain` is that of a passing signature: nobody else can then give a report this name.
+    pub fn of(report: &Report, dkim_domain: Option<&str>) -> Name {
+        let key = identity::organisation_key(dkim_domain, report.contact.as_deref(), report.organisation.as_deref());
+        Name { identity: identity::identity(report, &key), content: identity::content(report), organisation_key: key }
+    }
+}
+
+impl Verdict {
+    pub fn of(fault: Fault) -> Verdict {
+        Verdict::Fault { fault, organisation: None, report_id: None }
+    }
+
+    /// The fault of a report that was read.
+    pub fn against(report: &Report, fault: Fault) -> Verdict {
+        Verdict::Fault { fault, organisation: report.organisation.clone(), report_id: Some(report.report_id.clone()) }
+    }
+
+    fn trust(&self) -> Trust {
+        match self {
+            Verdict::Report { trust, .. } => *trust,
+            Verdict::Fault { .. } => Trust::None,
+        }
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Verdict::Report { report, name: Name { organisation_key, identity, content }, .. } => {
+                Kind::Report { report, identity, content, organisation_key }
+            }
+            Verdict::Fault { fault, organisation, report_id } => Kind::Quarantine { fault, organisation, report_id },
+        }
+    }
+
+    /// The outcome of a fault whose input is not kept. Of mail more is kept: nobody hears why it was refused, as nothing
+    /// is ever answered by mail.
+    fn not_kept(&self, is_mail: bool) -> Option<Outcome> {
+        let Verdict::Fault { fault, .. } = self else { return None };
+        let told_in_session = matches!(
+            fault.code,
+            FaultCode::ForeignDomain | FaultCode::UnknownToken | FaultCode::TooLargeWire | FaultCode::Empty
+        );
+        match fault.code.disposition() {
+            Disposition::Refuse if !is_mail || told_in_session => Some(Outcome::Refused(fault.clone())),
+            Disposition::Ignore => Some(Outcome::Ignored(fault.clone())),
+            Disposition::Refuse | Disposition::Quarantine => None,
+        }
+    }
+}
+
+impl Judged {
+    pub fn whole(fault: Fault) -> Judged {
+        Judged::of(Verdicts::Whole(Verdict::of(fault)))
+    }
+
+    pub fn of(verdicts: Verdicts) -> Judged {
+        Judged { verdicts, origin: Origin::default(), submitter: None }
+    }
+
+    /// Verdicts to entries for the writer.
+    pub fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
+        let is_mail = submission.is_mail();
+        let wanted = retry.and_then(|retry| retry.element);
+        let numbered: Vec<(Option<u32>, Verdict)> = match self.verdicts {
+            Verdicts::Later(busy) => return Prepared(vec![Step::Done(Outcome::Busy(busy))]),
+            Verdicts::Whole(verdict) => vec![(wanted, verdict)],
+            Verdicts::Each(verdicts) => {
+                let several = verdicts.len() > 1;
+                let number = |(verdict, index): (Verdict, u32)| (several.then_some(index), verdict);
+                let chosen = |(element, _): &(Option<u32>, Verdict)| wanted.is_none() || *element == wanted;
+                verdicts.into_iter().zip(0u32..).map(number).filter(chosen).collect()
+            }
+        };
+        let gone =
+            || Fault::new(FaultCode::NotAReport, "the report is not found in its document any more", Place::Whole);
+        let numbered = if numbered.is_empty() { vec![(wanted, Verdict::of(gone()))] } else { numbered };
+        let token = submission.hints.token.as_deref();
+        let arrival = Arc::new(Arrival {
+            token_domains: token.and_then(|token| served.token_domains(token)),
+            bytes: submission.bytes,
+            channel: submission.channel,
+            peer: submission.peer,
+            source: submission.hints.source,
+            received_at: submission.received_at,
+            trust: numbered.first().map_or(Trust::None, |(_, verdict)| verdict.trust()),
+            origin: self.origin,
+            submitter: self.submitter,
+            media_type: submission.hints.media_type,
+            content_encoding: submission.hints.content_encoding,
+        });
+        let steps = numbered.into_iter().map(|(element, verdict)| match verdict.not_kept(is_mail) {
+            Some(outcome) => Step::Done(outcome),
+            None => Step::Write(Box::new(Entry {
+                arrival: trusted(&arrival, verdict.trust()),
+                element,
+                kind: verdict.kind(),
+                from_quarantine: retry.map(|retry| retry.entry),
+                replaces: retry.is_some_and(|retry| retry.admit),
+            })),
+        });
+        Prepared(steps.collect())
+    }
+}
+
+/// The reports of one document may be believed differently: a token vouches for some domains only.
+fn trusted(arrival: &Arc<Arrival>, trust: Trust) -> Arc<Arrival> {
+    if arrival.trust == trust {
+        return Arc::clone(arrival);
+    }
+    Arc::new(Arrival { trust, ..Arrival::clone(arrival) })
+}

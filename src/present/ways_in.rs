@@ -1,0 +1,80 @@
+//! How the ways in are doing: what listens, which mailboxes are read, what they brought since the start.
+
+use actix_web::{HttpResponse, web};
+use minijinja::context;
+use serde_json::{Value, json};
+
+use super::{Site, answer, answer::Fail, shell, templates::fields};
+use crate::{
+    health::{Health, State},
+    query::quarantine,
+};
+
+pub(super) async fn page(site: web::Data<Site>) -> HttpResponse {
+    answer::page(&site, show(&site).await)
+}
+
+pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
+    let items: Vec<Value> = site.board.all().iter().map(|(name, health)| item(name, health)).collect();
+    answer::json(Ok(json!({ "items": items })))
+}
+
+/// Sentences about what does not work now, for the overview.
+pub(super) fn troubles(site: &Site) -> Vec<String> {
+    let failing = |(_, health): &(String, Health)| health.state == State::Failing;
+    site.board.all().into_iter().filter(failing).map(|(name, health)| format!("{name}: {}", health.words)).collect()
+}
+
+async fn show(site: &Site) -> Result<String, Fail> {
+    let count = site.store().read(|connection| Ok(quarantine::count(connection)?)).await?;
+    let parts = site.board.all();
+    let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
+    let rows: Vec<_> = parts
+        .iter()
+        .map(|(name, health)| {
+            fields! {
+                name,
+                state => word(health.state),
+                failing => health.state == State::Failing,
+                words => health.words,
+                since => health.since,
+                worked_at => health.worked_at,
+                stored => health.brought.stored,
+                duplicate => health.brought.duplicate,
+                quarantined_here => health.brought.quarantined,
+                refused => health.brought.refused,
+                ignored => health.brought.ignored,
+            }
+        })
+        .collect();
+    let content = fields! { rows, failing };
+    let shell = shell::without_filter(site, count);
+    Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Starting => "starting",
+        State::Well => "working",
+        State::Failing => "failing",
+    }
+}
+
+fn item(name: &str, health: &Health) -> Value {
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    };
+    json!({
+        "name": name,
+        "state": word(health.state),
+        "since": time(health.since),
+        "worked_at": time(health.worked_at),
+        "words": health.words,
+        "stored": health.brought.stored,
+        "duplicate": health.brought.duplicate,
+        "quarantined": health.brought.quarantined,
+        "refused": health.brought.refused,
+        "not_tlsrpt": health.brought.ignored,
+        "busy": health.brought.busy,
+    })
+}
