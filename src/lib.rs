@@ -23,6 +23,7 @@ pub mod decode;
 pub mod fault;
 pub mod limits;
 pub mod report;
+pub mod smtp;
 pub mod submission;
 pub mod verify;
 

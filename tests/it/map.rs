@@ -16,6 +16,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("decode", &["fault", "limits", "report", "submission"]),
     ("report", &["fault", "limits"]),
     ("verify", &["dns", "fault", "limits", "report", "submission"]),
+    ("smtp", &["fault", "limits"]),
     ("clock", &[]),
     ("dns", &["limits"]),
     ("health", &["submission"]),

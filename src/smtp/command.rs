@@ -1,0 +1,262 @@
+//! One command line. What decides about framing is checked here; the grammar is smtp-proto's.
+
+use std::borrow::Cow;
+
+use smtp_proto::{
+    Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
+};
+
+use super::{Body, reply::Reply};
+
+/// Digits of a number that is read; one with more counts bytes that nobody has.
+const DIGITS_MAX: usize = 18;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// HELO, EHLO or LHLO.
+    Hello(Hello),
+    Mail(Mail),
+    /// The address, empty for `<>` and for a bare `<postmaster>`.
+    Rcpt(String),
+    Data,
+    Bdat {
+        size: u64,
+        last: bool,
+    },
+    StartTls,
+    Rset,
+    Noop,
+    Vrfy,
+    Help,
+    Quit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hello {
+    Helo,
+    Ehlo,
+    Lhlo,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Empty for the null sender.
+    pub from: String,
+    /// What the client says of the message's size (RFC 1870); 0 where it says nothing.
+    pub size: u64,
+    pub body: Body,
+    pub smtputf8: bool,
+}
+
+/// Why a line is no command.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wrong {
+    Error(Reply),
+    /// The client may be sending something else than commands next.
+    HangUp(Reply),
+}
+
+use Wrong::{Error as Fail, HangUp};
+
+/// Reads a line that ends with CRLF.
+pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    if text.iter().any(u8::is_ascii_control) {
+        return Err(Fail(Reply::new(500, "5.5.2", "a command has no control characters")));
+    }
+    let Ok(text) = str::from_utf8(text) else {
+        return Err(Fail(Reply::new(500, "5.5.2", "a command is ASCII or UTF-8")));
+    };
+    let (verb, arguments) = text.split_once(' ').unwrap_or((text, ""));
+    let is = |name: &str| verb.eq_ignore_ascii_case(name);
+    if !verb.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return Err(Fail(unknown()));
+    }
+    if is("BDAT") {
+        return chunk(arguments);
+    }
+    // The parser reads over these.
+    if ["DATA", "RSET", "QUIT", "STARTTLS"].into_iter().any(is) && !arguments.trim_end_matches(' ').is_empty() {
+        return Err(Fail(Reply::new(501, "5.5.4", "this command has no arguments")));
+    }
+    if ["AUTH", "EXPN", "ETRN", "ATRN", "BURL"].into_iter().any(is) {
+        return Err(Fail(Reply::new(502, "5.5.1", "this command is not implemented")));
+    }
+    let too_many_digits = |word: &str| word.len() > DIGITS_MAX && word.bytes().all(|byte| byte.is_ascii_digit());
+    if is("MAIL")
+        && arguments.split(' ').filter_map(|word| word.split_once('=')).any(|(_, value)| too_many_digits(value))
+    {
+        return Err(Fail(Reply::new(552, "5.3.4", "nothing is that large")));
+    }
+    match Request::parse(&mut line.iter()) {
+        Ok(request) => command(request, text.is_ascii()),
+        Err(error) => Err(Fail(wrong(error))),
+    }
+}
+
+fn command(request: Request<Cow<'_, str>>, ascii: bool) -> Result<Command, Wrong> {
+    Ok(match request {
+        Request::Ehlo { .. } => Command::Hello(Hello::Ehlo),
+        Request::Helo { .. } => Command::Hello(Hello::Helo),
+        Request::Lhlo { .. } => Command::Hello(Hello::Lhlo),
+        Request::Mail { from } => Command::Mail(mail(from, ascii).map_err(Fail)?),
+        Request::Rcpt { to } => Command::Rcpt(recipient(to).map_err(Fail)?),
+        Request::Data => Command::Data,
+        Request::StartTls => Command::StartTls,
+        Request::Rset => Command::Rset,
+        Request::Noop { .. } => Command::Noop,
+        Request::Vrfy { .. } => Command::Vrfy,
+        Request::Help { .. } => Command::Help,
+        Request::Quit => Command::Quit,
+        _ => return Err(Fail(unknown())),
+    })
+}
+
+fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<Mail, Reply> {
+    let MailFrom { address, flags, size, trans_id, by, env_id, solicit, mtrk, auth, hold_for, hold_until, mt_priority } =
+        from;
+    let known = MAIL_BODY_7BIT | MAIL_BODY_8BITMIME | MAIL_BODY_BINARYMIME | MAIL_SMTPUTF8;
+    let others = [trans_id.is_some(), env_id.is_some(), solicit.is_some(), mtrk.is_some(), auth.is_some()];
+    if flags & !known != 0 || others.contains(&true) || by != 0 || hold_for != 0 || hold_until != 0 || mt_priority != 0
+    {
+        return Err(unsupported());
+    }
+    let smtputf8 = flags & MAIL_SMTPUTF8 != 0;
+    if !ascii && !smtputf8 {
+        return Err(Reply::new(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8"));
+    }
+    let body = match flags & !MAIL_SMTPUTF8 {
+        0 | MAIL_BODY_7BIT => Body::SevenBit,
+        MAIL_BODY_8BITMIME => Body::EightBitMime,
+        MAIL_BODY_BINARYMIME => Body::BinaryMime,
+        _ => return Err(Reply::new(501, "5.5.4", "BODY stands twice")),
+    };
+    Ok(Mail { from: address.into_owned(), size: size as u64, body, smtputf8 })
+}
+
+fn recipient(to: RcptTo<Cow<'_, str>>) -> Result<String, Reply> {
+    let RcptTo { address, orcpt, rrvs, flags } = to;
+    match orcpt.is_some() || rrvs != 0 || flags != 0 {
+        true => Err(unsupported()),
+        false => Ok(address.into_owned()),
+    }
+}
+
+/// The arguments of BDAT (RFC 3030 §2). Whoever gets them wrong sends the chunk all the same, which must not be read as
+/// commands.
+fn chunk(arguments: &str) -> Result<Command, Wrong> {
+    let (size, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    let last = rest.eq_ignore_ascii_case("LAST");
+    if !size.bytes().all(|byte| byte.is_ascii_digit()) || size.len() > DIGITS_MAX || !(last || rest.is_empty()) {
+        return Err(HangUp(Reply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]")));
+    }
+    match size.parse() {
+        Ok(size) => Ok(Command::Bdat { size, last }),
+        Err(_) => Err(HangUp(Reply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]"))),
+    }
+}
+
+fn wrong(error: Error) -> Reply {
+    match error {
+        Error::UnknownCommand => unknown(),
+        Error::InvalidSenderAddress => Reply::new(501, "5.1.7", "the sender's address is malformed"),
+        Error::InvalidRecipientAddress => Reply::new(501, "5.1.3", "the recipient's address is malformed"),
+        Error::SyntaxError { syntax } => Reply::quoting(501, "5.5.4", &format!("syntax: {syntax}")),
+        Error::InvalidParameter { param } => Reply::quoting(501, "5.5.4", &format!("{param} has a malformed value")),
+        Error::UnsupportedParameter { .. } => unsupported(),
+        Error::NeedsMoreData { .. } | Error::ResponseTooLong | Error::InvalidResponse { .. } => {
+            Reply::new(500, "5.5.2", "this is malformed")
+        }
+    }
+}
+
+fn unknown() -> Reply {
+    Reply::new(500, "5.5.1", "unknown command")
+}
+
+/// RFC 5321 §4.1.1.11. A promise such as REQUIRETLS must not be taken and then not be kept.
+fn unsupported() -> Reply {
+    Reply::new(555, "5.5.4", "a parameter is not supported here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, Wrong> {
+        parse(format!("{line}\r\n").as_bytes())
+    }
+
+    #[test]
+    fn mail_has_its_parameters() {
+        let mail =
+            |from: &str, size, body, smtputf8| Ok(Command::Mail(Mail { from: from.to_owned(), size, body, smtputf8 }));
+        assert_eq!(read("mail from:<>"), mail("", 0, Body::SevenBit, false));
+        assert_eq!(read("MAIL FROM:<a@b.example> BODY=7BIT SIZE=12"), mail("a@b.example", 12, Body::SevenBit, false));
+        assert_eq!(read("MAIL FROM:<@x,@y:a@b.example>"), mail("a@b.example", 0, Body::SevenBit, false));
+        assert_eq!(read("MAIL FROM:<é@b.example> SMTPUTF8"), mail("é@b.example", 0, Body::SevenBit, true));
+        assert_eq!(read("MAIL FROM:<> body=binarymime"), mail("", 0, Body::BinaryMime, false));
+    }
+
+    #[test]
+    fn what_is_not_announced_is_not_taken() {
+        for line in [
+            "MAIL FROM:<> REQUIRETLS",
+            "MAIL FROM:<> RET=HDRS",
+            "MAIL FROM:<> AUTH=<>",
+            "MAIL FROM:<> X=1",
+            "RCPT TO:<a@b> NOTIFY=NEVER",
+            "RCPT TO:<a@b> ORCPT=rfc822;a@b",
+        ] {
+            assert!(matches!(&read(line), Err(Fail(reply)) if reply.code() == 555), "{line}: {:?}", read(line));
+        }
+    }
+
+    #[test]
+    fn errors_have_codes() {
+        for (line, code) in [
+            ("", 500),
+            (" NOOP", 500),
+            ("NO\0OP", 500),
+            ("NOOP\tx", 500),
+            ("DANCE", 500),
+            ("DATA now", 501),
+            ("QUIT x", 501),
+            ("EHLO", 501),
+            ("MAIL", 501),
+            ("MAIL FROM:a@b", 501),
+            ("MAIL FROM:<a@b", 501),
+            ("MAIL FROM:<root>", 501),
+            ("MAIL FROM:<> SIZE=x", 501),
+            ("MAIL FROM:<> BODY=7BIT BODY=8BITMIME", 501),
+            ("MAIL FROM:<é@b.example>", 553),
+            ("MAIL FROM:<> SIZE=99999999999999999999999", 552),
+            ("RCPT TO:<a@b@c>", 501),
+            ("AUTH PLAIN AGEAYg==", 502),
+            ("EXPN list", 502),
+        ] {
+            assert!(matches!(&read(line), Err(Fail(reply)) if reply.code() == code), "{line}: {:?}", read(line));
+        }
+        assert!(matches!(parse(b"NOOP \xff\r\n"), Err(Fail(_))));
+    }
+
+    #[test]
+    fn bdat_is_right_or_the_end() {
+        assert_eq!(read("BDAT 0"), Ok(Command::Bdat { size: 0, last: false }));
+        assert_eq!(read("bdat 000123 last"), Ok(Command::Bdat { size: 123, last: true }));
+        for line in [
+            "BDAT",
+            "BDAT ",
+            "BDAT x",
+            "BDAT -1",
+            "BDAT +1",
+            "BDAT  1",
+            "BDAT 1 FIRST",
+            "BDAT 1 LAST x",
+            "BDAT 1  LAST",
+            "BDAT 99999999999999999999999",
+        ] {
+            assert!(matches!(read(line), Err(HangUp(_))), "{line}");
+        }
+    }
+}
