@@ -6,7 +6,10 @@ pub mod control;
 mod gate;
 pub mod https;
 pub mod import;
+mod memory;
 mod network;
+pub mod smtp;
+mod unix_socket;
 
 use std::{pin::Pin, sync::Arc};
 

@@ -85,6 +85,18 @@ pub const SMTP_RECIPIENTS_MAX: usize = 100;
 pub const SMTP_ERRORS_MAX: usize = 3;
 /// Bytes of all mails together that are being received or wait for their outcome.
 pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Seconds after its end in which a mail is answered. RFC 5321 §4.5.3.2.6 has clients wait for ten minutes.
+pub const SMTP_ANSWER_DEADLINE_S: u64 = 60;
+/// Seconds in which a peer must take its replies off our hands.
+pub const SMTP_WRITE_DEADLINE_S: u64 = 30;
+/// Seconds for a TLS handshake after STARTTLS.
+pub const SMTP_HANDSHAKE_DEADLINE_S: u64 = 30;
+/// Seconds in which a proxy must have said whom it connects.
+pub const SMTP_PROXY_DEADLINE_S: u64 = 5;
+/// Seconds for which what a client still sends is read and dropped after the session has ended.
+pub const SMTP_LINGER_DEADLINE_S: u64 = 2;
+/// Seconds that mails under way are given when the server stops.
+pub const SMTP_SHUTDOWN_DEADLINE_S: u64 = 10;
 
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;

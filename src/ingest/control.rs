@@ -16,6 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::unix_socket::{PATH_MAX_BYTES, SocketError};
 use crate::submission::{Outcome, Receipt};
 pub use client::Client;
 pub use server::Control;
@@ -26,13 +27,11 @@ pub const VERSION: u32 = 1;
 pub const HEADER_MAX_BYTES: usize = 64 * 1024;
 /// Bytes of one answer, which for an array of reports holds an outcome for each of them.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes of the path of a Unix socket, the final NUL left out: `sockaddr_un` has room for 108.
-const SOCKET_PATH_MAX_BYTES: usize = 107;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     #[error(
-        "the control socket {path} has a path of {length} bytes and the system allows {SOCKET_PATH_MAX_BYTES}: \
+        "the control socket {path} has a path of {length} bytes and the system allows {PATH_MAX_BYTES}: \
          choose a shorter data directory"
     )]
     PathTooLong { path: PathBuf, length: usize },
@@ -46,11 +45,21 @@ pub enum ControlError {
     Protocol { path: PathBuf, detail: String },
 }
 
+impl From<SocketError> for ControlError {
+    fn from(error: SocketError) -> ControlError {
+        match error {
+            SocketError::NotASocket(path) => ControlError::NotASocket(path),
+            SocketError::Taken(path) => ControlError::Taken(path),
+            SocketError::Io { path, error } => ControlError::Io { path, error },
+        }
+    }
+}
+
 /// `control.sock` in the data directory.
 pub fn socket_path(data: &Path) -> Result<PathBuf, ControlError> {
     let path = data.join("control.sock");
     match path.as_os_str().len() {
-        length if length > SOCKET_PATH_MAX_BYTES => Err(ControlError::PathTooLong { path, length }),
+        length if length > PATH_MAX_BYTES => Err(ControlError::PathTooLong { path, length }),
         _ => Ok(path),
     }
 }

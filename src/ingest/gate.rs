@@ -54,14 +54,7 @@ impl Gate {
         if inside.total >= self.total_max {
             return Err(inside.refuse(Full::Total, peer));
         }
-        let party = (!trusted_proxy).then(|| Party::from(peer));
-        if let Some(party) = party {
-            let open = inside.by_party.get(&party).copied().unwrap_or(0);
-            if open >= self.party_max {
-                return Err(inside.refuse(Full::Party, peer));
-            }
-            inside.by_party.insert(party, open + 1);
-        }
+        let party = if trusted_proxy { None } else { Some(inside.count(peer, self.party_max)?) };
         inside.total += 1;
         Ok(Pass { gate: Arc::clone(self), party })
     }
@@ -73,7 +66,29 @@ impl Gate {
     }
 }
 
+impl Pass {
+    /// Counts for the party of this address from now on, because a trusted proxy has said whom it brings.
+    pub fn stand_for(&mut self, peer: IpAddr) -> Result<(), Full> {
+        let mut inside = self.gate.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.party.is_none() {
+            self.party = Some(inside.count(peer, self.gate.party_max)?);
+        }
+        Ok(())
+    }
+}
+
 impl Inside {
+    /// Counts one more connection of a party.
+    fn count(&mut self, peer: IpAddr, party_max: usize) -> Result<Party, Full> {
+        let party = Party::from(peer);
+        let open = self.by_party.get(&party).copied().unwrap_or(0);
+        if open >= party_max {
+            return Err(self.refuse(Full::Party, peer));
+        }
+        self.by_party.insert(party, open + 1);
+        Ok(party)
+    }
+
     fn refuse(&mut self, full: Full, peer: IpAddr) -> Full {
         if self.logged.is_some_and(|logged| logged.elapsed() < LOG_INTERVAL) {
             self.silent += 1;
@@ -134,6 +149,17 @@ mod tests {
         let _passes =
             [gate.enter(proxy, true).unwrap(), gate.enter(proxy, true).unwrap(), gate.enter(proxy, true).unwrap()];
         assert_eq!(gate.enter(proxy, true).unwrap_err(), Full::Total);
+    }
+
+    #[test]
+    fn who_comes_through_a_proxy_counts_once_it_is_known() {
+        let gate = Gate::new(3, 1);
+        let mut passes = [gate.enter(ip("192.0.2.1"), true).unwrap(), gate.enter(ip("192.0.2.1"), true).unwrap()];
+        passes[0].stand_for(ip("203.0.113.9")).unwrap();
+        assert_eq!(passes[1].stand_for(ip("203.0.113.9")), Err(Full::Party));
+        passes[1].stand_for(ip("203.0.113.10")).unwrap();
+        drop(passes);
+        assert!(gate.open() == 0 && gate.inside.lock().unwrap().by_party.is_empty());
     }
 
     #[test]

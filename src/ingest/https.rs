@@ -36,6 +36,7 @@ use super::{
     Accept,
     certificate::{Certificate, CertificateError},
     gate::Gate,
+    memory::memory,
     network::Network,
 };
 use crate::{
@@ -146,7 +147,7 @@ impl Listener {
             counters: Arc::default(),
             deadlines: Deadlines::from_config(config),
             wire_max_bytes,
-            memory: body::memory(),
+            memory: memory(limits::HTTP_BODIES_MAX_BYTES),
             rate: Rate::per_minute(rate),
             trusted_proxies,
         };

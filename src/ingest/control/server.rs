@@ -1,14 +1,6 @@
 //! The server's end of the control socket.
 
-use std::{
-    collections::VecDeque,
-    fs::{self, Permissions},
-    io,
-    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, io, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
@@ -23,7 +15,10 @@ use tokio::{
 use super::{Answer, ControlError, HEADER_MAX_BYTES, Header, VERSION, socket_path, told};
 use crate::{
     clock::Clock,
-    ingest::batch,
+    ingest::{
+        batch,
+        unix_socket::{SocketFile, UnixSocket},
+    },
     pipeline::Pipeline,
     submission::{Channel, Hints, Submission},
 };
@@ -53,23 +48,9 @@ impl Control {
     /// that nobody answers at is left from a server that died. Needs a tokio runtime.
     pub fn bind(data: &Path) -> Result<Control, ControlError> {
         let path = socket_path(data)?;
-        let fail = |error| ControlError::Io { path: path.clone(), error };
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(fail(error)),
-            Ok(found) if !found.file_type().is_socket() => return Err(ControlError::NotASocket(path)),
-            Ok(_) if std::os::unix::net::UnixStream::connect(&path).is_ok() => return Err(ControlError::Taken(path)),
-            Ok(_) => {}
-        }
-        // Bound in a directory that is ours alone and moved to its place when its permissions are right: at no moment can
-        // another user connect.
-        let nursery = tempfile::Builder::new().prefix(".c").tempdir_in(data).map_err(fail)?;
-        let newborn = nursery.path().join("s");
-        let listener = UnixListener::bind(&newborn).map_err(fail)?;
-        fs::set_permissions(&newborn, Permissions::from_mode(0o600)).map_err(fail)?;
-        fs::rename(&newborn, &path).map_err(fail)?;
-        let inode = fs::symlink_metadata(&path).map_err(fail)?.ino();
-        Ok(Control { listener, _file: SocketFile { path, inode } })
+        let socket = UnixSocket::bind(&path, 0o600)?;
+        let listener = UnixListener::from_std(socket.listener).map_err(|error| ControlError::Io { path, error })?;
+        Ok(Control { listener, _file: socket.file })
     }
 
     /// Serves until `stop` turns true or its sender is dropped; then answers what has been read and returns.
@@ -108,21 +89,6 @@ impl Control {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Removes the socket unless another server has put its own in its place.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    inode: u64,
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
 
 struct Context {

@@ -1,41 +1,23 @@
 //! Receives one request body within all its bounds: size, time, average rate, and the memory of all bodies together.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use actix_http::{
     Payload,
     body::{BodyStream, MessageBody},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Shared, answer::Problem};
-use crate::{fault::FaultCode, limits::HTTP_BODIES_MAX_BYTES};
+use crate::{fault::FaultCode, ingest::memory::Share};
 
 /// Bytes that are set aside for a body of unknown length, to begin with.
 const START_BYTES: usize = 16 * 1024;
-/// The unit in which memory is set aside.
-const UNIT_BYTES: usize = 1024;
 
 /// A body and the share of the memory that it holds until its report has an outcome.
 pub struct Body {
     pub bytes: Vec<u8>,
     pub share: Share,
-}
-
-/// The memory for bodies, counted in KiB.
-pub fn memory() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(HTTP_BODIES_MAX_BYTES / UNIT_BYTES))
-}
-
-/// A part of the memory; given back when dropped.
-#[derive(Debug)]
-pub struct Share {
-    memory: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
-    bytes: usize,
 }
 
 /// Reads a body to its end. `announced` is its `Content-Length`.
@@ -83,31 +65,14 @@ impl Body {
     /// as far as it has come: an announcement costs the peer nothing.
     fn make_room(&mut self, more: usize, announced: Option<u64>, max_bytes: usize) -> Option<()> {
         let needed = self.bytes.len() + more;
-        if needed <= self.share.bytes {
+        if needed <= self.share.bytes() {
             return Some(());
         }
         let most =
             announced.map_or(max_bytes, |announced| usize::try_from(announced).map_or(max_bytes, |n| n.min(max_bytes)));
-        let room = needed.max((2 * self.share.bytes).max(START_BYTES).min(most));
+        let room = needed.max((2 * self.share.bytes()).max(START_BYTES).min(most));
         self.share.grow(room)?;
         self.bytes.reserve_exact(room - self.bytes.len());
-        Some(())
-    }
-}
-
-impl Share {
-    fn none(memory: &Arc<Semaphore>) -> Share {
-        Share { memory: Arc::clone(memory), held: None, bytes: 0 }
-    }
-
-    fn grow(&mut self, bytes: usize) -> Option<()> {
-        let units = bytes.div_ceil(UNIT_BYTES) - self.bytes.div_ceil(UNIT_BYTES);
-        let more = Arc::clone(&self.memory).try_acquire_many_owned(u32::try_from(units).ok()?).ok()?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
-        }
-        self.bytes = bytes;
         Some(())
     }
 }
@@ -126,6 +91,10 @@ impl super::Deadlines {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     #[test]

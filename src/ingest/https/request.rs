@@ -19,14 +19,14 @@ use tokio::time::timeout;
 use super::{
     Shared,
     answer::{Answer, Problem},
-    body::{self, Body, Share},
+    body::{self, Body},
     forwarded,
     framing::Framing,
     wire::Progress,
 };
 use crate::{
     fault::FaultCode,
-    ingest::Accepting,
+    ingest::{Accepting, memory::Share},
     submission::{Channel, Hints, Receipt, Submission},
 };
 

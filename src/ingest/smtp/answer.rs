@@ -1,0 +1,94 @@
+//! Receipts in the words of SMTP.
+
+use crate::{
+    fault::{Fault, FaultCode},
+    smtp::Reply,
+    submission::{Busy, Outcome, Receipt},
+};
+
+/// When storing takes too long: the message goes on without its sender, who comes again and hears that it is known.
+pub const SLOW: Reply = Reply::new(451, "4.3.0", "storing takes too long: come again later");
+/// When our own code failed.
+pub const FAILED: Reply = Reply::new(451, "4.3.0", "tlsight itself failed on this message");
+pub const SHUTTING_DOWN: Reply = Reply::new(421, "4.3.2", "shutting down: come again later");
+pub const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, "4.7.0", "too many connections: come again later");
+pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "nothing came for too long");
+pub const TOO_LONG: Reply = Reply::new(421, "4.4.2", "the session took too long");
+
+/// The reply to a message with this receipt.
+pub fn reply(receipt: &Receipt) -> Reply {
+    match receipt.overall() {
+        Outcome::Stored(report) => taken(&format!("stored as {report}")),
+        Outcome::Duplicate(report) => taken(&format!("already stored as {report}")),
+        // The sender can do nothing about it, and a bounce would go to nobody (RFC 8460 §5.3).
+        Outcome::Quarantined { entry, fault } => taken(&format!("kept for the operator as {entry} ({})", fault.code)),
+        Outcome::Ignored(_) => Reply::new(250, "2.0.0", "no TLS report: not kept"),
+        Outcome::Refused(fault) => refused(fault),
+        Outcome::Busy(Busy::DiskFull) => Reply::new(452, "4.3.1", "the disk is full: come again later"),
+        Outcome::Busy(Busy::QueueFull) => Reply::new(451, "4.3.0", "too many reports are waiting: come again later"),
+        Outcome::Busy(Busy::StoreFailed) => Reply::new(451, "4.3.0", "the store failed: come again later"),
+        Outcome::Busy(Busy::ShuttingDown) => SHUTTING_DOWN,
+        Outcome::Busy(Busy::KeyLookup) => {
+            Reply::new(451, "4.7.5", "the key of the signature cannot be looked up now: come again later")
+        }
+    }
+}
+
+fn taken(words: &str) -> Reply {
+    Reply::quoting(250, "2.0.0", words)
+}
+
+fn refused(fault: &Fault) -> Reply {
+    let (code, status) = match fault.code {
+        FaultCode::TooLargeWire | FaultCode::TooLargeUnpacked => (552, "5.3.4"),
+        FaultCode::ForeignDomain => (550, "5.7.1"),
+        FaultCode::UnknownToken => (550, "5.1.1"),
+        _ => (550, "5.6.0"),
+    };
+    Reply::quoting(code, status, &fault.detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::fault::Place;
+
+    fn said(outcome: &Outcome) -> String {
+        let mut out = Vec::new();
+        reply(&Receipt(vec![outcome.clone()])).write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_outcome_has_its_reply() {
+        let fault = |code| Fault::new(code, "what is wrong", Place::Whole);
+        let id = Uuid::nil();
+        let cases = [
+            (Outcome::Stored(id), "250 2.0.0 stored as 00000000-"),
+            (Outcome::Duplicate(id), "250 2.0.0 already stored as 00000000-"),
+            (Outcome::Quarantined { entry: id, fault: fault(FaultCode::DkimNone) }, "250 2.0.0 kept for the operator"),
+            (Outcome::Ignored(fault(FaultCode::NotTlsrpt)), "250 2.0.0 no TLS report"),
+            (Outcome::Refused(fault(FaultCode::TooLargeWire)), "552 5.3.4 what is wrong"),
+            (Outcome::Refused(fault(FaultCode::TooLargeUnpacked)), "552 5.3.4 what is wrong"),
+            (Outcome::Refused(fault(FaultCode::ForeignDomain)), "550 5.7.1 what is wrong"),
+            (Outcome::Refused(fault(FaultCode::UnknownToken)), "550 5.1.1 what is wrong"),
+            (Outcome::Refused(fault(FaultCode::Empty)), "550 5.6.0 what is wrong"),
+            (Outcome::Busy(Busy::DiskFull), "452 4.3.1 "),
+            (Outcome::Busy(Busy::QueueFull), "451 4.3.0 "),
+            (Outcome::Busy(Busy::StoreFailed), "451 4.3.0 "),
+            (Outcome::Busy(Busy::ShuttingDown), "421 4.3.2 "),
+            (Outcome::Busy(Busy::KeyLookup), "451 4.7.5 "),
+        ];
+        for (outcome, begin) in cases {
+            assert!(said(&outcome).starts_with(begin), "{outcome:?}: {}", said(&outcome));
+        }
+    }
+
+    #[test]
+    fn what_the_fault_quotes_cannot_break_out() {
+        let fault = Fault::new(FaultCode::Empty, "a\r\n250 2.0.0 stored", Place::Whole);
+        assert_eq!(said(&Outcome::Refused(fault)), "550 5.6.0 a??250 2.0.0 stored\r\n");
+    }
+}

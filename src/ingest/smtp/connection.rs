@@ -1,0 +1,206 @@
+//! One connection: past the gate, then bytes between socket and session until one of them ends.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{Desk, answer, deliver::deliver, proxy, stopped};
+use crate::{
+    ingest::{gate::Pass, memory::Share},
+    smtp::{Next, Reply, Session},
+};
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// A connection, whatever is below it.
+pub type Wire = Box<dyn Stream>;
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Serves a connection to its end. `peer` is `None` where it comes through the file system.
+pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
+    let Some((_pass, peer)) = enter(&mut wire, peer, &desk).await else { return };
+    let listener = desk.channel.as_str();
+    let (session_ends, share) = (Instant::now() + desk.deadlines.session, Share::none(&desk.memory));
+    let session = Session::new(Arc::clone(&desk.settings));
+    let conversation = Conversation { wire, session, desk, peer, stop, share, out: Vec::new(), session_ends };
+    if let Err(error) = conversation.hold().await {
+        let peer = peer.map(tracing::field::display);
+        tracing::debug!(listener, peer, %error, "a mail connection broke off");
+    }
+}
+
+/// Finds out who connects and whether there is room for them.
+async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pass, Option<IpAddr>)> {
+    let proxied = peer.is_some_and(|peer| desk.is_proxy(peer));
+    // Who comes through the file system is this machine, which no cap for one address is meant for.
+    let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let Ok(mut pass) = desk.gate.enter(address, proxied || peer.is_none()) else {
+        refuse(wire, desk).await;
+        return None;
+    };
+    if !proxied {
+        return Some((pass, peer));
+    }
+    let said = timeout(desk.deadlines.proxy, proxy::read(wire)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
+    match said {
+        Ok(None) => Some((pass, peer)),
+        Ok(Some(source)) => match pass.stand_for(source) {
+            Ok(()) => Some((pass, Some(source))),
+            Err(_) => {
+                refuse(wire, desk).await;
+                None
+            }
+        },
+        Err(error) => {
+            tracing::warn!(proxy = %address, %error, "a connection of smtp.proxy_protocol_from has no PROXY v2 header");
+            None
+        }
+    }
+}
+
+async fn refuse(wire: &mut Wire, desk: &Desk) {
+    let mut out = Vec::new();
+    answer::TOO_MANY_CONNECTIONS.write(&mut out);
+    let _ = write(wire, &mut out, desk.deadlines.write).await;
+    let _ = timeout(desk.deadlines.write, wire.shutdown()).await;
+}
+
+async fn write(wire: &mut Wire, out: &mut Vec<u8>, deadline: Duration) -> io::Result<()> {
+    if !out.is_empty() {
+        timeout(deadline, async {
+            wire.write_all(out).await?;
+            wire.flush().await
+        })
+        .await??;
+        out.clear();
+    }
+    Ok(())
+}
+
+struct Conversation {
+    wire: Wire,
+    session: Session,
+    desk: Arc<Desk>,
+    peer: Option<IpAddr>,
+    stop: watch::Receiver<bool>,
+    /// The memory of the message that is coming in.
+    share: Share,
+    /// What is to be said.
+    out: Vec<u8>,
+    session_ends: Instant,
+}
+
+/// What came of waiting for the client.
+enum Heard {
+    Bytes(usize),
+    /// The client will say nothing more.
+    End,
+    /// We do not want to wait any longer.
+    Enough(Reply),
+}
+
+impl Conversation {
+    async fn hold(mut self) -> io::Result<()> {
+        let mut buffer = vec![0; READ_BYTES];
+        self.session.greet(&mut self.out);
+        self.say().await?;
+        let mut due = Instant::now() + self.desk.deadlines.command;
+        loop {
+            let mut input = match self.listen(&mut buffer, due).await? {
+                Heard::Bytes(count) => &buffer[..count],
+                Heard::End => return self.close().await,
+                Heard::Enough(reply) => {
+                    reply.write(&mut self.out);
+                    return self.close().await;
+                }
+            };
+            loop {
+                // Memory is set aside before the session uses it; without, it refuses the message by itself.
+                let _ = self.share.grow(self.session.room(input.len()));
+                self.session.allow(self.share.bytes());
+                match self.session.feed(&mut input, &mut self.out) {
+                    Next::More => break,
+                    Next::Message(message) => {
+                        self.say().await?;
+                        let share = std::mem::replace(&mut self.share, Share::none(&self.desk.memory));
+                        let replies = deliver(&self.desk, *message, self.peer, share).await;
+                        // The client may have more to hear than to say from here on.
+                        due = Instant::now() + self.desk.deadlines.command;
+                        if self.session.answer(&replies, &mut self.out) == Next::Close {
+                            return self.close().await;
+                        }
+                    }
+                    Next::StartTls if input.is_empty() => {
+                        self = self.shake_hands().await?;
+                        due = Instant::now() + self.desk.deadlines.command;
+                        break;
+                    }
+                    // What came behind it is fed, which ends the session.
+                    Next::StartTls => self.out.clear(),
+                    Next::Close => return self.close().await,
+                }
+            }
+            if self.session.room(0) == 0 {
+                self.share.clear();
+            }
+            // A command has so long from the reply before it, a message from its last piece.
+            if !self.out.is_empty() || self.session.in_message() {
+                due = Instant::now() + self.desk.deadlines.command;
+            }
+            self.say().await?;
+        }
+    }
+
+    async fn listen(&mut self, buffer: &mut [u8], due: Instant) -> io::Result<Heard> {
+        let may_stop = !self.session.in_message();
+        let reading = timeout_at(due.min(self.session_ends), self.wire.read(buffer));
+        let read = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop), if may_stop => return Ok(Heard::Enough(answer::SHUTTING_DOWN)),
+            read = reading => read,
+        };
+        match read {
+            Ok(Ok(0)) => Ok(Heard::End),
+            Ok(Ok(count)) => Ok(Heard::Bytes(count)),
+            Ok(Err(error)) => Err(error),
+            Err(_) if self.session_ends <= due => Ok(Heard::Enough(answer::TOO_LONG)),
+            Err(_) => Ok(Heard::Enough(answer::TOO_SLOW)),
+        }
+    }
+
+    async fn say(&mut self) -> io::Result<()> {
+        write(&mut self.wire, &mut self.out, self.desk.deadlines.write).await
+    }
+
+    async fn shake_hands(mut self) -> io::Result<Conversation> {
+        self.say().await?;
+        let Some(tls) = &self.desk.tls else { return Err(io::ErrorKind::Unsupported.into()) };
+        let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(self.wire);
+        self.wire = Box::new(timeout(self.desk.deadlines.handshake, handshake).await??);
+        self.session.secured();
+        Ok(self)
+    }
+
+    /// Says the last word. The client gets to read it: what it still sends is dropped for a moment, because a socket that
+    /// is closed with bytes unread takes the last word with it.
+    async fn close(mut self) -> io::Result<()> {
+        self.say().await?;
+        timeout(self.desk.deadlines.write, self.wire.shutdown()).await??;
+        let mut dropped = vec![0; READ_BYTES];
+        let lingering = async { while self.wire.read(&mut dropped).await.is_ok_and(|count| count > 0) {} };
+        let _ = timeout(self.desk.deadlines.linger, lingering).await;
+        Ok(())
+    }
+}

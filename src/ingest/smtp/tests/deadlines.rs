@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use super::{SOON, Setup};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_must_come_in_time() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.command = SOON).start();
+    let mut silent = app.connect().await;
+    assert!(silent.line().await.starts_with("421 4.4.2 "));
+    silent.closed().await;
+
+    let mut half = app.connect().await;
+    half.send("EHLO mx.exam").await;
+    assert!(half.line().await.starts_with("421 4.4.2 "));
+    half.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_trickles_is_not_waited_for() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.command = SOON).start();
+    let mut client = app.connect().await;
+    // Each byte is in time; the command is not.
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..400 {
+        pace.tick().await;
+        if client.try_send("x").await.is_err() || !client.received.is_empty() {
+            break;
+        }
+    }
+    assert!(client.line().await.starts_with("421 4.4.2 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_piece_of_a_message_must_come_in_time() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.command = 5 * SOON).start();
+    let mut client = app.connect().await;
+    client.begin().await;
+    // Longer in all than the deadline for each piece.
+    let mut pace = tokio::time::interval(SOON);
+    for _ in 0..10 {
+        pace.tick().await;
+        client.send("x\r\n").await;
+    }
+    assert!(client.line().await.starts_with("421 4.4.2 "));
+    client.closed().await;
+    assert_eq!(app.got().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_in_time() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.session = 3 * SOON).start();
+    let mut client = app.connect().await;
+    client.begin().await;
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..400 {
+        pace.tick().await;
+        if client.try_send("x\r\n").await.is_err() {
+            break;
+        }
+    }
+    assert!(client.line().await.starts_with("421 4.4.2 "));
+    assert_eq!(app.got().len(), 0);
+}
