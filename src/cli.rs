@@ -27,9 +27,14 @@ pub struct Arguments {
     common: Common,
 }
 
+const PIPE: &str = "\
+With - as its only path it takes one mail or one report, as a mail server pipes it, and tells in the exit code (sysexits.h) \
+what the server is to do: 0 taken care of, also when it is quarantined or no TLS report; 65 refused, nothing of it is kept; \
+75 not now, try again later.";
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 done, with something that needs a look (listed); 2 not done (wrong arguments or configuration, busy, \
-cannot open).
+cannot open). `tlsight import -` answers in the codes of sysexits, see its help.
 Every key of the configuration can also be set in the environment: TLSIGHT_PUBLIC__LISTEN=127.0.0.1:8443.";
 
 /// What every command understands.
@@ -62,15 +67,13 @@ enum Command {
     Serve(Serve),
     /// Show the dashboard with eight weeks of invented reports
     Demo(Demo),
-    /// Store reports from files, directories or standard input
+    /// Store reports from files, mailboxes, directories or standard input
     ///
-    /// Reads .json, .json.gz and .zip by their content. While the server runs on the data directory, it is handed the files.
-    /// What is stored already is recognised, so an import can be run again at any time.
-    Import {
-        /// Files, directories (with all below them), or - for standard input
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
-    },
+    /// Reads .json, .json.gz, mails (.eml), mbox files, Maildirs, and .zip archives of these, by their content. Nothing is
+    /// moved or changed. While the server runs on the data directory, it is handed the files. What is stored already is
+    /// recognised, so an import can be run again at any time.
+    #[command(after_long_help = PIPE)]
+    Import(Import),
     /// Recover a database that does not open, with a copy of what was found
     Repair,
     /// Print or check the configuration
@@ -106,6 +109,16 @@ struct Serve {
     /// Read templates and static files from ./web at every request
     #[arg(long)]
     dev: bool,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// Files, directories (with all below them), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// I vouch for these files: mail among them is not asked for a signature
+    #[arg(long)]
+    vouched: bool,
 }
 
 #[derive(Debug, Args)]
@@ -150,7 +163,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve::run(&common, serve),
         Command::Demo(demo) => demo::run(&common, demo),
-        Command::Import { paths } => import::run(&common, paths),
+        Command::Import(import) => import::run(&common, import),
         Command::Repair => repair::run(&common),
         Command::Config(ConfigCommand::Example) => {
             print!("{}", config::example());

@@ -1,14 +1,15 @@
 //! `tlsight import PATH…`.
 
+mod pipe;
 mod print;
 mod progress;
 
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 
 use super::{
-    Common, interrupt,
+    Common, Import, interrupt,
     open::{self, Local},
 };
 use crate::{
@@ -16,21 +17,31 @@ use crate::{
     config::{Config, Environment},
     ingest::{
         control::Client,
-        import::{self, Sink, Stop, Tally},
+        import::{self, Request, Sink, Stop, Tally},
     },
 };
 use print::Listing;
 use progress::Progress;
 
-pub fn run(common: &Common, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
+/// Not all of it is done: to be run again.
+const NOT_DONE: u8 = 2;
+
+pub fn run(common: &Common, import: Import) -> anyhow::Result<ExitCode> {
+    match import.paths.as_slice() {
+        [only] if only.as_os_str() == "-" => Ok(pipe::run(common, import.vouched)),
+        _ => run_on_files(common, Request { paths: import.paths, vouched: import.vouched }),
+    }
+}
+
+fn run_on_files(common: &Common, request: Request) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let interrupted = interrupt::watch()?;
     let (mut sink, local) = open(&config)?;
-    let progress = Progress::start(&paths);
+    let progress = Progress::start(&request.paths);
     let mut listing = if common.json { Listing::json(io::stdout()) } else { Listing::text(io::stdout()) };
     let mut tally = Tally::default();
     let mut printed = Ok(());
-    let result = import::import(paths, &mut sink, &Clock::system(), &interrupted, |item| {
+    let result = import::import(request, &mut sink, &Clock::system(), &interrupted, |item| {
         tally.add(item);
         progress.advance(&tally);
         if printed.is_ok() {
@@ -66,8 +77,25 @@ fn connect(config: &Config) -> anyhow::Result<Option<Client>> {
 
 fn exit_code(tally: &Tally, stop: Option<&Stop>) -> ExitCode {
     match stop {
-        Some(_) => ExitCode::from(2),
+        Some(_) => ExitCode::from(NOT_DONE),
+        None if tally.deferred > 0 => ExitCode::from(NOT_DONE),
         None if tally.has_problems() => ExitCode::FAILURE,
         None => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_to_be_run_again_weighs_more_than_what_needs_a_look() {
+        let code = |tally: &Tally, stop: Option<&Stop>| format!("{:?}", exit_code(tally, stop));
+        let is = |code: u8| format!("{:?}", ExitCode::from(code));
+        let refused = Tally { refused: [("empty".to_owned(), 1)].into(), ..Tally::default() };
+        assert_eq!(code(&Tally { stored: 1, ignored: 1, ..Tally::default() }, None), is(0));
+        assert_eq!(code(&refused, None), is(1));
+        assert_eq!(code(&Tally { deferred: 1, ..refused }, None), is(2));
+        assert_eq!(code(&Tally::default(), Some(&Stop::Interrupted)), is(2));
     }
 }

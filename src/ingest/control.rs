@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::unix_socket::{PATH_MAX_BYTES, SocketError};
-use crate::submission::{Outcome, Receipt};
+use crate::submission::{Busy, Outcome, Receipt};
 pub use client::Client;
 pub use server::Control;
 
@@ -27,6 +27,8 @@ pub const VERSION: u32 = 1;
 pub const HEADER_MAX_BYTES: usize = 64 * 1024;
 /// Bytes of one answer, which for an array of reports holds an outcome for each of them.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The code of a mail that is told as busy because the key of its signature cannot be looked up now.
+const KEY_LOOKUP: &str = "key-lookup";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -79,13 +81,23 @@ pub struct Header {
     pub source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// The operator vouches for the body.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
 }
 
 /// One line of answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Answer {
-    Hello { version: u32, program: String, report_wire_max_bytes: usize },
+    Hello {
+        version: u32,
+        program: String,
+        report_wire_max_bytes: usize,
+        /// Missing where the server is of a version that knows no mail.
+        #[serde(default)]
+        mail_wire_max_bytes: Option<usize>,
+    },
     Receipt { outcomes: Vec<Told> },
     Error { detail: String },
 }
@@ -129,6 +141,13 @@ impl Word {
     }
 }
 
+impl Told {
+    /// Whether this one mail has to come again, while others may be stored.
+    pub fn is_deferred(&self) -> bool {
+        self.outcome == Word::Busy && self.code.as_deref() == Some(KEY_LOOKUP)
+    }
+}
+
 impl From<&Outcome> for Told {
     fn from(outcome: &Outcome) -> Told {
         let (word, uuid, fault) = match outcome {
@@ -138,7 +157,8 @@ impl From<&Outcome> for Told {
             Outcome::Refused(fault) => (Word::Refused, None, Some(fault)),
             Outcome::Ignored(fault) => (Word::Ignored, None, Some(fault)),
             Outcome::Busy(busy) => {
-                return Told { outcome: Word::Busy, uuid: None, code: None, detail: Some(busy.to_string()) };
+                let code = (*busy == Busy::KeyLookup).then(|| KEY_LOOKUP.to_owned());
+                return Told { outcome: Word::Busy, uuid: None, code, detail: Some(busy.to_string()) };
             }
         };
         Told {

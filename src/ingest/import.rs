@@ -1,37 +1,42 @@
-//! Reports from files: walked in a fixed order, read and judged on all cores, stored by one writer.
+//! Reports and mails from files: walked in a fixed order, read and judged on all cores, stored by one writer. What lies in
+//! an mbox or an archive comes where the file stands in that order.
 //!
 //! The order of storing is the order of walking, so that an import that was interrupted and run again ends like one that
 //! was not. Memory is bounded by portions, not by the number or size of the files.
 
+mod archive;
+mod container;
 mod load;
+mod mbox;
+mod portions;
 mod printable;
 mod sink;
+mod sniff;
 mod tally;
 mod walk;
 
 use std::{
-    collections::VecDeque,
+    io::Read,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-pub use load::Loaded;
+pub use load::UNREADABLE;
 pub use printable::{printable, visible};
 pub use sink::Sink;
 pub use tally::Tally;
 pub use walk::count;
 
-use super::batch;
 use crate::{
     clock::Clock,
     ingest::control::{ControlError, Told, Word},
 };
-use load::Loader;
-use walk::Found;
+use load::{Input, Loader};
+use portions::Portions;
 
-/// Files that are stored in one transaction, where their reports are small.
-const PORTION_FILES: usize = 1_024;
+/// Inputs that are stored in one transaction, where their reports are small.
+const PORTION_INPUTS: usize = 1_024;
 /// Paths the walk is ahead of the reading.
 const WALK_AHEAD: usize = 4_096;
 
@@ -53,10 +58,20 @@ pub enum Stop {
     Control(#[from] ControlError),
 }
 
-/// Imports files, directories and `-` (standard input), and tells of each file in the order of the walk, after the commit
-/// that holds it. Ends early when `interrupted` turns true, with whole portions.
+/// What to import.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Files, directories and `-` (standard input).
+    pub paths: Vec<PathBuf>,
+    /// The operator vouches for them: mail among them is not asked for a signature.
+    pub vouched: bool,
+}
+
+/// Imports the files and tells of each input in the order of the walk, after the commit that holds it. Ends early when
+/// `interrupted` turns true, with whole portions. A mail whose signature cannot be judged now is told as busy and holds
+/// nothing up.
 pub fn import(
-    paths: Vec<PathBuf>,
+    request: Request,
     sink: &mut Sink,
     clock: &Clock,
     interrupted: &AtomicBool,
@@ -64,27 +79,17 @@ pub fn import(
 ) -> Result<(), Stop> {
     let (found_sender, found) = crossbeam_channel::bounded(WALK_AHEAD);
     let (ready_sender, ready) = crossbeam_channel::bounded(1);
-    let loader = Loader { wire_max_bytes: sink.wire_max_bytes(), clock: clock.clone() };
+    let Request { paths, vouched } = request;
+    let loader = Loader { limits: sink.limits(), clock: clock.clone(), vouched };
     let (judge, mut writer) = sink.split();
+    let portions = Portions { judge, loader, ready: ready_sender, interrupted };
     let result = thread::scope(|scope| {
         // Each thread ends when its receiver is gone, so returning from here unwinds the whole line.
         scope.spawn(move || walk::walk(&paths, &mut |found| found_sender.send(found).is_ok()));
-        scope.spawn(move || {
-            let mut gathered: VecDeque<Found> = VecDeque::new();
-            while !interrupted.load(Ordering::Relaxed) {
-                gather(&found, &mut gathered);
-                if gathered.is_empty() {
-                    break;
-                }
-                let portion = batch::portion(&mut gathered, |found| judge.judge(found, &loader));
-                if ready_sender.send(portion).is_err() {
-                    break;
-                }
-            }
-        });
+        scope.spawn(move || portions.run(&found));
         for portion in ready {
             for item in writer.store(portion)? {
-                if let Some(busy) = item.told.iter().find(|told| told.outcome == Word::Busy) {
+                if let Some(busy) = item.told.iter().find(|told| told.outcome == Word::Busy && !told.is_deferred()) {
                     return Err(Stop::Busy(busy.detail.clone().unwrap_or_default()));
                 }
                 tell(&item);
@@ -101,12 +106,20 @@ pub fn import(
     }
 }
 
-/// Fills up to a portion; waits for the first only, so that a slow walk (or a slow pipe) does not hold back what is there.
-fn gather(found: &crossbeam_channel::Receiver<Found>, gathered: &mut VecDeque<Found>) {
-    if gathered.is_empty() {
-        gathered.extend(found.recv().ok());
-    }
-    gathered.extend(found.try_iter().take(PORTION_FILES.saturating_sub(gathered.len())));
+/// Imports one mail or one report, as a mail server pipes it, and tells what became of it, never nothing. It is taken
+/// as it is: an mbox or an archive is not opened.
+pub fn import_piped(
+    input: impl Read,
+    vouched: bool,
+    sink: &mut Sink,
+    clock: &Clock,
+) -> Result<Vec<Told>, Stop> {
+    let loader = Loader { limits: sink.limits(), clock: clock.clone(), vouched };
+    let input = loader.piped(input).unwrap_or_else(|error| Input::Settled(load::unreadable(&error)));
+    let (judge, mut writer) = sink.split();
+    let (judged, _) = judge.judge(PathBuf::from("-"), input);
+    let items = writer.store(vec![judged])?;
+    Ok(items.into_iter().flat_map(|item| item.told).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! What an import says on standard output: each file that needs a word while it goes, then the sums.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use serde_json::{Value, json};
 
@@ -24,7 +27,8 @@ impl<W: Write> Listing<W> {
         Listing::Json { out, items: 0 }
     }
 
-    /// A line for each report that was not stored. Duplicates have one in JSON only: they need nobody's attention.
+    /// A line for each report that was not stored. Duplicates, and mails of another kind, have one in JSON only: they need
+    /// nobody's attention, and a mailbox may hold many.
     pub fn item(&mut self, item: &Item) -> io::Result<()> {
         let several = item.told.len() > 1;
         for (element, told) in item.told.iter().enumerate() {
@@ -32,6 +36,7 @@ impl<W: Write> Listing<W> {
             match self {
                 _ if told.outcome == Word::Stored => {}
                 Listing::Text(_) if told.outcome == Word::Duplicate => {}
+                Listing::Text(_) if told.outcome == Word::Ignored && told.code.is_some() => {}
                 Listing::Text(out) => write_line(out, item, element, told)?,
                 Listing::Json { out, items } => {
                     out.write_all(if *items == 0 { b"{\"items\":[\n" } else { b",\n" })?;
@@ -54,12 +59,14 @@ impl<W: Write> Listing<W> {
                 let stopped = json!(stop.map(ToString::to_string));
                 writeln!(
                     out,
-                    ",\"stored\":{},\"duplicate\":{},\"quarantined\":{},\"refused\":{},\"ignored\":{},\"stopped\":{stopped}}}",
+                    ",\"stored\":{},\"duplicate\":{},\"quarantined\":{},\"refused\":{},\"ignored\":{},\"deferred\":{},\
+                     \"stopped\":{stopped}}}",
                     tally.stored,
                     tally.duplicate,
                     tally.quarantined_total(),
                     tally.refused_total(),
                     tally.ignored,
+                    tally.deferred,
                 )?;
             }
         }
@@ -72,7 +79,8 @@ impl<W: Write> Listing<W> {
 fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, told: &Told) -> io::Result<()> {
     let element = element.map(|element| format!(" report {element}")).unwrap_or_default();
     let reason = [told.code.as_deref(), told.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    writeln!(out, "{:<11}  {}{element}  {}", told.outcome.as_str(), printable(&item.path), visible(&reason))
+    let word = if told.is_deferred() { "deferred" } else { told.outcome.as_str() };
+    writeln!(out, "{word:<11}  {}{element}  {}", printable(&item.path), visible(&reason))
 }
 
 /// The path as it is where it is text, so that a program can open it.
@@ -94,22 +102,33 @@ fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::R
     writeln!(out)?;
     writeln!(out, "stored       {:>9}", tally.stored)?;
     writeln!(out, "duplicate    {:>9}", tally.duplicate)?;
-    writeln!(out, "quarantined  {:>9}", tally.quarantined_total())?;
-    for (code, count) in &tally.quarantined {
-        writeln!(out, "             {count:>9}  {}", visible(code))?;
+    write_by_code(out, "quarantined", tally.quarantined_total(), &tally.quarantined)?;
+    write_by_code(out, "refused", tally.refused_total(), &tally.refused)?;
+    write_by_code(out, "ignored", tally.ignored, &tally.ignored_mail)?;
+    if tally.deferred > 0 {
+        writeln!(out, "deferred     {:>9}", tally.deferred)?;
+        writeln!(out)?;
+        writeln!(
+            out,
+            "Deferred: the keys of some signatures cannot be looked up now. Run the same command again later: what is stored \
+             is recognised."
+        )?;
     }
-    writeln!(out, "refused      {:>9}", tally.refused_total())?;
-    for (code, count) in &tally.refused {
-        writeln!(out, "             {count:>9}  {}", visible(code))?;
-    }
-    writeln!(out, "ignored      {:>9}", tally.ignored)?;
     if let Some(stop) = stop {
         writeln!(out)?;
         writeln!(
             out,
-            "Ended early after {} files: {stop}. Run the same command again: what is stored is recognised.",
-            tally.files
+            "Ended early after {} inputs: {stop}. Run the same command again: what is stored is recognised.",
+            tally.inputs
         )?;
+    }
+    Ok(())
+}
+
+fn write_by_code(out: &mut impl Write, word: &str, total: u64, codes: &BTreeMap<String, u64>) -> io::Result<()> {
+    writeln!(out, "{word:<11}  {total:>9}")?;
+    for (code, count) in codes {
+        writeln!(out, "             {count:>9}  {}", visible(code))?;
     }
     Ok(())
 }
@@ -137,6 +156,8 @@ mod tests {
             },
             Item { path: PathBuf::from("d"), told: vec![told(Word::Refused, Some("not-json"), Some("no"))] },
             Item { path: PathBuf::from("e.txt"), told: vec![told(Word::Ignored, None, Some("hidden"))] },
+            Item { path: PathBuf::from("f.mbox#1"), told: vec![told(Word::Ignored, Some("not-tlsrpt"), Some("spam"))] },
+            Item { path: PathBuf::from("f.mbox#2"), told: vec![told(Word::Busy, Some("key-lookup"), Some("not now"))] },
         ]
     }
 

@@ -16,7 +16,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 pub enum Progress {
     Bar(ProgressBar),
-    Lines { started: Instant, last: Cell<Instant>, files: Cell<u64> },
+    Lines { started: Instant, last: Cell<Instant>, inputs: Cell<u64> },
 }
 
 impl Progress {
@@ -24,10 +24,10 @@ impl Progress {
     pub fn start(paths: &[PathBuf]) -> Progress {
         if !io::stderr().is_terminal() {
             let now = Instant::now();
-            return Progress::Lines { started: now, last: Cell::new(now), files: Cell::new(0) };
+            return Progress::Lines { started: now, last: Cell::new(now), inputs: Cell::new(0) };
         }
         let bar = ProgressBar::new(0);
-        let style = "{bar:32} {human_pos}/{human_len} files  {per_sec}  {eta} left  {msg}";
+        let style = "{bar:32} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         let (counted, paths) = (bar.clone(), paths.to_vec());
         thread::spawn(move || {
@@ -43,16 +43,20 @@ impl Progress {
         match self {
             Progress::Bar(bar) => {
                 bar.inc(1);
+                // A mailbox was counted as one file, and its mails come one by one.
+                if bar.length().is_some_and(|length| length < bar.position()) {
+                    bar.set_length(bar.position());
+                }
                 let problems = tally.quarantined_total() + tally.refused_total();
                 if problems > 0 {
                     bar.set_message(format!("{problems} not stored"));
                 }
             }
-            Progress::Lines { started, last, files } => {
-                files.set(tally.files);
+            Progress::Lines { started, last, inputs } => {
+                inputs.set(tally.inputs);
                 if last.get().elapsed() >= LINE_EVERY {
                     last.set(Instant::now());
-                    eprintln!("{}", line(tally.files, started.elapsed()));
+                    eprintln!("{}", line(tally.inputs, started.elapsed()));
                 }
             }
         }
@@ -69,14 +73,14 @@ impl Progress {
     pub fn finish(&self) {
         match self {
             Progress::Bar(bar) => bar.finish_and_clear(),
-            Progress::Lines { started, files, .. } => eprintln!("{}", line(files.get(), started.elapsed())),
+            Progress::Lines { started, inputs, .. } => eprintln!("{}", line(inputs.get(), started.elapsed())),
         }
     }
 }
 
-fn line(files: u64, elapsed: Duration) -> String {
-    let rate = files as f64 / elapsed.as_secs_f64().max(0.001);
-    format!("{files} files in {:.1} s, {rate:.0} a second", elapsed.as_secs_f64())
+fn line(inputs: u64, elapsed: Duration) -> String {
+    let rate = inputs as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{inputs} read in {:.1} s, {rate:.0} a second", elapsed.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_the_rate() {
-        assert_eq!(line(10_000, Duration::from_secs(4)), "10000 files in 4.0 s, 2500 a second");
-        assert_eq!(line(0, Duration::ZERO), "0 files in 0.0 s, 0 a second");
+        assert_eq!(line(10_000, Duration::from_secs(4)), "10000 read in 4.0 s, 2500 a second");
+        assert_eq!(line(0, Duration::ZERO), "0 read in 0.0 s, 0 a second");
     }
 }

@@ -21,6 +21,7 @@ pub struct Client {
     write: UnixStream,
     read: BufReader<UnixStream>,
     report_wire_max_bytes: usize,
+    mail_wire_max_bytes: usize,
 }
 
 impl Client {
@@ -42,7 +43,7 @@ impl Client {
             Ok(read) => BufReader::new(read),
             Err(error) => return Err(ControlError::Io { path, error }),
         };
-        let mut client = Client { path, write, read, report_wire_max_bytes: 0 };
+        let mut client = Client { path, write, read, report_wire_max_bytes: 0, mail_wire_max_bytes: 0 };
         client.greet()?;
         Ok(Some(client))
     }
@@ -50,6 +51,11 @@ impl Client {
     /// The server's own limit, which may differ from the one this command was configured with.
     pub fn report_wire_max_bytes(&self) -> usize {
         self.report_wire_max_bytes
+    }
+
+    /// The same for mail. A server of a version that knows no mail takes no more than it takes of a report.
+    pub fn mail_wire_max_bytes(&self) -> usize {
+        self.mail_wire_max_bytes
     }
 
     fn greet(&mut self) -> Result<(), ControlError> {
@@ -60,11 +66,13 @@ impl Client {
             channel: None,
             source: None,
             media_type: None,
+            vouched: false,
         };
         write_request(&mut self.write, &hello, &[]).map_err(|error| self.failed(error))?;
         match self.answer()? {
-            Answer::Hello { report_wire_max_bytes, .. } => {
+            Answer::Hello { report_wire_max_bytes, mail_wire_max_bytes, .. } => {
                 self.report_wire_max_bytes = report_wire_max_bytes;
+                self.mail_wire_max_bytes = mail_wire_max_bytes.unwrap_or(report_wire_max_bytes);
                 Ok(())
             }
             Answer::Error { detail } => Err(self.unexpected(detail)),
@@ -131,6 +139,7 @@ fn submit(submission: &Submission) -> Header {
         channel: Some(submission.channel.as_str().to_owned()),
         source: submission.hints.source.clone(),
         media_type: submission.hints.media_type.clone(),
+        vouched: submission.hints.vouched,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         unix_socket::{SocketFile, UnixSocket},
     },
     pipeline::Pipeline,
-    submission::{Channel, Hints, Submission},
+    submission::{Channel, Hints, Submission, is_mail},
 };
 
 /// Commands at the same time.
@@ -55,7 +55,8 @@ impl Control {
 
     /// Serves until `stop` turns true or its sender is dropped; then answers what has been read and returns.
     pub async fn run(self, pipeline: Arc<Pipeline>, clock: Clock, mut stop: watch::Receiver<bool>) {
-        let bodies = BODIES_MAX_BYTES.max(pipeline.limits().report_wire_max_bytes);
+        let limits = pipeline.limits();
+        let bodies = BODIES_MAX_BYTES.max(limits.report_wire_max_bytes).max(limits.mail_wire_max_bytes);
         let context = Arc::new(Context { pipeline, clock, bodies: Arc::new(Semaphore::new(bodies)) });
         let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
         let mut tasks = JoinSet::new();
@@ -167,9 +168,13 @@ async fn read_request(read: &mut BufReader<OwnedReadHalf>, context: &Context) ->
     if header.version != VERSION {
         return Err(invalid(format!("version {} is not spoken here, but {VERSION}", header.version)));
     }
-    let limit = context.pipeline.limits().report_wire_max_bytes;
+    let limits = context.pipeline.limits();
+    let (limit, key) = match is_mail(Channel::Import, header.media_type.as_deref()) {
+        true => (limits.mail_wire_max_bytes, "mail_wire_max_bytes"),
+        false => (limits.report_wire_max_bytes, "report_wire_max_bytes"),
+    };
     if header.bytes > limit as u64 {
-        return Err(invalid(format!("a body of {} bytes; `limits.report_wire_max_bytes` is {limit}", header.bytes)));
+        return Err(invalid(format!("a body of {} bytes; `limits.{key}` is {limit}", header.bytes)));
     }
     let bytes = header.bytes as usize;
     let permit = Arc::clone(&context.bodies)
@@ -196,10 +201,16 @@ impl Context {
                 version: VERSION,
                 program: concat!("tlsight ", env!("CARGO_PKG_VERSION")).to_owned(),
                 report_wire_max_bytes: self.pipeline.limits().report_wire_max_bytes,
+                mail_wire_max_bytes: Some(self.pipeline.limits().mail_wire_max_bytes),
             }),
             // Whoever reaches the socket can write into the data directory: the operator's trust, and no other.
             "submit" if header.channel.as_deref() == Some(Channel::Import.as_str()) => {
-                let hints = Hints { media_type: header.media_type, source: header.source, ..Hints::default() };
+                let hints = Hints {
+                    media_type: header.media_type,
+                    source: header.source,
+                    vouched: header.vouched,
+                    ..Hints::default()
+                };
                 let received_at = self.clock.now();
                 let submission = Submission { bytes: body, channel: Channel::Import, peer: None, received_at, hints };
                 Request::Submit(Box::new(submission), permit)

@@ -2,13 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{
-    Item, Stop,
-    load::{Loaded, Loader},
-    walk::Found,
-};
+use super::{Item, Stop, load::Input};
 use crate::{
     ingest::control::{Client, Told, told},
+    limits::Limits,
     pipeline::{Pipeline, Prepared},
     submission::Submission,
 };
@@ -44,10 +41,15 @@ enum Step {
 }
 
 impl Sink {
-    pub fn wire_max_bytes(&self) -> usize {
+    /// The bounds for reading; of a server those that it tells, which it will hold us to.
+    pub fn limits(&self) -> Limits {
         match self {
-            Sink::Local(pipeline) => pipeline.limits().report_wire_max_bytes,
-            Sink::Server(client) => client.report_wire_max_bytes(),
+            Sink::Local(pipeline) => pipeline.limits().clone(),
+            Sink::Server(client) => Limits {
+                report_wire_max_bytes: client.report_wire_max_bytes(),
+                mail_wire_max_bytes: client.mail_wire_max_bytes(),
+                ..Limits::default()
+            },
         }
     }
 
@@ -60,23 +62,19 @@ impl Sink {
 }
 
 impl Judge {
-    /// The file as far as it comes without the writer, and the bytes of memory that it holds.
-    pub fn judge(&self, found: Found, loader: &Loader) -> (Judged, usize) {
-        let (step, weight) = match (loader.load(&found), self) {
-            (Loaded::Settled(told), _) => (Step::Settled(told), 0),
-            (Loaded::Submission(submission), Judge::Local(pipeline)) => {
+    /// The input as far as it comes without the writer, and the bytes of memory that it holds.
+    pub fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
+        let (step, weight) = match (input, self) {
+            (Input::Settled(told), _) => (Step::Settled(told), 0),
+            (Input::Submission(submission), Judge::Local(pipeline)) => {
                 let prepared = pipeline.prepare(submission, None);
                 let weight = prepared.weight_bytes();
                 (Step::Prepared(prepared), weight)
             }
-            (Loaded::Submission(submission), Judge::Server) => {
+            (Input::Submission(submission), Judge::Server) => {
                 let weight = submission.bytes.capacity();
                 (Step::Submission(submission), weight)
             }
-        };
-        let path = match found {
-            Found::File { path, .. } | Found::Settled { path, .. } => path,
-            Found::Stdin => PathBuf::from("-"),
         };
         (Judged { path, step }, weight)
     }

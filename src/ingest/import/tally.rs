@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use super::Item;
 use crate::ingest::control::Word;
 
-/// Reports by outcome; a file with several reports counts each of them.
+/// Reports, and what is none, by outcome; an input with several reports counts each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    pub files: u64,
+    /// Files, or the mails and members in them.
+    pub inputs: u64,
     pub stored: u64,
     pub duplicate: u64,
     pub ignored: u64,
+    /// Those of them that were looked into, by fault code: mails of another kind.
+    pub ignored_mail: BTreeMap<String, u64>,
+    /// Mails whose signature cannot be judged now.
+    pub deferred: u64,
     /// By fault code.
     pub quarantined: BTreeMap<String, u64>,
     /// By fault code.
@@ -20,17 +25,22 @@ pub struct Tally {
 
 impl Tally {
     pub fn add(&mut self, item: &Item) {
-        self.files += 1;
+        self.inputs += 1;
         for told in &item.told {
             let code = || told.code.clone().unwrap_or_default();
             match told.outcome {
                 Word::Stored => self.stored += 1,
                 Word::Duplicate => self.duplicate += 1,
-                Word::Ignored => self.ignored += 1,
+                Word::Ignored => {
+                    self.ignored += 1;
+                    if told.code.is_some() {
+                        *self.ignored_mail.entry(code()).or_default() += 1;
+                    }
+                }
                 Word::Quarantined => *self.quarantined.entry(code()).or_default() += 1,
                 Word::Refused => *self.refused.entry(code()).or_default() += 1,
-                // An import ends with the first busy answer and does not count it.
-                Word::Busy => {}
+                // An import ends with any other busy answer and does not count it.
+                Word::Busy => self.deferred += u64::from(told.is_deferred()),
             }
         }
     }

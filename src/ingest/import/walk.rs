@@ -11,15 +11,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::ingest::control::{Told, Word};
+use super::load::{ignored, unreadable};
+use crate::ingest::control::Told;
 
 /// Something to import, or a path that was decided on the way.
 #[derive(Debug)]
 pub enum Found {
-    /// A file; `named` where the operator named it, not only a directory above.
     File {
         path: PathBuf,
-        named: bool,
+        why: Why,
     },
     Stdin,
     /// Nothing to read here.
@@ -29,17 +29,29 @@ pub enum Found {
     },
 }
 
+/// Why a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The operator named it.
+    Named,
+    /// The operator named a directory above it.
+    Below,
+    /// It lies in `new` or `cur` of a Maildir: a mail.
+    Maildir,
+}
+
 /// Walks depth first in the order of the names' bytes and hands over what it finds until `hand` returns false.
 ///
-/// Symbolic links are followed; a directory is entered once, however many links lead to it. Hidden names are left out.
+/// Symbolic links are followed; a directory is entered once, however many links lead to it. Hidden names are left out, but
+/// for the folders of a Maildir, whose names begin with a dot.
 pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(Found) -> bool) {
     let mut walk = Walk { entered: HashSet::new(), hand };
     for path in paths {
         let go_on = match fs::metadata(path) {
             _ if path.as_os_str() == "-" => (walk.hand)(Found::Stdin),
-            Ok(found) if found.is_dir() => walk.directory(path, &found),
+            Ok(found) if found.is_dir() => walk.directory(path, &found, Why::Below),
             // Also what is no file: a pipe of the shell's `<(…)` can be read.
-            Ok(_) => (walk.hand)(Found::File { path: path.clone(), named: true }),
+            Ok(_) => (walk.hand)(Found::File { path: path.clone(), why: Why::Named }),
             Err(error) => walk.unreadable(path, &error),
         };
         if !go_on {
@@ -60,8 +72,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// False when the receiver wants no more.
-    fn directory(&mut self, path: &Path, found: &fs::Metadata) -> bool {
+    /// The files in it are handed over for the reason `why`. False when the receiver wants no more.
+    fn directory(&mut self, path: &Path, found: &fs::Metadata, why: Why) -> bool {
         if !self.entered.insert((found.dev(), found.ino())) {
             return self.ignored(path, "this directory was read already");
         }
@@ -72,16 +84,22 @@ impl Walk<'_> {
             Err(error) => return self.unreadable(path, &error),
         };
         names.sort_unstable();
-        names.into_iter().all(|name| self.entry(&path.join(&name), &name))
+        let maildir = ["cur", "new", "tmp"].iter().all(|part| path.join(part).is_dir());
+        names.into_iter().all(|name| {
+            let entry = path.join(&name);
+            match name.as_bytes() {
+                b"cur" | b"new" if maildir => self.entry(&entry, Why::Maildir),
+                b"tmp" if maildir => self.ignored(&entry, "mail that is still being delivered"),
+                [b'.', ..] if !(maildir && is_folder(&entry)) => self.ignored(&entry, "hidden"),
+                _ => self.entry(&entry, why),
+            }
+        })
     }
 
-    fn entry(&mut self, path: &Path, name: &OsString) -> bool {
-        if name.as_bytes().starts_with(b".") {
-            return self.ignored(path, "hidden");
-        }
+    fn entry(&mut self, path: &Path, why: Why) -> bool {
         match fs::metadata(path) {
-            Ok(found) if found.is_dir() => self.directory(path, &found),
-            Ok(found) if found.is_file() => (self.hand)(Found::File { path: path.to_owned(), named: false }),
+            Ok(found) if found.is_dir() => self.directory(path, &found, why),
+            Ok(found) if found.is_file() => (self.hand)(Found::File { path: path.to_owned(), why }),
             Ok(found) => {
                 let kind = found.file_type();
                 let what = if kind.is_fifo() {
@@ -98,11 +116,15 @@ impl Walk<'_> {
     }
 
     fn ignored(&mut self, path: &Path, why: &str) -> bool {
-        let told = Told { outcome: Word::Ignored, uuid: None, code: None, detail: Some(why.to_owned()) };
-        (self.hand)(Found::Settled { path: path.to_owned(), told })
+        (self.hand)(Found::Settled { path: path.to_owned(), told: ignored(why) })
     }
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) -> bool {
-        (self.hand)(Found::Settled { path: path.to_owned(), told: super::load::unreadable(error) })
+        (self.hand)(Found::Settled { path: path.to_owned(), told: unreadable(error) })
     }
+}
+
+/// A folder beside the inbox, as Maildir++ has them.
+fn is_folder(path: &Path) -> bool {
+    ["cur", "new"].iter().all(|part| path.join(part).is_dir())
 }

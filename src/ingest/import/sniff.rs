@@ -1,0 +1,150 @@
+//! What a file is, by its first bytes. Its name helps only where a mail has no field that we know.
+
+/// Bytes that are looked at.
+pub const SNIFF_BYTES: usize = 512;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Gzip or JSON: the decoder's.
+    Document,
+    /// Zip: the decoder's where it holds one document, else opened here.
+    Zip,
+    /// A mail (RFC 5322).
+    Mail,
+    /// Mails one after the other, each behind a line `From ` (RFC 4155).
+    Mbox,
+    Other,
+}
+
+/// Fields by which a header is known beside `X-…` and `ARC-…`.
+const FIELDS: [&str; 28] = [
+    "authentication-results",
+    "auto-submitted",
+    "content-transfer-encoding",
+    "content-type",
+    "date",
+    "delivered-to",
+    "dkim-signature",
+    "domainkey-signature",
+    "envelope-to",
+    "errors-to",
+    "feedback-id",
+    "from",
+    "in-reply-to",
+    "list-id",
+    "message-id",
+    "mime-version",
+    "precedence",
+    "received",
+    "received-spf",
+    "reply-to",
+    "return-path",
+    "sender",
+    "status",
+    "subject",
+    "tls-report-domain",
+    "tls-report-submitter",
+    "to",
+    "user-agent",
+];
+
+/// Says what begins with these bytes. `named_mail` is set where the name says that it is a mail: then any field will do.
+pub fn sniff(start: &[u8], named_mail: bool) -> Content {
+    // Some editors leave a byte order mark before JSON.
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    if start.starts_with(b"\x1f\x8b") || matches!(first, Some(b'{' | b'[')) {
+        Content::Document
+    } else if start.starts_with(b"PK\x03\x04") {
+        Content::Zip
+    } else if after_from_line(start).is_some_and(|rest| is_header(rest, true)) {
+        Content::Mbox
+    } else if is_header(start, named_mail) {
+        Content::Mail
+    } else {
+        Content::Other
+    }
+}
+
+/// What follows the line `From …` that a mailbox, or a mail server that pipes, puts before a mail.
+pub fn after_from_line(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.strip_prefix(b"From ")?;
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    rest.get(end + 1..)
+}
+
+/// Whether a header begins here, as far as it can be seen: fields and their continuations (RFC 5322 §2.2), a known one
+/// among them. A line that is neither ends the look: mails with a broken header exist.
+fn is_header(start: &[u8], any_field: bool) -> bool {
+    let mut fields = 0;
+    let mut known = false;
+    for line in start.split_inclusive(|byte| *byte == b'\n') {
+        let continues = matches!(line, [b' ' | b'\t', ..]);
+        match field_name(line) {
+            _ if continues && fields > 0 => {}
+            Some(name) => {
+                fields += 1;
+                known |= is_known(name);
+            }
+            None => break,
+        }
+    }
+    known || (any_field && fields > 0)
+}
+
+/// Printable ASCII before the first colon; RFC 5322 §4.5 has seen blanks before it.
+fn field_name(line: &[u8]) -> Option<&[u8]> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(name)
+}
+
+fn is_known(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with(b"x-") || name.starts_with(b"arc-") || FIELDS.iter().any(|known| known.as_bytes() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(text: &str) -> Content {
+        sniff(text.as_bytes(), false)
+    }
+
+    #[test]
+    fn mail_is_known_by_its_header() {
+        for mail in [
+            "Received: from mx.example.net\n\tby mx.example.com; Mon, 1 Jan 2024 00:00:00 +0000\nFrom: a@example.net\n",
+            "Return-Path: <a@example.net>\r\nX-Original-To: b@example.com\r\n",
+            "DKIM-Signature: v=1; a=rsa-sha256; no line ends in sight",
+            "X-Gmail-Labels: reports\n",
+            "subject : blanks before the colon\n",
+            "Unheard-Of: yes\nFrom: a@example.net\n\nText",
+            "From: a@example.net\n>From nobody\nTo: b@example.com\n",
+        ] {
+            assert_eq!(is(mail), Content::Mail, "{mail}");
+        }
+        for other in ["", "\n", "Dear all,\n", "HTTP/1.1 200 OK\nDate: now\n", " From: a\n", "a b: c\n", "Note: x\n", ": y\n"] {
+            assert_eq!(is(other), Content::Other, "{other}");
+        }
+        assert_eq!(sniff(b"Note: x\n", true), Content::Mail);
+        assert_eq!(sniff(b"Dear all,\n", true), Content::Other);
+    }
+
+    #[test]
+    fn an_mbox_is_a_from_line_before_a_header() {
+        assert_eq!(is("From a@example.net Mon Jan  1 00:00:00 2024\nAny-Field: x\n"), Content::Mbox);
+        assert_eq!(is("From - Mon Jan  1 00:00:00 2024\r\nReceived: x\r\n"), Content::Mbox);
+        assert_eq!(is("From here on it is about flowers.\nAnd bees.\n"), Content::Other);
+        assert_eq!(is("From here on"), Content::Other);
+    }
+
+    #[test]
+    fn documents_are_known_by_their_first_bytes() {
+        assert_eq!(is("\u{feff}\r\n {\"From\": 1}"), Content::Document);
+        assert_eq!(is("["), Content::Document);
+        assert_eq!(sniff(b"\x1f\x8b\x08", true), Content::Document);
+        assert_eq!(sniff(b"PK\x03\x04", true), Content::Zip);
+    }
+}
