@@ -18,6 +18,10 @@ use crate::{
     verify::Served,
 };
 
+mod containers;
+mod order;
+mod piped;
+
 fn clock() -> Clock {
     Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap())
 }
@@ -51,7 +55,7 @@ fn run(sink: &mut Sink, root: &Path, paths: &[&str]) -> (Vec<Line>, Tally) {
     let mut lines = Vec::new();
     let mut tally = Tally::default();
     let paths = paths.iter().map(|path| root.join(path)).collect();
-    import(paths, sink, &clock(), &AtomicBool::new(false), |item| {
+    import(Request { paths, vouched: false }, sink, &clock(), &AtomicBool::new(false), |item| {
         tally.add(item);
         let path = item.path.strip_prefix(root).unwrap_or(&item.path).display().to_string();
         for told in &item.told {
@@ -123,7 +127,7 @@ fn a_directory_is_walked_in_order_and_run_again_ends_the_same() {
     let mut expected = expected_of_mixed();
     expected.push(line("in/socket", "ignored", ""));
     assert_eq!(lines, expected);
-    assert_eq!((tally.files, tally.stored, tally.duplicate, tally.ignored), (16, 4, 1, 7));
+    assert_eq!((tally.inputs, tally.stored, tally.duplicate, tally.ignored), (16, 4, 1, 7));
     assert_eq!((tally.quarantined_total(), tally.refused_total()), (2, 2));
     assert!(tally.has_problems());
 
@@ -151,8 +155,8 @@ fn the_server_is_handed_the_same_files_with_the_same_end() {
     stop.send(true).unwrap();
     runtime.block_on(task).expect("stops");
 
-    let paths = vec![directory.path().join("in")];
-    let result = import(paths, &mut sink, &clock(), &AtomicBool::new(false), |_| {});
+    let request = Request { paths: vec![directory.path().join("in")], vouched: false };
+    let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |_| {});
     assert!(matches!(result, Err(Stop::Control(_))), "the server is gone: {result:?}");
 }
 
@@ -185,13 +189,13 @@ fn an_interrupted_import_ends_with_whole_portions() {
     let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
-    let paths = vec![directory.path().to_owned()];
-    let result = import(paths.clone(), &mut sink, &clock(), &interrupted, |_| {
+    let request = Request { paths: vec![directory.path().to_owned()], vouched: false };
+    let result = import(request, &mut sink, &clock(), &interrupted, |_| {
         seen += 1;
         interrupted.store(true, Ordering::Relaxed);
     });
     assert!(matches!(result, Err(Stop::Interrupted)));
-    assert!((1..=PORTION_FILES).contains(&seen), "{seen}");
+    assert!((1..=PORTION_INPUTS).contains(&seen), "{seen}");
 
     let (_, tally) = run(&mut sink, directory.path(), &["."]);
     assert_eq!((tally.stored, tally.duplicate), (5_000 - seen as u64, seen as u64));

@@ -71,7 +71,7 @@ fn a_mail_that_is_too_large_costs_only_itself() {
         }
     }
     // Many short lines, an end far away, and From lines that are none.
-    let mbox = [b"From a\n", &b"line\n>From x\nFrom y\n"[..].repeat(10_000), b"\nFrom b\nnext\n"].concat();
+    let mbox = [&b"From a\n"[..], &b"line\n>From x\nFrom y\n"[..].repeat(10_000), b"\nFrom b\nnext\n"].concat();
     assert_eq!(split(&mbox, 100, 16), [Message::TooLarge, Message::Whole(b"next\n".to_vec())]);
 }
 

@@ -1,0 +1,54 @@
+use super::*;
+use crate::submission::{MAIL, Submission};
+
+const MAIL_TEXT: &str = "Return-Path: <a@example.net>\nSubject: x\n\nText\n\nFrom here on, one mail all the same\n";
+
+fn piped(bytes: &[u8]) -> Input {
+    let loader = Loader { limits: small_limits(), clock: clock(), vouched: false };
+    loader.piped(bytes).expect("memory can be read")
+}
+
+#[test]
+fn a_mail_is_taken_whole_without_the_line_of_its_envelope() {
+    for (input, media_type, bytes) in [
+        (MAIL_TEXT.to_owned(), Some(MAIL), MAIL_TEXT),
+        (format!("From a@example.net Mon Jan  1 00:00:00 2024\n{MAIL_TEXT}"), Some(MAIL), MAIL_TEXT),
+        ("Unheard-Of: x\n\n".to_owned(), Some(MAIL), "Unheard-Of: x\n\n"),
+        ("{}".to_owned(), None, "{}"),
+        ("From here\non".to_owned(), None, "From here\non"),
+    ] {
+        let Input::Submission(Submission { bytes: got, hints, .. }) = piped(input.as_bytes()) else { panic!("{input}") };
+        assert_eq!((String::from_utf8(got).unwrap().as_str(), hints.media_type.as_deref()), (bytes, media_type));
+    }
+}
+
+#[test]
+fn a_piped_report_is_stored_once_and_rubbish_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let mut words = |bytes: &[u8]| {
+        let told = import_piped(bytes, false, &mut sink, &clock()).expect("the store is there");
+        told.into_iter().map(|told| (told.outcome, told.code.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&report("a", 1)), [(Word::Stored, String::new())]);
+    assert_eq!(words(&gzip(&report("a", 1))), [(Word::Duplicate, String::new())]);
+    assert_eq!(words(b""), [(Word::Refused, "empty".to_owned())]);
+    assert_eq!(words(b"Dear all,"), [(Word::Refused, "not-json".to_owned())]);
+    assert_eq!(words(&vec![b'{'; 3_000]), [(Word::Refused, "too-large-wire".to_owned())]);
+}
+
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("broken"))
+    }
+}
+
+#[test]
+fn a_broken_pipe_is_told_as_such() {
+    let data = tempfile::tempdir().unwrap();
+    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let told = import_piped(Broken, false, &mut sink, &clock()).expect("the store is there");
+    assert_eq!(told[0].code.as_deref(), Some(UNREADABLE));
+}
