@@ -9,6 +9,7 @@ mod log;
 mod open;
 mod ready;
 mod repair;
+mod send_test_report;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -81,6 +82,14 @@ enum Command {
     Config(ConfigCommand),
     /// Ask a running server on the configured private listener whether it is well
     Healthcheck,
+    /// Send a test report the way a sender does, and tell each step
+    ///
+    /// Without --to it goes to every URI that the domain publishes in its TLSRPT record (RFC 8460 §3). It tells of one
+    /// session that did not take place; the report-id it prints finds it again.
+    ///
+    /// Exit codes: 0 every receiver took it; 1 it arrived but a receiver does not count it, or only some took it; 2 it
+    /// could not be delivered.
+    SendTestReport(send_test_report::SendTestReport),
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +180,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Config(ConfigCommand::Check) => check_config::run(&common),
         Command::Healthcheck => healthcheck::run(&common),
+        Command::SendTestReport(order) => send_test_report::run(&common, order),
     }
 }
 

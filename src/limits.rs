@@ -98,6 +98,21 @@ pub const SMTP_LINGER_DEADLINE_S: u64 = 2;
 /// Seconds that mails under way are given when the server stops.
 pub const SMTP_SHUTDOWN_DEADLINE_S: u64 = 10;
 
+/// URIs of one TLSRPT record that a test report is sent to.
+pub const COURIER_URIS_MAX: usize = 20;
+/// Hosts that a test report is tried at, and addresses of each.
+pub const COURIER_HOSTS_MAX: usize = 10;
+/// Seconds for a look-up of an address, and for a connection, when a test report is sent.
+pub const COURIER_CONNECT_DEADLINE_S: u64 = 10;
+/// Seconds for each answer to a test report.
+pub const COURIER_ANSWER_DEADLINE_S: u64 = 10;
+/// Seconds for one URI in all.
+pub const COURIER_URI_DEADLINE_S: u64 = 60;
+/// Bytes of an HTTP answer to a test report that are read.
+pub const COURIER_ANSWER_MAX_BYTES: usize = 64 * 1024;
+/// Characters of an answer that are shown.
+pub const COURIER_SHOWN_MAX_CHARS: usize = 1_000;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.

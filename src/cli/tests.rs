@@ -29,6 +29,7 @@ fn the_help_texts() {
         &["config", "example"],
         &["config", "check"],
         &["healthcheck"],
+        &["send-test-report"],
     ] {
         let name = std::iter::once("help").chain(path.iter().copied()).collect::<Vec<_>>().join("_");
         insta::assert_snapshot!(name, help(path));

@@ -31,7 +31,8 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("app", &["clock", "config", "dns", "health", "ingest", "pipeline", "present", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),
-    ("cli", &["app", "clock", "config", "demo", "ingest", "pipeline", "store", "submission"]),
+    ("courier", &["clock", "dns", "limits", "report", "submission"]),
+    ("cli", &["app", "clock", "config", "courier", "demo", "dns", "ingest", "pipeline", "store", "submission"]),
 ];
 
 #[test]

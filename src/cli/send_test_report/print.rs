@@ -1,0 +1,151 @@
+//! What `send-test-report` says on standard output: each step as it happens, or one JSON object at the end.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::{
+    courier::{Event, ORGANISATION, Sample, Verdict},
+    ingest::import::visible,
+};
+
+pub enum Told<W> {
+    Text(W),
+    Json { out: W, report: Value, record: Vec<Value>, destinations: Vec<Value>, verdict: Value },
+}
+
+impl<W: Write> Told<W> {
+    pub fn text(out: W) -> Told<W> {
+        Told::Text(out)
+    }
+
+    pub fn json(out: W) -> Told<W> {
+        let (record, destinations) = (Vec::new(), Vec::new());
+        Told::Json { out, report: Value::Null, record, destinations, verdict: Value::Null }
+    }
+
+    /// What will be sent, and how to find it again.
+    pub fn begin(&mut self, sample: &Sample) -> io::Result<()> {
+        match self {
+            Told::Text(out) => {
+                line(out, "report-id", &sample.report_id)?;
+                line(out, "sender", &format!("{ORGANISATION} <{}>", sample.contact))?;
+                line(out, "contents", &sample.contents())?;
+                line(out, "find it", "by its report-id: it is the only one with it, and no session in it took place")
+            }
+            Told::Json { report, .. } => {
+                *report = sample.json();
+                Ok(())
+            }
+        }
+    }
+
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        match (self, event) {
+            (Told::Text(out), Event::Destination { uri, number, of }) => {
+                let number = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
+                writeln!(out, "\n{}{number}", visible(uri))
+            }
+            (Told::Text(out), Event::Step(step)) => line(out, step.step, &step.text),
+            (Told::Text(out), Event::Verdict(Verdict { verdict, next, .. })) => {
+                line(out, "verdict", verdict)?;
+                line(out, "next", next)
+            }
+            (Told::Json { destinations, .. }, Event::Destination { uri, .. }) => {
+                destinations.push(json!({ "uri": uri, "steps": [], "verdict": null }));
+                Ok(())
+            }
+            (Told::Json { record, destinations, .. }, Event::Step(step)) => {
+                match destinations.last_mut().and_then(|destination| destination["steps"].as_array_mut()) {
+                    Some(steps) => steps.push(json!(step)),
+                    None => record.push(json!(step)),
+                }
+                Ok(())
+            }
+            (Told::Json { destinations, verdict: whole, .. }, Event::Verdict(verdict)) => {
+                match destinations.last_mut() {
+                    Some(destination) => destination["verdict"] = json!(verdict),
+                    None => *whole = json!(verdict),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub fn finish(&mut self, exit_code: u8) -> io::Result<()> {
+        match self {
+            Told::Text(out) => out.flush(),
+            Told::Json { out, report, record, destinations, verdict } => {
+                let told = json!({
+                    "report": report,
+                    "record": record,
+                    "destinations": destinations,
+                    "verdict": verdict,
+                    "exit_code": exit_code,
+                });
+                writeln!(out, "{told}")?;
+                out.flush()
+            }
+        }
+    }
+}
+
+fn line(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "{word:<10}  {}", visible(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::courier::{Address, Fate, Step};
+
+    fn told(mut told: Told<Vec<u8>>, events: &[Event]) -> String {
+        let contact = Address::new("postmaster", "sender.example").unwrap();
+        let sample =
+            Sample::new("example.com", &contact, false, Uuid::from_u128(7), "2024-03-01T08:00:00Z".parse().unwrap());
+        told.begin(&sample).unwrap();
+        for event in events {
+            told.event(event).unwrap();
+        }
+        told.finish(1).unwrap();
+        match told {
+            Told::Text(out) | Told::Json { out, .. } => String::from_utf8(out).unwrap(),
+        }
+    }
+
+    fn step(step: &'static str, text: &str) -> Event {
+        Event::Step(Step { step, text: text.to_owned() })
+    }
+
+    fn events() -> Vec<Event> {
+        vec![
+            step("record", "_smtp._tls.example.com: v=TLSRPTv1; rua=https://a.example/r,mailto:b@a.example"),
+            Event::Destination { uri: "https://a.example/r".to_owned(), number: 1, of: 2 },
+            step("answer", "201 Created"),
+            Event::Verdict(Verdict::new(Fate::Taken, "taken", "Nothing.")),
+            Event::Destination { uri: "mailto:b@a.example".to_owned(), number: 2, of: 2 },
+            step("smtp", "RCPT TO:<b@a.example> → 550 \u{1b}[2Jno"),
+            Event::Verdict(Verdict::new(Fate::NotDelivered, "not delivered: 550 \u{1b}[2Jno", "See the server.")),
+        ]
+    }
+
+    #[test]
+    fn people_read_step_by_step_and_no_escapes() {
+        insta::assert_snapshot!(told(Told::text(Vec::new()), &events()));
+    }
+
+    #[test]
+    fn programs_read_one_object() {
+        let text = told(Told::json(Vec::new()), &events());
+        insta::assert_json_snapshot!(serde_json::from_str::<Value>(&text).expect("valid JSON"));
+        let nowhere =
+            [step("record", "none"), Event::Verdict(Verdict::new(Fate::NotDelivered, "no record", "Publish one."))];
+        let text = told(Told::json(Vec::new()), &nowhere);
+        let value: Value = serde_json::from_str(&text).expect("valid JSON");
+        assert_eq!(value["destinations"], json!([]));
+        assert_eq!(value["record"][0]["text"], "none");
+        assert_eq!(value["verdict"]["fate"], "not-delivered");
+    }
+}

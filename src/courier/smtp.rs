@@ -1,0 +1,367 @@
+//! Delivery to a `mailto:` URI: to the relay that was asked for, or to the MX hosts of the domain (RFC 5321 §5.1).
+//! STARTTLS is used where it is offered and nothing is made to depend on it (RFC 8460 §3).
+
+use std::{error::Error as _, net::SocketAddr, time::Duration};
+
+use lettre::transport::smtp::{
+    Error,
+    client::{AsyncSmtpConnection, CertificateStore, TlsParameters},
+    commands::{Data, Mail, Rcpt},
+    extension::ClientId,
+    response::Response,
+};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{
+    Courier, Order,
+    destination::Address,
+    sample::Sample,
+    signature::{Published, Signer},
+    steps::{Fate, Steps, Verdict},
+};
+use crate::{dns::DnsError, limits::COURIER_HOSTS_MAX};
+
+/// Why one attempt failed.
+#[derive(Debug)]
+struct Failure {
+    kind: Kind,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Refused for good: another host would say the same (RFC 5321 §4.2.1).
+    Permanent,
+    Transient,
+    Broken,
+    /// The answer to the whole mail is missing: it may have been taken.
+    Unanswered,
+}
+
+/// A host and the port that takes mail there.
+struct Host {
+    name: String,
+    port: u16,
+}
+
+/// Signs the mail where there is a key, delivers it, and tells what happened.
+pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Address, steps: &mut Steps<'_>) -> Verdict {
+    let mut mail = super::mail::mail(sample, to, courier.clock.now());
+    match &order.signer {
+        Some(signer) => match signer.sign(&mail) {
+            Ok(signed) => {
+                mail = signed;
+                say_signature(courier, signer, &sample.contact, steps).await;
+            }
+            Err(error) => {
+                return Verdict::new(Fate::NotDelivered, format!("not delivered: {error}"), "Use another key.");
+            }
+        },
+        None => steps.say(
+            "unsigned",
+            "no DKIM signature: the receiver must ignore the report (RFC 8460 §3) and should keep it in quarantine. \
+             --dkim-key FILE --dkim-selector NAME signs it",
+        ),
+    }
+    let hosts = match hosts(courier, order, to, steps).await {
+        Ok(hosts) => hosts,
+        Err(verdict) => return verdict,
+    };
+    let mut last = None;
+    for host in &hosts {
+        match try_host(courier, host, to, &mail, steps).await {
+            Ok(reply) => return taken(order, sample, &host.name, &reply),
+            Err(failure) => {
+                let is_final = matches!(failure.kind, Kind::Permanent | Kind::Unanswered);
+                last = Some(failure);
+                if is_final {
+                    break;
+                }
+            }
+        }
+    }
+    not_delivered(last, to)
+}
+
+async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps: &mut Steps<'_>) {
+    let name = signer.record_name();
+    steps.say("signed", format!("DKIM, {}, for {}", signer.algorithm(), signer.domain()));
+    if !signer.is_aligned(from.domain()) {
+        steps.say(
+            "signed",
+            format!("{} is not the domain of {from} or above it: receivers may not count it", signer.domain()),
+        );
+    }
+    let published = match courier.resolver.txt(&name).await {
+        Ok(found) => match found.value.iter().map(|record| signer.compare(record)).collect::<Vec<_>>() {
+            verdicts if verdicts.contains(&Published::Same) => format!("published at {name}, the same as the file's"),
+            verdicts if verdicts.contains(&Published::Revoked) => {
+                format!("revoked at {name}: the signature will not be valid")
+            }
+            _ => format!("at {name} another key is published: the signature will not be valid"),
+        },
+        Err(DnsError::NotFound) => format!("nothing is published at {name}: the signature will not be valid"),
+        Err(error) => format!("{name} cannot be looked up: {error}"),
+    };
+    steps.say("key", published);
+}
+
+async fn hosts(courier: &Courier, order: &Order, to: &Address, steps: &mut Steps<'_>) -> Result<Vec<Host>, Verdict> {
+    if let Some(relay) = &order.relay {
+        steps.say("relay", format!("{}, port {}, as asked", relay.host, relay.port));
+        return Ok(vec![Host { name: relay.host.clone(), port: relay.port }]);
+    }
+    let domain = to.domain();
+    let port = courier.mx_port;
+    let found = match courier.resolver.mx(domain).await {
+        Ok(found) => found.value,
+        Err(DnsError::NotFound) => Vec::new(),
+        Err(error) => {
+            steps.say("mx", format!("the MX records of {domain} cannot be looked up: {error}"));
+            let verdict = format!("not delivered: the MX records of {domain} cannot be looked up");
+            return Err(Verdict::new(
+                Fate::NotDelivered,
+                verdict,
+                "Try again, or name a server with --relay HOST:PORT.",
+            ));
+        }
+    };
+    // Without MX records the domain is its own host (RFC 5321 §5.1).
+    if found.is_empty() {
+        steps.say("mx", format!("{domain} has no MX record: its own address takes the mail"));
+        return Ok(vec![Host { name: domain.to_owned(), port }]);
+    }
+    let names: Vec<String> = found.iter().map(|name| name.trim_end_matches('.').to_owned()).collect();
+    // RFC 7505
+    if names.iter().all(String::is_empty) {
+        steps.say("mx", format!("{domain} takes no mail (null MX, RFC 7505)"));
+        let next = "Publish another mailto: URI, of a domain that takes mail.";
+        return Err(Verdict::new(Fate::NotDelivered, format!("not delivered: {domain} takes no mail"), next));
+    }
+    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).take(COURIER_HOSTS_MAX).collect();
+    steps.say("mx", format!("{domain} is served by {}", names.join(", ")));
+    Ok(names.into_iter().map(|name| Host { name, port }).collect())
+}
+
+/// Tries the addresses of a host until one takes a connection, and speaks to that one.
+async fn try_host(
+    courier: &Courier,
+    host: &Host,
+    to: &Address,
+    mail: &[u8],
+    steps: &mut Steps<'_>,
+) -> Result<Response, Failure> {
+    let addresses = courier.addresses(&host.name, host.port).await.map_err(|reason| {
+        steps.say("address", format!("{}: {reason}", host.name));
+        Failure { kind: Kind::Broken, text: format!("no address of {} is known ({reason})", host.name) }
+    })?;
+    let mut last = None;
+    for address in addresses {
+        match connect(courier, host, address, steps).await {
+            Ok(mut connection) => {
+                let result = hand_over(courier, &mut connection, to, mail, steps).await;
+                // The mail's fate is known; a farewell that fails changes nothing.
+                let _ = timeout(courier.deadlines.answer, connection.quit()).await;
+                return result;
+            }
+            Err(failure) => last = Some(failure),
+        }
+    }
+    Err(last.unwrap_or(Failure { kind: Kind::Broken, text: format!("no address of {} is known", host.name) }))
+}
+
+/// A connection that is ready for mail: encrypted where that works.
+async fn connect(
+    courier: &Courier,
+    host: &Host,
+    address: SocketAddr,
+    steps: &mut Steps<'_>,
+) -> Result<AsyncSmtpConnection, Failure> {
+    let mut connection = greet(courier, host, address, steps).await?;
+    if !connection.can_starttls() {
+        steps.say("tls", "STARTTLS is not offered: the mail goes in clear text, as it must (RFC 8460 §3)");
+        return Ok(connection);
+    }
+    match start_tls(courier, host, &mut connection).await {
+        Ok(certificate) => {
+            let certificate = match certificate {
+                Ok(()) => format!("the certificate is valid for {}", host.name),
+                Err(problem) => format!(
+                    "the certificate would not pass a check: {problem} (senders of reports do not mind, RFC 8460 §3; senders of \
+                     other mail may)"
+                ),
+            };
+            steps.say("tls", format!("STARTTLS: encrypted; {certificate}"));
+            Ok(connection)
+        }
+        Err(failure) => {
+            steps.say(
+                "tls",
+                format!("STARTTLS failed: {}. Once more in clear text, as it must be (RFC 8460 §3)", failure.text),
+            );
+            drop(connection);
+            greet(courier, host, address, steps).await
+        }
+    }
+}
+
+async fn greet(
+    courier: &Courier,
+    host: &Host,
+    address: SocketAddr,
+    steps: &mut Steps<'_>,
+) -> Result<AsyncSmtpConnection, Failure> {
+    let broken = |text: String| Failure { kind: Kind::Broken, text: format!("{} ({address}): {text}", host.name) };
+    let connected = match timeout(courier.deadlines.connect, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(broken(format!("no connection: {error}"))),
+        Err(_) => Err(broken("no connection in time".to_owned())),
+    };
+    let greeted = match connected {
+        Ok(stream) => {
+            steps.say("connected", format!("{} ({address})", host.name));
+            let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &courier.hello);
+            timed(courier.deadlines.answer, hello).await.map_err(|failure| broken(failure.text))
+        }
+        Err(failure) => Err(failure),
+    };
+    match &greeted {
+        Ok(connection) => steps.say("hello", format!("the server calls itself {}", connection.server_info().name())),
+        Err(failure) => steps.say("failed", failure.text.clone()),
+    }
+    greeted
+}
+
+/// The inner error is what is wrong with the certificate.
+async fn start_tls(
+    courier: &Courier,
+    host: &Host,
+    connection: &mut AsyncSmtpConnection,
+) -> Result<Result<(), String>, Failure> {
+    let parameters = TlsParameters::builder(host.name.clone())
+        .certificate_store(CertificateStore::None)
+        .dangerous_accept_invalid_certs(true)
+        .dangerous_accept_invalid_hostnames(true)
+        .build_rustls()
+        .map_err(failure)?;
+    timed(courier.deadlines.answer, connection.starttls(parameters, &courier.hello)).await?;
+    let chain: Vec<CertificateDer<'_>> =
+        connection.certificate_chain().map_err(failure)?.into_iter().map(CertificateDer::from).collect();
+    let now = Duration::from_secs(courier.clock.now().timestamp().unsigned_abs());
+    Ok(courier.authorities.judge(&chain, &host.name, UnixTime::since_unix_epoch(now)))
+}
+
+async fn hand_over(
+    courier: &Courier,
+    connection: &mut AsyncSmtpConnection,
+    to: &Address,
+    mail: &[u8],
+    steps: &mut Steps<'_>,
+) -> Result<Response, Failure> {
+    let recipient = lettre::Address::new(to.local(), to.domain()).map_err(|error| Failure {
+        kind: Kind::Permanent,
+        text: format!("{to} cannot be written as a recipient: {error}"),
+    })?;
+    let deadline = courier.deadlines.answer;
+    // The empty sender: nobody wants a bounce of this.
+    let reply = timed(deadline, connection.command(Mail::new(None, Vec::new()))).await;
+    say_reply("MAIL FROM:<>", &reply, steps);
+    reply?;
+    let reply = timed(deadline, connection.command(Rcpt::new(recipient, Vec::new()))).await;
+    say_reply(&format!("RCPT TO:<{to}>"), &reply, steps);
+    reply?;
+    let reply = timed(deadline, connection.command(Data)).await;
+    say_reply("DATA", &reply, steps);
+    reply?;
+    // The end of the last line is part of the final dot's.
+    let text = mail.strip_suffix(b"\r\n").unwrap_or(mail);
+    let reply = timed(deadline, connection.message(text)).await.map_err(|failure| match failure.kind {
+        Kind::Broken => Failure { kind: Kind::Unanswered, ..failure },
+        _ => failure,
+    });
+    say_reply(&format!("the mail, {} bytes", mail.len()), &reply, steps);
+    reply
+}
+
+fn say_reply(command: &str, reply: &Result<Response, Failure>, steps: &mut Steps<'_>) {
+    let reply = match reply {
+        Ok(response) => written(response),
+        Err(failure) => failure.text.clone(),
+    };
+    steps.say("smtp", format!("{command} → {reply}"));
+}
+
+fn written(response: &Response) -> String {
+    format!("{} {}", response.code(), response.message().collect::<Vec<_>>().join(" / "))
+}
+
+async fn timed<T>(deadline: Duration, future: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    match timeout(deadline, future).await {
+        Ok(result) => result.map_err(failure),
+        Err(_) => Err(Failure { kind: Kind::Broken, text: format!("no answer within {} s", deadline.as_secs_f32()) }),
+    }
+}
+
+fn failure(error: Error) -> Failure {
+    let kind = match () {
+        () if error.is_permanent() => Kind::Permanent,
+        () if error.is_transient() => Kind::Transient,
+        () => Kind::Broken,
+    };
+    let source = error.source().map(ToString::to_string);
+    let text = match (error.status(), source) {
+        (Some(code), source) => format!("{code} {}", source.unwrap_or_default()),
+        (None, Some(source)) => source,
+        (None, None) => error.to_string(),
+    };
+    Failure { kind, text }
+}
+
+fn taken(order: &Order, sample: &Sample, host: &str, reply: &Response) -> Verdict {
+    let reply = written(reply);
+    let report_id = &sample.report_id;
+    if order.signer.is_some() {
+        let next = format!(
+            "The receiver looks at the signature next: find {report_id} among its reports, else in its quarantine."
+        );
+        return Verdict::new(Fate::Taken, format!("taken: {host} answered {reply}"), next);
+    }
+    Verdict::new(
+        Fate::Taken,
+        format!("taken, but without a signature it must not be counted: {host} answered {reply}"),
+        format!(
+            "Find {report_id} in the receiver's quarantine. To try the whole way, sign it: --dkim-key FILE --dkim-selector NAME."
+        ),
+    )
+}
+
+fn not_delivered(failure: Option<Failure>, to: &Address) -> Verdict {
+    let Failure { kind, text } =
+        failure.unwrap_or(Failure { kind: Kind::Broken, text: format!("{} has no mail server", to.domain()) });
+    let (verdict, next) = match kind {
+        Kind::Permanent => (
+            format!("not delivered: the server refuses it: {text}"),
+            format!("See that the server takes mail for {to}, and from here."),
+        ),
+        Kind::Transient => (
+            format!("not delivered: the server asks to come again: {text}"),
+            "Try again in some minutes; a sender would, for up to a day (RFC 8460 §5.5).".to_owned(),
+        ),
+        Kind::Broken => (
+            format!("not delivered: {text}"),
+            "See that the server runs and that port 25 is open from here to there; --relay HOST:PORT goes through another server."
+                .to_owned(),
+        ),
+        Kind::Unanswered => (
+            format!("not known: the whole mail was sent, but the answer is missing: {text}"),
+            "See whether it arrived. Sending it again does no harm.".to_owned(),
+        ),
+    };
+    Verdict::new(Fate::NotDelivered, verdict, next)
+}
+
+/// This machine's name as it is told to mail servers.
+pub fn hello() -> ClientId {
+    ClientId::default()
+}

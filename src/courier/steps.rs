@@ -1,0 +1,71 @@
+//! What is told while a report is on its way.
+
+use serde::Serialize;
+
+use crate::limits::COURIER_SHOWN_MAX_CHARS;
+
+/// One thing that is told, as it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The URI that the steps from here on concern.
+    Destination {
+        uri: String,
+        number: usize,
+        of: usize,
+    },
+    Step(Step),
+    /// How the URI before it ended, or the whole where there is none.
+    Verdict(Verdict),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// A word for what was done, from a closed list.
+    pub step: &'static str,
+    /// What came of it. Holds what strangers sent, bounded but as it is.
+    pub text: String,
+}
+
+/// How far the report came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// The receiver took it.
+    Taken,
+    /// It arrived, and the answer says that it does not count.
+    NotCounted,
+    NotDelivered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    pub fate: Fate,
+    pub verdict: String,
+    /// What to do next.
+    pub next: String,
+}
+
+impl Verdict {
+    pub fn new(fate: Fate, verdict: impl Into<String>, next: impl Into<String>) -> Verdict {
+        Verdict { fate, verdict: shown(&verdict.into()), next: next.into() }
+    }
+}
+
+/// Who is told.
+pub struct Steps<'a>(pub &'a mut dyn FnMut(Event));
+
+impl Steps<'_> {
+    pub fn say(&mut self, step: &'static str, text: impl Into<String>) {
+        (self.0)(Event::Step(Step { step, text: shown(&text.into()) }));
+    }
+}
+
+/// Text of a stranger within bounds.
+pub fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(COURIER_SHOWN_MAX_CHARS).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
