@@ -167,10 +167,7 @@ impl Courier {
         match destination {
             Ok(Destination::Https(url)) => https::post(self, &url, sample, order.insecure, steps).await,
             Ok(Destination::Mailto(address)) => smtp::post(self, order, sample, &address, steps).await,
-            Err(reason) => {
-                steps.say("uri", reason.clone());
-                Verdict::new(Fate::NotDelivered, format!("not delivered: {reason}"), "Correct the URI.")
-            }
+            Err(reason) => Verdict::new(Fate::NotDelivered, format!("not delivered: {reason}"), "Correct the URI."),
         }
     }
 

@@ -32,7 +32,7 @@ pub async fn post(courier: &Courier, url: &Url, sample: &Sample, insecure: bool,
         Ok(answer) => answer,
         Err(error) => {
             say_tls(&witness.seen(), insecure, steps);
-            return not_sent(&error, &witness.seen(), insecure, steps);
+            return not_sent(error.as_ref(), &witness.seen(), insecure);
         }
     };
     if let Some(peer) = answer.remote_addr() {
@@ -42,7 +42,8 @@ pub async fn post(courier: &Courier, url: &Url, sample: &Sample, insecure: bool,
     let status = answer.status();
     let location = answer.headers().get(header::LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
     let said = body_of(answer).await;
-    steps.say("answer", [status.to_string(), said.clone()].join(" ").trim_end());
+    let said = if said.is_empty() { said } else { format!(" ({said})") };
+    steps.say("answer", format!("{status}{said}"));
     judged(status, &said, location.as_deref(), sample)
 }
 
@@ -103,7 +104,7 @@ fn say_tls(seen: &Seen, insecure: bool, steps: &mut Steps<'_>) {
     steps.say("tls", format!("{version}{certificate}"));
 }
 
-fn not_sent(error: &Box<dyn Error>, seen: &Seen, insecure: bool, steps: &mut Steps<'_>) -> Verdict {
+fn not_sent(error: &(dyn Error + 'static), seen: &Seen, insecure: bool) -> Verdict {
     if let (Some(Err(problem)), false) = (&seen.certificate, insecure) {
         return Verdict::new(
             Fate::NotDelivered,
@@ -114,7 +115,7 @@ fn not_sent(error: &Box<dyn Error>, seen: &Seen, insecure: bool, steps: &mut Ste
     }
     let of_http = error.downcast_ref::<reqwest::Error>();
     let is = |what: fn(&reqwest::Error) -> bool| of_http.is_some_and(what);
-    let reason = innermost(error.as_ref());
+    let reason = innermost(error);
     let (what, next) = if is(reqwest::Error::is_timeout) && is(reqwest::Error::is_connect) {
         ("no connection in time".to_owned(), "Open the port in the firewall, or start the server.")
     } else if is(reqwest::Error::is_timeout) {
@@ -127,7 +128,6 @@ fn not_sent(error: &Box<dyn Error>, seen: &Seen, insecure: bool, steps: &mut Ste
     } else {
         (format!("the connection broke: {reason}"), "Look at the server's log, and at what stands in front of it.")
     };
-    steps.say("failed", what.clone());
     Verdict::new(Fate::NotDelivered, format!("not delivered: {what}"), next)
 }
 
@@ -163,12 +163,11 @@ async fn body_of(mut answer: Response) -> String {
 
 fn judged(status: StatusCode, said: &str, location: Option<&str>, sample: &Sample) -> Verdict {
     let report_id = &sample.report_id;
-    let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
     let (fate, verdict, next) = match status.as_u16() {
         200..=299 => (
             Fate::Taken,
             format!("taken: the receiver answered {status}"),
-            format!("Nothing. The report is among the receiver's as {report_id}."),
+            format!("Nothing. The receiver has it as {report_id}, and it counts from now on."),
         ),
         300..=399 => (
             Fate::NotDelivered,

@@ -34,6 +34,8 @@ enum Kind {
     /// Refused for good: another host would say the same (RFC 5321 §4.2.1).
     Permanent,
     Transient,
+    /// Turned away before any mail: another host may do better.
+    NoService,
     Broken,
     /// The answer to the whole mail is missing: it may have been taken.
     Unanswered,
@@ -212,7 +214,8 @@ async fn greet(
     address: SocketAddr,
     steps: &mut Steps<'_>,
 ) -> Result<AsyncSmtpConnection, Failure> {
-    let broken = |text: String| Failure { kind: Kind::Broken, text: format!("{} ({address}): {text}", host.name) };
+    let at_host = |kind, text: String| Failure { kind, text: format!("{} ({address}): {text}", host.name) };
+    let broken = |text: String| at_host(Kind::Broken, text);
     let connected = match timeout(courier.deadlines.connect, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(broken(format!("no connection: {error}"))),
@@ -222,7 +225,10 @@ async fn greet(
         Ok(stream) => {
             steps.say("connected", format!("{} ({address})", host.name));
             let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &courier.hello);
-            timed(courier.deadlines.answer, hello).await.map_err(|failure| broken(failure.text))
+            timed(courier.deadlines.answer, hello).await.map_err(|Failure { kind, text }| match kind {
+                Kind::Permanent | Kind::Transient => at_host(Kind::NoService, text),
+                _ => broken(text),
+            })
         }
         Err(failure) => Err(failure),
     };
@@ -309,12 +315,14 @@ fn failure(error: Error) -> Failure {
         () if error.is_transient() => Kind::Transient,
         () => Kind::Broken,
     };
-    let source = error.source().map(ToString::to_string);
-    let text = match (error.status(), source) {
-        (Some(code), source) => format!("{code} {}", source.unwrap_or_default()),
-        (None, Some(source)) => source,
-        (None, None) => error.to_string(),
+    let source = error.source().map(ToString::to_string).unwrap_or_default();
+    let text = match error.status() {
+        Some(code) => format!("{code} {source}"),
+        None if error.is_response() => format!("the answer is not SMTP ({source})"),
+        None if source.is_empty() => error.to_string(),
+        None => source,
     };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Failure { kind, text }
 }
 
@@ -347,6 +355,10 @@ fn not_delivered(failure: Option<Failure>, to: &Address) -> Verdict {
         Kind::Transient => (
             format!("not delivered: the server asks to come again: {text}"),
             "Try again in some minutes; a sender would, for up to a day (RFC 8460 §5.5).".to_owned(),
+        ),
+        Kind::NoService => (
+            format!("not delivered: the server turns us away: {text}"),
+            "See why the server speaks to no mail server from here, or go through another with --relay HOST:PORT.".to_owned(),
         ),
         Kind::Broken => (
             format!("not delivered: {text}"),

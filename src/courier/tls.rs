@@ -156,13 +156,19 @@ fn words(error: &Error) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
         CertificateError::NotValidForName => "it is for another name".to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let presented = presented.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let presented = presented.iter().take(10).map(|name| bare(name)).collect::<Vec<_>>().join(", ");
             format!("it is for another name: not for {} but for {presented}", expected.to_str())
         }
         CertificateError::UnknownIssuer => {
             "its issuer is not known here: self-signed, of a private authority, or without its intermediate certificate"
                 .to_owned()
         }
+        CertificateError::BadSignature => "it is not signed by the authority it names".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// `DnsName("mail.example")` as rustls writes it, without its type.
+fn bare(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
 }

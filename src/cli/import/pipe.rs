@@ -9,7 +9,7 @@ use std::{
 
 use super::{open, print::Listing};
 use crate::{
-    cli::{Common, open as files},
+    cli::Common,
     clock::Clock,
     config::Environment,
     ingest::{
@@ -46,10 +46,10 @@ pub fn run(common: &Common, vouched: bool) -> ExitCode {
 
 fn take(common: &Common, vouched: bool) -> anyhow::Result<Vec<Told>> {
     let config = common.config(&Environment::of_process())?;
-    let (mut sink, store) = open(&config)?;
+    let (mut sink, local) = open(&config)?;
     let told = import::import_piped(io::stdin(), vouched, &mut sink, &Clock::system());
-    if let Some(store) = store {
-        files::close(&store)?;
+    if let Some(local) = local {
+        local.close()?;
     }
     Ok(told?)
 }
