@@ -318,7 +318,10 @@ fn failure(error: Error) -> Failure {
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     let text = match error.status() {
         Some(code) => format!("{code} {source}"),
-        None if error.is_response() => format!("the answer is not SMTP ({source})"),
+        // The parser quotes what it stumbled over.
+        None if error.is_response() => {
+            format!("the answer is not SMTP: {}", source.strip_prefix("error Tag at: ").unwrap_or(&source))
+        }
         None if source.is_empty() => error.to_string(),
         None => source,
     };

@@ -116,7 +116,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verdict = self.authorities.verify(end_entity, intermediates, server_name, now);
-        self.note(|seen| seen.certificate = Some(verdict.as_ref().map(|()| ()).map_err(words)));
+        self.note(|seen| seen.certificate = Some(verdict.clone().map_err(|error| words(&error))));
         match verdict {
             Err(error) if !self.insecure => Err(error),
             _ => Ok(ServerCertVerified::assertion()),

@@ -45,9 +45,9 @@ async fn a_signed_mail_arrives_encrypted_and_valid() {
             .collect::<Vec<_>>()
             .join("N bytes →")
     );
-    let seen = seen.lock().unwrap();
-    assert_eq!(seen.commands[..3], ["EHLO client.example", "STARTTLS", "EHLO client.example"]);
-    assert!(is_valid(&seen.mails[0], ED25519_RECORD).await);
+    assert_eq!(seen.lock().unwrap().commands[..3], ["EHLO client.example", "STARTTLS", "EHLO client.example"]);
+    let mail = seen.lock().unwrap().mails[0].clone();
+    assert!(is_valid(&mail, ED25519_RECORD).await);
 }
 
 #[tokio::test]
