@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod control;
 mod gate;
 pub mod https;
+pub mod imap;
 pub mod import;
 mod memory;
 mod network;

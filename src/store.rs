@@ -9,6 +9,7 @@ pub mod entry;
 mod error;
 #[cfg(test)]
 pub mod fixtures;
+pub mod mailbox;
 mod migrate;
 mod open;
 mod quarantine;

@@ -1,5 +1,7 @@
 //! Whether the values make sense together. Everything is looked at, so that one run of `tlsight config check` tells all.
 
+mod imap;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
@@ -24,6 +26,7 @@ impl Config {
         let mut problems = Problems::default();
         self.check_domains(&mut problems);
         self.check_listeners(&mut problems);
+        self.check_imap(&mut problems);
         self.check_bounds(&mut problems);
         problems.finish()
     }

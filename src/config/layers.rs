@@ -80,6 +80,10 @@ impl Config {
         self.public.certificate.iter_mut().for_each(resolve);
         self.public.key.iter_mut().for_each(resolve);
         self.domain.iter_mut().filter_map(|domain| domain.token_file.as_mut()).for_each(resolve);
+        for account in &mut self.imap {
+            let files = [&mut account.ca, &mut account.password_file, &mut account.token_file];
+            files.into_iter().flatten().for_each(resolve);
+        }
     }
 }
 

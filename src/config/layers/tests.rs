@@ -101,7 +101,8 @@ fn the_file_is_the_flag_then_the_variable_and_paths_are_resolved() {
     let file = directory.path().join("a.toml");
     std::fs::write(
         &file,
-        "[public]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n[[domain]]\nname = \"x.example\"\ntoken_file = \"token\"\n",
+        "[public]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n[[domain]]\nname = \"x.example\"\ntoken_file = \"token\"\n\
+         [[imap]]\nca = \"ca.pem\"\npassword_file = \"token\"\n[[imap]]\ntoken_file = \"/t\"\n",
     )
     .unwrap();
     let variables = environment(&[
@@ -112,6 +113,9 @@ fn the_file_is_the_flag_then_the_variable_and_paths_are_resolved() {
     assert_eq!(config.public.certificate, Some(directory.path().join("c.pem")));
     assert_eq!(config.public.key, Some(PathBuf::from("/k.pem")));
     assert_eq!(config.domain[0].token_file, Some(credentials.join("token")));
+    assert_eq!(config.imap[0].ca, Some(directory.path().join("ca.pem")));
+    assert_eq!(config.imap[0].password_file, Some(credentials.join("token")));
+    assert_eq!(config.imap[1].token_file, Some(PathBuf::from("/t")));
 
     let missing = Config::load(Some(Path::new("/nonexistent/x.toml")), &variables).expect_err("the flag comes first");
     assert!(missing.to_string().starts_with("cannot read the configuration /nonexistent/x.toml: "));

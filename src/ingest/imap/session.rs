@@ -1,0 +1,290 @@
+//! The commands that are used, on a connection that is logged in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    Timing, connect, folder_name, login,
+    reply::{Fetched, Reply, Word},
+    trouble::Trouble,
+    wire::{REPLY_MAX_BYTES, Stream, UIDS_MAX_BYTES, Wire},
+};
+use crate::config::{Imap, ImapTls};
+
+/// Bytes of a FETCH response besides the mail.
+const FETCH_OVERHEAD_BYTES: usize = 64 * 1024;
+/// Address translators forget a connection that says nothing for long; RFC 2177 allows 29 minutes.
+const IDLE_LONGEST: Duration = Duration::from_secs(9 * 60);
+
+pub struct Session {
+    wire: Wire,
+    capabilities: BTreeSet<String>,
+    logout: Duration,
+}
+
+/// A folder after SELECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selected {
+    pub uid_validity: u32,
+    pub read_only: bool,
+}
+
+/// What became of a mail that was to leave its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    Gone,
+    /// It is marked as deleted: the server cannot remove one mail alone.
+    Marked,
+    /// The server does not even mark it.
+    Kept,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    Mail,
+    Time,
+    Stop,
+}
+
+impl Session {
+    /// Connects, secures the connection and logs in.
+    pub async fn open(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
+        let secret = login::secret(account, timing.connect).await?;
+        let tcp = connect::connect(account, timing.connect).await?;
+        let stream: Stream = match account.tls {
+            ImapTls::Implicit => connect::handshake(tcp, account, timing.connect).await?,
+            ImapTls::StartTls | ImapTls::Off => Box::new(tcp),
+        };
+        let mut wire = Wire::new(stream, timing.patience);
+        let mut known = greeted(&mut wire).await?;
+        if account.tls == ImapTls::StartTls {
+            // A greeting of PREAUTH leaves no room for STARTTLS (RFC 9051 §11.1): who is in between could send it.
+            if known {
+                return Err(Trouble::PreAuth);
+            }
+            wire.run("STARTTLS", |_| {}).await?;
+            let stream = connect::handshake(wire.into_stream()?, account, timing.connect).await?;
+            wire = Wire::new(stream, timing.patience);
+            known = false;
+        }
+        // What was announced before TLS counts for nothing, so it was not asked for (RFC 3501 §6.2.1).
+        let mut session = Session { wire, capabilities: BTreeSet::new(), logout: timing.logout };
+        session.ask_capabilities().await?;
+        if !known {
+            let capabilities = &session.capabilities;
+            login::log_in(&mut session.wire, &account.user, &secret, |name| capabilities.contains(name)).await?;
+            session.ask_capabilities().await?;
+        }
+        Ok(session)
+    }
+
+    /// Opens the folder, anew each time: what is told then is all that is believed.
+    pub async fn select(&mut self, folder: &str) -> Result<Selected, Trouble> {
+        self.wire.forget_folder();
+        let mut uid_validity = None;
+        let command = format!("SELECT {}", folder_name::quoted(folder));
+        let done = self.wire.run(&command, |reply| {
+            if let Reply::Status(status) = reply {
+                let value = status.code_value("UIDVALIDITY").and_then(|value| value.parse().ok());
+                uid_validity = value.or(uid_validity);
+            }
+        });
+        match done.await {
+            Ok(done) => {
+                self.wire.take_news();
+                let uid_validity = uid_validity.ok_or_else(|| Trouble::NoUidValidity(folder.to_owned()))?;
+                Ok(Selected { uid_validity, read_only: done.code_value("READ-ONLY").is_some() })
+            }
+            Err(Trouble::Refused { text, .. }) => Err(self.no_folder(folder, text).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A folder is not there, with those that are.
+    pub async fn no_folder(&mut self, folder: &str, text: String) -> Trouble {
+        let there = self.folders().await.unwrap_or_default();
+        Trouble::Folder { folder: folder.to_owned(), text, there }
+    }
+
+    async fn folders(&mut self) -> Result<Vec<String>, Trouble> {
+        let mut there = BTreeSet::new();
+        let each = |reply| {
+            if let Reply::Data(data) = reply {
+                there.extend(data.listed().map(|name| super::reply::shown(&folder_name::decode(&name))));
+            }
+        };
+        self.wire.run("LIST \"\" \"*\"", each).await?;
+        Ok(there.into_iter().collect())
+    }
+
+    /// The mails in the folder, without those that somebody marked as deleted.
+    pub async fn search(&mut self) -> Result<BTreeSet<u32>, Trouble> {
+        let mut uids = BTreeSet::new();
+        let each = |reply| {
+            if let Reply::Data(data) = reply {
+                uids.extend(data.search().into_iter().flatten());
+            }
+        };
+        self.wire.run_within("UID SEARCH UNDELETED", UIDS_MAX_BYTES, each).await?;
+        Ok(uids)
+    }
+
+    /// Size and date of these mails; one that is gone is left out.
+    pub async fn facts(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, Fetched>, Trouble> {
+        let set: Vec<String> = uids.iter().map(u32::to_string).collect();
+        let mut facts = BTreeMap::new();
+        let each = |reply| {
+            let Reply::Data(data) = reply else { return };
+            // Servers tell of changed flags in between, with other UIDs or none.
+            if let Some((uid, fetched)) = data.fetched().and_then(|fetched| Some((fetched.uid?, fetched)))
+                && uids.contains(&uid)
+                && fetched.size_bytes.is_some()
+            {
+                facts.insert(uid, fetched);
+            }
+        };
+        match self.wire.run(&format!("UID FETCH {} (UID RFC822.SIZE INTERNALDATE)", set.join(",")), each).await {
+            // Exchange says NO when it cannot read one of them, and tells of the others all the same.
+            Err(Trouble::Refused { .. }) if !facts.is_empty() => Ok(facts),
+            done => done.map(|_| facts),
+        }
+    }
+
+    /// The whole mail, byte for byte, not marked as seen by that. `None` where the server has none. A mail of more than
+    /// `max_bytes` is `Trouble::TooLarge`, after which the connection is of no use.
+    pub async fn body(&mut self, uid: u32, max_bytes: usize) -> Result<Option<Vec<u8>>, Trouble> {
+        let mut body = None;
+        let each = |reply| {
+            let Reply::Data(data) = reply else { return };
+            if let Some(Fetched { uid: Some(fetched), body: Some(bytes), .. }) = data.fetched()
+                && fetched == uid
+            {
+                body = Some(bytes);
+            }
+        };
+        let reply_max_bytes = max_bytes.saturating_add(FETCH_OVERHEAD_BYTES);
+        self.wire.run_within(&format!("UID FETCH {uid} (UID BODY.PEEK[])"), reply_max_bytes, each).await?;
+        Ok(body)
+    }
+
+    /// Sets flags, such as `\Seen`.
+    pub async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), Trouble> {
+        self.wire.run(&format!("UID STORE {uid} +FLAGS.SILENT ({flags})"), |_| {}).await.map(drop)
+    }
+
+    /// Moves the mail to another folder, which is not created. A folder that takes no mail is `Trouble::Refused`.
+    pub async fn put(&mut self, uid: u32, folder: &str) -> Result<Left, Trouble> {
+        let target = folder_name::quoted(folder);
+        if self.can("MOVE") {
+            self.wire.run(&format!("UID MOVE {uid} {target}"), |_| {}).await?;
+            return Ok(Left::Gone);
+        }
+        self.wire.run(&format!("UID COPY {uid} {target}"), |_| {}).await?;
+        self.delete(uid).await
+    }
+
+    /// Removes this one mail. EXPUNGE alone would remove others' as well, so without UIDPLUS (RFC 4315) it stays, marked.
+    pub async fn delete(&mut self, uid: u32) -> Result<Left, Trouble> {
+        match self.flag(uid, "\\Deleted").await {
+            Err(Trouble::Refused { .. }) => return Ok(Left::Kept),
+            marked => marked?,
+        }
+        if !self.can("UIDPLUS") {
+            return Ok(Left::Marked);
+        }
+        match self.wire.run(&format!("UID EXPUNGE {uid}"), |_| {}).await {
+            Err(Trouble::Refused { .. }) => Ok(Left::Marked),
+            removed => removed.map(|_| Left::Gone),
+        }
+    }
+
+    /// Waits for mail, with IDLE where the server has it (RFC 2177), and for no longer than that in any case.
+    pub async fn wait(&mut self, longest: Duration, stop: impl Future<Output = ()>) -> Result<Woken, Trouble> {
+        if self.wire.take_news() {
+            return Ok(Woken::Mail);
+        }
+        let mut stop = pin!(stop);
+        if !self.can("IDLE") {
+            return Ok(pause(longest, stop).await);
+        }
+        let tag = self.wire.send("IDLE").await?;
+        loop {
+            match self.wire.reply(REPLY_MAX_BYTES).await? {
+                Reply::Continue(_) => break,
+                Reply::Status(status) if status.tag.as_deref() == Some(tag.as_str()) => {
+                    // It has promised what it does not keep: asked at intervals from now on.
+                    self.capabilities.remove("IDLE");
+                    return Ok(pause(longest, stop).await);
+                }
+                _ => {}
+            }
+        }
+        let until = Instant::now() + longest.min(IDLE_LONGEST);
+        let woken = loop {
+            if self.wire.take_news() {
+                break Woken::Mail;
+            }
+            tokio::select! {
+                () = &mut stop => break Woken::Stop,
+                next = timeout_at(until, self.wire.next(REPLY_MAX_BYTES)) => match next {
+                    Ok(reply) => drop(reply?),
+                    Err(_) => break Woken::Time,
+                },
+            }
+        };
+        self.wire.renew_budget();
+        self.wire.send_line("DONE").await?;
+        self.wire.finish(&tag, "IDLE", REPLY_MAX_BYTES, |_| {}).await?;
+        Ok(if self.wire.take_news() && woken == Woken::Time { Woken::Mail } else { woken })
+    }
+
+    /// Says goodbye, without insisting on an answer.
+    pub async fn log_out(mut self) {
+        let _ = tokio::time::timeout(self.logout, self.wire.run("LOGOUT", |_| {})).await;
+        self.wire.shut_down().await;
+    }
+
+    fn can(&self, capability: &str) -> bool {
+        self.capabilities.contains(capability)
+    }
+
+    async fn ask_capabilities(&mut self) -> Result<(), Trouble> {
+        let mut capabilities = BTreeSet::new();
+        let each = |reply| {
+            if let Reply::Data(data) = reply {
+                capabilities.extend(data.capabilities().into_iter().flatten());
+            }
+        };
+        self.wire.run("CAPABILITY", each).await?;
+        self.capabilities = capabilities;
+        Ok(())
+    }
+}
+
+async fn pause(longest: Duration, stop: Pin<&mut impl Future<Output = ()>>) -> Woken {
+    tokio::select! {
+        () = stop => Woken::Stop,
+        () = sleep(longest) => Woken::Time,
+    }
+}
+
+/// Waits for the greeting. True where the server says that we are logged in already.
+async fn greeted(wire: &mut Wire) -> Result<bool, Trouble> {
+    loop {
+        match wire.reply(REPLY_MAX_BYTES).await? {
+            Reply::Status(status) => match status.word {
+                Word::Ok => return Ok(false),
+                Word::PreAuth => return Ok(true),
+                Word::Bye => return Err(Trouble::Closed(Some(status.text))),
+                Word::No | Word::Bad => return Err(Trouble::Garbled(status.text)),
+            },
+            Reply::Data(_) => {}
+            Reply::Continue(text) => return Err(Trouble::Garbled(super::reply::shown(&text))),
+        }
+    }
+}
