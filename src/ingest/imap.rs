@@ -77,6 +77,8 @@ struct Timing {
     logout: Duration,
     /// The first pause after a failure, and the longest.
     pause: (Duration, Duration),
+    /// Between two looks at the folder, whatever the server tells.
+    poll: Duration,
 }
 
 /// Why an account cannot be read. Each says what to set.
@@ -109,7 +111,7 @@ impl Collector {
         }
         let key = format!("{} {}@{}:{}", account.name, account.user, account.host, connect::port(&account));
         let part = board.part(format!("imap {}", account.name));
-        let (notes, timing) = (Notes::default(), Timing::default());
+        let (notes, timing) = (Notes::default(), Timing::new(Duration::from_secs(account.poll_s.max(1))));
         Ok(Collector { account, key, mail_wire_max_bytes, accept, memory, clock, part, notes, timing })
     }
 
@@ -178,8 +180,7 @@ impl Collector {
             };
             backoff.reset();
             self.tell(caught, told);
-            let poll = Duration::from_secs(self.account.poll_s.max(1));
-            if stop.is_set() || session.wait(poll, stop.wait()).await? == Woken::Stop {
+            if stop.is_set() || session.wait(self.timing.poll, stop.wait()).await? == Woken::Stop {
                 session.log_out().await;
                 return Ok(());
             }
@@ -231,13 +232,14 @@ impl Stop {
     }
 }
 
-impl Default for Timing {
-    fn default() -> Timing {
+impl Timing {
+    fn new(poll: Duration) -> Timing {
         Timing {
             connect: Duration::from_secs(30),
             patience: Patience { silence: Duration::from_secs(60), command: Duration::from_secs(600) },
             logout: Duration::from_secs(3),
             pause: (Duration::from_secs(1), Duration::from_secs(300)),
+            poll,
         }
     }
 }
