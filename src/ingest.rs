@@ -8,6 +8,7 @@ pub mod https;
 pub mod imap;
 pub mod import;
 mod memory;
+pub mod maildir;
 mod network;
 pub mod smtp;
 mod unix_socket;

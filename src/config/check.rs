@@ -1,6 +1,7 @@
 //! Whether the values make sense together. Everything is looked at, so that one run of `tlsight config check` tells all.
 
 mod imap;
+mod maildir;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +29,7 @@ impl Config {
         self.check_listeners(&mut problems);
         self.check_imap(&mut problems);
         self.check_bounds(&mut problems);
+        maildir::check(&self.maildir, &mut problems);
         problems.finish()
     }
 

@@ -98,8 +98,12 @@ pub enum Answer {
         #[serde(default)]
         mail_wire_max_bytes: Option<usize>,
     },
-    Receipt { outcomes: Vec<Told> },
-    Error { detail: String },
+    Receipt {
+        outcomes: Vec<Told>,
+    },
+    Error {
+        detail: String,
+    },
 }
 
 /// An outcome in the words that people and scripts are told.

@@ -108,12 +108,7 @@ pub fn import(
 
 /// Imports one mail or one report, as a mail server pipes it, and tells what became of it, never nothing. It is taken
 /// as it is: an mbox or an archive is not opened.
-pub fn import_piped(
-    input: impl Read,
-    vouched: bool,
-    sink: &mut Sink,
-    clock: &Clock,
-) -> Result<Vec<Told>, Stop> {
+pub fn import_piped(input: impl Read, vouched: bool, sink: &mut Sink, clock: &Clock) -> Result<Vec<Told>, Stop> {
     let loader = Loader { limits: sink.limits(), clock: clock.clone(), vouched };
     let input = loader.piped(input).unwrap_or_else(|error| Input::Settled(load::unreadable(&error)));
     let (judge, mut writer) = sink.split();

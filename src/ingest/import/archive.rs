@@ -11,11 +11,7 @@ use std::{
 
 // The archive's own index would be built in memory, of the size that the archive claims, and would lose the first of two
 // members of one name. This one reads the directory entry by entry.
-use ::zip::{
-    CompressionMethod, ZipReadOptions,
-    read::ZipFileEntry,
-    unstable::read::ZipIterable,
-};
+use ::zip::{CompressionMethod, ZipReadOptions, read::ZipFileEntry, unstable::read::ZipIterable};
 
 use super::{
     container::{Piece, inside, mails},

@@ -125,7 +125,9 @@ mod tests {
         ] {
             assert_eq!(is(mail), Content::Mail, "{mail}");
         }
-        for other in ["", "\n", "Dear all,\n", "HTTP/1.1 200 OK\nDate: now\n", " From: a\n", "a b: c\n", "Note: x\n", ": y\n"] {
+        for other in
+            ["", "\n", "Dear all,\n", "HTTP/1.1 200 OK\nDate: now\n", " From: a\n", "a b: c\n", "Note: x\n", ": y\n"]
+        {
             assert_eq!(is(other), Content::Other, "{other}");
         }
         assert_eq!(sniff(b"Note: x\n", true), Content::Mail);

@@ -248,7 +248,9 @@ fn damaged_archives_lose_what_is_damaged() {
     }
     // Without a directory it is one document, and the decoder says what is wrong.
     fs::write(root.join("cut.zip"), &whole[..entry]).unwrap();
-    assert!(matches!(&read(root, &["cut.zip"])[..], [(path, what)] if path == "cut.zip" && what.starts_with("document PK")));
+    assert!(
+        matches!(&read(root, &["cut.zip"])[..], [(path, what)] if path == "cut.zip" && what.starts_with("document PK"))
+    );
     // An entry that is none ends it.
     fs::write(root.join("entry.zip"), with(find(b"PK\x01\x02", 2), b"XXXX")).unwrap();
     assert_eq!(
@@ -269,11 +271,7 @@ fn an_archive_that_unpacks_to_too_much_is_left() {
     let read = read(root, &["bomb.zip"]);
     assert_eq!(
         read,
-        [
-            mail("bomb.zip!a.eml", MAIL_A),
-            told("bomb.zip!b.mbox", "zip"),
-            told("bomb.zip", "too-large-unpacked"),
-        ]
+        [mail("bomb.zip!a.eml", MAIL_A), told("bomb.zip!b.mbox", "zip"), told("bomb.zip", "too-large-unpacked"),]
     );
 }
 
@@ -289,7 +287,8 @@ fn stored_members_are_read_as_well_and_long_names_are_cut_in_front() {
     }
     writer.finish().unwrap();
     let loader = Loader { vouched: true, ..loader(Limits::default()) };
-    let Loaded::Several(container) = loader.load(&Found::File { path: path.clone(), why: super::walk::Why::Below }) else {
+    let Loaded::Several(container) = loader.load(&Found::File { path: path.clone(), why: super::walk::Why::Below })
+    else {
         panic!("it holds two mails");
     };
     let mut sources = Vec::new();

@@ -51,7 +51,8 @@ fn an_interrupted_import_stops_inside_an_archive() {
     let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
-    let request = Request { paths: vec![directory.path().join("b.zip"), directory.path().join("c.zip")], vouched: false };
+    let request =
+        Request { paths: vec![directory.path().join("b.zip"), directory.path().join("c.zip")], vouched: false };
     let result = import(request, &mut sink, &clock(), &interrupted, |_| {
         seen += 1;
         interrupted.store(true, Ordering::Relaxed);

@@ -17,7 +17,9 @@ fn a_mail_is_taken_whole_without_the_line_of_its_envelope() {
         ("{}".to_owned(), None, "{}"),
         ("From here\non".to_owned(), None, "From here\non"),
     ] {
-        let Input::Submission(Submission { bytes: got, hints, .. }) = piped(input.as_bytes()) else { panic!("{input}") };
+        let Input::Submission(Submission { bytes: got, hints, .. }) = piped(input.as_bytes()) else {
+            panic!("{input}")
+        };
         assert_eq!((String::from_utf8(got).unwrap().as_str(), hints.media_type.as_deref()), (bytes, media_type));
     }
 }
