@@ -1,5 +1,7 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
+mod ways_in;
+
 use std::{
     future::Future,
     io,
@@ -20,7 +22,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::{Config, Dns, Listen, StoreConfig},
+    config::{Config, Dns, Listen, LmtpListen, StoreConfig},
     dns,
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
@@ -28,6 +30,7 @@ use crate::{
     present::{self, Site},
     store::{Settings, Store},
 };
+use ways_in::WaysIn;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
 const PRIVATE_WORKERS: usize = 2;
@@ -46,7 +49,7 @@ pub struct Options {
 pub struct App {
     clock: Clock,
     pipeline: Arc<Pipeline>,
-    public: Option<https::Listener>,
+    ways_in: WaysIn,
     private: Option<Private>,
     control: Control,
 }
@@ -74,20 +77,29 @@ impl App {
         let pipeline = opened.await??;
         let control = Control::bind(&config.data)?;
         let board = Board::default();
-        let wire_max_bytes = config.limits.report_wire_max_bytes;
-        let accept: Arc<dyn crate::ingest::Accept> = Arc::new(Arc::clone(&pipeline));
-        let public = https::Listener::bind(&config.public, wire_max_bytes, accept, options.clock.clone())?;
+        let ways_in = WaysIn::bind(&config, &pipeline, &board, &options.clock)?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
         let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), dev, hosts)?;
         let site = web::Data::new(site);
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
-        Ok(App { clock: options.clock, pipeline, public, private, control })
+        Ok(App { clock: options.clock, pipeline, ways_in, private, control })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
     pub fn public_url(&self) -> Option<String> {
-        self.public.as_ref().map(https::Listener::url)
+        self.ways_in.public.as_ref().map(https::Listener::url)
+    }
+
+    /// Where mail is taken by SMTP, `HOST:PORT`; `None` where the listener is off.
+    pub fn smtp_address(&self) -> Option<String> {
+        self.ways_in.mail.as_ref().and_then(|mail| mail.addresses().smtp).map(|address| address.to_string())
+    }
+
+    /// Where mail is taken by LMTP, `HOST:PORT` or `unix:/path`; `None` where the listener is off.
+    pub fn lmtp_address(&self) -> Option<String> {
+        let address = self.ways_in.mail.as_ref().map_or(LmtpListen::Off, |mail| mail.addresses().lmtp);
+        (address != LmtpListen::Off).then(|| address.to_string())
     }
 
     /// Where the pages are; `None` where the listener is off.
@@ -114,8 +126,8 @@ impl App {
 
     /// Serves until `stop` resolves; then stops accepting, finishes what is under way, commits and checkpoints.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let certificate = self.public.as_ref().and_then(https::Listener::certificate);
-        let public = self.public.map(https::Listener::start).transpose().context("the public listener")?;
+        let certificate = self.ways_in.certificate.clone();
+        let ways_in = self.ways_in.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
         let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.clock, stopped));
@@ -125,9 +137,7 @@ impl App {
         tracing::info!("stopping: no new connections, finishing what is under way");
         hangup.abort();
         stopping.send_replace(true);
-        if let Some(public) = public {
-            public.stop().await;
-        }
+        ways_in.stop().await;
         control.await.context("the control socket")?;
         if let Some((handle, server)) = private {
             handle.stop(true).await;

@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Config, Environment, Listen};
+use crate::config::{self, Config, Environment, Listen, LmtpListen};
 
 /// Receives TLS reports (RFC 8460) for your mail domains and shows who fails to deliver over TLS and why
 #[derive(Debug, Parser)]
@@ -100,6 +100,12 @@ struct Listeners {
     /// Listen for the dashboard on this address; port 0 takes a free one, "off" none
     #[arg(long, value_name = "ADDR")]
     private: Option<Listen>,
+    /// Take reports by SMTP on this address; port 0 takes a free one, "off" none
+    #[arg(long, value_name = "ADDR")]
+    smtp: Option<Listen>,
+    /// Take reports by LMTP on this address or on unix:/path; port 0 takes a free one, "off" none
+    #[arg(long, value_name = "ADDR")]
+    lmtp: Option<LmtpListen>,
     /// Write the URLs to this file, as JSON, once everything is bound
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -199,6 +205,8 @@ impl Listeners {
     fn lay_over(&self, config: &mut Config) {
         config.public.listen = self.public.unwrap_or(config.public.listen);
         config.private.listen = self.private.unwrap_or(config.private.listen);
+        config.smtp.listen = self.smtp.unwrap_or(config.smtp.listen);
+        config.smtp.lmtp = self.lmtp.clone().unwrap_or_else(|| config.smtp.lmtp.clone());
         config.private.allow_remote |= self.allow_remote_private;
         config.public.behind_proxy |= self.behind_proxy;
     }

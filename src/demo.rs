@@ -66,8 +66,12 @@ impl Place {
     }
 }
 
-/// Adds the demo's domains to a configuration.
+/// The report address of the demo.
+pub const RECIPIENT: &str = "tlsrpt@example.com";
+
+/// Adds the demo's domains and its report address to a configuration.
 pub fn configure(config: &mut Config) {
+    config.smtp.recipients = vec![RECIPIENT.to_owned()];
     config.domain = SITES
         .iter()
         .map(|site| Domain {

@@ -7,8 +7,8 @@ mod gate;
 pub mod https;
 pub mod imap;
 pub mod import;
-mod memory;
 pub mod maildir;
+mod memory;
 mod network;
 pub mod smtp;
 mod unix_socket;
@@ -16,6 +16,7 @@ mod unix_socket;
 use std::{pin::Pin, sync::Arc};
 
 use crate::{
+    health::Part,
     pipeline::Pipeline,
     submission::{Receipt, Submission},
 };
@@ -28,6 +29,29 @@ pub trait Accept: Send + Sync + 'static {
 
 /// A submission on its way.
 pub type Accepting = Pin<Box<dyn Future<Output = Receipt> + Send>>;
+
+/// Hands on, and counts what comes back on the board.
+pub struct Counted {
+    accept: Arc<dyn Accept>,
+    part: Part,
+}
+
+impl Counted {
+    pub fn new(accept: Arc<dyn Accept>, part: Part) -> Counted {
+        Counted { accept, part }
+    }
+}
+
+impl Accept for Counted {
+    fn accept(&self, submission: Submission) -> Accepting {
+        let (accepting, part) = (self.accept.accept(submission), self.part.clone());
+        Box::pin(async move {
+            let receipt = accepting.await;
+            part.count(&receipt);
+            receipt
+        })
+    }
+}
 
 impl Accept for Arc<Pipeline> {
     fn accept(&self, submission: Submission) -> Accepting {

@@ -38,7 +38,7 @@ fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result
     };
     config.data = data.to_owned();
     let any_port = Listen::At((Ipv4Addr::LOCALHOST, 0).into());
-    (config.public.listen, config.private.listen) = (any_port, any_port);
+    (config.public.listen, config.private.listen, config.smtp.listen) = (any_port, any_port, any_port);
     listeners.lay_over(&mut config);
     demo::configure(&mut config);
     config.check()?;
@@ -71,6 +71,7 @@ fn welcome(urls: &ready::Urls, kept: Option<&Path>) -> String {
         "\
 Dashboard    {}
 Reports to   {}/v1/tlsrpt
+Mail to      {} ({})
 
 Worth a look, in the week to yesterday and before:
   Google, Microsoft and Mail.ru could not fetch the MTA-STS policy of example.com for three days.
@@ -85,6 +86,8 @@ Worth a look, in the week to yesterday and before:
 ",
         url(&urls.private),
         url(&urls.public),
+        demo::RECIPIENT,
+        urls.smtp.as_ref().map_or_else(|| "off".to_owned(), |address| format!("SMTP on {address}")),
     )
 }
 
@@ -97,6 +100,8 @@ mod tests {
         let urls = ready::Urls {
             public: Some("http://127.0.0.1:40001".to_owned()),
             private: Some("http://127.0.0.1:40002".to_owned()),
+            smtp: Some("127.0.0.1:40003".to_owned()),
+            lmtp: None,
         };
         insta::assert_snapshot!(welcome(&urls, None));
     }

@@ -9,10 +9,14 @@ use anyhow::Context;
 use serde::Serialize;
 
 /// `null` for a listener that is off.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Urls {
     pub public: Option<String>,
     pub private: Option<String>,
+    /// `HOST:PORT`.
+    pub smtp: Option<String>,
+    /// `HOST:PORT` or `unix:/path`.
+    pub lmtp: Option<String>,
 }
 
 /// Writes the file whole or not at all: who waits for it never reads half of it.
@@ -37,10 +41,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ready.json");
         std::fs::write(&path, "old").unwrap();
-        write(&path, &Urls { public: Some("http://127.0.0.1:1".to_owned()), private: None }).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"public\":\"http://127.0.0.1:1\",\"private\":null}\n");
+        write(&path, &Urls { public: Some("http://127.0.0.1:1".to_owned()), private: None, ..Urls::default() })
+            .unwrap();
+        let expected = "{\"public\":\"http://127.0.0.1:1\",\"private\":null,\"smtp\":null,\"lmtp\":null}\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-        let error = write(Path::new("/nonexistent/ready"), &Urls { public: None, private: None }).unwrap_err();
+        let error = write(Path::new("/nonexistent/ready"), &Urls::default()).unwrap_err();
         assert_eq!(error.to_string(), "cannot write the ready file /nonexistent/ready");
     }
 }

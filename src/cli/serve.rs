@@ -32,7 +32,12 @@ pub fn until_stopped(
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the async runtime")?;
     runtime.block_on(async {
         let app = App::build(config, options).await?;
-        let urls = ready::Urls { public: app.public_url(), private: app.private_url() };
+        let urls = ready::Urls {
+            public: app.public_url(),
+            private: app.private_url(),
+            smtp: app.smtp_address(),
+            lmtp: app.lmtp_address(),
+        };
         if let Some(path) = &listeners.ready_file {
             ready::write(path, &urls)?;
         }

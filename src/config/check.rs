@@ -1,6 +1,7 @@
 //! Whether the values make sense together. Everything is looked at, so that one run of `tlsight config check` tells all.
 
 mod imap;
+mod mail;
 mod maildir;
 
 use std::{
@@ -30,6 +31,8 @@ impl Config {
         self.check_imap(&mut problems);
         self.check_bounds(&mut problems);
         maildir::check(&self.maildir, &mut problems);
+        mail::check_smtp(&self.smtp, &mut problems);
+        mail::check_dns(&self.dns, &mut problems);
         problems.finish()
     }
 

@@ -14,6 +14,7 @@ mod backoff;
 mod connect;
 mod dispose;
 mod folder_name;
+mod kept;
 mod login;
 mod memory;
 mod notes;
@@ -28,6 +29,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use kept::Kept;
 pub use memory::Memory;
 pub use round::Caught;
 pub use trouble::Trouble;

@@ -1,0 +1,48 @@
+//! The settings of the mail listeners, and of what signatures are judged with.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{a_label, is_network};
+use crate::config::{Dns, Listen, LmtpListen, Smtp, problem::Problems};
+
+pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
+    let listens = smtp.listen != Listen::Off || smtp.lmtp != LmtpListen::Off;
+    if listens && smtp.recipients.is_empty() {
+        problems.add(
+            "`smtp.recipients` is empty: name the address of the `rua=mailto:` URI, like tlsrpt@reports.example.net",
+        );
+    }
+    for recipient in &smtp.recipients {
+        let good =
+            recipient.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && a_label(domain).is_ok());
+        if !good {
+            problems.add(format!("`smtp.recipients` = {recipient:?}: not an address like tlsrpt@reports.example.net"));
+        }
+    }
+    for proxy in smtp.proxy_protocol_from.iter().filter(|proxy| !is_network(proxy)) {
+        problems.add(format!(
+            "`smtp.proxy_protocol_from` = {proxy:?} is neither an address nor a network like 192.0.2.0/24"
+        ));
+    }
+    let at_least_one = [
+        ("connections_max", smtp.connections_max as u64),
+        ("connections_per_address_max", smtp.connections_per_address_max as u64),
+        ("command_deadline_s", smtp.command_deadline_s),
+        ("session_deadline_s", smtp.session_deadline_s),
+        ("messages_per_session_max", smtp.messages_per_session_max as u64),
+    ];
+    for (key, _) in at_least_one.iter().filter(|(_, value)| *value == 0) {
+        problems.add(format!("`smtp.{key}` = 0: at least 1"));
+    }
+}
+
+pub fn check_dns(dns: &Dns, problems: &mut Problems) {
+    if dns.deadline_s == 0 {
+        problems.add("`dns.deadline_s` = 0: at least 1");
+    }
+    for server in &dns.servers {
+        if server.parse::<IpAddr>().is_err() && server.parse::<SocketAddr>().is_err() {
+            problems.add(format!("`dns.servers` = {server:?}: not an address like 127.0.0.1 or [::1]:5353"));
+        }
+    }
+}
