@@ -36,7 +36,7 @@ pub struct Hints {
     pub vouched: bool,
     /// What was found when these bytes first came, where they come out of the store: keys rotate and cannot be looked up
     /// again later (RFC 6376 §3.6).
-    pub judged: Option<Origin>,
+    pub judged: Option<Box<Origin>>,
 }
 
 /// What was found out about the mail a report came in; empty where it came another way.

@@ -75,7 +75,7 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             media_type: arrival.media_type,
             content_encoding: arrival.content_encoding,
             source: arrival.source,
-            judged: Some(arrival.origin),
+            judged: Some(Box::new(arrival.origin)),
             ..Hints::default()
         },
         bytes: arrival.bytes,

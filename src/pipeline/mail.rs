@@ -122,7 +122,7 @@ impl Opened {
         let first = self.found.first().map_or(0, |found| found.message);
         let origin = match standings.get(&first) {
             Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
-            _ => Origin { from_domain: self.from_domain(first), ..Origin::default() },
+            _ => Origin { from_domain: self.sender(first), ..Origin::default() },
         };
         let submitter = self.mail.messages.get(first).and_then(|message| message.submitter.clone());
         let verdicts = self.verdicts(submission, &standings, served);
@@ -143,14 +143,15 @@ impl Opened {
     }
 
     async fn ask(&self, message: usize, submission: &Submission, vouched: bool, signatures: &Signatures) -> Standing {
-        let from_domain = self.from_domain(message);
+        let from_domain = self.sender(message);
         if let Some(judged) = submission.hints.judged.as_ref().filter(|judged| judged.has_passed()) {
             // What it covered is not kept; that it passed is what counts.
             let covers = vec!["tls-report-domain".to_owned()];
-            return Standing::Counts { trust: Trust::Dkim, origin: judged.clone(), covers, late: false };
+            return Standing::Counts { trust: Trust::Dkim, origin: Origin::clone(judged), covers, late: false };
         }
         if vouched {
-            let origin = submission.hints.judged.clone().unwrap_or(Origin { from_domain, ..Origin::default() });
+            let origin =
+                submission.hints.judged.as_deref().cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
             return Standing::Counts { trust: Trust::Import, origin, covers: Vec::new(), late: false };
         }
         let raw =
@@ -194,7 +195,7 @@ impl Opened {
         Verdicts::Each(found.into_iter().map(judge).collect())
     }
 
-    fn from_domain(&self, message: usize) -> Option<String> {
+    fn sender(&self, message: usize) -> Option<String> {
         self.mail.messages.get(message).and_then(|message| message.from_domain.clone())
     }
 

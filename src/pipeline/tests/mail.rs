@@ -99,7 +99,7 @@ async fn an_unsigned_mail_is_kept_once_until_it_is_admitted() {
     let retry = Retry { entry: name, element: None, admit: false };
     assert_eq!(code(&bench.pipeline.accept_again(by_smtp(bytes.clone()), retry).await.0[0]), FaultCode::DkimNone);
     let again = by_smtp(bytes);
-    let hints = Hints { judged: Some(kept.arrival.origin), ..again.hints.clone() };
+    let hints = Hints { judged: Some(Box::new(kept.arrival.origin)), ..again.hints.clone() };
     let receipt = bench.pipeline.accept_again(Submission { hints, ..again }, Retry { admit: true, ..retry }).await;
     let whole = shown(&bench, stored(&receipt.0)[1]);
     assert_eq!((whole.report.trust.as_str(), whole.dkim_verdict.as_deref()), ("import", Some("dkim-none")));
@@ -236,11 +236,11 @@ async fn what_was_found_when_it_came_stands_when_the_key_is_gone() {
     let signed = sign(&mail(FROM, &[&report("a", "2026-03-02", 5)]), FROM, "sel");
     assert_eq!(code(&bench.pipeline.accept(by_smtp(signed.clone())).await.0[0]), FaultCode::DkimKeyGone);
     let mut salvaged = by_smtp(signed);
-    salvaged.hints.judged = Some(Origin {
+    salvaged.hints.judged = Some(Box::new(Origin {
         dkim_verdict: Some(Origin::PASS.to_owned()),
         dkim_domain: Some(FROM.to_owned()),
         ..Origin::default()
-    });
+    }));
     let uuid = stored(&bench.pipeline.accept(salvaged).await.0)[0];
     assert_eq!(shown(&bench, uuid).report.trust, "dkim");
 }

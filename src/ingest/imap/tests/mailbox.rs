@@ -36,14 +36,12 @@ async fn without_folders_mails_stay_and_are_marked_and_not_read_again() {
     let caught = step(&world, |account| account, script).await.unwrap();
     assert_eq!(caught, Caught { settled: 3, ..Caught::default() });
     assert_eq!(world.notebook.of("INBOX", 7), [11, 12, 13]);
-    let taken = world.judge.taken.lock().unwrap();
-    let first = &taken[0];
+    let first = world.judge.taken.lock().unwrap()[0].clone();
     assert_eq!((first.channel.as_str(), first.peer, first.received_at), ("imap", None, now()));
     assert!(first.is_mail());
     assert_eq!(first.bytes, b"fine");
     assert_eq!(first.hints.source.as_deref(), Some("imap reports/INBOX 7/11"));
     assert_eq!(first.hints.mailed_at.unwrap().to_rfc3339(), "2026-10-07T10:00:00+00:00");
-    drop(taken);
     let brought = world.health().brought;
     assert_eq!((brought.stored, brought.ignored, brought.quarantined), (1, 1, 1));
 

@@ -99,7 +99,7 @@ async fn stopping_says_goodbye() {
 #[tokio::test]
 async fn trouble_stands_on_the_board_until_it_is_over() {
     let world = World::default();
-    let refused = vec![
+    let refused = [
         steps([("", "* OK ready\n"), ("CAPABILITY", "* CAPABILITY IMAP4rev1\n$ OK\n")]),
         steps([("LOGIN", "$ NO wrong\n")]),
     ];
