@@ -14,7 +14,7 @@ use crate::{
     limits::Limits,
     pipeline::{Pipeline, fixtures::signatures},
     store::{Settings, Store},
-    submission::{Channel, Hints, Submission},
+    submission::{Channel, Hints, MAIL, Submission},
     verify::Served,
 };
 
@@ -113,6 +113,26 @@ fn many_submissions_are_answered_in_their_order() {
 }
 
 #[test]
+fn mail_has_its_own_limit_and_the_operator_may_vouch() {
+    let server = Running::start();
+    let mut client = server.client();
+    let limits = Limits::default();
+    assert_eq!(client.mail_wire_max_bytes(), limits.mail_wire_max_bytes);
+    let mut mail = submission(vec![b'x'; limits.report_wire_max_bytes + 1]);
+    mail.hints.media_type = Some(MAIL.to_owned());
+    mail.hints.vouched = true;
+    assert_eq!(client.submit(&[mail]).expect("it is let in").len(), 1);
+    assert!(client.submit(&[submission(vec![b'x'; limits.report_wire_max_bytes + 1])]).is_err());
+
+    let plain = r#"{"version":1,"command":"submit","bytes":0}"#;
+    let header: Header = serde_json::from_str(plain).unwrap();
+    assert!(!header.vouched);
+    assert_eq!(serde_json::to_string(&header).unwrap(), plain);
+    let old = r#"{"answer":"hello","version":1,"program":"tlsight 0.1.0","report_wire_max_bytes":7}"#;
+    assert!(matches!(serde_json::from_str(old).unwrap(), Answer::Hello { mail_wire_max_bytes: None, .. }));
+}
+
+#[test]
 fn clients_are_served_beside_each_other_and_a_silent_one_does_not_hold_up_the_stop() {
     let server = Running::start();
     let silent = server.raw();
@@ -149,6 +169,8 @@ fn what_is_not_understood_is_answered_with_an_error() {
     assert!(ask(&frame("nonsense")).contains("bad header"));
     assert!(ask(&frame(r#"{"version":9,"command":"hello"}"#)).contains("version 9 is not spoken here"));
     assert!(ask(&frame(r#"{"version":1,"command":"submit","bytes":99999999999}"#)).contains("report_wire_max_bytes"));
+    let mail = r#"{"version":1,"command":"submit","bytes":99999999999,"media_type":"message/rfc822"}"#;
+    assert!(ask(&frame(mail)).contains("mail_wire_max_bytes"));
     assert!(ask(&frame(r#"{"version":1,"command":"submit","channel":"https"}"#)).contains("not taken here"));
     assert_eq!(ask(b""), "");
 

@@ -21,6 +21,7 @@ use crate::{
 mod containers;
 mod order;
 mod piped;
+mod served;
 
 fn clock() -> Clock {
     Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap())
