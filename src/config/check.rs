@@ -136,6 +136,7 @@ impl Config {
             ("store.queue_max", store.queue_max as u64),
             ("store.readers_max", store.readers_max as u64),
             ("limits.report_wire_max_bytes", limits.report_wire_max_bytes as u64),
+            ("limits.mail_wire_max_bytes", limits.mail_wire_max_bytes as u64),
             ("limits.report_decompressed_max_bytes", limits.report_decompressed_max_bytes as u64),
             ("limits.report_compression_ratio_max", limits.report_compression_ratio_max),
             ("limits.report_policies_max", limits.report_policies_max as u64),
@@ -152,6 +153,7 @@ impl Config {
         let too_large = u32::MAX as usize / 2;
         for (key, value) in [
             ("limits.report_wire_max_bytes", limits.report_wire_max_bytes),
+            ("limits.mail_wire_max_bytes", limits.mail_wire_max_bytes),
             ("limits.report_decompressed_max_bytes", limits.report_decompressed_max_bytes),
         ] {
             if value > too_large {
