@@ -297,7 +297,10 @@ impl Session {
     }
 
     fn take_data(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Next {
-        let Some(transaction) = &mut self.transaction else { return self.out_of_order("there is no message", out) };
+        let Some(transaction) = &mut self.transaction else {
+            self.phase = Phase::Command;
+            return self.out_of_order("there is no message", out);
+        };
         match transaction.text.take(input, &mut transaction.content, self.budget) {
             true => self.end_message(out),
             false => Next::More,
