@@ -4,6 +4,7 @@
 mod api;
 mod filler;
 mod guards;
+mod mail;
 mod pages;
 mod quarantine;
 
@@ -33,6 +34,7 @@ const NOW: &str = "2026-11-23T09:00:00Z";
 struct Running {
     address: SocketAddr,
     pipeline: Arc<Pipeline>,
+    board: Board,
     server: ServerHandle,
     _store: TempStore,
 }
@@ -59,7 +61,8 @@ fn empty() -> Running {
     let pipeline =
         Pipeline::new(Default::default(), filler::served(), signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
-    let site = Site::new(Arc::clone(&pipeline), clock, Board::default(), None, vec!["tlsight.example.net".into()])
+    let board = Board::default();
+    let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), None, vec!["tlsight.example.net".into()])
         .expect("the templates compile");
     let site = web::Data::new(site);
     let (tell, told) = mpsc::channel();
@@ -78,7 +81,7 @@ fn empty() -> Running {
         });
     });
     let (address, server) = told.recv().expect("the server starts");
-    Running { address, pipeline, server, _store: store }
+    Running { address, pipeline, board, server, _store: store }
 }
 
 impl Running {
