@@ -154,6 +154,3 @@ async fn text(source: impl tokio::io::AsyncRead + Unpin) -> Result<String, Strin
     }
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
-
-#[cfg(test)]
-mod tests;

@@ -138,10 +138,17 @@ impl Data {
         Some(words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).filter(|uid| *uid != 0))
     }
 
-    /// The folder of `LIST (…) "/" name`, as the server writes it.
+    /// The folder of `LIST (…) "/" name`, as the server writes it, where it holds mail (RFC 3501 §7.2.2, RFC 5258 §3).
     pub fn listed(&self) -> Option<String> {
         let values = value::parse(self.after("LIST")?)?;
-        let [_, _, name] = values.as_slice() else { return None };
+        let [Value::List(attributes), _, name] = values.as_slice() else { return None };
+        let holds_none = |attribute: &Value<'_>| {
+            let name = attribute.bytes().unwrap_or_default();
+            name.eq_ignore_ascii_case(b"\\Noselect") || name.eq_ignore_ascii_case(b"\\NonExistent")
+        };
+        if attributes.iter().any(holds_none) {
+            return None;
+        }
         Some(String::from_utf8_lossy(&name.bytes()?).into_owned())
     }
 

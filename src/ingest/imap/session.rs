@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     Timing, connect, folder_name, login,
@@ -54,6 +54,11 @@ pub enum Woken {
 impl Session {
     /// Connects, secures the connection and logs in.
     pub async fn open(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
+        let patience = timing.patience.command;
+        timeout(patience, Session::open_patiently(account, timing)).await.unwrap_or(Err(Trouble::Deadline(patience)))
+    }
+
+    async fn open_patiently(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
         let secret = login::secret(account, timing.connect).await?;
         let tcp = connect::connect(account, timing.connect).await?;
         let stream: Stream = match account.tls {
@@ -245,7 +250,7 @@ impl Session {
 
     /// Says goodbye, without insisting on an answer.
     pub async fn log_out(mut self) {
-        let _ = tokio::time::timeout(self.logout, self.wire.run("LOGOUT", |_| {})).await;
+        let _ = timeout(self.logout, self.wire.run("LOGOUT", |_| {})).await;
         self.wire.shut_down().await;
     }
 

@@ -35,6 +35,8 @@ struct Judge {
     seen: Mutex<BTreeSet<Vec<u8>>>,
     /// Words that are not judged for now.
     busy: Mutex<Option<Busy>>,
+    /// The mails with a receipt.
+    receipts: Log,
     log: Log,
 }
 
@@ -53,11 +55,12 @@ impl Accept for Judge {
             None => Outcome::Duplicate(Uuid::nil()),
         };
         self.taken.lock().unwrap().push(submission);
-        let log = Arc::clone(&self.log);
+        let (log, receipts) = (Arc::clone(&self.log), Arc::clone(&self.receipts));
         Box::pin(async move {
             // The receipt comes later than the submission, as with a real store.
             tokio::task::yield_now().await;
             log.lock().unwrap().push("accepted".to_owned());
+            receipts.lock().unwrap().push(text);
             Receipt(vec![outcome])
         })
     }

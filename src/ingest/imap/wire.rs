@@ -93,13 +93,9 @@ impl Wire {
         reply_max_bytes: usize,
         each: impl FnMut(Reply),
     ) -> Result<Status, Trouble> {
-        let patience = self.patience.command;
-        let all = async {
-            let tag = self.send(command).await?;
-            self.budget_bytes = self.budget_bytes.saturating_add(reply_max_bytes);
-            self.finish(&tag, verb(command), reply_max_bytes, each).await
-        };
-        timeout(patience, all).await.unwrap_or(Err(Trouble::Deadline(patience)))
+        let tag = self.send(command).await?;
+        self.budget_bytes = self.budget_bytes.saturating_add(reply_max_bytes);
+        self.finish(&tag, verb(command), reply_max_bytes, each).await
     }
 
     /// Sends a command and returns its tag. The answers are still to come.
@@ -132,14 +128,18 @@ impl Wire {
         reply_max_bytes: usize,
         mut each: impl FnMut(Reply),
     ) -> Result<Status, Trouble> {
-        loop {
-            match self.reply(reply_max_bytes).await? {
-                Reply::Status(status) if status.tag.as_deref() == Some(tag) => return accepted(status, verb),
-                // Of a command that nobody waits for.
-                Reply::Status(Status { tag: Some(_), .. }) => {}
-                reply => each(reply),
+        let patience = self.patience.command;
+        let all = async {
+            loop {
+                match self.reply(reply_max_bytes).await? {
+                    Reply::Status(status) if status.tag.as_deref() == Some(tag) => return accepted(status, verb),
+                    // Of a command that nobody waits for.
+                    Reply::Status(Status { tag: Some(_), .. }) => {}
+                    reply => each(reply),
+                }
             }
-        }
+        };
+        timeout(patience, all).await.unwrap_or(Err(Trouble::Deadline(patience)))
     }
 
     /// The next response, which must not take long.

@@ -67,6 +67,7 @@ fn lists_of_words_and_numbers_are_read() {
     assert_eq!(data("SEARCH").search().unwrap().count(), 0);
     assert!(data("SEARCHES 1").search().is_none());
     assert_eq!(data("LIST (\\HasNoChildren) \"/\" \"A \\\"b\\\"\"").listed().as_deref(), Some("A \"b\""));
+    assert_eq!(data("LIST (\\noselect \\HasChildren) \"/\" A").listed(), None);
     assert_eq!(data("LIST () NIL INBOX").listed().as_deref(), Some("INBOX"));
     assert_eq!(data("LIST () \".\" {3}\r\na b").listed().as_deref(), Some("a b"));
     assert_eq!(data("23 EXISTS").numbered(), Some((23, "EXISTS".to_owned())));
