@@ -92,7 +92,7 @@ impl Session {
     pub async fn select(&mut self, folder: &str) -> Result<Selected, Trouble> {
         self.wire.forget_folder();
         let mut uid_validity = None;
-        let command = format!("SELECT {}", folder_name::quoted(folder));
+        let command = ["SELECT", &folder_name::quoted(folder)].join(" ");
         let done = self.wire.run(&command, |reply| {
             if let Reply::Status(status) = reply {
                 let value = status.code_value("UIDVALIDITY").and_then(|value| value.parse().ok());
