@@ -2,18 +2,21 @@
 //! shows who fails to deliver over TLS and why.
 //!
 //! ```text
-//!  https            import            control    ingest/   bytes in, Submission out, Outcome back
-//!    └────────────────┴──────────────────┘
+//!  https  smtp  lmtp  imap  maildir  import  control    ingest/   bytes in, Submission out, Outcome back
+//!    └──────┴─────┴─────┴──────┴───────┴────────┘
 //!              Submission
 //!                  │
 //!            pipeline::accept                    the only caller of the stages, knows no transport
 //!                  │
-//!   decode ── report ── verify ── store          gzip, zip · RFC 8460 · domains, trust · DuckDB
+//!   decode ── report ── verify ── store          mail, gzip, zip · RFC 8460 · DKIM, domains, trust · DuckDB
 //!                                   │
 //!                                 query          one question = one .rs + one .sql
 //!                                   │
 //!                                present         pages, JSON, SVG
 //! ```
+//!
+//! Beside that way: `smtp` is the mail session as a value, `dns` finds the keys of signatures, `health` is the board on which
+//! the ways in say how they are, `courier` sends a report as a sender would, to prove a way in.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
 //! report from the socket to the page.
