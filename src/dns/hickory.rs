@@ -50,7 +50,7 @@ impl Hickory {
         handle: &Handle,
     ) -> Result<Hickory, String> {
         let servers = match servers {
-            [] => system_servers()?,
+            [] => system_servers(),
             _ => servers.iter().map(name_server).collect(),
         };
         // No domain and no search list: every name asked for is complete.
@@ -118,10 +118,17 @@ pub(super) fn server(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("{text:?} is no address like 127.0.0.1, ::1, 127.0.0.1:5353 or [::1]:5353"))
 }
 
-fn system_servers() -> Result<Vec<NameServerConfig>, String> {
-    let (config, _) = system_conf::read_system_conf()
-        .map_err(|error| format!("the name servers of the system cannot be read: {error}"))?;
-    Ok(config.name_servers().to_vec())
+/// Those of `/etc/resolv.conf`; without any the one on this machine (resolv.conf(5)), so that a server that takes no mail
+/// starts where there is no such file.
+fn system_servers() -> Vec<NameServerConfig> {
+    match system_conf::read_system_conf() {
+        Ok((config, _)) if !config.name_servers().is_empty() => config.name_servers().to_vec(),
+        read => {
+            let error = read.err().map(|error| error.to_string());
+            tracing::warn!(error, "the system names no name server: 127.0.0.1 is asked");
+            vec![name_server(&SocketAddr::from(([127, 0, 0, 1], PORT)))]
+        }
+    }
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {

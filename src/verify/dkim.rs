@@ -135,9 +135,16 @@ async fn judge(
     resolver: &dyn Resolver,
 ) -> Result<Signature, Failure> {
     let failure = |detail: &str| Failure::of(claim, FaultCode::DkimFail, detail);
-    claim.check(times).map_err(|(code, detail)| Failure::of(claim, code, &detail))?;
+    // That a mail was changed says more than that it is old, so this waits until the body is hashed.
+    let expired = match claim.check(times) {
+        Err((FaultCode::DkimExpired, detail)) => Some(Failure::of(claim, FaultCode::DkimExpired, &detail)),
+        checked => checked.map(|()| None).map_err(|(code, detail)| Failure::of(claim, code, &detail))?,
+    };
     if mail.body_hash(claim.body_form).map_err(|problem| failure(&problem))? != claim.body_hash {
         return Err(failure("the body is not the one that was signed"));
+    }
+    if let Some(expired) = expired {
+        return Err(expired);
     }
     let signed = mail.signed(&claim.names).map_err(|problem| failure(&problem))?;
     let key = key::fetch(claim, resolver).await?;

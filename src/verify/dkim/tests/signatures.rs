@@ -86,6 +86,9 @@ fn a_length_does_not_count() {
 #[test]
 fn expiry_is_judged_at_receipt() {
     assert_eq!(code(judged(&signed_with("x=1709265599;"), FROM, &NoDns)), FaultCode::DkimExpired);
+    let mut changed = signed_with("x=1709265599;");
+    changed.extend_from_slice(b"more\r\n");
+    assert_eq!(code(judged(&changed, FROM, &NoDns)), FaultCode::DkimFail, "that it was changed says more");
     assert!(passed(verdict(&signed_with("x=1709265600;"))).late);
     assert!(passed(verdict(&signed_with("t=1709265000; x=1709269199;"))).late);
     assert!(!passed(verdict(&signed_with("x=1709269200;"))).late);
