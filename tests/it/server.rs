@@ -16,9 +16,13 @@ use crate::http::{Answer, Client};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
-    child: Child,
+    process: Process,
     pub public: SocketAddr,
     pub private: SocketAddr,
+    /// Where the configuration asks for them.
+    pub smtp: Option<SocketAddr>,
+    /// `HOST:PORT` or `unix:/path`.
+    pub lmtp: Option<String>,
 }
 
 /// `tlsight` with the arguments of every test: no configuration file of the machine, quiet logs.
@@ -48,9 +52,15 @@ impl Server {
         command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).env("TLSIGHT_LOG", "warn");
         // The tests are one address, and in a hurry.
         command.env("TLSIGHT_PUBLIC__REQUESTS_PER_MINUTE_MAX", "1000000000");
-        let mut child = adjust(&mut command).spawn().expect("the binary starts");
-        let addresses = wait_for_file(&ready, &mut child);
-        Server { child, public: address(&addresses, "public"), private: address(&addresses, "private") }
+        let mut process = Process(adjust(&mut command).spawn().expect("the binary starts"));
+        let addresses = wait_for_file(&ready, &mut process.0);
+        Server {
+            process,
+            public: address(&addresses, "public"),
+            private: address(&addresses, "private"),
+            smtp: addresses["smtp"].as_str().map(|address| address.parse().expect("a socket address")),
+            lmtp: addresses["lmtp"].as_str().map(str::to_owned),
+        }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -63,7 +73,7 @@ impl Server {
 
     /// The most memory the process ever held.
     pub fn peak_memory_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux tells the peak");
         let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
         kibibytes * 1024
@@ -71,17 +81,17 @@ impl Server {
 
     /// SIGKILL: the process has no chance to say goodbye.
     pub fn kill(mut self) {
-        self.child.kill().expect("the process is ours");
-        self.child.wait().expect("it was started by us");
+        self.process.0.kill().expect("the process is ours");
+        self.process.0.wait().expect("it was started by us");
     }
 
     /// SIGTERM, and how it ended.
     pub fn stop(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
+        let pid = self.process.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.process.0.try_wait().unwrap() {
                 return status;
             }
             assert!(Instant::now() < deadline, "the server does not stop");
@@ -90,10 +100,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+/// A child that ends with its test.
+struct Process(Child);
+
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -126,7 +139,7 @@ impl Drop for Demo {
 
 /// Whether a program this test needs is absent. CI installs them all, so there it is a failure.
 pub fn program_missing(name: &str) -> bool {
-    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(name).exists());
+    let found = program(name).is_some();
     assert!(found || std::env::var_os("CI").is_none(), "{name} must be installed in CI");
     if !found {
         eprintln!("skipped: {name} is not installed");
@@ -134,22 +147,42 @@ pub fn program_missing(name: &str) -> bool {
     !found
 }
 
-/// Every report the server knows, over all pages of the API.
+/// Where a program is. Debian installs those of administrators where the paths of users do not lead.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(name)).find(|program| program.exists())
+}
+
+/// Waits until it is so, on a machine that may be busy.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// The ids of all reports the server knows, each as often as it is there.
 pub fn all_report_ids(server: &Server) -> Vec<String> {
-    let mut ids = Vec::new();
+    let id = |item: &Value| item["report_id"].as_str().expect("report_id").to_owned();
+    all_items(server, "/api/v1/reports?from=2026-01-01&to=2026-12-31").iter().map(id).collect()
+}
+
+/// What a list of the API holds, over all its pages.
+pub fn all_items(server: &Server, list: &str) -> Vec<Value> {
+    let mut items = Vec::new();
     let mut client = Client::connect(server.private);
     let mut cursor = String::new();
+    let separator = if list.contains('?') { '&' } else { '?' };
     loop {
-        let path = format!("/api/v1/reports?from=2026-01-01&to=2026-12-31&limit=500{cursor}");
-        let answer = client.get(&path);
+        let answer = client.get(&format!("{list}{separator}limit=500{cursor}"));
         assert_eq!(answer.status, 200, "{}", answer.text());
         let page = answer.json();
-        for item in page["items"].as_array().expect("items") {
-            ids.push(item["report_id"].as_str().expect("report_id").to_owned());
-        }
+        items.extend(page["items"].as_array().expect("items").iter().cloned());
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => return ids,
+            None => return items,
         }
     }
 }
@@ -170,5 +203,6 @@ fn wait_for_file(path: &PathBuf, child: &mut Child) -> Value {
 
 fn address(addresses: &Value, name: &str) -> SocketAddr {
     let url = addresses[name].as_str().unwrap_or_else(|| panic!("no {name} in {addresses}"));
-    url.trim_start_matches("http://").trim_end_matches('/').parse().expect("a socket address")
+    let (_, address) = url.split_once("://").expect("a URL");
+    address.trim_end_matches('/').parse().expect("a socket address")
 }
