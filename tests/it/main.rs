@@ -4,6 +4,7 @@ mod browser;
 mod crash;
 mod disk;
 mod http;
+mod mail;
 mod map;
 mod readme;
 mod serve;
