@@ -26,8 +26,8 @@ pub const DOCUMENT_ELEMENTS_MAX: usize = 100_000;
 pub const ORGANISATION_KEY_MAX_BYTES: usize = 255;
 /// Reports in one JSON array.
 pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
-/// Bytes of a quarantined input that are kept.
-pub const QUARANTINE_KEPT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a quarantined input that are kept: more than the largest mail has by default.
+pub const QUARANTINE_KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Sessions in one count above which a figure is not plausible and stays out of the charts.
 pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
 /// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Environment},
     pipeline::Pipeline,
     store::{self, Arrival, RepairReport},
-    submission::{Hints, Outcome, Receipt, Submission},
+    submission::{Hints, Outcome, Receipt, Submission, Trust},
 };
 
 /// Bodies in one transaction.
@@ -75,6 +75,8 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             media_type: arrival.media_type,
             content_encoding: arrival.content_encoding,
             source: arrival.source,
+            // Mail that counted by the operator's word still does.
+            vouched: arrival.trust == Trust::Import,
             judged: Some(Box::new(arrival.origin)),
             ..Hints::default()
         },

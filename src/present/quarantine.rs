@@ -99,7 +99,7 @@ async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
         done => asked.done.as_deref().and_then(retry::done_words),
         next => page.next.as_ref().map(params::quarantine_cursor),
     };
-    let shell = shell::without_filter(site, count);
+    let shell = shell::without_filter(site, "/quarantine", count);
     Ok(site.templates.render("quarantine.html", context! { ..content, ..shell })?)
 }
 
@@ -154,7 +154,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         excerpt, document,
         done => asked.done.as_deref().and_then(retry::done_words),
     };
-    let shell = shell::without_filter(site, count);
+    let shell = shell::without_filter(site, "/quarantine", count);
     Ok(site.templates.render("quarantine_entry.html", context! { ..content, ..shell })?)
 }
 

@@ -177,7 +177,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         }).collect::<Vec<_>>(),
         document, cut,
     };
-    let shell = shell::without_filter(site, quarantined);
+    let shell = shell::without_filter(site, "/reports", quarantined);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
 }
 

@@ -48,6 +48,6 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
         })
         .collect();
     let content = fields! { rows, in_force, done };
-    let shell = shell::without_filter(site, count);
+    let shell = shell::without_filter(site, "/quarantine", count);
     Ok(site.templates.render("senders.html", context! { ..content, ..shell })?)
 }

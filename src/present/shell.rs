@@ -89,12 +89,13 @@ impl Frame {
 
 /// The context of a page without a filter, such as an error.
 pub(super) fn bare(site: &Site) -> Value {
-    without_filter(site, 0)
+    without_filter(site, "", 0)
 }
 
-pub(super) fn without_filter(site: &Site, quarantined: i64) -> Value {
+/// `path` is that of the navigation's item, `""` for none.
+pub(super) fn without_filter(site: &Site, path: &str, quarantined: i64) -> Value {
     let nothing: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
-    fields! { path => "", quarantined, query => nothing, today => site.today() }
+    fields! { path, quarantined, query => nothing, today => site.today() }
 }
 
 /// What people look at: the last whole days, and the ISO week before the running one.

@@ -48,7 +48,7 @@ async fn show(site: &Site) -> Result<String, Fail> {
         })
         .collect();
     let content = fields! { rows, failing };
-    let shell = shell::without_filter(site, count);
+    let shell = shell::without_filter(site, "/ways-in", count);
     Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
 }
 
