@@ -20,6 +20,10 @@ use tokio::{
 };
 
 mod load;
+#[path = "load/measured.rs"]
+mod measured;
+
+use measured::Measured;
 
 const CONNECTIONS: usize = 64;
 
@@ -38,30 +42,6 @@ fn main() {
         println!("ratio                    {:.2}", ours.per_second() / floor.per_second());
         println!("tlsight, one connection  {single}");
     });
-}
-
-/// What one run of the load measured.
-struct Measured {
-    /// Latency of each answer.
-    latencies: Vec<Duration>,
-    took: Duration,
-}
-
-impl Measured {
-    fn per_second(&self) -> f64 {
-        self.latencies.len() as f64 / self.took.as_secs_f64()
-    }
-
-    fn quantile(&self, share: f64) -> Duration {
-        self.latencies[((self.latencies.len() - 1) as f64 * share) as usize]
-    }
-}
-
-impl std::fmt::Display for Measured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (median, p99) = (self.quantile(0.5), self.quantile(0.99));
-        write!(f, "{:>9.0} posts/s   median {median:>9.1?}   p99 {p99:>9.1?}", self.per_second())
-    }
 }
 
 async fn floor(length: Duration) -> Measured {
@@ -109,8 +89,7 @@ async fn load(address: SocketAddr, connections: usize, length: Duration) -> Meas
         latencies.extend(client.await.expect("a client that does not panic"));
     }
     let took = begun.elapsed();
-    latencies.sort_unstable();
-    Measured { latencies, took }
+    Measured::new(latencies, took, "posts")
 }
 
 async fn client(address: SocketAddr, until: Instant) -> Vec<Duration> {

@@ -35,6 +35,10 @@ use tokio::{
 };
 
 mod load;
+#[path = "load/measured.rs"]
+mod measured;
+
+use measured::Measured;
 
 const CONNECTIONS: usize = 10;
 const RECIPIENT: &str = "tlsrpt@reports.example";
@@ -60,27 +64,6 @@ fn main() {
             None => println!("smtp-sink is not installed: no ratio"),
         }
     });
-}
-
-/// What one run of the load measured.
-struct Measured {
-    /// From the end of each mail to its answer.
-    latencies: Vec<Duration>,
-    took: Duration,
-}
-
-impl Measured {
-    fn per_second(&self) -> f64 {
-        self.latencies.len() as f64 / self.took.as_secs_f64()
-    }
-}
-
-impl std::fmt::Display for Measured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let quantile = |share: f64| self.latencies[((self.latencies.len() - 1) as f64 * share) as usize];
-        let (median, p99) = (quantile(0.5), quantile(0.99));
-        write!(f, "{:>9.0} mails/s   median {median:>9.1?}   p99 {p99:>9.1?}", self.per_second())
-    }
 }
 
 /// Distinct report mails with an RSA signature of 2,048 bits each, dot-stuffed by having no dot at the start of a line.
@@ -144,8 +127,7 @@ async fn deliver(address: SocketAddr, mails: &Arc<Vec<Vec<u8>>>) -> Measured {
         latencies.extend(client.await.expect("a client that does not panic"));
     }
     let took = begun.elapsed();
-    latencies.sort_unstable();
-    Measured { latencies, took }
+    Measured::new(latencies, took, "mails")
 }
 
 async fn client(address: SocketAddr, mails: Arc<Vec<Vec<u8>>>, next: Arc<AtomicUsize>) -> Vec<Duration> {

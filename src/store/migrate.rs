@@ -87,6 +87,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_first_version_stored_is_there_after_the_second() {
+        let conn = memory();
+        apply(&conn, &MIGRATIONS[..1]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO report VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', \
+             '2026-03-02', 'example.net', NULL, NULL, NULL, 'one', '2026-03-02', '2026-03-03', '2026-03-03', 'https', NULL, NULL, \
+             'none', NULL, 'example.com', 1, 0, '')",
+        )
+        .unwrap();
+        migrate(&conn).unwrap();
+        let (id, verdict): (String, Option<String>) = conn
+            .query_row("SELECT report_id, dkim_verdict FROM report", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((id.as_str(), verdict), ("one", None));
+        assert_eq!(conn.query_row("SELECT count(*) FROM trusted_sender", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+
+    #[test]
     fn migrations_are_numbered_without_gaps() {
         for (index, (name, _)) in MIGRATIONS.iter().enumerate() {
             assert!(name.starts_with(&format!("{:04}_", index + 1)), "{name}");
