@@ -42,6 +42,8 @@ pub enum Trouble {
     Refused { command: String, try_create: bool, text: String },
     #[error("the server sent {announced_bytes} bytes where at most {max_bytes} were expected")]
     TooLarge { announced_bytes: u64, max_bytes: usize },
+    #[error("the server does not stop sending what it was not asked for")]
+    Flood,
     #[error("the server sent what is no IMAP: {0}")]
     Garbled(String),
     #[error("the server did not answer within {} s", .0.as_secs_f32())]

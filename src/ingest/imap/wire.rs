@@ -1,7 +1,7 @@
 //! Commands out, responses in, with a bound on what a server may make us hold: a response is counted while it arrives, and a
 //! literal that is announced larger than expected is refused before a byte of it is read.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -151,7 +151,11 @@ impl Wire {
     /// The next response, whenever it comes. Nothing is lost when this future is dropped.
     pub async fn next(&mut self, max_bytes: usize) -> Result<Reply, Trouble> {
         loop {
-            match self.take(max_bytes.min(self.budget_bytes))? {
+            let budget_bytes = self.budget_bytes;
+            let taken = self.take(max_bytes.min(budget_bytes));
+            // A mail is not to blame for what came with it.
+            let taken = taken.map_err(|error| if budget_bytes < max_bytes { Trouble::Flood } else { error });
+            match taken? {
                 Some(response) => {
                     self.budget_bytes = self.budget_bytes.saturating_sub(response.len());
                     let reply = Reply::parse(response).map_err(Trouble::Garbled)?;
@@ -236,11 +240,11 @@ impl Wire {
         }
     }
 
-    /// A server that says goodbye says why.
-    fn broken(&mut self, error: std::io::Error) -> Trouble {
+    /// A server that says goodbye says why. TLS calls it an error when the end comes without its own goodbye.
+    fn broken(&mut self, error: io::Error) -> Trouble {
         match self.bye.take() {
-            Some(bye) => Trouble::Closed(Some(bye)),
-            None => Trouble::Broken(error),
+            None if error.kind() != io::ErrorKind::UnexpectedEof => Trouble::Broken(error),
+            bye => Trouble::Closed(bye),
         }
     }
 

@@ -58,7 +58,7 @@ impl Dovecot {
                 return Some(dovecot);
             }
         }
-        panic!("dovecot does not start:\n{}", fs::read_to_string(dovecot.path("log")).unwrap_or_default());
+        panic!("dovecot does not start:\n{}", dovecot.log());
     }
 
     /// SIGKILL for all its processes: connections break where they are.
@@ -71,8 +71,18 @@ impl Dovecot {
         }
     }
 
+    /// Starts it again. Locks that a killed process has left behind are removed, as Dovecot itself does only after minutes.
     pub fn restart(&mut self) {
-        assert!(self.launch(), "dovecot does not start again");
+        for folder in
+            fs::read_dir(self.path("mail")).unwrap().map(|entry| entry.unwrap().path()).chain([self.path("mail")])
+        {
+            let _ = fs::remove_file(folder.join("dovecot-uidlist.lock"));
+        }
+        // The ports may be held for a moment: by a process that is still dying, or by the client that asks for them.
+        let deadline = Instant::now() + PATIENCE;
+        while !self.launch() {
+            assert!(Instant::now() < deadline, "dovecot does not start again:\n{}", self.log());
+        }
     }
 
     pub fn ca(&self) -> PathBuf {
@@ -130,6 +140,10 @@ impl Dovecot {
             "" => self.path("mail"),
             folder => self.path("mail").join(format!(".{folder}")),
         }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     fn path(&self, name: &str) -> PathBuf {
