@@ -1,10 +1,12 @@
 //! Reports by mail: the real binary, and the programs that mail really comes from.
 
+mod crash;
 mod dovecot;
 mod imap;
 mod postfix;
 mod relayed;
 mod signed;
+mod smtp;
 mod swaks;
 
 use std::{
