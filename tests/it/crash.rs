@@ -61,9 +61,9 @@ pub fn assert_there_once(server: &Server, acknowledged: &[String], round: u64) {
 /// Sends on several connections, each report also a second time, and kills the server at a moment that differs from round to
 /// round: after some number of answers, while others are under way. What `connect` makes sends the report of an id and
 /// returns once it is acknowledged, with an error where the connection broke.
-pub fn send_until_killed<Send>(server: Server, round: u64, connect: impl Fn() -> Send + Sync) -> Vec<String>
+pub fn send_until_killed<Sending>(server: Server, round: u64, connect: impl Fn() -> Sending + Sync) -> Vec<String>
 where
-    Send: FnMut(&str) -> io::Result<()>,
+    Sending: FnMut(&str) -> io::Result<()>,
 {
     let kill_after = 1 + splitmix(round) % 400;
     let answered = AtomicU64::new(0);

@@ -5,6 +5,7 @@ mod dovecot;
 mod imap;
 mod postfix;
 mod relayed;
+mod reporter;
 mod signed;
 mod smtp;
 mod swaks;
