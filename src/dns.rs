@@ -2,6 +2,7 @@
 
 mod hickory;
 mod records;
+mod silent;
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,8 @@ pub const DKIM_SIGNED_FIELDS_MAX: usize = 200;
 pub const DNS_LOOKUPS_MAX: usize = 64;
 /// Answers that are remembered until their TTL ends.
 pub const DNS_CACHE_MAX_ENTRIES: u64 = 1_024;
+/// Organisations whose name servers said nothing that are remembered, to be left alone for a while.
+pub const DNS_SILENT_MAX: usize = 1_024;
 /// Seconds for which it is remembered that a name does not exist, whatever its zone says: a new key should be found soon.
 pub const DNS_NEGATIVE_TTL_MAX_S: u64 = 300;
 /// Records of one answer.

@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hickory_resolver::{
@@ -19,7 +19,7 @@ use hickory_resolver::{
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
-use super::{DnsError, Found, Lookup, Resolver};
+use super::{DnsError, Found, Lookup, Resolver, silent::Silent};
 use crate::limits::{
     DNS_CACHE_MAX_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_MAX_S, DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES,
 };
@@ -38,6 +38,7 @@ struct Inner {
     resolver: TokioResolver,
     permits: Semaphore,
     deadline: Duration,
+    silent: Silent,
 }
 
 impl Hickory {
@@ -60,7 +61,7 @@ impl Hickory {
             .with_tls_config(no_tls())
             .build()
             .map_err(|error| format!("the resolver cannot be started: {error}"))?;
-        let inner = Inner { resolver, permits: Semaphore::new(DNS_LOOKUPS_MAX), deadline };
+        let inner = Inner { resolver, permits: Semaphore::new(DNS_LOOKUPS_MAX), deadline, silent: Silent::default() };
         Ok(Hickory { inner: Arc::new(inner), handle: handle.clone() })
     }
 
@@ -68,13 +69,7 @@ impl Hickory {
         let Hickory { inner, handle } = self.clone();
         let name = name.to_owned();
         Box::pin(async move {
-            let looking = handle.spawn(async move {
-                let deadline = inner.deadline;
-                timeout(deadline, inner.look_up(&name, kind, read)).await.unwrap_or_else(|_| {
-                    let seconds = deadline.as_secs_f64();
-                    Err(DnsError::Temporary(format!("no answer about {name} within {seconds} s")))
-                })
-            });
+            let looking = handle.spawn(async move { inner.look_up_in_time(&name, kind, read).await });
             looking.await.unwrap_or_else(|_| Err(DnsError::Temporary("the look-up was broken off".to_owned())))
         })
     }
@@ -91,6 +86,30 @@ impl Resolver for Hickory {
 }
 
 impl Inner {
+    async fn look_up_in_time<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        read: fn(&[Record]) -> Vec<T>,
+    ) -> Result<Found<Vec<T>>, DnsError> {
+        let begun = Instant::now();
+        if self.silent.is_silent(name, begun) {
+            return Err(DnsError::Temporary(format!("no answer about {name} a short while ago")));
+        }
+        let answer = timeout(self.deadline, self.look_up(name, kind, read)).await.unwrap_or_else(|_| {
+            let seconds = self.deadline.as_secs_f64();
+            Err(DnsError::Temporary(format!("no answer about {name} within {seconds} s")))
+        });
+        // A resolver in between may give up a little before we do.
+        match &answer {
+            Err(DnsError::Temporary(_)) if begun.elapsed() > self.deadline / 2 => {
+                self.silent.said_nothing(name, Instant::now());
+            }
+            _ => self.silent.said_something(name),
+        }
+        answer
+    }
+
     async fn look_up<T>(
         &self,
         name: &str,

@@ -52,6 +52,9 @@ fn silence_ends_at_the_deadline() {
     let resolver = resolver(&server, Duration::from_millis(300));
     let Err(DnsError::Temporary(why)) = texts(&*resolver, "silent.example.net") else { panic!("silence is an answer") };
     assert!(why.contains("silent.example.net"), "{why}");
+    // The next of that organisation does not wait.
+    let Err(DnsError::Temporary(why)) = texts(&*resolver, "key.example.net") else { panic!("it was asked again") };
+    assert!(why.contains("a short while ago"), "{why}");
 }
 
 #[test]
