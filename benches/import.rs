@@ -89,9 +89,9 @@ fn write_mbox(path: &Path, count: u64) {
         let report = STANDARD.encode(load::report(number));
         let sender = number % 50;
         let header = format!(
-            "From noreply@sender{sender}.example Mon Oct  5 00:00:00 2026\n\
-             Received: from mx.sender{sender}.example by mx1.example.com; Mon, 5 Oct 2026 00:00:00 +0000\n\
-             Date: Mon, 5 Oct 2026 00:00:00 +0000\n\
+            "From noreply@sender{sender}.example Thu Oct 29 04:00:00 2026\n\
+             Received: from mx.sender{sender}.example by mx1.example.com; Thu, 29 Oct 2026 04:00:00 +0000\n\
+             Date: Thu, 29 Oct 2026 04:00:00 +0000\n\
              From: <noreply@sender{sender}.example>\nTo: <tlsrpt@example.com>\n\
              Subject: Report Domain: example.com Submitter: sender{sender}.example Report-ID: <{number}>\n\
              TLS-Report-Domain: example.com\nTLS-Report-Submitter: sender{sender}.example\n\
