@@ -64,7 +64,7 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take reports over HTTPS and show the dashboard
+    /// Take reports over HTTPS and by mail, and show the dashboard
     Serve(Serve),
     /// Show the dashboard with eight weeks of invented reports
     Demo(Demo),

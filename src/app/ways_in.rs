@@ -85,6 +85,11 @@ impl WaysIn {
         let unattended = self.certificate.filter(|_| self.public.is_none() && self.mail.is_some());
         if let Some(public) = &self.public {
             self.board.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
+            tracing::info!(url = public.url(), "reports are taken over HTTPS");
+        }
+        if let Some(mail) = &self.mail {
+            let smtp::Addresses { smtp, lmtp } = mail.addresses();
+            tracing::info!(smtp = smtp.map(tracing::field::display), %lmtp, "reports are taken by mail");
         }
         Ok(Running {
             public: self.public.map(https::Listener::start).transpose().context("the public listener")?,

@@ -82,12 +82,17 @@ Worth a look, in the week to yesterday and before:
   Microsoft reports every session twice, under sts and tlsa: it counts once.
   The quarantine holds reports that cannot be counted.
 
+A mail of your own, unsigned, so that it waits in the quarantine until you admit it:
+  tlsight send-test-report example.com --to mailto:{} --relay {}
+
 {data} Ctrl-C stops.
 ",
         url(&urls.private),
         url(&urls.public),
         demo::RECIPIENT,
         urls.smtp.as_ref().map_or_else(|| "off".to_owned(), |address| format!("SMTP on {address}")),
+        demo::RECIPIENT,
+        url(&urls.smtp),
     )
 }
 

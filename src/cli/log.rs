@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 use super::LogFormat;
 use crate::config::Environment;
 
-const DEFAULT_FILTER: &str = "info";
+/// The libraries tell of every thread they start.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,mio=warn";
 
 pub fn start(format: LogFormat, environment: &Environment) {
     let wanted = environment.get("TLSIGHT_LOG").unwrap_or(DEFAULT_FILTER);

@@ -99,7 +99,8 @@ pub enum ImapTls {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Maildir {
-    /// The directory that holds `new` and `cur`. Mail in `new` is taken and then moved to `cur`, marked as seen.
+    /// The directory that holds `new` and `cur`, which must be tlsight's alone. Mail in `new` is taken and moved to `cur`: marked
+    /// as seen where its reports are stored, as flagged where it was quarantined or refused, unmarked where it is none.
     /// Example: "/var/mail/tlsrpt"
     pub path: PathBuf,
     /// Seconds between two looks.

@@ -93,7 +93,14 @@ impl Signatures {
                 let signed_by: Vec<&str> = passing.iter().map(|signature| signature.domain.as_str()).collect();
                 match from_domain.and_then(|from| self.senders.load().trust(from, &signed_by)) {
                     Some(trust) => Standing::Counts { trust, origin, covers: Vec::new(), late: false },
-                    None => Standing::Kept { fault, origin },
+                    None => {
+                        tracing::info!(
+                            from_domain,
+                            code = fault.code.as_str(),
+                            "a mail is kept for its signature, not counted"
+                        );
+                        Standing::Kept { fault, origin }
+                    }
                 }
             }
             Verdict::Deferred(detail) => {
