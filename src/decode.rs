@@ -14,7 +14,6 @@ mod gzip;
 mod media;
 mod sniff;
 mod source;
-pub mod stored;
 mod tidy;
 mod zip;
 

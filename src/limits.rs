@@ -57,6 +57,12 @@ pub const MIME_PARAMETERS_MAX: usize = 100;
 pub const MAIL_FORWARDED_DEPTH_MAX: usize = 3;
 /// Report parts of one mail.
 pub const MAIL_REPORT_PARTS_MAX: usize = 20;
+/// Bytes of memory, about, that the reports of one mail may take.
+pub const MAIL_REPORTS_MAX_BYTES: usize = 128 * 1024 * 1024;
+/// Bytes of memory, about, of all reports that wait for a key together. More mails wait to be read.
+pub const MAIL_WAITING_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Seconds in which the keys of one mail must be looked up.
+pub const DKIM_DEADLINE_S: u64 = 10;
 /// DKIM signatures of one mail that are tried, those of the From domain first.
 pub const DKIM_SIGNATURES_MAX: usize = 5;
 /// Hours for which a mail whose key cannot be looked up is sent away to come again.
@@ -162,4 +168,5 @@ impl Default for Limits {
     }
 }
 
+const _: () = assert!(MAIL_REPORTS_MAX_BYTES <= MAIL_WAITING_MAX_BYTES, "else a mail would wait for ever");
 const _: () = assert!(RATIO_FREE_BYTES < 64 * 1024 * 1024, "the ratio must bite before the size does");

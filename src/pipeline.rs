@@ -3,17 +3,19 @@
 mod mail;
 mod prepared;
 mod signatures;
+mod stored;
 mod verdict;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     decode,
     fault::{Fault, FaultCode, Place},
-    limits::Limits,
+    limits::{Limits, MAIL_WAITING_MAX_BYTES},
     report,
     store::{Entry, Store, StoreError, sender},
     submission::{Busy, Outcome, Receipt, Submission, Trust},
@@ -21,10 +23,11 @@ use crate::{
 };
 use mail::Opened;
 use prepared::Unwritten;
-use verdict::{Judged, Name, Verdict, Verdicts};
+use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
 pub use prepared::Prepared;
 pub use signatures::Signatures;
+pub use stored::stored_document;
 
 /// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block.
 const INLINE_MAX_BYTES: usize = 16 * 1024;
@@ -39,7 +42,9 @@ pub struct Pipeline {
     signatures: Signatures,
     store: Store,
     /// Large bodies are unpacked one at a time, so that memory is bounded by one of them and not by the connections.
-    large: Arc<tokio::sync::Semaphore>,
+    large: Arc<Semaphore>,
+    /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
+    waiting: Semaphore,
 }
 
 /// A quarantined input that the operator wants looked at again.
@@ -67,7 +72,8 @@ impl Pipeline {
         store: Store,
     ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
-        Ok(Arc::new(Pipeline { limits, served, signatures, store, large: Arc::new(tokio::sync::Semaphore::new(1)) }))
+        let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
+        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, waiting }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -99,19 +105,25 @@ impl Pipeline {
     }
 
     async fn accept_with(self: &Arc<Self>, submission: Submission, retry: Option<Retry>) -> Receipt {
+        let mut alone = None;
         let (read, submission) = if submission.bytes.len() <= INLINE_MAX_BYTES {
             (self.read(&submission, retry), submission)
         } else {
             let pipeline = Arc::clone(self);
-            let Ok(_alone) = Arc::clone(&self.large).acquire_owned().await else {
-                return Receipt(vec![Outcome::Busy(Busy::ShuttingDown)]);
-            };
+            alone = Arc::clone(&self.large).acquire_owned().await.ok();
             let read = tokio::task::spawn_blocking(move || (pipeline.read(&submission, retry), submission));
             match read.await {
                 Ok(read) => read,
                 Err(_) => return Receipt(vec![Outcome::Busy(Busy::ShuttingDown)]),
             }
         };
+        let weight = match &read {
+            Read::Mail(opened) => u32::try_from(opened.weight_bytes()).unwrap_or(u32::MAX),
+            Read::Judged(_) => 0,
+        };
+        // Only then the next large one is read.
+        let _room = self.waiting.acquire_many(weight).await;
+        drop(alone);
         let judged = self.judge(read, &submission, retry).await;
         let (entries, unwritten) = judged.enter(submission, retry, &self.served).split();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write(entries).await };
@@ -146,7 +158,7 @@ impl Pipeline {
                 return Read::Judged(Judged::whole(fault));
             }
             if !submission.is_mail() {
-                return Read::Judged(Judged::of(self.judge_document(submission, retry)));
+                return Read::Judged(Judged(self.judge_document(submission, retry)));
             }
             match mail::open(submission, retry.is_some_and(|retry| retry.admit), &self.limits) {
                 Ok(opened) => Read::Mail(opened),
@@ -170,19 +182,18 @@ impl Pipeline {
 
     /// A document that came by itself: nobody signs those.
     fn judge_document(&self, submission: &Submission, retry: Option<Retry>) -> Verdicts {
-        let whole = |fault| Verdicts::Whole(Verdict::of(fault));
         let document = match decode::decode(&submission.bytes, &submission.hints, &self.limits) {
             Ok(document) => document,
-            Err(fault) => return whole(fault),
+            Err(fault) => return Verdicts::whole(fault),
         };
         let admitted = retry.is_some_and(|retry| retry.admit);
         let parse = if admitted { report::parse_admitted } else { report::parse };
         let reports = match parse(&document.json, submission.received_at, &self.limits) {
             Ok(reports) => reports,
-            Err(fault) => return whole(fault),
+            Err(fault) => return Verdicts::whole(fault),
         };
         if submission.bytes.len().saturating_mul(reports.len()) > DOCUMENT_COPIES_MAX_BYTES && reports.len() > 1 {
-            return whole(too_many_copies(reports.len()));
+            return Verdicts::whole(too_many_copies(reports.len()));
         }
         let verdicts = reports.into_iter().map(|report| {
             let mut report = match report {
@@ -200,16 +211,16 @@ impl Pipeline {
                 Err(fault) => Verdict::against(&report, fault),
             }
         });
-        Verdicts::Each(verdicts.collect())
+        Verdicts::Each(verdicts.map(|verdict| (verdict, Voucher::default())).collect())
     }
 }
 
 /// Look-ups run on the resolver's own runtime, so that nothing here but the thread has to wait for them.
 fn wait_for(judging: impl Future<Output = Judged>) -> Judged {
-    match tokio::runtime::Builder::new_current_thread().build() {
+    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime.block_on(judging),
         // Out of file descriptors: the next moment may be better.
-        Err(_) => Judged::of(Verdicts::Later(Busy::StoreFailed)),
+        Err(_) => Judged(Verdicts::Later(Busy::StoreFailed)),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Origin {
     /// Of the signature that decided, where there was one.
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// When the mail reached the mailbox it was taken from: whether a signature had expired is judged at this time.
+    pub mailed_at: Option<DateTime<Utc>>,
 }
 
 impl Origin {

@@ -3,10 +3,12 @@
 ALTER TABLE report ADD COLUMN from_domain VARCHAR;         -- of the mail's From field; NULL: did not come by mail
 ALTER TABLE report ADD COLUMN dkim_verdict VARCHAR;        -- `pass`, or the fault code of what was counted all the same
 ALTER TABLE report ADD COLUMN dkim_selector VARCHAR;
+ALTER TABLE report ADD COLUMN mailed_at TIMESTAMP;         -- when the mail reached the mailbox it was taken from
 
 ALTER TABLE quarantine ADD COLUMN from_domain VARCHAR;
 ALTER TABLE quarantine ADD COLUMN dkim_verdict VARCHAR;
 ALTER TABLE quarantine ADD COLUMN dkim_selector VARCHAR;
+ALTER TABLE quarantine ADD COLUMN mailed_at TIMESTAMP;
 
 -- One row for each sender whose mail counts although no signature of its own domain passes.
 CREATE TABLE trusted_sender (

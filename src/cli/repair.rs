@@ -77,6 +77,7 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             source: arrival.source,
             // Mail that counted by the operator's word still does.
             vouched: arrival.trust == Trust::Import,
+            mailed_at: arrival.origin.mailed_at,
             judged: Some(Box::new(arrival.origin)),
             ..Hints::default()
         },

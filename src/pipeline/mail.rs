@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
+    prepared::report_bytes,
     signatures::{Asked, Signatures, Standing},
-    verdict::{Judged, Name, Verdict, Verdicts},
+    verdict::{Judged, Name, Verdict, Verdicts, Voucher},
 };
 use crate::{
     decode::{self, mail::Mail},
     fault::{Fault, FaultCode, Layer, Place},
-    limits::Limits,
+    limits::{Limits, MAIL_REPORTS_MAX_BYTES},
     report::{self, Deviation, Report},
     submission::{Busy, Channel, Hints, Origin, Submission, Trust},
     verify::{self, Served},
@@ -21,26 +22,50 @@ use crate::{
 
 /// A mail whose reports are read.
 pub struct Opened {
+    /// Without the bytes of its parts, which have been read.
     mail: Mail,
     found: Vec<Found>,
+    reached_us_at: DateTime<Utc>,
 }
 
 /// One report of a mail, or what is wrong with it.
-struct Found {
+pub struct Found {
     /// Index of the mail it stands in: the received one, or one that was forwarded within it.
-    message: usize,
+    pub message: usize,
+    /// Index of its part.
+    pub part: usize,
     report: Result<Box<Report>, Fault>,
 }
 
 /// Takes a mail apart and reads the reports in it.
 pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<Opened, Fault> {
-    let mail = decode::mail::open(&submission.bytes, limits)?;
+    let mut mail = decode::mail::open(&submission.bytes, limits)?;
     let reached_us_at = reached_us_at(submission, &mail);
+    let found = reports(&mail, reached_us_at, admitted, limits)?;
+    mail.parts = Vec::new();
+    let opened = Opened { mail, found, reached_us_at };
+    if opened.weight_bytes() > MAIL_REPORTS_MAX_BYTES {
+        let detail = format!("the reports of one mail take more than {MAIL_REPORTS_MAX_BYTES} bytes of memory");
+        return Err(Fault::new(FaultCode::TooManyDetails, detail, Place::Whole));
+    }
+    Ok(opened)
+}
+
+/// The reports in the parts of a mail, in their order: what is counted as elements of its bytes. A file that nobody said was
+/// a report and that is none is left out.
+pub fn reports(
+    mail: &Mail,
+    reached_us_at: DateTime<Utc>,
+    admitted: bool,
+    limits: &Limits,
+) -> Result<Vec<Found>, Fault> {
     let mut found = Vec::new();
     let mut strange = None;
-    for part in &mail.parts {
+    for (index, part) in mail.parts.iter().enumerate() {
         let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
+        let mut looks_like_one = part.certain;
         let read = decode::decode(&part.bytes, &hints, limits).and_then(|document| {
+            looks_like_one |= has_members_of_a_report(&document.json);
             let parse = if admitted { report::parse_admitted } else { report::parse };
             let mut reports = parse(&document.json, reached_us_at, limits)?;
             for report in reports.iter_mut().flatten() {
@@ -55,8 +80,8 @@ pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<
         };
         for report in reports {
             match report {
-                Err(fault) if !part.certain && is_no_report(fault.code) => strange = Some(fault),
-                report => found.push(Found { message: part.message, report: report.map(Box::new) }),
+                Err(fault) if !looks_like_one && is_something_else(fault.code) => strange = Some(fault),
+                report => found.push(Found { message: part.message, part: index, report: report.map(Box::new) }),
             }
         }
     }
@@ -66,7 +91,7 @@ pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<
             Err(Fault::new(FaultCode::NotTlsrpt, detail, Place::Whole))
         }
         (true, None) => Err(Fault::new(FaultCode::NoReportPart, "the mail holds no report", Place::Whole)),
-        (false, _) => Ok(Opened { mail, found }),
+        (false, _) => Ok(found),
     }
 }
 
@@ -80,19 +105,16 @@ fn in_attachment(fault: Fault) -> Fault {
     }
 }
 
-/// Faults of a file that nobody said was a report: it is something else.
-fn is_no_report(code: FaultCode) -> bool {
-    !matches!(
-        code,
-        FaultCode::NoDateRange
-            | FaultCode::BadDate
-            | FaultCode::BadDateRange
-            | FaultCode::FutureDate
-            | FaultCode::RangeTooLong
-            | FaultCode::NoUsablePolicy
-            | FaultCode::DraftFormat
-            | FaultCode::DuplicateKey
-    )
+/// Whether a text, however broken, has the names that every report has.
+fn has_members_of_a_report(json: &[u8]) -> bool {
+    let holds = |name: &[u8]| json.windows(name.len()).any(|window| window == name);
+    holds(b"\"date-range\"") && (holds(b"\"policies\"") || holds(b"\"organization-name\""))
+}
+
+/// Faults of a file that may be anything else. Whatever was recognised as a report and then found wrong is kept.
+fn is_something_else(code: FaultCode) -> bool {
+    use FaultCode::{BadEncoding, BadJson, Empty, NotAReport, NotGzip, NotJson, Zip};
+    matches!(code, NotAReport | NotJson | NotGzip | Empty | Zip | BadJson | BadEncoding)
 }
 
 /// When the mail reached the mailbox: as the transport says, else as the receiving server wrote on top of a file.
@@ -103,6 +125,11 @@ fn reached_us_at(submission: &Submission, mail: &Mail) -> DateTime<Utc> {
 }
 
 impl Opened {
+    /// About the bytes of memory the reports hold while a key is looked up.
+    pub fn weight_bytes(&self) -> usize {
+        self.found.iter().filter_map(|found| found.report.as_ref().ok()).map(|report| report_bytes(report)).sum()
+    }
+
     /// Asks for the signatures and judges each report. `vouched`: the operator says that none is needed.
     pub async fn judge(
         self,
@@ -115,18 +142,11 @@ impl Opened {
         for message in self.worth_asking(submission, served) {
             let standing = self.ask(message, submission, vouched, signatures).await;
             if matches!(standing, Standing::Later) {
-                return Judged::of(Verdicts::Later(Busy::KeyLookup));
+                return Judged(Verdicts::Later(Busy::KeyLookup));
             }
             standings.insert(message, standing);
         }
-        let first = self.found.first().map_or(0, |found| found.message);
-        let origin = match standings.get(&first) {
-            Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
-            _ => Origin { from_domain: self.sender(first), ..Origin::default() },
-        };
-        let submitter = self.mail.messages.get(first).and_then(|message| message.submitter.clone());
-        let verdicts = self.verdicts(submission, &standings, served);
-        Judged { verdicts, origin, submitter }
+        Judged(self.verdicts(submission, &standings, served))
     }
 
     /// The mails that hold a report which may be ours.
@@ -144,26 +164,40 @@ impl Opened {
 
     async fn ask(&self, message: usize, submission: &Submission, vouched: bool, signatures: &Signatures) -> Standing {
         let from_domain = self.sender(message);
-        if let Some(judged) = submission.hints.judged.as_ref().filter(|judged| judged.has_passed()) {
+        if let Some(judged) = self.judged_before(message, submission) {
             // What it covered is not kept; that it passed is what counts.
             let covers = vec!["tls-report-domain".to_owned()];
-            return Standing::Counts { trust: Trust::Dkim, origin: Origin::clone(judged), covers, late: false };
+            return Standing::Counts { trust: Trust::Dkim, origin: judged.clone(), covers, late: false };
         }
         if vouched {
-            let origin =
-                submission.hints.judged.as_deref().cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
+            let before = submission.hints.judged.as_deref().filter(|judged| judged.from_domain == from_domain);
+            let origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
             return Standing::Counts { trust: Trust::Import, origin, covers: Vec::new(), late: false };
         }
         let raw =
             self.mail.messages.get(message).map_or(&submission.bytes[..], |found| found.raw.bytes(&submission.bytes));
-        signatures
+        let mut standing = signatures
             .judge(Asked {
                 message: raw,
                 from_domain: from_domain.as_deref(),
-                reached_us_at: reached_us_at(submission, &self.mail),
+                channel: submission.channel,
+                as_received: message == 0,
+                reached_us_at: self.reached_us_at,
                 received_at: submission.received_at,
             })
-            .await
+            .await;
+        if let Standing::Counts { origin, .. } | Standing::Kept { origin, .. } = &mut standing {
+            origin.mailed_at = Some(self.reached_us_at);
+        }
+        standing
+    }
+
+    /// The verdict that was stored with these bytes, where it can only be this mail's: with a forwarded mail in it nobody
+    /// knows whose it was.
+    fn judged_before<'a>(&self, message: usize, submission: &'a Submission) -> Option<&'a Origin> {
+        let judged = submission.hints.judged.as_deref().filter(|judged| judged.has_passed())?;
+        let alone = self.found.iter().all(|found| found.message == message);
+        (alone && judged.from_domain == self.sender(message)).then_some(judged)
     }
 
     fn verdicts(self, submission: &Submission, standings: &BTreeMap<usize, Standing>, served: &Served) -> Verdicts {
@@ -171,28 +205,47 @@ impl Opened {
             (Ok(report), Some(Standing::Kept { fault, .. })) => Some(Verdict::against(report, fault.clone())),
             _ => None,
         };
+        let first = self.found.first();
+        let alone = self.found.iter().all(|found| Some(found.message) == first.map(|first| first.message));
         // A mail that is kept for its signature is kept once, however many reports it holds.
-        if self.found.iter().all(|found| unsigned(found).is_some())
-            && let Some(verdict) = self.found.first().and_then(unsigned)
+        if alone
+            && self.found.iter().all(|found| unsigned(found).is_some())
+            && let Some((found, verdict)) = first.and_then(|first| Some((first, unsigned(first)?)))
         {
-            return Verdicts::Whole(verdict);
+            return Verdicts::Whole(verdict, self.voucher(found.message, standings));
         }
         if self.found.len() > 1
             && submission.bytes.len().saturating_mul(self.found.len()) > super::DOCUMENT_COPIES_MAX_BYTES
         {
-            return Verdicts::Whole(Verdict::of(super::too_many_copies(self.found.len())));
+            return Verdicts::whole(super::too_many_copies(self.found.len()));
         }
-        let Opened { mail, found } = self;
-        let judge = |found: Found| match found.report {
-            Err(fault) => Verdict::of(fault),
-            Ok(report) => {
-                let message = mail.messages.get(found.message);
-                let report_domain = message.and_then(|message| message.report_domain.as_deref());
-                let submitter = message.and_then(|message| message.submitter.as_deref());
-                judge_report(report, standings.get(&found.message), report_domain, submitter, submission, served)
-            }
+        let vouchers: BTreeMap<usize, Voucher> =
+            self.found.iter().map(|found| (found.message, self.voucher(found.message, standings))).collect();
+        let Opened { mail, found, .. } = self;
+        let judge = |found: Found| {
+            let voucher = vouchers.get(&found.message).cloned().unwrap_or_default();
+            let verdict = match found.report {
+                Err(fault) => Verdict::of(fault),
+                Ok(report) => {
+                    let message = mail.messages.get(found.message);
+                    let report_domain = message.and_then(|message| message.report_domain.as_deref());
+                    let submitter = voucher.submitter.as_deref();
+                    judge_report(report, standings.get(&found.message), report_domain, submitter, submission, served)
+                }
+            };
+            (verdict, voucher)
         };
         Verdicts::Each(found.into_iter().map(judge).collect())
+    }
+
+    /// Who stands behind the reports in one of the mails.
+    fn voucher(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Voucher {
+        let origin = match standings.get(&message) {
+            Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
+            _ => Origin { from_domain: self.sender(message), ..Origin::default() },
+        };
+        let submitter = self.mail.messages.get(message).and_then(|message| message.submitter.clone());
+        Voucher { origin, submitter }
     }
 
     fn sender(&self, message: usize) -> Option<String> {
@@ -243,11 +296,8 @@ fn judge_report(
 
 /// RFC 8460 §5.3: the submitter is the domain of `contact-info`. One organisation's domains count as one.
 fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
-    let contact = report
-        .contact
-        .as_deref()
-        .and_then(|contact| contact.rsplit_once('@'))
-        .and_then(|(_, host)| report::domain(host));
+    let contact = report.contact.as_deref().and_then(|contact| contact.rsplit_once('@'));
+    let contact = contact.and_then(|(_, host)| report::domain(host));
     match (contact.as_deref(), domain) {
         (Some(contact), Some(domain)) => contact != domain && psl::domain_str(contact) != psl::domain_str(domain),
         _ => false,

@@ -56,7 +56,7 @@ impl Unwritten {
 }
 
 /// What a report takes in memory: its lists and texts, each text with its `String`.
-fn report_bytes(report: &Report) -> usize {
+pub(super) fn report_bytes(report: &Report) -> usize {
     let texts = |texts: &[String]| texts.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let policy = |policy: &report::PolicyResult| {

@@ -3,18 +3,20 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
     dns::Resolver,
     fault::{Fault, FaultCode, Place},
-    limits::{DKIM_DEFER_MAX_H, DKIM_DEFERRED_MAX},
+    limits::{DKIM_DEADLINE_S, DKIM_DEFER_MAX_H, DKIM_DEFERRED_MAX},
     store,
-    submission::{Origin, Trust},
+    submission::{Channel, Origin, Trust},
     verify::{
         dkim::{self, Verdict},
         senders::{Sender, Senders},
@@ -34,6 +36,9 @@ pub struct Signatures {
 pub struct Asked<'a> {
     pub message: &'a [u8],
     pub from_domain: Option<&'a str>,
+    pub channel: Channel,
+    /// It is the mail that was received, not one that was forwarded within it.
+    pub as_received: bool,
     /// When it reached the mailbox it was taken from.
     pub reached_us_at: DateTime<Utc>,
     pub received_at: DateTime<Utc>,
@@ -71,17 +76,25 @@ impl Signatures {
     }
 
     pub async fn judge(&self, asked: Asked<'_>) -> Standing {
-        let Asked { message, from_domain, reached_us_at, received_at } = asked;
-        let believed = self.trusted_authserv_id.as_deref();
+        let Asked { message, from_domain, channel, as_received, reached_us_at, received_at } = asked;
+        // The server that sets the field removes those of strangers from the mail itself, but not from one within it; and who
+        // comes by SMTP may not have passed it.
+        let believed = self.trusted_authserv_id.as_deref().filter(|_| as_received && channel != Channel::Smtp);
         let verdict = match believed.and_then(|id| dkim::authentication_results(message, id, from_domain)) {
             Some(verdict) => verdict,
-            None => dkim::verify(message, from_domain, reached_us_at, received_at, self.resolver.as_ref()).await,
+            None => {
+                let asking = dkim::verify(message, from_domain, reached_us_at, received_at, self.resolver.as_ref());
+                // A mail may have signatures with many keys, each with a server that says nothing.
+                let late = |_| Verdict::Deferred(format!("no key within {DKIM_DEADLINE_S} s"));
+                timeout(Duration::from_secs(DKIM_DEADLINE_S), asking).await.unwrap_or_else(late)
+            }
         };
         let origin = |verdict: &str, signature: Option<&dkim::Signature>| Origin {
             from_domain: from_domain.map(str::to_owned),
             dkim_verdict: Some(verdict.to_owned()),
             dkim_domain: signature.map(|signature| signature.domain.clone()),
             dkim_selector: signature.map(|signature| signature.selector.clone()),
+            mailed_at: None,
         };
         match verdict {
             Verdict::Pass(signature) => {
@@ -104,9 +117,11 @@ impl Signatures {
                 }
             }
             Verdict::Deferred(detail) => {
-                let since = match reached_us_at < received_at {
-                    true => reached_us_at,
-                    false => self.deferred.since(message, received_at),
+                // Of a file nobody is left to come again: its own time counts. Else the day begins when we first looked, so
+                // that a backlog is not given up for what happened while nobody was looking.
+                let since = match channel {
+                    Channel::Import => reached_us_at,
+                    _ => self.deferred.since(message, received_at),
                 };
                 if received_at.signed_duration_since(since) < TimeDelta::hours(DKIM_DEFER_MAX_H) {
                     tracing::info!(from_domain, detail, "a mail waits until the key of its signature can be looked up");
@@ -132,8 +147,10 @@ impl Deferred {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= DKIM_DEFERRED_MAX && !known.contains_key(&name) {
             known.retain(|_, since| now.signed_duration_since(*since) < TimeDelta::hours(2 * DKIM_DEFER_MAX_H));
-            if known.len() >= DKIM_DEFERRED_MAX {
-                return now;
+            // Whoever fills it with mails of his own must not make others wait for ever.
+            let oldest = known.iter().min_by_key(|(_, since)| **since).map(|(name, _)| *name);
+            if let Some(oldest) = oldest.filter(|_| known.len() >= DKIM_DEFERRED_MAX) {
+                known.remove(&oldest);
             }
         }
         *known.entry(name).or_insert(now)

@@ -1,3 +1,4 @@
+mod forwarded;
 mod mail;
 
 use chrono::{DateTime, Utc};

@@ -17,21 +17,23 @@ use crate::{
 };
 
 /// What is said of one submission.
-pub struct Judged {
-    pub verdicts: Verdicts,
-    /// What was found out about the mail, where it is one.
-    pub origin: Origin,
-    /// Of the TLS-Report-Submitter field.
-    pub submitter: Option<String>,
-}
+pub struct Judged(pub Verdicts);
 
 pub enum Verdicts {
     /// One for the input as a whole.
-    Whole(Verdict),
+    Whole(Verdict, Voucher),
     /// One for each report in it, never none.
-    Each(Vec<Verdict>),
+    Each(Vec<(Verdict, Voucher)>),
     /// None can be given now.
     Later(Busy),
+}
+
+/// Who stands behind a report that came by mail; empty for others. In one mail others may be forwarded, each with its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Voucher {
+    pub origin: Origin,
+    /// Of the TLS-Report-Submitter field.
+    pub submitter: Option<String>,
 }
 
 /// What is said of one report.
@@ -49,10 +51,12 @@ pub struct Name {
 }
 
 impl Name {
-    /// `dkim_domain` is that of a passing signature: nobody else can then give a report this name.
+    /// `dkim_domain` is that of a passing signature: nobody else can then give a report this name. Below a registrable domain
+    /// whole companies live, so that there the name is the very domain's; the rows are still the organisation's.
     pub fn of(report: &Report, dkim_domain: Option<&str>) -> Name {
         let key = identity::organisation_key(dkim_domain, report.contact.as_deref(), report.organisation.as_deref());
-        Name { identity: identity::identity(report, &key), content: identity::content(report), organisation_key: key }
+        let whose = dkim_domain.unwrap_or(&key);
+        Name { identity: identity::identity(report, whose), content: identity::content(report), organisation_key: key }
     }
 }
 
@@ -98,32 +102,35 @@ impl Verdict {
     }
 }
 
+impl Verdicts {
+    pub fn whole(fault: Fault) -> Verdicts {
+        Verdicts::Whole(Verdict::of(fault), Voucher::default())
+    }
+}
+
 impl Judged {
     pub fn whole(fault: Fault) -> Judged {
-        Judged::of(Verdicts::Whole(Verdict::of(fault)))
-    }
-
-    pub fn of(verdicts: Verdicts) -> Judged {
-        Judged { verdicts, origin: Origin::default(), submitter: None }
+        Judged(Verdicts::whole(fault))
     }
 
     /// Verdicts to entries for the writer.
     pub fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
         let is_mail = submission.is_mail();
         let wanted = retry.and_then(|retry| retry.element);
-        let numbered: Vec<(Option<u32>, Verdict)> = match self.verdicts {
+        let numbered: Vec<(Option<u32>, Verdict, Voucher)> = match self.0 {
             Verdicts::Later(busy) => return Prepared(vec![Step::Done(Outcome::Busy(busy))]),
-            Verdicts::Whole(verdict) => vec![(wanted, verdict)],
+            Verdicts::Whole(verdict, voucher) => vec![(wanted, verdict, voucher)],
             Verdicts::Each(verdicts) => {
                 let several = verdicts.len() > 1;
-                let number = |(verdict, index): (Verdict, u32)| (several.then_some(index), verdict);
-                let chosen = |(element, _): &(Option<u32>, Verdict)| wanted.is_none() || *element == wanted;
-                verdicts.into_iter().zip(0u32..).map(number).filter(chosen).collect()
+                let number = |((verdict, voucher), index)| (several.then_some(index), verdict, voucher);
+                let numbered = verdicts.into_iter().zip(0u32..).map(number);
+                numbered.filter(|(element, ..)| wanted.is_none() || *element == wanted).collect()
             }
         };
         let gone =
             || Fault::new(FaultCode::NotAReport, "the report is not found in its document any more", Place::Whole);
-        let numbered = if numbered.is_empty() { vec![(wanted, Verdict::of(gone()))] } else { numbered };
+        let numbered =
+            if numbered.is_empty() { vec![(wanted, Verdict::of(gone()), Voucher::default())] } else { numbered };
         let token = submission.hints.token.as_deref();
         let arrival = Arc::new(Arrival {
             token_domains: token.and_then(|token| served.token_domains(token)),
@@ -132,16 +139,16 @@ impl Judged {
             peer: submission.peer,
             source: submission.hints.source,
             received_at: submission.received_at,
-            trust: numbered.first().map_or(Trust::None, |(_, verdict)| verdict.trust()),
-            origin: self.origin,
-            submitter: self.submitter,
+            trust: numbered.first().map_or(Trust::None, |(_, verdict, _)| verdict.trust()),
+            origin: numbered.first().map(|(.., voucher)| voucher.origin.clone()).unwrap_or_default(),
+            submitter: numbered.first().and_then(|(.., voucher)| voucher.submitter.clone()),
             media_type: submission.hints.media_type,
             content_encoding: submission.hints.content_encoding,
         });
-        let steps = numbered.into_iter().map(|(element, verdict)| match verdict.not_kept(is_mail) {
+        let steps = numbered.into_iter().map(|(element, verdict, voucher)| match verdict.not_kept(is_mail) {
             Some(outcome) => Step::Done(outcome),
             None => Step::Write(Box::new(Entry {
-                arrival: trusted(&arrival, verdict.trust()),
+                arrival: vouched(&arrival, verdict.trust(), voucher),
                 element,
                 kind: verdict.kind(),
                 from_quarantine: retry.map(|retry| retry.entry),
@@ -152,10 +159,12 @@ impl Judged {
     }
 }
 
-/// The reports of one document may be believed differently: a token vouches for some domains only.
-fn trusted(arrival: &Arc<Arrival>, trust: Trust) -> Arc<Arrival> {
-    if arrival.trust == trust {
+/// The reports of one submission may be believed differently: a token vouches for some domains only, a forwarded mail has a
+/// signature of its own.
+fn vouched(arrival: &Arc<Arrival>, trust: Trust, voucher: Voucher) -> Arc<Arrival> {
+    let Voucher { origin, submitter } = voucher;
+    if arrival.trust == trust && arrival.origin == origin && arrival.submitter == submitter {
         return Arc::clone(arrival);
     }
-    Arc::new(Arrival { trust, ..Arrival::clone(arrival) })
+    Arc::new(Arrival { trust, origin, submitter, ..Arrival::clone(arrival) })
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::{
-    decode,
+    decode::Document,
     limits::Limits,
+    pipeline::stored_document,
     submission::{self, Channel, Hints},
 };
 
@@ -47,8 +48,8 @@ impl Stored {
         submission::is_mail(self.channel, self.hints.media_type.as_deref())
     }
 
-    fn document(&self, limits: &Limits) -> Option<decode::Document> {
-        decode::stored::document(&self.bytes, self.channel, &self.hints, self.element, limits).ok()
+    fn document(&self, limits: &Limits) -> Option<Document> {
+        stored_document(&self.bytes, self.channel, &self.hints, self.element, limits).ok()
     }
 }
 

@@ -114,11 +114,13 @@ fn submission(entry: Entry) -> Submission {
             media_type: quarantined.media_type,
             content_encoding: quarantined.content_encoding,
             source: quarantined.source,
+            mailed_at: entry.mailed_at,
             judged: Some(Box::new(Origin {
                 from_domain: quarantined.from_domain,
                 dkim_verdict: quarantined.dkim_verdict,
                 dkim_domain: quarantined.dkim_domain,
                 dkim_selector: quarantined.dkim_selector,
+                mailed_at: entry.mailed_at,
             })),
             ..Hints::default()
         },

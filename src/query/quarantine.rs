@@ -47,6 +47,8 @@ pub struct Entry {
     /// `None`: came without a token.
     pub token_domains: Option<String>,
     pub bytes: Vec<u8>,
+    /// When the mail reached the mailbox it was taken from.
+    pub mailed_at: Option<DateTime<Utc>>,
 }
 
 /// What the list is narrowed to. Quarantined input has no policy domain and belongs to no day of a report, so the days are
@@ -105,7 +107,12 @@ pub fn quarantine(
 pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry>> {
     let text = uuid.to_string();
     let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {
-        Ok(Entry { quarantined: read(row)?, token_domains: get(row, 22)?, bytes: get(row, 23)? })
+        Ok(Entry {
+            quarantined: read(row)?,
+            token_domains: get(row, 22)?,
+            bytes: get(row, 23)?,
+            mailed_at: get(row, 24)?,
+        })
     })?;
     Ok(first(found))
 }

@@ -119,6 +119,7 @@ impl<'conn> Tables<'conn> {
             stored.origin.from_domain,
             stored.origin.dkim_verdict,
             stored.origin.dkim_selector,
+            stored.origin.mailed_at.map(At),
         ])
     }
 
