@@ -142,7 +142,7 @@ pub enum Layer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail} ({place})")]
+#[error("{detail}{}", located(place))]
 pub struct Fault {
     pub code: FaultCode,
     /// One English sentence without a full stop: what was found, and what was expected or which setting bounds it.
@@ -154,6 +154,11 @@ impl Fault {
     pub fn new(code: FaultCode, detail: impl Into<String>, place: Place) -> Fault {
         Fault { code, detail: detail.into(), place }
     }
+}
+
+/// The place in brackets. That it is the whole input would tell nobody more.
+fn located(place: &Place) -> String {
+    if *place == Place::Whole { String::new() } else { format!(" ({place})") }
 }
 
 impl fmt::Display for FaultCode {
@@ -171,5 +176,18 @@ impl fmt::Display for Place {
             Place::Path(path) => write!(f, "at {path}"),
             Place::Whole => f.write_str("the input as a whole"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_where_it_is_one() {
+        let told = |place| Fault::new(FaultCode::BadJson, "a comma was expected", place).to_string();
+        assert_eq!(told(Place::Whole), "a comma was expected");
+        assert_eq!(told(Place::Path("/policies/0".to_owned())), "a comma was expected (at /policies/0)");
+        assert_eq!(told(Place::Byte { offset: 3, of: Layer::Received }), "a comma was expected (at byte 3)");
     }
 }
