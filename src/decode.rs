@@ -91,7 +91,9 @@ fn unpack(body: Received<'_>, limits: &Limits) -> Result<(Vec<u8>, Wrapping), Fa
             let json = zip::only_member(body.rest(), budget)?;
             Ok((json, Wrapping { zip: true, ..Wrapping::default() }))
         }
-        Form::Empty | Form::Foreign(..) => Err(form.fault(Place::Byte { offset: body.offset(), of: Layer::Received })),
+        Form::Empty | Form::Mail | Form::Foreign(..) => {
+            Err(form.fault(Place::Byte { offset: body.offset(), of: Layer::Received }))
+        }
     }
 }
 

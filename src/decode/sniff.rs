@@ -2,7 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress};
 
-use crate::fault::{Fault, FaultCode, Place};
+use crate::fault::{Fault, FaultCode, Layer, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -11,6 +11,8 @@ pub enum Form {
     Zip,
     /// Begins like a JSON text; whether it is one, the parser says.
     Json,
+    /// A mail (RFC 5322), or a mailbox of them (RFC 4155).
+    Mail,
     Foreign(FaultCode, &'static str),
 }
 
@@ -19,6 +21,13 @@ impl Form {
     pub fn fault(self, place: Place) -> Fault {
         match self {
             Form::Foreign(code, detail) => Fault::new(code, detail, place),
+            Form::Mail => {
+                let detail = match place {
+                    Place::Byte { of: Layer::Unpacked, .. } => "a compressed mail or mailbox: unpack it first",
+                    _ => "this is a mail or a mailbox, a report was expected",
+                };
+                Fault::new(FaultCode::NotJson, detail, place)
+            }
             _ => Fault::new(FaultCode::Empty, "nothing is left after unpacking", place),
         }
     }
@@ -48,6 +57,7 @@ pub fn sniff(bytes: &[u8]) -> Form {
         [0xef, 0xbb, 0xbf, ..] => Form::Foreign(BadJson, "there is more than one byte order mark"),
         [b'/', b'/' | b'*', ..] => Form::Foreign(BadJson, "JSON knows no comments"),
         _ if is_call(text) => Form::Foreign(BadJson, "the JSON text is wrapped into a function call"),
+        _ if is_mail(bytes) => Form::Mail,
         _ if is_zlib(bytes) => Form::Foreign(NotGzip, "this is a zlib stream, gzip was expected (RFC 8460 §5.2)"),
         _ if is_deflate(bytes) => {
             Form::Foreign(NotGzip, "this is a deflate stream without the gzip header (RFC 8460 §5.2)")
@@ -65,6 +75,12 @@ fn is_html(text: &[u8]) -> bool {
 fn is_call(text: &[u8]) -> bool {
     let name = text.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"_$.".contains(byte)).count();
     name > 0 && matches!(text[name..], [b'(', b'{' | b'[', ..])
+}
+
+/// The line `From ` of a mailbox, or the name of a header field with its colon and a space (RFC 5322 §2.2).
+fn is_mail(bytes: &[u8]) -> bool {
+    let name = bytes.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+    bytes.starts_with(b"From ") || (name > 0 && matches!(bytes.get(name..), Some([b':', b' ' | b'\t', ..])))
 }
 
 /// RFC 1950 §2.2: method 8, a window of at most 32 KiB, and a check sum over both bytes.

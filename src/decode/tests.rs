@@ -187,6 +187,19 @@ fn what_is_no_report_is_named() {
 }
 
 #[test]
+fn a_compressed_mail_is_to_be_unpacked_first() {
+    for mail in [&b"From a@x.example Mon Jan  1 00:00:00 2024\nTo: b\n"[..], b"Received: from x\n", b"X-Y:\tz\n"] {
+        for packed in [gz(mail), gz(&gz(mail)), zip(&[("mail.txt", mail)])] {
+            let fault = read(&packed).unwrap_err();
+            assert_eq!((fault.code, fault.place), (FaultCode::NotJson, Place::Byte { offset: 0, of: Layer::Unpacked }));
+            assert_eq!(fault.detail, "a compressed mail or mailbox: unpack it first");
+        }
+        assert_eq!(read(mail).unwrap_err().detail, "this is a mail or a mailbox, a report was expected");
+    }
+    assert!(read(&gz(b"a sentence: it is no header")).unwrap_err().detail.contains("neither"));
+}
+
+#[test]
 fn sizes_are_bounded() {
     let wire = Limits { report_wire_max_bytes: JSON.len(), ..Limits::default() };
     assert!(decode(JSON, &Hints::default(), &wire).is_ok());
