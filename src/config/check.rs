@@ -32,6 +32,7 @@ impl Config {
         self.check_bounds(&mut problems);
         maildir::check(&self.maildir, &mut problems);
         mail::check_smtp(&self.smtp, &mut problems);
+        mail::check_dkim(&self.dkim, &mut problems);
         mail::check_dns(&self.dns, &mut problems);
         problems.finish()
     }
@@ -65,7 +66,7 @@ impl Config {
                     Err(why) => problems.add(format!("`{place}.mx` = {host:?}: {why}")),
                 }
             }
-            match token_of(domain) {
+            match token_of(domain, &place) {
                 Ok(None) => {}
                 Ok(Some(token)) => match tokens.get(&token).and_then(BTreeSet::first) {
                     Some(first) => problems
@@ -185,10 +186,10 @@ fn a_label(name: &str) -> Result<String, String> {
 }
 
 /// The domain's token, or the rest of an error that begins with the key.
-fn token_of(domain: &Domain) -> Result<Option<String>, String> {
+fn token_of(domain: &Domain, place: &str) -> Result<Option<String>, String> {
     let (key, token) = match (&domain.token, &domain.token_file) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => return Err("token` and `token_file` are both set: one of them".to_owned()),
+        (Some(_), Some(_)) => return Err(format!("token` and `{place}.token_file` are both set: keep one")),
         (Some(token), None) => ("token", token.clone()),
         (None, Some(path)) => match read_token(path) {
             Ok(token) => ("token_file", token),

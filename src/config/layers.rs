@@ -104,29 +104,44 @@ type Origins = BTreeMap<String, String>;
 fn assemble(text: &str, name: &str, environment: &Environment) -> Result<Config, ConfigError> {
     let syntax = |error: toml::de::Error| ConfigError::from(format!("{name}: {}", error.to_string().trim_end()));
     let spanned = DeTable::parse(text).map_err(syntax)?;
-    let mut survey = Survey { text, name, origins: Origins::new(), unknown: Vec::new() };
+    let mut survey = Survey { text, name, origins: Origins::new(), wrong: Vec::new() };
     survey.root(spanned.get_ref());
     let mut table: toml::Table = toml::from_str(text).map_err(syntax)?;
-    let Survey { mut origins, mut unknown, .. } = survey;
-    unknown.sort();
+    let Survey { mut origins, mut wrong, .. } = survey;
+    wrong.sort();
     let mut problems = Problems::default();
-    unknown.into_iter().for_each(|(_, problem)| problems.add(problem));
+    wrong.into_iter().for_each(|(_, problem)| problems.add(problem));
     lay_over(&mut table, environment, &mut origins, &mut problems);
     problems.finish()?;
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let origin = origins.get(&path).map(String::as_str).unwrap_or(name);
-        format!("bad value for `{path}` in {origin}: {}", error.inner().message()).into()
+        let message = error.inner().message();
+        format!("bad value for `{path}` in {origin}: {message}{}", advice(&path, message)).into()
     })
 }
 
-/// Walks a file's keys: refuses unknown ones, remembers the lines of the known ones.
+/// How a list is written, for those who wrote something else.
+fn advice(path: &str, message: &str) -> String {
+    if !message.ends_with("expected a sequence") {
+        return String::new();
+    }
+    let (section, key) = path.split_once('.').unwrap_or(("", path));
+    let section = section.split('[').next().unwrap_or_default();
+    let example = match keys::section(section).and_then(|section| section.key(key)).map(|key| key.example) {
+        Some(example) => example.unwrap_or("[\"one\", \"another\"]"),
+        None => "[{ key = \"value\" }]",
+    };
+    format!("; a list is written like `{example}`")
+}
+
+/// Walks a file's keys: refuses unknown ones and sections of the wrong kind, remembers the lines of the known ones.
 struct Survey<'a> {
     text: &'a str,
     name: &'a str,
     origins: Origins,
     /// With their offsets: a table gives its keys sorted by name, people read from top to bottom.
-    unknown: Vec<(usize, String)>,
+    wrong: Vec<(usize, String)>,
 }
 
 impl Survey<'_> {
@@ -136,8 +151,18 @@ impl Survey<'_> {
             let name: &str = key.get_ref();
             let line = self.line(key.span().start);
             match (keys::section(name).filter(|section| !section.name.is_empty()), value.get_ref()) {
-                (Some(section), DeValue::Table(inner)) => self.keys(section, name, inner),
+                (Some(section), DeValue::Table(inner)) => {
+                    if section.repeated {
+                        let problem = format!("`{name}` in {line} may stand several times: write `[[{name}]]`");
+                        self.wrong.push((key.span().start, problem));
+                    }
+                    self.keys(section, name, inner);
+                }
                 (Some(section), DeValue::Array(elements)) => {
+                    if !section.repeated {
+                        let problem = format!("`{name}` in {line} stands once: write `[{name}]`");
+                        self.wrong.push((key.span().start, problem));
+                    }
                     for (index, element) in elements.iter().enumerate() {
                         if let DeValue::Table(inner) = element.get_ref() {
                             self.keys(section, &format!("{name}[{index}]"), inner);
@@ -166,7 +191,7 @@ impl Survey<'_> {
 
     fn unknown(&mut self, path: &str, offset: usize) {
         let problem = unknown("key", path, &self.line(offset), keys::nearest(path).as_deref());
-        self.unknown.push((offset, problem));
+        self.wrong.push((offset, problem));
     }
 
     fn line(&self, offset: usize) -> String {

@@ -15,7 +15,7 @@ impl Config {
             }
             let mut add = |problem: String| problems.add(format!("`{place}.{problem}"));
             check_texts(account, &mut add);
-            check_secret(account, &mut add);
+            check_secret(account, &place, &mut add);
             check_folders(account, &mut add);
             if account.tls == ImapTls::Off && !is_loopback(&account.host) {
                 add(format!(
@@ -44,7 +44,7 @@ fn check_texts(account: &Imap, add: &mut impl FnMut(String)) {
     }
 }
 
-fn check_secret(account: &Imap, add: &mut impl FnMut(String)) {
+fn check_secret(account: &Imap, place: &str, add: &mut impl FnMut(String)) {
     let set = [
         ("password", account.password.is_some()),
         ("password_file", account.password_file.is_some()),
@@ -55,7 +55,11 @@ fn check_secret(account: &Imap, add: &mut impl FnMut(String)) {
     match set.as_slice() {
         [_] => {}
         [] => add("password` is missing: set it, or `password_file`, `token_file` or `token_command`".to_owned()),
-        several => add(format!("{}` are all set: one of them", several.join("` and `"))),
+        [all @ .., last] => {
+            let all = all.join(&format!("`, `{place}."));
+            let number = if set.len() == 2 { "both" } else { "all" };
+            add(format!("{all}` and `{place}.{last}` are {number} set: keep one"));
+        }
     }
     // RFC 3501 §4.3: a quoted string holds neither line ends nor NUL. The secret itself is not repeated.
     if account.password.as_ref().is_some_and(|secret| secret.is_empty() || secret.contains(['\r', '\n', '\0'])) {
@@ -114,7 +118,10 @@ mod tests {
         let none = "`imap[0].password` is missing: set it, or `password_file`, `token_file` or `token_command`";
         assert_eq!(problems(GOOD), [none]);
         let two = problems(&format!("{GOOD}password = \"p\"\ntoken_file = \"/t\"\n"));
-        assert_eq!(two, ["`imap[0].password` and `token_file` are all set: one of them"]);
+        assert_eq!(two, ["`imap[0].password` and `imap[0].token_file` are both set: keep one"]);
+        let three = problems(&format!("{GOOD}password = \"p\"\npassword_file = \"/p\"\ntoken_file = \"/t\"\n"));
+        let all = "`imap[0].password`, `imap[0].password_file` and `imap[0].token_file` are all set: keep one";
+        assert_eq!(three, [all]);
         let broken = problems(&format!("{GOOD}password = \"se\\ncret\"\n"));
         assert_eq!(broken, ["`imap[0].password` is empty or holds a line end or a NUL"]);
         assert_eq!(problems(&format!("{GOOD}token_command = [\"\"]\n")).len(), 1);

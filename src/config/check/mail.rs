@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{a_label, is_network};
-use crate::config::{Dns, Listen, LmtpListen, Smtp, problem::Problems};
+use crate::config::{Dkim, Dns, Listen, LmtpListen, Smtp, problem::Problems};
+
+/// The scheme in front of the address in a TLSRPT record (RFC 8460 §3).
+const MAILTO: &str = "mailto:";
 
 pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
     let listens = smtp.listen != Listen::Off || smtp.lmtp != LmtpListen::Off;
@@ -13,6 +16,10 @@ pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
         );
     }
     for recipient in &smtp.recipients {
+        if recipient.get(..MAILTO.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(MAILTO)) {
+            problems.add(format!("`smtp.recipients` = {recipient:?}: write the address without `{MAILTO}`"));
+            continue;
+        }
         let good =
             recipient.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && a_label(domain).is_ok());
         if !good {
@@ -36,6 +43,14 @@ pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
     }
 }
 
+pub fn check_dkim(dkim: &Dkim, problems: &mut Problems) {
+    if dkim.trusted_authserv_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+        problems.add(
+            "`dkim.trusted_authserv_id` is empty: name the server that sets `Authentication-Results`, or leave the key out",
+        );
+    }
+}
+
 pub fn check_dns(dns: &Dns, problems: &mut Problems) {
     if dns.deadline_s == 0 {
         problems.add("`dns.deadline_s` = 0: at least 1");
@@ -44,5 +59,35 @@ pub fn check_dns(dns: &Dns, problems: &mut Problems) {
         if server.parse::<IpAddr>().is_err() && server.parse::<SocketAddr>().is_err() {
             problems.add(format!("`dns.servers` = {server:?}: not an address like 127.0.0.1 or [::1]:5353"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Environment};
+
+    fn problems(text: &str) -> Vec<String> {
+        let checked = Config::from_text(text, &Environment::default()).expect("the types are right").check();
+        checked.err().map(|error| error.problems().to_vec()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_address_is_no_uri() {
+        let text = "[smtp]\nrecipients = [\"MailTo:a@x.example\", \"mailto@x.example\", \"b\"]\n";
+        assert_eq!(
+            problems(text),
+            [
+                "`smtp.recipients` = \"MailTo:a@x.example\": write the address without `mailto:`",
+                "`smtp.recipients` = \"b\": not an address like tlsrpt@reports.example.net",
+            ]
+        );
+    }
+
+    #[test]
+    fn nobody_is_not_trusted() {
+        let empty = "`dkim.trusted_authserv_id` is empty: name the server that sets `Authentication-Results`, or leave the \
+                     key out";
+        assert_eq!(problems("[dkim]\ntrusted_authserv_id = \" \"\n"), [empty]);
+        assert_eq!(problems("[dkim]\ntrusted_authserv_id = \"mx.example.net\"\n"), Vec::<String>::new());
     }
 }

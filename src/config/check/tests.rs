@@ -56,7 +56,7 @@ fn domains_that_cannot_be_served_are_told_all_at_once() {
             "`domain[3].name` = \"192.0.2.1\": this is an address, not a domain name",
             "`domain[4].name` = \"\": a domain name is missing",
             "`domain[5].token` does not fit into a URL as a secret: at least 8 letters, digits, `-` or `_`",
-            "`domain[6].token` and `token_file` are both set: one of them",
+            "`domain[6].token` and `domain[6].token_file` are both set: keep one",
             "`domain[7].token_file` = /nonexistent/token: cannot be read: No such file or directory (os error 2)",
             "`domain[8].mx` = \"*.mx.example\": this is no domain name",
         ]

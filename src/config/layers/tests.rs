@@ -120,3 +120,30 @@ fn the_file_is_the_flag_then_the_variable_and_paths_are_resolved() {
     let missing = Config::load(Some(Path::new("/nonexistent/x.toml")), &variables).expect_err("the flag comes first");
     assert!(missing.to_string().starts_with("cannot read the configuration /nonexistent/x.toml: "));
 }
+
+#[test]
+fn a_section_of_the_wrong_kind_is_told_how_it_is_written() {
+    let several = error("[imap]\nname = \"a\"\nnane = \"b\"\n[domain]\n[maildir]\n[[public]]\n", &[]);
+    assert_eq!(
+        several,
+        "`imap` in test.toml line 1 may stand several times: write `[[imap]]`\n\
+         unknown key `imap.nane` in test.toml line 3; did you mean `imap.name`?\n\
+         `domain` in test.toml line 4 may stand several times: write `[[domain]]`\n\
+         `maildir` in test.toml line 5 may stand several times: write `[[maildir]]`\n\
+         `public` in test.toml line 6 stands once: write `[public]`"
+    );
+}
+
+#[test]
+fn a_list_is_told_how_it_is_written() {
+    let message = error("", &[("TLSIGHT_SMTP__RECIPIENTS", "a@x.example")]);
+    assert_eq!(
+        message,
+        "bad value for `smtp.recipients` in the environment variable TLSIGHT_SMTP__RECIPIENTS: invalid type: string \
+         \"a@x.example\", expected a sequence; a list is written like `[\"tlsrpt@reports.example.net\"]`"
+    );
+    let message = error("", &[("TLSIGHT_IMAP", "{ name = \"a\" }")]);
+    assert!(message.ends_with("; a list is written like `[{ key = \"value\" }]`"), "{message}");
+    let message = error("[[domain]]\nmx = \"a.example\"\n", &[]);
+    assert!(message.ends_with("`[\"mx1.example.com\", \"mx2.example.com\"]`"), "{message}");
+}
