@@ -41,15 +41,19 @@ pub enum ControlError {
     NotASocket(PathBuf),
     #[error("another server answers at {0}")]
     Taken(PathBuf),
+    #[error("the directory {} of the control socket does not exist", .0.display())]
+    NoDirectory(PathBuf),
     #[error("the control socket {path}: {error}")]
     Io { path: PathBuf, error: io::Error },
     #[error("the server at {path} answered unexpectedly: {detail}")]
     Protocol { path: PathBuf, detail: String },
 }
 
-impl From<SocketError> for ControlError {
-    fn from(error: SocketError) -> ControlError {
+impl ControlError {
+    fn from_socket(path: &Path, error: SocketError) -> ControlError {
         match error {
+            SocketError::TooLong { length, .. } => ControlError::PathTooLong { path: path.to_path_buf(), length },
+            SocketError::NoDirectory(directory) => ControlError::NoDirectory(directory),
             SocketError::NotASocket(path) => ControlError::NotASocket(path),
             SocketError::Taken(path) => ControlError::Taken(path),
             SocketError::Io { path, error } => ControlError::Io { path, error },

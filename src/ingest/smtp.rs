@@ -18,6 +18,7 @@ use std::{
     collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -27,6 +28,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub use super::unix_socket::SocketError;
+
 use self::port::Port;
 use super::{
     Accept,
@@ -34,7 +37,7 @@ use super::{
     gate::Gate,
     memory::memory,
     network::Network,
-    unix_socket::{SocketError, UnixSocket},
+    unix_socket::{self, UnixSocket},
 };
 use crate::{
     clock::Clock,
@@ -83,8 +86,8 @@ pub enum BindError {
     Certificate(#[from] CertificateError),
     #[error("cannot listen on {address} (smtp.{setting}): {error}{}", advice(.setting, .error))]
     Listen { setting: &'static str, address: SocketAddr, error: io::Error },
-    #[error("cannot listen on the socket of smtp.lmtp: {0}")]
-    Socket(#[from] SocketError),
+    #[error("smtp.lmtp: {0}")]
+    Socket(SocketError),
 }
 
 /// What the connections of one listener share.
@@ -150,7 +153,7 @@ impl Listener {
                 ports.push(Port::tcp(socket, address, plan.desk(Protocol::Lmtp, true, board)));
             }
             LmtpListen::Unix(path) => {
-                let socket = UnixSocket::bind(path, SOCKET_MODE)?;
+                let socket = UnixSocket::bind(path, SOCKET_MODE).map_err(BindError::Socket)?;
                 ports.push(Port::unix(socket, plan.desk(Protocol::Lmtp, false, board)));
             }
         }
@@ -290,6 +293,11 @@ impl Deadlines {
             shutdown: Duration::from_secs(limits::SMTP_SHUTDOWN_DEADLINE_S),
         }
     }
+}
+
+/// Says whether an LMTP socket can be put there, without putting one there. Where a server answers already it could.
+pub fn look_at_socket(path: &Path) -> Result<(), SocketError> {
+    unix_socket::look(path).map(drop)
 }
 
 /// A zero in one of these would refuse everything, which nobody means.

@@ -48,7 +48,7 @@ impl Control {
     /// that nobody answers at is left from a server that died. Needs a tokio runtime.
     pub fn bind(data: &Path) -> Result<Control, ControlError> {
         let path = socket_path(data)?;
-        let socket = UnixSocket::bind(&path, 0o600)?;
+        let socket = UnixSocket::bind(&path, 0o600).map_err(|error| ControlError::from_socket(&path, error))?;
         let listener = UnixListener::from_std(socket.listener).map_err(|error| ControlError::Io { path, error })?;
         Ok(Control { listener, _file: socket.file })
     }
