@@ -35,11 +35,7 @@ impl<'a> Header<'a> {
                 if matches!(line, b"\n" | b"\r\n") {
                     return Ok((Header { fields }, end));
                 }
-                // RFC 5322 §4.5.3: blanks before the colon are obsolete, and read.
-                open = line
-                    .iter()
-                    .position(|byte| *byte == b':')
-                    .map(|colon| (line[..colon].trim_ascii(), at + colon + 1, end));
+                open = field_name(line).map(|(name, colon)| (name, at + colon + 1, end));
             }
             at = end;
         }
@@ -81,6 +77,15 @@ impl<'a> Header<'a> {
     }
 }
 
+/// The name that a line begins with, and where its colon is. RFC 5322 §4.5.3: blanks before the colon are obsolete, and
+/// read. Any other byte that cannot stand in a name (§3.6.8) makes it the name of nothing: a signature is looked for by the
+/// names as they stand there, so a name that is mended here could be put above a signed one unseen.
+fn field_name(line: &[u8]) -> Option<(&[u8], usize)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = line[..colon].trim_ascii_end();
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some((name, colon))
+}
+
 /// One line (RFC 5322 §2.2.3), in UTF-8 (RFC 6532) or else in Latin-1, which never fails.
 fn unfold(value: &[u8]) -> String {
     let text = match std::str::from_utf8(value) {
@@ -109,6 +114,30 @@ mod tests {
         assert_eq!((header.first("B").as_deref(), header.only("B")), (Some("üÿ"), None));
         assert_eq!((header.has("b"), header.has("c")), (true, false));
         assert_eq!(body, b"body");
+    }
+
+    #[test]
+    fn a_name_is_not_mended() {
+        for line in [
+            "\x0cContent-Type: b",
+            "\rContent-Type: b",
+            "\0Content-Type: b",
+            "\u{feff}Content-Type: b",
+            "\u{a0}Content-Type: b",
+            "Content-Type\0: b",
+            "Content-Type\u{b}: b",
+            "x Content-Type: b",
+            "x\rContent-Type: b",
+            ": b\rContent-Type: b",
+            " Content-Type: b",
+            "\r",
+        ] {
+            let text = format!("{line}\r\n\tfolded: c\r\nContent-Type: a\r\n\r\nbody");
+            let (header, body) = read(text.as_bytes());
+            assert_eq!(header.only("Content-Type").as_deref(), Some("a"), "{line:?}");
+            assert_eq!(body, b"body", "{line:?}");
+        }
+        assert_eq!(read(b"Content-Type \t\x0c: a").0.first("content-type").as_deref(), Some("a"));
     }
 
     #[test]
