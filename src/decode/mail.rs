@@ -2,11 +2,12 @@
 //! and bounded.
 //!
 //! `header` reads the fields of one header block, `entity` what the MIME fields among them say, `multipart` finds the
-//! parts, `transfer` removes their encoding, `content` tells what they are, `walk` does it all for each mail within the
-//! mail. The structure is read here and not by a library, because the libraries know no bounds: a mail of a million
+//! parts, `transfer` removes their encoding, `content` tells what they are, `announce` whether the mail says so, `walk`
+//! does it all for each mail within the mail. The structure is read here and not by a library, because the libraries know no bounds: a mail of a million
 //! boundaries or a thousand levels ends at the hundred and first, or the eleventh.
 
 mod address;
+mod announce;
 mod content;
 mod entity;
 mod header;
@@ -96,8 +97,8 @@ pub struct Part {
 /// before the first.
 ///
 /// Faults, all about the mail as a whole: `Empty`, `TooLargeWire`, `MimeLimits`; `NoReportPart` where a mail that
-/// announces a TLS report (`report-type=tlsrpt`, a `TLS-Report-` field) has no part that may be one; `NotTlsrpt` where a
-/// mail without one announces none, with a guess what it is instead.
+/// announces a TLS report (`report-type=tlsrpt`, a `TLS-Report-` field, a part named as one) has no part that may be one;
+/// `NotTlsrpt` where a mail without one announces none, with a guess what it is instead.
 pub fn open(mail: &[u8], limits: &Limits) -> Result<Mail, Fault> {
     if mail.is_empty() {
         return Err(Fault::new(FaultCode::Empty, "there are no bytes", Place::Whole));

@@ -1,7 +1,9 @@
 //! The way through a mail, its parts and the mails within it.
 
 use super::{
-    Mail, Message, Part, Raw, address, beyond,
+    Mail, Message, Part, Raw, address,
+    announce::{announces, has_report_subject, is_report, part_announces},
+    beyond,
     content::{self, Content},
     entity::Entity,
     kind::Kind,
@@ -99,8 +101,9 @@ impl<'l> Walk<'l> {
             deviations: deviations(&root, site),
         };
         let mut leaves = Vec::new();
+        let has_report_subject = has_report_subject(&root);
         self.gather(bytes, root, site.level, &mut leaves)?;
-        context.announced |= leaves.iter().any(|(leaf, _)| leaf.is_tlsrpt());
+        context.announced |= leaves.iter().any(|(leaf, _)| part_announces(leaf, has_report_subject));
         context.leaves = leaves.len();
         self.announced |= context.announced;
         for (index, (leaf, level)) in leaves.iter().enumerate() {
@@ -196,15 +199,6 @@ impl<'l> Walk<'l> {
         });
         Ok(())
     }
-}
-
-/// RFC 8460 §5.3. A part of the right type announces as well.
-fn announces(root: &Entity<'_>) -> bool {
-    is_report(root) || root.header.has("TLS-Report-Domain") || root.header.has("TLS-Report-Submitter")
-}
-
-fn is_report(root: &Entity<'_>) -> bool {
-    root.report_type().as_deref() == Some("tlsrpt")
 }
 
 fn deviations(root: &Entity<'_>, site: Site) -> Deviations {
