@@ -19,12 +19,83 @@ pub fn message(raw: Raw, header: &Header<'_>) -> Message {
 
 /// Encoded words stay encoded: they cannot stand in an address (RFC 2047 §5), and what they decode to must not become one.
 fn only_domain(from: &str) -> Option<String> {
-    let address = mailparse::addrparse(from).ok()?.extract_single_info()?.addr;
+    match mailparse::addrparse(from).ok().and_then(mailparse::MailAddrList::extract_single_info) {
+        Some(address) => domain_of(&address.addr),
+        None => domain_of(plain_address(from)?.trim()),
+    }
+}
+
+/// A local part with an `@` in quotes is legal, and too easily taken for another address.
+fn domain_of(address: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
-    if local.trim().is_empty() || local.contains('@') {
+    if local.trim().is_empty() || local.trim() == "\"\"" || local.contains('@') {
         return None;
     }
     report::domain(domain)
+}
+
+/// The address in a field that a strict reader does not read: behind a name with a comma, colon or semicolon that should be
+/// in quotes, or bare with its local part in quotes (RFC 5322 §3.4.1). None where there could be a second one, or a group.
+fn plain_address(from: &str) -> Option<String> {
+    let text = without_comments(from)?;
+    // What stands outside quotes, with the quoted text blanked out byte for byte.
+    let outside = without_quoted(&text)?;
+    if outside.matches('@').count() != 1 {
+        return None;
+    }
+    let Some((name, rest)) = outside.split_once('<') else {
+        let starts_quoted = text.trim_start().starts_with('"');
+        let is_bare = !outside.trim().contains([' ', '\t', ',', ':', ';', '>']);
+        return (starts_quoted && is_bare).then_some(text);
+    };
+    let (address, after) = rest.split_once('>')?;
+    let is_group = name.split_once(':').is_some_and(|(_, members)| members.contains(';'));
+    let is_alone = address.contains('@') && !address.contains([' ', '\t', ',', ':', ';', '<']);
+    if is_group || !is_alone || name.contains('>') || !after.trim().is_empty() {
+        return None;
+    }
+    let start = name.len() + 1;
+    text.get(start..start + address.len()).map(str::to_owned)
+}
+
+/// RFC 5322 §3.2.2: comments nest. None where one does not end.
+fn without_comments(from: &str) -> Option<String> {
+    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    for c in from.chars() {
+        let within = depth > 0;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if within || quoted => escaped = true,
+            '"' if !within => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if within => depth -= 1,
+            _ => {}
+        }
+        if !within && depth == 0 {
+            text.push(c);
+        }
+    }
+    (depth == 0).then_some(text)
+}
+
+/// With `_` for each byte of a quoted string. None where one does not end.
+fn without_quoted(text: &str) -> Option<String> {
+    let (mut outside, mut quoted, mut escaped) = (String::new(), false, false);
+    for c in text.chars() {
+        let within = quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        if within || quoted {
+            outside.extend(std::iter::repeat_n('_', c.len_utf8()));
+        } else {
+            outside.push(c);
+        }
+    }
+    (!quoted).then_some(outside)
 }
 
 /// RFC 5322 §3.6.7: the date follows the last semicolon. Its weekday says nothing that the date does not, and is wrong at
@@ -53,6 +124,43 @@ mod tests {
             ("group: a@one.example;", None),
             ("<@relay.example:a@one.example>", None),
             ("\"a@b\"@one.example", None),
+            ("\"x\"@google.example", Some("google.example")),
+            ("\"x y\\\"\"@google.example (comment (nested))", Some("google.example")),
+            ("Google <\"x\"@google.example>", Some("google.example")),
+            ("Google, Inc. <\"x y\"@google.example>", Some("google.example")),
+            ("Google, Inc. <x@google.example>", Some("google.example")),
+            ("Google, \"a@b.example\" (c@d.example) <x@google.example> (comment)", Some("google.example")),
+            ("Google; Inc <x@google.example>", Some("google.example")),
+            ("Reports: Google <x@google.example>", Some("google.example")),
+            ("bücher, wörter <x@google.example>", Some("google.example")),
+            ("=?utf-8?Q?a=40trusted.example?=, Inc. <x@evil.example>", Some("evil.example")),
+            ("Google, a@trusted.example <x@evil.example>", None),
+            ("Google, a@trusted.example, <x@evil.example>", None),
+            ("=?utf-8?Q?a@trusted.example?=, Inc. <x@evil.example>", None),
+            ("Google, Inc. <x@google.example>, <y@evil.example>", None),
+            ("Google, Inc. <x@google.example>, \"y\"", None),
+            ("Google, Inc. <x@google.example> y", None),
+            ("Google, Inc. <x@google.example@evil.example>", None),
+            ("Google, Inc. <\"x@google.example\"@evil.example>", None),
+            ("Google, Inc. <<x@google.example>>", None),
+            ("Google, Inc. <x> @google.example", None),
+            ("Google, Inc. <x@google.example", None),
+            ("Google, Inc. (<x@google.example>", None),
+            ("Google, \"Inc. <x@google.example>", None),
+            ("Google, Inc. <@relay.example:a@one.example>", None),
+            ("Google, Inc. <a,b@one.example>", None),
+            ("x, y@google.example", None),
+            ("\"x\"@google.example, y", None),
+            ("\"x\"@one.example, \"y\"@two.example", None),
+            ("\"x\" y@google.example", None),
+            ("\"\"@google.example", None),
+            ("a@b@c.example", None),
+            ("<a@b@c.example>", None),
+            ("group: A <a@one.example>;", None),
+            ("group: A <a@one.example>, B <b@two.example>;", None),
+            ("group:; A <a@one.example>", None),
+            ("=?utf-8?Q?a=40trusted.example?=", None),
+            ("(a@one.example)", None),
             ("a@[192.0.2.1]", None),
             ("@one.example", None),
             ("no address", None),
