@@ -112,15 +112,21 @@ impl Loader {
     }
 
     /// What a mail server pipes: one mail or one report, whatever else is in it. A line `From `, as some servers put it
-    /// first, is no part of the mail.
+    /// first, is no part of the mail. What is no document is a mail, however it begins: it cannot be had again.
     pub fn piped(&self, mut input: impl Read) -> io::Result<Input> {
         let path = Path::new("-");
         let mut bytes = start_of(&mut input, None)?;
+        if bytes.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing came through the pipe"));
+        }
+        if matches!(sniff(&bytes, true), Content::Document | Content::Zip) {
+            return self.whole(&mut bytes, input, path, None, None);
+        }
+        bytes = from_first_field(&bytes).to_vec();
         if sniff(&bytes, true) == Content::Mbox {
             bytes = after_from_line(&bytes).unwrap_or_default().to_vec();
         }
-        let media_type = (sniff(&bytes, true) == Content::Mail).then_some(MAIL);
-        self.whole(&mut bytes, input, path, media_type, None)
+        self.whole(&mut bytes, input, path, Some(MAIL), None)
     }
 
     fn whole(
@@ -189,6 +195,15 @@ pub fn start_of(input: &mut impl Read, size: Option<u64>) -> io::Result<Vec<u8>>
     let mut bytes = Vec::with_capacity(room + 1);
     input.take(SNIFF_BYTES as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Without the byte order mark and the blank lines before a header, which would end where it begins.
+fn from_first_field(bytes: &[u8]) -> &[u8] {
+    let mut text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    while let Some(rest) = text.strip_prefix(b"\n").or_else(|| text.strip_prefix(b"\r\n")) {
+        text = rest;
+    }
+    if text.is_empty() { bytes } else { text }
 }
 
 fn holds_several(bytes: &[u8]) -> bool {
