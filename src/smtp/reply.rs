@@ -41,14 +41,18 @@ impl Reply {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// How bad it is for one reply to stand for several: to come again loses nothing, so it wins; the connection's end wins
-    /// over that.
-    pub fn severity(&self) -> u8 {
+    pub fn is_positive(&self) -> bool {
+        self.code < 400
+    }
+
+    /// Which reply stands for several, the highest first. To come again loses nothing, so it wins, and the connection's end
+    /// wins over that. A refusal is said only where nothing was taken: its sender would report a mail as lost that was not.
+    pub fn precedence(&self) -> u8 {
         match self.code {
             421 => 3,
             400..500 => 2,
-            500.. => 1,
-            _ => 0,
+            500.. => 0,
+            _ => 1,
         }
     }
 }

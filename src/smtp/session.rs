@@ -111,14 +111,14 @@ impl Session {
         }
     }
 
-    /// The answers to the message that is out, one for each recipient. SMTP has one answer for all, so the worst is said.
+    /// The answers to the message that is out, one for each recipient. SMTP has one answer for all.
     pub fn answer(&mut self, replies: &[Reply], out: &mut Vec<u8>) -> Next {
         static LOST: Reply = Reply::new(451, "4.3.0", "nobody knows what became of the message: come again");
         let Phase::Waiting(recipients) = self.phase else { return Next::More };
         self.phase = Phase::Command;
         let mut replies: Vec<&Reply> = (0..recipients).map(|index| replies.get(index).unwrap_or(&LOST)).collect();
         if self.settings.protocol == Protocol::Smtp {
-            replies.sort_by_key(|reply| std::cmp::Reverse(reply.severity()));
+            replies.sort_by_key(|reply| std::cmp::Reverse(reply.precedence()));
             replies.truncate(1);
         }
         replies.iter().for_each(|reply| reply.write(out));
@@ -126,7 +126,7 @@ impl Session {
             self.phase = Phase::Closed;
             return Next::Close;
         }
-        if replies.iter().any(|reply| reply.severity() == 0) {
+        if replies.iter().any(|reply| reply.is_positive()) {
             self.errors = 0;
         }
         Next::More

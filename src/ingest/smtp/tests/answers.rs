@@ -96,7 +96,19 @@ async fn lmtp_answers_for_each_recipient_and_each_token_is_handed_on_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn smtp_says_the_worst_for_all() {
+async fn smtp_says_that_a_mail_is_stored_although_one_recipient_refuses_it() {
+    let fault = Fault::new(FaultCode::UnknownToken, "no such token", Place::Whole);
+    let app = Setup { outcomes: vec![stored(), Outcome::Refused(fault)], ..Setup::default() }.start();
+    let mut client = app.connect().await;
+    client.envelope().await;
+    client.ask(&format!("RCPT TO:<tlsrpt+{TOKEN}@reports.example.net>")).await;
+    client.ask("DATA").await;
+    assert!(client.ask("x\r\n.").await.starts_with("250 2.0.0 stored as "));
+    assert_eq!(app.got().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smtp_says_that_a_mail_must_come_again_for_one_recipient() {
     let app = Setup { outcomes: vec![stored(), Outcome::Busy(Busy::DiskFull)], ..Setup::default() }.start();
     let mut client = app.connect().await;
     client.envelope().await;
