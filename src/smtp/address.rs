@@ -2,6 +2,9 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+/// Mail for it is taken wherever any is (RFC 5321 §4.5.1).
+pub const POSTMASTER: &str = "postmaster";
+
 /// A mailbox, `local@domain`. Unlike RFC 5321 §2.4 the local part is compared without case: it is ours, and nobody gives two
 /// mailboxes for reports names that differ in case only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,10 @@ impl Address {
 
 /// Where an address, as a client wrote it, belongs among these.
 pub fn standing<'a>(address: &'a str, ours: &[Address]) -> Standing<'a> {
-    let Some((local, domain)) = address.rsplit_once('@') else { return Standing::Unknown };
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        let postmaster = address.eq_ignore_ascii_case(POSTMASTER);
+        return if postmaster { Standing::Ours { detail: None } } else { Standing::Unknown };
+    };
     let domain = normal(domain);
     let of_domain = ours.iter().filter(|own| own.domain == domain);
     // Of `me` and `me+reports`, both ours, the longer one is meant by `me+reports+token`.
@@ -53,8 +59,9 @@ pub fn standing<'a>(address: &'a str, ours: &[Address]) -> Standing<'a> {
         .max_by_key(|(length, _)| *length);
     match found {
         Some((_, detail)) => Standing::Ours { detail },
-        None if of_domain.count() > 0 => Standing::Unknown,
-        None => Standing::Foreign,
+        None if of_domain.count() == 0 => Standing::Foreign,
+        None if local.eq_ignore_ascii_case(POSTMASTER) => Standing::Ours { detail: None },
+        None => Standing::Unknown,
     }
 }
 
@@ -108,6 +115,8 @@ mod tests {
             ("me+tls@BÜCHER.example", None),
             ("me+tls+x@bücher.example", Some("x")),
             ("me+tlsx@bücher.example", Some("tlsx")),
+            ("postmaster", None),
+            ("Postmaster@Reports.example.net", None),
         ];
         for (address, detail) in cases {
             assert_eq!(standing(address, &ours()), Standing::Ours { detail }, "{address}");
@@ -116,11 +125,25 @@ mod tests {
 
     #[test]
     fn others_are_told_apart() {
-        for address in ["tlsrpt2@reports.example.net", "tlsrp@reports.example.net", "+x@reports.example.net", ""] {
+        for address in [
+            "tlsrpt2@reports.example.net",
+            "tlsrp@reports.example.net",
+            "+x@reports.example.net",
+            "",
+            "root",
+            "postmaster+x@reports.example.net",
+        ] {
             assert_eq!(standing(address, &ours()), Standing::Unknown, "{address}");
         }
-        let foreign =
-            ["tlsrpt@example.net", "a@b@example.net", "tlsrpt@reports.example.net@x", "x@[192.0.2.1]", "x@", "é@é"];
+        let foreign = [
+            "tlsrpt@example.net",
+            "postmaster@example.net",
+            "a@b@example.net",
+            "tlsrpt@reports.example.net@x",
+            "x@[192.0.2.1]",
+            "x@",
+            "é@é",
+        ];
         for address in foreign {
             assert_eq!(standing(address, &ours()), Standing::Foreign, "{address}");
         }

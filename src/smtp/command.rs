@@ -6,7 +6,7 @@ use smtp_proto::{
     Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
 };
 
-use super::{Body, reply::Reply};
+use super::{Body, address::POSTMASTER, reply::Reply};
 
 /// Digits of a number that is read; one with more counts bytes that nobody has.
 const DIGITS_MAX: usize = 18;
@@ -16,7 +16,7 @@ pub enum Command {
     /// HELO, EHLO or LHLO.
     Hello(Hello),
     Mail(Mail),
-    /// The address, empty for `<>` and for a bare `<postmaster>`.
+    /// The address, empty for `<>`. `postmaster` may have no domain (RFC 5321 §4.1.1.3).
     Rcpt(String),
     Data,
     Bdat {
@@ -89,6 +89,11 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
         return Err(Fail(Reply::new(552, "5.3.4", "nothing is that large")));
     }
     match Request::parse(&mut line.iter()) {
+        // The parser gives both no address.
+        Ok(Request::Rcpt { to }) if to.address.is_empty() && is_bare_postmaster(arguments) => {
+            recipient(to).map_err(Fail)?;
+            Ok(Command::Rcpt(POSTMASTER.to_owned()))
+        }
         Ok(request) => command(request, text.is_ascii()),
         Err(error) => Err(Fail(wrong(error))),
     }
@@ -132,6 +137,11 @@ fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<Mail, Reply> {
         _ => return Err(Reply::new(501, "5.5.4", "BODY stands twice")),
     };
     Ok(Mail { from: address.into_owned(), size: size as u64, body, smtputf8 })
+}
+
+fn is_bare_postmaster(arguments: &str) -> bool {
+    let path = arguments.split_once('<').and_then(|(_, path)| path.split_once('>'));
+    path.is_some_and(|(path, _)| path.trim().eq_ignore_ascii_case(POSTMASTER))
 }
 
 fn recipient(to: RcptTo<Cow<'_, str>>) -> Result<String, Reply> {
@@ -196,6 +206,17 @@ mod tests {
         assert_eq!(read("MAIL FROM:<@x,@y:a@b.example>"), mail("a@b.example", 0, Body::SevenBit, false));
         assert_eq!(read("MAIL FROM:<é@b.example> SMTPUTF8"), mail("é@b.example", 0, Body::SevenBit, true));
         assert_eq!(read("MAIL FROM:<> body=binarymime"), mail("", 0, Body::BinaryMime, false));
+    }
+
+    #[test]
+    fn a_bare_postmaster_is_not_nobody() {
+        let rcpt = |address: &str| Ok(Command::Rcpt(address.to_owned()));
+        assert_eq!(read("RCPT TO:<postmaster>"), rcpt("postmaster"));
+        assert_eq!(read("rcpt to:<PostMaster>"), rcpt("postmaster"));
+        assert_eq!(read("RCPT TO:<>"), rcpt(""));
+        assert_eq!(read("RCPT TO:<postmaster@b.example>"), rcpt("postmaster@b.example"));
+        assert!(matches!(read("RCPT TO:<> X=<postmaster>"), Err(Fail(_))));
+        assert!(matches!(read("RCPT TO:<postmaster> NOTIFY=NEVER"), Err(Fail(_))));
     }
 
     #[test]
