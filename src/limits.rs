@@ -91,6 +91,8 @@ pub const SMTP_TEXT_LINE_MAX_BYTES: usize = 1024 * 1024;
 pub const SMTP_RECIPIENTS_MAX: usize = 100;
 /// Errors after which a session ends.
 pub const SMTP_ERRORS_MAX: usize = 3;
+/// Chunks behind a refusal that are no errors, because the client did not wait for its answer.
+pub const SMTP_CHUNKS_UNWANTED_MAX: usize = 3;
 /// Bytes of all mails together that are being received or wait for their outcome.
 pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Seconds after its end in which a mail is answered. RFC 5321 §4.5.3.2.6 has clients wait for ten minutes.

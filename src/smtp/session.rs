@@ -10,7 +10,7 @@ use super::{
     line::{Line, Taken},
     reply::Reply,
 };
-use crate::limits::{SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX};
+use crate::limits::{SMTP_CHUNKS_UNWANTED_MAX, SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX};
 
 /// One session, from its greeting to its end.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Session {
     /// The last MAIL, RCPT or chunk was refused, so that a client which sent more behind it without waiting made no other
     /// error.
     refused: bool,
+    /// Chunks since the last MAIL that belong to no message. Few clients have more than these on their way.
+    unwanted: usize,
     /// Since the last message that was taken.
     errors: usize,
     messages: usize,
@@ -69,6 +71,7 @@ impl Session {
             secure: false,
             transaction: None,
             refused: false,
+            unwanted: 0,
             errors: 0,
             messages: 0,
             budget: usize::MAX,
@@ -238,7 +241,7 @@ impl Session {
             self.refused = true;
             return self.error(&too_large(max_bytes), out);
         }
-        self.refused = false;
+        (self.refused, self.unwanted) = (false, 0);
         let (content, text) = (Content::new(max_bytes), Text::plain());
         self.transaction = Some(Transaction { mail, recipients: Vec::new(), content, text, chunked: false });
         say(&Reply::new(250, "2.1.0", "sender noted"), out)
@@ -329,6 +332,9 @@ impl Session {
         self.phase = Phase::Command;
         let Some(transaction) = self.transaction.as_mut().filter(|transaction| !transaction.recipients.is_empty())
         else {
+            self.unwanted += 1;
+            // From then on it is no longer the refusal that the client did not wait for.
+            self.refused &= self.unwanted <= SMTP_CHUNKS_UNWANTED_MAX;
             return self.out_of_order("there is no recipient", out);
         };
         transaction.chunked = true;
