@@ -9,6 +9,7 @@ mod spool;
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::OsString,
+    io,
     sync::Arc,
     time::Duration,
 };
@@ -27,7 +28,7 @@ use crate::{
 };
 use spool::{Found, Read, Spool};
 
-/// The longest pause while nothing can be stored.
+/// The longest pause while nothing can be read or stored.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// When a mail whose key cannot be looked up is tried again; doubled each time.
 const KEY_PAUSE_MIN: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ pub struct Watch {
     part: Part,
     /// Mails that stay in `new` although they were looked at, by name.
     held: BTreeMap<OsString, Held>,
-    /// Looks in a row that ended because nothing can be stored.
+    /// Looks in a row that ended because nothing can be read or stored.
     stalled: u32,
     /// What was last told of as wrong, so that it is logged once.
     trouble: Option<String>,
@@ -115,8 +116,13 @@ impl Watch {
 
     /// Takes what lies in `new`, in the order of the names, which begin with the time of delivery.
     pub async fn look(&mut self) -> Look {
+        let names = self.on_disk(Spool::list).await;
+        self.look_at(names).await
+    }
+
+    async fn look_at(&mut self, names: io::Result<Vec<OsString>>) -> Look {
         let mut round = Round::default();
-        match self.on_disk(Spool::list).await {
+        match names {
             Ok(names) => self.take(names, &mut round).await,
             Err(error) => {
                 round.trouble = Some(format!("{} cannot be read: {error}", printable(&self.spool.incoming())))
@@ -161,6 +167,10 @@ impl Watch {
                     accepting.push(async move { (name, receipt.await) });
                 }
                 Read::Gone => {}
+                Read::Trouble(error) => {
+                    round.waiting += 1;
+                    round.halt = Some(format!("mail cannot be read: {error}"));
+                }
                 Read::Fault(fault) => {
                     let path = printable(&self.spool.incoming().join(&name));
                     tracing::warn!(path, reason = %fault.detail, "a mail is not read and moved to cur, flagged");
@@ -181,7 +191,7 @@ impl Watch {
                 }
                 Outcome::Busy(busy) => {
                     round.waiting += 1;
-                    round.halt = Some(*busy);
+                    round.halt = Some(busy.to_string());
                 }
             }
         }
@@ -256,10 +266,7 @@ impl Watch {
     fn tell(&mut self, round: &Round) {
         let now = self.clock.now();
         let waiting = round.waiting;
-        let trouble = match (&round.halt, &round.trouble) {
-            (Some(busy), _) => Some(busy.to_string()),
-            (None, trouble) => trouble.clone(),
-        };
+        let trouble = round.halt.as_ref().or(round.trouble.as_ref()).cloned();
         match &trouble {
             Some(trouble) => {
                 if self.trouble.as_ref() != Some(trouble) {
@@ -297,8 +304,8 @@ impl Watching {
 struct Round {
     moved: usize,
     waiting: usize,
-    /// Nothing can be stored now.
-    halt: Option<Busy>,
+    /// Why nothing can be read or stored now.
+    halt: Option<String>,
     trouble: Option<String>,
 }
 

@@ -48,8 +48,10 @@ pub enum Read {
     },
     /// Somebody else moved it.
     Gone,
-    /// Too large, or it cannot be read.
+    /// Too large, or it may not be read.
     Fault(Fault),
+    /// The machine fails, not the mail: no file descriptor, no memory, a disk that stalls.
+    Trouble(io::Error),
 }
 
 impl Spool {
@@ -81,7 +83,10 @@ impl Spool {
         {
             let read = self.read_one(&self.incoming().join(&name)).unwrap_or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Read::Gone,
-                _ => Read::Fault(fault(FaultCode::Incomplete, format!("cannot be read: {error}"))),
+                io::ErrorKind::PermissionDenied => {
+                    Read::Fault(fault(FaultCode::Incomplete, format!("cannot be read: {error}")))
+                }
+                _ => Read::Trouble(error),
             });
             if let Read::Mail { bytes, .. } = &read {
                 held_bytes += bytes.len();

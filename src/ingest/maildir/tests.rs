@@ -172,6 +172,29 @@ async fn what_is_too_large_or_unreadable_goes_out_of_the_way() {
 }
 
 #[tokio::test]
+async fn mail_waits_in_new_while_the_machine_cannot_read_it() {
+    let mut setup = Setup::new();
+    setup.write("new/1.host", "stored");
+    setup.write("new/3.host", "stored");
+    // A link to itself stands for whatever fails between the list and the reading.
+    let broken = setup.directory.path().join("new/2.host");
+    symlink(&broken, &broken).unwrap();
+    let listed = || Ok(["1.host", "2.host", "3.host"].map(OsString::from).to_vec());
+    let look = setup.watch.look_at(listed()).await;
+    assert_eq!((look.moved, look.waiting), (2, 1), "the others are taken");
+    assert!((15..=20).contains(&look.pause.as_secs()), "{look:?}");
+    assert_eq!(setup.names("new"), ["2.host"]);
+    let health = setup.health();
+    assert_eq!((health.state, health.brought.refused), (State::Failing, 0));
+    assert!(health.words.starts_with("mail cannot be read: "), "{}", health.words);
+
+    fs::remove_file(&broken).unwrap();
+    setup.write("new/2.host", "stored");
+    assert_eq!(setup.watch.look().await, Look { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(setup.health().state, State::Well);
+}
+
+#[tokio::test]
 async fn mail_waits_in_new_while_nothing_can_be_stored() {
     let mut setup = Setup::new();
     for number in 100..300 {
