@@ -54,7 +54,7 @@ pub struct Fetched {
     pub uid: Option<u32>,
     pub size_bytes: Option<u64>,
     pub internal_date: Option<DateTime<Utc>>,
-    /// The whole mail; empty where the server says NIL.
+    /// The whole mail; `None` where the server says NIL, which is no mail of no bytes.
     pub body: Option<Vec<u8>>,
 }
 
@@ -166,7 +166,7 @@ impl Data {
                 b"UID" => fetched.uid = number().and_then(|uid| u32::try_from(uid).ok()),
                 b"RFC822.SIZE" => fetched.size_bytes = number(),
                 b"INTERNALDATE" => fetched.internal_date = value.bytes().and_then(|text| internal_date(&text)),
-                b"BODY[]" => fetched.body = Some(value.bytes().map(|body| body.into_owned()).unwrap_or_default()),
+                b"BODY[]" => fetched.body = value.bytes().map(|body| body.into_owned()),
                 _ => {}
             }
         }

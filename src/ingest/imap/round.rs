@@ -3,9 +3,15 @@
 //! Nothing is moved, marked or noted before the receipt, which means committed. A crash in between costs a second look, and the
 //! store knows the report again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Collector, Stop, notes::Fate, reply::Fetched, session::Session, trouble::Trouble};
+use super::{
+    Collector, Stop,
+    notes::Fate,
+    reply::Fetched,
+    session::{Facts, Session},
+    trouble::Trouble,
+};
 use crate::{
     fault::{Fault, FaultCode, Place},
     submission::{Busy, Channel, Hints, MAIL, Outcome, Receipt, Submission},
@@ -75,16 +81,18 @@ impl Collector {
         &mut self,
         round: &mut Round<'_>,
         uids: &[u32],
-        mut facts: BTreeMap<u32, Fetched>,
+        mut facts: Facts,
         stop: &Stop,
     ) -> Result<(), Trouble> {
         for uid in uids {
             if stop.is_set() {
                 break;
             }
-            // Without facts it has gone in the meantime.
-            if let Some(facts) = facts.remove(uid) {
-                self.take(round, *uid, facts).await?;
+            match facts.of.remove(uid) {
+                Some(facts) => self.take(round, *uid, facts).await?,
+                None if facts.garbled => self.not_fetched(round, *uid, "the server tells no size that makes sense")?,
+                // It has gone in the meantime.
+                None => {}
             }
         }
         Ok(())

@@ -51,6 +51,14 @@ pub enum Woken {
     Stop,
 }
 
+/// What a server tells of several mails before they are fetched.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub of: BTreeMap<u32, Fetched>,
+    /// An answer made no sense or had no size, so that a mail without facts may still be there.
+    pub garbled: bool,
+}
+
 impl Session {
     /// Connects, secures the connection and logs in.
     pub async fn open(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
@@ -140,22 +148,28 @@ impl Session {
     }
 
     /// Size and date of these mails; one that is gone is left out.
-    pub async fn facts(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, Fetched>, Trouble> {
+    pub async fn facts(&mut self, uids: &[u32]) -> Result<Facts, Trouble> {
         let set: Vec<String> = uids.iter().map(u32::to_string).collect();
-        let mut facts = BTreeMap::new();
+        let mut facts = Facts::default();
         let each = |reply| {
             let Reply::Data(data) = reply else { return };
+            let is_fetch = data.numbered().is_some_and(|(_, word)| word == "FETCH");
             // Servers tell of changed flags in between, with other UIDs or none.
-            if let Some((uid, fetched)) = data.fetched().and_then(|fetched| Some((fetched.uid?, fetched)))
-                && uids.contains(&uid)
-                && fetched.size_bytes.is_some()
-            {
-                facts.insert(uid, fetched);
+            match data.fetched() {
+                None => facts.garbled |= is_fetch,
+                Some(Fetched { uid: Some(uid), size_bytes, .. }) if uids.contains(&uid) && size_bytes.is_none() => {
+                    facts.garbled = true;
+                }
+                Some(fetched) => {
+                    if let Some(uid) = fetched.uid.filter(|uid| uids.contains(uid)) {
+                        facts.of.insert(uid, fetched);
+                    }
+                }
             }
         };
         match self.wire.run(&format!("UID FETCH {} (UID RFC822.SIZE INTERNALDATE)", set.join(",")), each).await {
             // Exchange says NO when it cannot read one of them, and tells of the others all the same.
-            Err(Trouble::Refused { .. }) if !facts.is_empty() => Ok(facts),
+            Err(Trouble::Refused { .. }) if !facts.of.is_empty() => Ok(facts),
             done => done.map(|_| facts),
         }
     }

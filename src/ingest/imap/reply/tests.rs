@@ -48,7 +48,7 @@ fn a_fetch_response_is_read_in_any_order() {
 #[test]
 fn oddities_of_a_fetch_response_cost_only_what_is_odd() {
     let fetched = data("1 FETCH (UID 5 INTERNALDATE NIL BODY[] NIL)").fetched().unwrap();
-    assert_eq!(fetched, Fetched { uid: Some(5), body: Some(Vec::new()), ..Fetched::default() });
+    assert_eq!(fetched, Fetched { uid: Some(5), ..Fetched::default() });
     let fetched = data("1 fetch (uid 5 internaldate \"yesterday\" body[] \"a\\\"b\")").fetched().unwrap();
     assert_eq!(fetched, Fetched { uid: Some(5), body: Some(b"a\"b".to_vec()), ..Fetched::default() });
     assert_eq!(data("1 FETCH (UID 4294967297)").fetched().unwrap().uid, None);

@@ -114,6 +114,44 @@ async fn a_mail_that_cannot_be_fetched_comes_last_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_mail_without_a_body_stays_for_the_next_round() {
+    let world = World::default();
+    let nil = steps([("UID FETCH 1 (UID BODY.PEEK[])", "* 1 FETCH (UID 1 BODY[] NIL)\n$ OK\n")]);
+    let first = vec![login(""), folder("1"), facts(&[1]), nil, logout()];
+    let second = vec![login(""), folder("1"), facts(&[1]), body(1, "fine"), ok("UID STORE 1"), logout()];
+    let (results, _) = steps_of(&world, vec![first, second]).await;
+    let complaint = results[0].as_ref().unwrap().complaint.as_deref();
+    assert_eq!(complaint, Some("mail 1 in \"INBOX\" cannot be read: the server sends something else"));
+    assert_eq!(world.judge.texts(), ["fine"]);
+    assert_eq!(world.health().brought.refused, 0);
+}
+
+#[tokio::test]
+async fn a_mail_whose_size_makes_no_sense_is_told() {
+    let told = "mail 2 in \"INBOX\" cannot be read: the server tells no size that makes sense";
+    for (odd, complaint) in [
+        ("* 2 FETCH (UID 2 INTERNALDATE NIL)\n", Some(told)),
+        ("* 2 FETCH (UID 2 RFC822.SIZE -1)\n", Some(told)),
+        ("* 2 FETCH ((((\n", Some(told)),
+        ("* 2 EXPUNGE\n", None),
+    ] {
+        let world = World::default();
+        let sizes = format!("{odd}* 1 FETCH (UID 1 RFC822.SIZE 9)\n$ OK\n");
+        let script = vec![
+            login(""),
+            folder("1 2"),
+            steps([("UID FETCH 1,2", &sizes)]),
+            body(1, "fine"),
+            ok("UID STORE 1"),
+            logout(),
+        ];
+        let caught = step(&world, script).await.unwrap();
+        assert_eq!((caught.complaint.as_deref(), caught.left), (complaint, 1), "{odd}");
+        assert_eq!(world.judge.texts(), ["fine"]);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_no_answer() {
     let world = World::default();
     let cut = steps([("UID SEARCH", "* SEARCH 1 2\n")]);
