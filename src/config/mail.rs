@@ -27,7 +27,7 @@ pub struct Smtp {
     pub proxy_protocol_from: Vec<String>,
     /// Connections at the same time.
     pub connections_max: usize,
-    /// Connections at the same time from one address (IPv6: one /64).
+    /// Connections at the same time from one address (IPv6: one /64). For LMTP only the total counts.
     pub connections_per_address_max: usize,
     /// Seconds until a command, or the next piece of a message, must be there.
     pub command_deadline_s: u64,

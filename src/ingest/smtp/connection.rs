@@ -18,6 +18,7 @@ use super::{Desk, answer, deliver::deliver, proxy, stopped};
 use crate::{
     ingest::{gate::Pass, memory::Share},
     smtp::{Next, Reply, Session},
+    submission::Channel,
 };
 
 /// Bytes that are read at once.
@@ -44,9 +45,10 @@ pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: 
 /// Finds out who connects and whether there is room for them.
 async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pass, Option<IpAddr>)> {
     let proxied = peer.is_some_and(|peer| desk.is_proxy(peer));
-    // Who comes through the file system is this machine, which no cap for one address is meant for.
+    // LMTP has one client, a mail server: no cap for one address is meant for it.
+    let exempt = proxied || desk.channel == Channel::Lmtp;
     let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let Ok(mut pass) = desk.gate.enter(address, proxied || peer.is_none()) else {
+    let Ok(mut pass) = desk.gate.enter(address, exempt) else {
         refuse(wire, desk).await;
         return None;
     };

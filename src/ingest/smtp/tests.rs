@@ -157,9 +157,13 @@ impl App {
         Client::connect(source, self.addresses.smtp.expect("SMTP")).await
     }
 
-    pub async fn connect_lmtp(&self) -> Client {
+    pub async fn connect_lmtp_unheard(&self) -> Client {
         let LmtpListen::At(address) = self.addresses.lmtp else { panic!("LMTP over TCP") };
-        let mut client = Client::connect("127.0.0.1", address).await;
+        Client::connect("127.0.0.1", address).await
+    }
+
+    pub async fn connect_lmtp(&self) -> Client {
+        let mut client = self.connect_lmtp_unheard().await;
         assert!(client.line().await.starts_with("220 reports.example.net LMTP"));
         client
     }

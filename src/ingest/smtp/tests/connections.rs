@@ -20,6 +20,15 @@ async fn connections_are_capped_in_total_and_lmtp_has_places_of_its_own() {
     app.connect_lmtp().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_server_that_speaks_lmtp_is_capped_in_total_only() {
+    let app =
+        Setup::default().config(|config| (config.connections_max, config.connections_per_address_max) = (3, 1)).start();
+    let _kept = [app.connect_lmtp().await, app.connect_lmtp().await, app.connect_lmtp().await];
+    let mut fourth = app.connect_lmtp_unheard().await;
+    assert!(fourth.line().await.starts_with("421 4.7.0 "));
+}
+
 async fn greeted(app: &App, source: &str) -> super::Client {
     let mut client = app.connect_from(source).await;
     assert!(client.line().await.starts_with("220 "));
