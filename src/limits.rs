@@ -93,8 +93,14 @@ pub const SMTP_RECIPIENTS_MAX: usize = 100;
 pub const SMTP_ERRORS_MAX: usize = 3;
 /// Chunks behind a refusal that are no errors, because the client did not wait for its answer.
 pub const SMTP_CHUNKS_UNWANTED_MAX: usize = 3;
-/// Bytes of all mails together that are being received or wait for their outcome.
+/// Bytes of all mails together that one listener receives or that wait for their outcome.
 pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of them that come from one IPv4 address or one IPv6 /64.
+pub const SMTP_PARTY_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes per second that a mail must come with on average.
+pub const SMTP_RATE_MIN_BYTES_PER_S: u64 = 1024;
+/// Seconds before a mail has to keep up its minimum rate.
+pub const SMTP_RATE_GRACE_S: u64 = 30;
 /// Seconds after its end in which a mail is answered. RFC 5321 §4.5.3.2.6 has clients wait for ten minutes.
 pub const SMTP_ANSWER_DEADLINE_S: u64 = 60;
 /// Seconds in which a peer must take its replies off our hands.

@@ -67,6 +67,11 @@ impl Gate {
 }
 
 impl Pass {
+    /// Whom the connection counts for; `None` where only the total does.
+    pub fn party(&self) -> Option<Party> {
+        self.party
+    }
+
     /// Counts for the party of this address from now on, because a trusted proxy has said whom it brings.
     pub fn stand_for(&mut self, peer: IpAddr) -> Result<(), Full> {
         let mut inside = self.gate.inside.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,6 +42,12 @@ impl Share {
         Some(())
     }
 
+    /// Takes everything out, and leaves an empty share of the same memory.
+    pub fn take(&mut self) -> Share {
+        let empty = Share::none(&self.memory);
+        std::mem::replace(self, empty)
+    }
+
     /// Gives everything back.
     pub fn clear(&mut self) {
         (self.held, self.bytes) = (None, 0);

@@ -13,6 +13,7 @@ mod connection;
 mod deliver;
 mod port;
 mod proxy;
+mod stock;
 
 use std::{
     collections::BTreeSet,
@@ -23,19 +24,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
 pub use super::unix_socket::SocketError;
 
-use self::port::Port;
+use self::{port::Port, stock::Stock};
 use super::{
     Accept,
     certificate::{Certificate, CertificateError},
     gate::Gate,
-    memory::memory,
     network::Network,
     unix_socket::{self, UnixSocket},
 };
@@ -100,7 +97,7 @@ struct Desk {
     accept: Arc<dyn Accept>,
     clock: Clock,
     part: Part,
-    memory: Arc<Semaphore>,
+    memory: Stock,
     deadlines: Deadlines,
 }
 
@@ -113,6 +110,8 @@ struct Deadlines {
     handshake: Duration,
     answer: Duration,
     write: Duration,
+    /// Before a message has to keep up its minimum rate.
+    rate_grace: Duration,
     linger: Duration,
     shutdown: Duration,
 }
@@ -203,7 +202,6 @@ struct Plan {
     proxies: Vec<Network>,
     connections_max: usize,
     connections_per_address_max: usize,
-    memory: Arc<Semaphore>,
     deadlines: Deadlines,
     accept: Arc<dyn Accept>,
     clock: Clock,
@@ -244,14 +242,13 @@ impl Plan {
             proxies,
             connections_max: config.connections_max,
             connections_per_address_max: config.connections_per_address_max,
-            memory: memory(limits::SMTP_MESSAGES_MAX_BYTES),
             deadlines: Deadlines::from_config(config),
             accept: context.accept,
             clock: context.clock,
         })
     }
 
-    /// Each listener has its own gate, so that strangers who fill one leave the mail server of this machine the other.
+    /// Each listener has its own gate and its own memory, so that strangers who fill one leave the mail server of this machine the other.
     fn desk(&self, protocol: Protocol, network: bool, board: &Board) -> Desk {
         let tls = self.tls.clone().filter(|_| network);
         let channel = match protocol {
@@ -268,7 +265,7 @@ impl Plan {
             accept: Arc::clone(&self.accept),
             clock: self.clock.clone(),
             part: board.part(channel.as_str()),
-            memory: Arc::clone(&self.memory),
+            memory: Stock::new(limits::SMTP_MESSAGES_MAX_BYTES, limits::SMTP_PARTY_MAX_BYTES),
             deadlines: self.deadlines.clone(),
         }
     }
@@ -289,6 +286,7 @@ impl Deadlines {
             handshake: Duration::from_secs(limits::SMTP_HANDSHAKE_DEADLINE_S),
             answer: Duration::from_secs(limits::SMTP_ANSWER_DEADLINE_S),
             write: Duration::from_secs(limits::SMTP_WRITE_DEADLINE_S),
+            rate_grace: Duration::from_secs(limits::SMTP_RATE_GRACE_S),
             linger: Duration::from_secs(limits::SMTP_LINGER_DEADLINE_S),
             shutdown: Duration::from_secs(limits::SMTP_SHUTDOWN_DEADLINE_S),
         }

@@ -14,9 +14,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Desk, answer, deliver::deliver, proxy, stopped};
+use super::{Desk, answer, deliver::deliver, proxy, stock::Portion, stopped};
 use crate::{
-    ingest::{gate::Pass, memory::Share},
+    ingest::gate::Pass,
+    limits::SMTP_RATE_MIN_BYTES_PER_S,
     smtp::{Next, Reply, Session},
     submission::Channel,
 };
@@ -31,11 +32,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Serves a connection to its end. `peer` is `None` where it comes through the file system.
 pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
-    let Some((_pass, peer)) = enter(&mut wire, peer, &desk).await else { return };
+    let Some((pass, peer)) = enter(&mut wire, peer, &desk).await else { return };
     let listener = desk.channel.as_str();
-    let (session_ends, share) = (Instant::now() + desk.deadlines.session, Share::none(&desk.memory));
+    let (session_ends, share) = (Instant::now() + desk.deadlines.session, desk.memory.portion(pass.party()));
     let session = Session::new(Arc::clone(&desk.settings));
-    let conversation = Conversation { wire, session, desk, peer, stop, share, out: Vec::new(), session_ends };
+    let conversation =
+        Conversation { wire, session, desk, peer, stop, share, pace: None, out: Vec::new(), session_ends };
     if let Err(error) = conversation.hold().await {
         let peer = peer.map(tracing::field::display);
         tracing::debug!(listener, peer, %error, "a mail connection broke off");
@@ -98,7 +100,9 @@ struct Conversation {
     peer: Option<IpAddr>,
     stop: watch::Receiver<bool>,
     /// The memory of the message that is coming in.
-    share: Share,
+    share: Portion,
+    /// When the message began, and how many bytes of it have come.
+    pace: Option<(Instant, u64)>,
     /// What is to be said.
     out: Vec<u8>,
     session_ends: Instant,
@@ -121,7 +125,12 @@ impl Conversation {
         let mut due = Instant::now() + self.desk.deadlines.command;
         loop {
             let mut input = match self.listen(&mut buffer, due).await? {
-                Heard::Bytes(count) => &buffer[..count],
+                Heard::Bytes(count) => {
+                    if let Some((_, bytes)) = &mut self.pace {
+                        *bytes += count as u64;
+                    }
+                    &buffer[..count]
+                }
                 Heard::End => return self.close().await,
                 Heard::Enough(reply) => {
                     reply.write(&mut self.out);
@@ -130,13 +139,14 @@ impl Conversation {
             };
             loop {
                 // Memory is set aside before the session uses it; without, it refuses the message by itself.
-                let _ = self.share.grow(self.session.room(input.len()));
+                self.share.grow(self.session.room(input.len()));
                 self.session.allow(self.share.bytes());
                 match self.session.feed(&mut input, &mut self.out) {
                     Next::More => break,
                     Next::Message(message) => {
                         self.say().await?;
-                        let share = std::mem::replace(&mut self.share, Share::none(&self.desk.memory));
+                        let share = self.share.take();
+                        self.pace = None;
                         let replies = deliver(&self.desk, *message, self.peer, share).await;
                         // The client may have more to hear than to say from here on.
                         due = Instant::now() + self.desk.deadlines.command;
@@ -157,6 +167,10 @@ impl Conversation {
             if self.session.room(0) == 0 {
                 self.share.clear();
             }
+            self.pace = match self.session.in_message() {
+                true => self.pace.or_else(|| Some((Instant::now(), 0))),
+                false => None,
+            };
             // A command has so long from the reply before it, a message from its last piece.
             if !self.out.is_empty() || self.session.in_message() {
                 due = Instant::now() + self.desk.deadlines.command;
@@ -167,7 +181,9 @@ impl Conversation {
 
     async fn listen(&mut self, buffer: &mut [u8], due: Instant) -> io::Result<Heard> {
         let may_stop = !self.session.in_message();
-        let reading = timeout_at(due.min(self.session_ends), self.wire.read(buffer));
+        let trickles = self.trickles();
+        let until = trickles.into_iter().fold(due.min(self.session_ends), Instant::min);
+        let reading = timeout_at(until, self.wire.read(buffer));
         let read = tokio::select! {
             biased;
             () = stopped(&mut self.stop), if may_stop => return Ok(Heard::Enough(answer::SHUTTING_DOWN)),
@@ -177,9 +193,17 @@ impl Conversation {
             Ok(Ok(0)) => Ok(Heard::End),
             Ok(Ok(count)) => Ok(Heard::Bytes(count)),
             Ok(Err(error)) => Err(error),
+            Err(_) if trickles == Some(until) => Ok(Heard::Enough(answer::TRICKLES)),
             Err(_) if self.session_ends <= due => Ok(Heard::Enough(answer::TOO_LONG)),
             Err(_) => Ok(Heard::Enough(answer::TOO_SLOW)),
         }
+    }
+
+    /// When the message is below its minimum rate unless more of it comes.
+    fn trickles(&self) -> Option<Instant> {
+        let (began, bytes) = self.pace?;
+        let paid = Duration::from_secs(bytes / SMTP_RATE_MIN_BYTES_PER_S);
+        Some(began + paid.max(self.desk.deadlines.rate_grace))
     }
 
     async fn say(&mut self) -> io::Result<()> {

@@ -4,16 +4,15 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio::time::timeout;
 
-use super::{Desk, answer};
+use super::{Desk, answer, stock::Portion};
 use crate::{
-    ingest::memory::Share,
     smtp::{Message, Reply},
     submission::{Hints, MAIL, Submission},
 };
 
 /// Hands a message on, once for each token it was addressed with, and gives a reply for each recipient. When its sender is
 /// told to come back because storing takes too long, the message goes on without it.
-pub async fn deliver(desk: &Arc<Desk>, message: Message, peer: Option<IpAddr>, share: Share) -> Vec<Reply> {
+pub async fn deliver(desk: &Arc<Desk>, message: Message, peer: Option<IpAddr>, share: Portion) -> Vec<Reply> {
     let mut tokens: Vec<Option<String>> = Vec::new();
     let mut token_of_recipient = Vec::with_capacity(message.recipients.len());
     for recipient in message.recipients {
@@ -49,7 +48,7 @@ async fn store(
     mut bytes: Vec<u8>,
     tokens: Vec<Option<String>>,
     peer: Option<IpAddr>,
-    share: Share,
+    share: Portion,
 ) -> Vec<Reply> {
     let received_at = desk.clock.now();
     let mut replies = Vec::with_capacity(tokens.len());

@@ -61,3 +61,28 @@ async fn a_session_ends_in_time() {
     assert!(client.line().await.starts_with("421 4.4.2 "));
     assert_eq!(app.got().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_trickles_is_not_waited_for() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.rate_grace = SOON).start();
+    let mut client = app.connect().await;
+    client.begin().await;
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..400 {
+        pace.tick().await;
+        if client.try_send("x\r\n").await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(client.line().await, "421 4.4.2 the message comes too slowly");
+    assert_eq!(app.got().len(), 0);
+
+    let mut quick = app.connect().await;
+    quick.begin().await;
+    quick.send("x\r\n".repeat(10_000)).await;
+    let mut pace = tokio::time::interval(SOON);
+    for _ in 0..4 {
+        pace.tick().await;
+    }
+    assert!(quick.ask(".").await.starts_with("250 "), "what came quickly may end slowly");
+}
