@@ -51,6 +51,36 @@ fn the_verdict_comes_first() {
 }
 
 #[test]
+fn an_outage_that_is_over_is_told_as_one() {
+    let running = filled();
+    assert!(running.page("/").contains(">Policy cannot be fetched<"));
+    let page = running.page("/?policy_domain=example.net");
+    assert!(page.contains(">Policy could not be fetched<") && !page.contains("Policy cannot be fetched"), "{page}");
+}
+
+#[test]
+fn one_session_is_not_all_of_them() {
+    let running = empty();
+    for (failed, said) in [
+        (0, "its one session was <strong class=\"good\">secure</strong>."),
+        (1, "its one session <strong class=\"bad\">failed</strong>."),
+    ] {
+        let report = json!({
+            "organization-name": "Example Mail", "contact-info": "tlsrpt@example.org", "report-id": failed.to_string(),
+            "date-range": {"start-datetime": "2026-11-22T00:00:00Z", "end-datetime": "2026-11-22T23:59:59Z"},
+            "policies": [{
+                "policy": {"policy-type": "no-policy-found", "policy-domain": "example.com"},
+                "summary": {"total-successful-session-count": 1 - failed, "total-failure-session-count": failed},
+            }],
+        });
+        let receipt = running.receive(report.to_string().as_bytes());
+        let crate::submission::Outcome::Stored(uuid) = receipt.overall() else { panic!("{receipt:?}") };
+        let page = running.page(&format!("/reports/{uuid}"));
+        assert!(page.contains(said), "{page}");
+    }
+}
+
+#[test]
 fn figures_lead_to_the_reports_behind_them() {
     let running = filled();
     let page = running.page("/");
