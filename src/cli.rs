@@ -81,6 +81,9 @@ enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Ask a running server on the configured private listener whether it is well
+    ///
+    /// Exit codes: 0 it answers and every way in works; 1 it answers, but the ways in it names do not work; 2 it does not
+    /// answer.
     Healthcheck,
     /// Send a test report the way a sender does, and tell each step
     ///

@@ -1,4 +1,4 @@
-//! `tlsight healthcheck`: for container runtimes, which have no curl.
+//! `tlsight healthcheck`: for container runtimes, which have no curl, and for monitoring.
 
 use std::{
     io::{self, Read, Write},
@@ -8,31 +8,57 @@ use std::{
 };
 
 use anyhow::bail;
+use serde::Deserialize;
 
 use super::Common;
-use crate::config::{Environment, Listen};
+use crate::{
+    config::{Environment, Listen},
+    ingest::import::visible,
+};
 
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of the answer that are looked at: its status line.
-const ANSWER_MAX_BYTES: u64 = 256;
+/// Bytes of an answer that are read; a hundred ways in need a twentieth of it.
+const ANSWER_MAX_BYTES: u64 = 1024 * 1024;
+/// The server runs, and something in it does not work.
+const UNWELL: u8 = 1;
+const NO_ANSWER: u8 = 2;
+
+/// What the server says of itself.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Well,
+    /// Another status than 200.
+    Unwell(u16),
+    Failing(Vec<WayIn>),
+    NoAnswer(String),
+}
+
+/// One item of `/api/v1/ways-in`.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct WayIn {
+    name: String,
+    state: String,
+    words: String,
+    since: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WaysIn {
+    items: Vec<WayIn>,
+}
 
 pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let Listen::At(address) = config.private.listen else {
         bail!("`private.listen` is off: there is nothing to ask");
     };
-    let answer = ask(reachable(address));
-    let healthy = matches!(answer, Ok(200));
-    let detail = match answer {
-        Ok(status) => format!("http://{address}/healthz answered {status}"),
-        Err(error) => format!("http://{address}/healthz does not answer: {error}"),
-    };
+    let found = look(reachable(address));
     if common.json {
-        println!("{}", serde_json::json!({ "healthy": healthy, "detail": detail }));
+        println!("{}", found.json(address));
     } else {
-        println!("{detail}");
+        println!("{}", found.text(address));
     }
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(found.exit_code())
 }
 
 /// A server that listens on every address is asked on loopback.
@@ -46,51 +72,151 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn ask(address: SocketAddr) -> io::Result<u16> {
+fn look(address: SocketAddr) -> Found {
+    match ask(address, "/healthz") {
+        Ok((200, _)) => {}
+        Ok((status, _)) => return Found::Unwell(status),
+        Err(error) => return Found::NoAnswer(error.to_string()),
+    }
+    let ways_in = ask(address, "/api/v1/ways-in").and_then(|(status, body)| match status {
+        200 => serde_json::from_slice::<WaysIn>(&body).map_err(io::Error::from),
+        status => Err(io::Error::other(format!("/api/v1/ways-in answered {status}"))),
+    });
+    match ways_in {
+        Ok(WaysIn { items }) => {
+            let failing: Vec<WayIn> = items.into_iter().filter(|way_in| way_in.state == "failing").collect();
+            if failing.is_empty() { Found::Well } else { Found::Failing(failing) }
+        }
+        Err(error) => Found::NoAnswer(error.to_string()),
+    }
+}
+
+/// Status and body. In HTTP/1.0, so that the body comes in one piece and ends with the connection.
+fn ask(address: SocketAddr, path: &str) -> io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
-    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer)?;
     let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5)).map(String::from_utf8_lossy);
-    status
+    let status = status
         .and_then(|status| status.parse().ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    Ok((status, answer.split_off(end)))
+}
+
+impl Found {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Found::Well => ExitCode::SUCCESS,
+            Found::Unwell(_) | Found::Failing(_) => ExitCode::from(UNWELL),
+            Found::NoAnswer(_) => ExitCode::from(NO_ANSWER),
+        }
+    }
+
+    fn detail(&self, address: SocketAddr) -> String {
+        match self {
+            Found::Well => format!("http://{address} answers, and every way in works"),
+            Found::Unwell(status) => format!("http://{address}/healthz answered {status}"),
+            Found::Failing(failing) => {
+                let names: Vec<&str> = failing.iter().map(|way_in| way_in.name.as_str()).collect();
+                let verb = if failing.len() == 1 { "does not work" } else { "do not work" };
+                format!("http://{address} answers, but {} {verb}", names.join(", "))
+            }
+            Found::NoAnswer(error) => format!("http://{address} does not answer: {error}"),
+        }
+    }
+
+    fn text(&self, address: SocketAddr) -> String {
+        let mut text = visible(&self.detail(address));
+        for WayIn { name, words, .. } in self.failing() {
+            text.push_str(&format!("\n{}: {}", visible(name), visible(words)));
+        }
+        text
+    }
+
+    fn json(&self, address: SocketAddr) -> serde_json::Value {
+        let item =
+            |way_in: &WayIn| serde_json::json!({ "name": way_in.name, "words": way_in.words, "since": way_in.since });
+        serde_json::json!({
+            "healthy": *self == Found::Well,
+            "detail": self.detail(address),
+            "failing": self.failing().iter().map(item).collect::<Vec<_>>(),
+        })
+    }
+
+    fn failing(&self) -> &[WayIn] {
+        if let Found::Failing(failing) = self { failing } else { &[] }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, thread};
+    use std::{io::BufRead, net::TcpListener, thread};
 
     use super::*;
 
-    fn answered(answer: &'static str) -> io::Result<u16> {
+    /// Asks a server that gives these answers to one connection after the other.
+    fn found(answers: Vec<String>) -> Found {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 23];
-            stream.read_exact(&mut request).unwrap();
-            assert_eq!(&request, b"GET /healthz HTTP/1.1\r\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-            // Reads what is left of the request, so that closing does not reset the connection.
-            stream.shutdown(std::net::Shutdown::Write).unwrap();
-            let _ = io::copy(&mut stream, &mut io::sink());
+            for (answer, path) in answers.into_iter().zip(["/healthz", "/api/v1/ways-in"]) {
+                let (stream, _) = listener.accept().unwrap();
+                let mut request = io::BufReader::new(&stream).lines();
+                assert_eq!(request.next().unwrap().unwrap(), format!("GET {path} HTTP/1.0"));
+                // Reads the request to its end, so that closing does not reset the connection.
+                assert!(request.any(|line| line.unwrap().is_empty()));
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
         });
-        let status = ask(address);
+        let found = look(address);
         server.join().unwrap();
-        status
+        found
+    }
+
+    fn ways_in(items: &str) -> Vec<String> {
+        let ok = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n".to_owned();
+        vec![ok.clone(), format!("{ok}{{\"items\": [{items}]}}")]
+    }
+
+    const WORKING: &str =
+        r#"{"name": "https", "state": "working", "since": "2026-11-23T09:00:00Z", "words": "listening", "stored": 1}"#;
+    const FAILING: &str = r#"{"name": "imap reports", "state": "failing", "since": "2026-11-23T09:00:00Z", "words": "refused\u001b[31m"}"#;
+
+    #[test]
+    fn one_way_in_that_fails_is_enough_to_be_told() {
+        let address = "127.0.0.1:8080".parse().unwrap();
+        assert_eq!(found(ways_in(WORKING)), Found::Well);
+        assert_eq!(found(ways_in("")), Found::Well);
+        assert_eq!(Found::Well.exit_code(), ExitCode::SUCCESS);
+        let failing = found(ways_in(&format!("{WORKING}, {FAILING}")));
+        assert_eq!(failing.exit_code(), ExitCode::from(1));
+        assert_eq!(
+            failing.text(address),
+            "http://127.0.0.1:8080 answers, but imap reports does not work\nimap reports: refused\\u{1b}[31m"
+        );
+        let json = failing.json(address);
+        assert_eq!((&json["healthy"], &json["failing"][0]["name"]), (&false.into(), &"imap reports".into()));
+        assert_eq!(json["failing"].as_array().map(Vec::len), Some(1));
     }
 
     #[test]
-    fn the_status_is_read_and_nonsense_is_no_health() {
-        assert_eq!(answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap(), 200);
-        assert_eq!(answered("HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap(), 503);
-        assert!(answered("220 mail ESMTP\r\n").is_err());
-        assert!(answered("").is_err());
+    fn the_status_is_read_and_nonsense_is_no_answer() {
+        assert_eq!(found(vec!["HTTP/1.1 503 Service Unavailable\r\n\r\n".to_owned()]), Found::Unwell(503));
+        for nonsense in ["220 mail ESMTP\r\n", ""] {
+            let found = found(vec![nonsense.to_owned()]);
+            assert!(matches!(found, Found::NoAnswer(_)), "{found:?}");
+            assert_eq!(found.exit_code(), ExitCode::from(2));
+        }
+        let ok = "HTTP/1.1 200 OK\r\n\r\n".to_owned();
+        for second in ["HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n<html>"] {
+            assert!(matches!(found(vec![ok.clone(), second.to_owned()]), Found::NoAnswer(_)), "{second}");
+        }
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(ask(closed).is_err());
+        assert!(matches!(look(closed), Found::NoAnswer(_)));
     }
 
     #[test]
