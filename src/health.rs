@@ -74,6 +74,15 @@ impl Board {
 }
 
 impl Part {
+    /// It has yet to work or to fail, and is doing what the words say.
+    pub fn starting(&self, words: impl Into<String>) {
+        self.change(|health| {
+            if health.state == State::Starting {
+                health.words = words.into();
+            }
+        });
+    }
+
     /// It works, and is doing what the words say.
     pub fn well(&self, now: DateTime<Utc>, words: impl Into<String>) {
         self.enter(State::Well, now, words.into());
@@ -136,8 +145,12 @@ mod tests {
         let board = Board::default();
         let part = board.part("imap reports");
         assert_eq!(board.all()[0].1.state, State::Starting);
+        part.starting("connecting");
+        assert_eq!((board.all()[0].1.state, board.all()[0].1.words.as_str()), (State::Starting, "connecting"));
         part.well(at(1), "waiting");
+        part.starting("connecting");
         part.well(at(2), "waiting");
+        assert_eq!(board.all()[0].1.words, "waiting", "it starts once");
         part.failing(at(3), "the password is wrong");
         part.failing(at(4), "the server is gone");
         let (name, health) = board.all().remove(0);

@@ -11,6 +11,7 @@
 //! connection or a NO in the middle of SEARCH, FETCH and STORE for their end, and its parser panics on `INTERNALDATE NIL`.
 
 mod backoff;
+mod check;
 mod connect;
 mod dispose;
 mod folder_name;
@@ -29,6 +30,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use check::check;
 pub use kept::Kept;
 pub use memory::Memory;
 pub use round::Caught;
@@ -139,6 +141,7 @@ impl Collector {
     }
 
     async fn run(mut self, mut stop: Stop) {
+        self.part.starting(format!("connecting to {}", connect::place(&self.account)));
         let mut backoff = Backoff::new(self.timing.pause);
         let mut told = String::new();
         loop {

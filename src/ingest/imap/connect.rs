@@ -2,8 +2,8 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::ring};
+use rustls_pki_types::{CertificateDer, ServerName, pem, pem::PemObject};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
@@ -17,6 +17,13 @@ const PORT_PLAIN: u16 = 143;
 /// The port that is connected to.
 pub fn port(account: &Imap) -> u16 {
     account.port.unwrap_or(if account.tls == ImapTls::Implicit { PORT_TLS } else { PORT_PLAIN })
+}
+
+/// Host and port, as they are told to people.
+pub fn place(account: &Imap) -> String {
+    let (host, port) = (account.host.as_str(), port(account));
+    // An IPv6 address has colons of its own.
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Tries the host's addresses one after the other, each up to the deadline.
@@ -65,13 +72,18 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(host.to_owned()).map_err(|_| format!("{host:?} is neither a host name nor an address"))
 }
 
-/// Reads the certificates of a PEM file. At least one.
+/// Reads the certificates of a PEM file. At least one, and each can be an authority.
 pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {
     let unreadable = |reason| Trouble::Authorities { path: path.to_owned(), reason };
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(found) if found.is_empty() => Err(unreadable("there is no certificate in it".to_owned())),
-        Ok(found) => Ok(found),
+        Ok(found) => {
+            let mut roots = RootCertStore::empty();
+            let added = found.iter().try_for_each(|certificate| roots.add(certificate.clone()));
+            added.map(|()| found).map_err(|error| unreadable(error.to_string()))
+        }
+        Err(pem::Error::Io(error)) => Err(unreadable(error.to_string())),
         Err(error) => Err(unreadable(error.to_string())),
     }
 }
@@ -99,11 +111,76 @@ fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Trouble> {
 
 fn failed(host: String, source: io::Error) -> Trouble {
     match source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(error @ rustls::Error::InvalidCertificate(_)) => Trouble::Certificate { host, reason: error.to_string() },
+        Some(rustls::Error::InvalidCertificate(error)) => Trouble::Certificate { host, reason: untrusted(error) },
         _ => Trouble::Tls { host, source },
+    }
+}
+
+/// What is wrong with a certificate, and what to do where that is known.
+fn untrusted(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no authority that is known here has signed it: set `ca` to the PEM of its authority".to_owned()
+        }
+        // Only the name of the error gets through to here.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the certificate is itself an authority (CA:TRUE): make one with CA:FALSE".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
 fn slow() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "no answer in time")
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use rustls_pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    /// What is told about a server for `localhost` with this certificate, which is in `ca` only where it is to be believed.
+    async fn told(is_ca: IsCa, believed: bool) -> String {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.is_ca = is_ca;
+        let certificate = parameters.self_signed(&key).unwrap();
+        let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap().cert;
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        std::fs::write(&ca, if believed { certificate.pem() } else { other.pem() }).unwrap();
+
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap());
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.unwrap()));
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let server = tokio::spawn(async move { acceptor.accept(theirs).await.is_ok() });
+        let account = Imap { host: "localhost".to_owned(), ca: Some(ca), ..Imap::default() };
+        let shaken = handshake(ours, &account, Duration::from_secs(60)).await;
+        let told = shaken.map(drop).map_or_else(|trouble| trouble.to_string(), |()| "trusted".to_owned());
+        server.await.unwrap();
+        told
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_is_not_trusted_says_what_to_do() {
+        assert_eq!(told(IsCa::NoCa, true).await, "trusted");
+        let unknown = "the certificate of localhost is not trusted: no authority that is known here has signed it: set `ca` \
+                       to the PEM of its authority";
+        assert_eq!(told(IsCa::NoCa, false).await, unknown);
+        let authority = "the certificate of localhost is not trusted: the certificate is itself an authority (CA:TRUE): make \
+                         one with CA:FALSE";
+        assert_eq!(told(IsCa::Ca(BasicConstraints::Unconstrained), true).await, authority);
+    }
+
+    #[test]
+    fn an_address_is_told_from_its_port() {
+        let at = |host: &str| place(&Imap { host: host.to_owned(), ..Imap::default() });
+        assert_eq!([at("imap.example"), at("::1"), at("[::1]")], ["imap.example:993", "[::1]:993", "[::1]:993"]);
+    }
 }

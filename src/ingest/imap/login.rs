@@ -1,7 +1,7 @@
 //! Who we say we are: a password by AUTHENTICATE PLAIN or LOGIN, an access token by XOAUTH2. All are read at each login, as
 //! files are renewed and tokens expire within the hour. None of it is ever logged or shown.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{io::Read as _, path::Path, process::Stdio, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
@@ -29,14 +29,15 @@ pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, Troubl
     }
     if let Some(path) = &account.password_file {
         // A password may begin or end with a space; the line end is the editor's.
-        return Ok(Secret::Password(read(path).await?.trim_end_matches(['\r', '\n']).to_owned()));
+        let password = read("password_file", account, path).await?;
+        return Ok(Secret::Password(password.trim_end_matches(['\r', '\n']).to_owned()));
     }
     let token = match &account.token_file {
-        Some(path) => read(path).await?,
+        Some(path) => read("token_file", account, path).await?,
         None => run(&account.token_command, deadline).await?,
     };
     let token = token.trim();
-    if token.is_empty() || token.contains(|char: char| char.is_whitespace() || char.is_control()) {
+    if !is_token(token) {
         let what =
             account.token_file.as_ref().map_or("the output of `token_command`".to_owned(), |p| p.display().to_string());
         return Err(Trouble::Secret {
@@ -114,10 +115,27 @@ fn explained(challenge: &str) -> String {
     shown(decoded.as_deref().unwrap_or(challenge))
 }
 
-async fn read(path: &Path) -> Result<String, Trouble> {
-    let fail = |reason: String| Trouble::Secret { what: path.display().to_string(), reason };
-    let file = tokio::fs::File::open(path).await.map_err(|error| fail(error.to_string()))?;
-    text(file).await.map_err(fail)
+/// Whether this can be an access token: something, without spaces.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|char: char| char.is_whitespace() || char.is_control())
+}
+
+async fn read(key: &'static str, account: &Imap, path: &Path) -> Result<String, Trouble> {
+    let fail = |reason: String| {
+        let (account, path) = (account.name.clone(), path.to_owned());
+        Trouble::SecretFile { key, account, path, reason }
+    };
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+    read.map_err(|error| fail(error.to_string()))?.map_err(fail)
+}
+
+/// Reads a password or a token, with the line end behind it.
+pub fn read_file(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(SECRET_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    bounded(bytes)
 }
 
 /// Runs the command without a shell. What it says on standard error goes to ours.
@@ -147,8 +165,13 @@ async fn run(command: &[String], deadline: Duration) -> Result<String, Trouble> 
 
 async fn text(source: impl tokio::io::AsyncRead + Unpin) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = source.take(SECRET_MAX_BYTES + 1).read_to_end(&mut bytes).await;
+    let mut source = source.take(SECRET_MAX_BYTES + 1);
+    let read = AsyncReadExt::read_to_end(&mut source, &mut bytes).await;
     read.map_err(|error| error.to_string())?;
+    bounded(bytes)
+}
+
+fn bounded(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() as u64 > SECRET_MAX_BYTES {
         return Err(format!("larger than {SECRET_MAX_BYTES} bytes"));
     }

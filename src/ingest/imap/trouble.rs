@@ -30,6 +30,8 @@ pub enum Trouble {
     PreAuth,
     #[error("{what} cannot be had: {reason}")]
     Secret { what: String, reason: String },
+    #[error("`{key}` of [[imap]] {account} cannot be read: {}: {reason}", path.display())]
+    SecretFile { key: &'static str, account: String, path: PathBuf, reason: String },
     #[error("the server refuses the user or the password: {0}")]
     Password(String),
     #[error("the server refuses the access token: {0}")]

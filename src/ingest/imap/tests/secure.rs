@@ -110,6 +110,11 @@ async fn a_missing_host_or_listener_is_told() {
         told.starts_with("the mailbox reports: cannot read the certificate authorities /nonexistent/ca.pem"),
         "{told}"
     );
+    let file = Imap { password: None, password_file: Some("/nonexistent/password".into()), ..account(port) };
+    let told = world.collector(file).step().await.unwrap_err().to_string();
+    let words = "`password_file` of [[imap]] reports cannot be read: /nonexistent/password: No such file or directory (os \
+                 error 2)";
+    assert_eq!(told, words);
     let host = Imap { host: "a b".to_owned(), ..account(port) };
     let refused = Collector::new(host, 1, accept, memory, Clock::fixed(now()), &world.board);
     assert!(refused.err().unwrap().to_string().contains("neither a host name nor an address"));

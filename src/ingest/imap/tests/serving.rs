@@ -114,3 +114,16 @@ async fn trouble_stands_on_the_board_until_it_is_over() {
     running.stop().await;
     assert_eq!(world.health().worked_at, None);
 }
+
+#[tokio::test]
+async fn the_board_says_what_is_connected_to() {
+    let world = World::default();
+    // Nobody says hello there.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let running = world.collector(account(port)).start();
+    let _silent = listener.accept().await.unwrap();
+    let health = world.health();
+    assert_eq!((health.state, health.words), (State::Starting, format!("connecting to 127.0.0.1:{port}")));
+    running.stop().await;
+}
