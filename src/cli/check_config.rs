@@ -1,26 +1,110 @@
-//! `tlsight config check`.
+//! `tlsight config check`: the values, and what they name on this machine. No server is asked and no listener is bound.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use super::Common;
-use crate::config::{Config, ConfigError, Environment};
+use crate::{
+    config::{Config, ConfigError, Environment, Listen, LmtpListen, Maildir},
+    dns::Records,
+    ingest::{
+        certificate::Certificate,
+        imap,
+        smtp::{self, SocketError},
+    },
+};
+
+/// What was found out, in the order of the file.
+#[derive(Debug, Default)]
+struct Findings {
+    /// With one of these `serve` refuses, or a way in does not work.
+    problems: Vec<String>,
+    /// Things that may be meant.
+    notes: Vec<String>,
+}
 
 pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
-    let environment = Environment::of_process();
-    let checked = Config::load(common.config.as_deref(), &environment).and_then(|config| {
-        config.check()?;
-        Ok(config)
-    });
-    let problems = checked.as_ref().err().map(ConfigError::problems).unwrap_or_default();
+    let loaded = Config::load(common.config.as_deref(), &Environment::of_process());
+    let Findings { problems, notes } = match &loaded {
+        Ok(config) => Findings::of(config),
+        Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },
+    };
     if common.json {
-        println!("{}", serde_json::json!({ "valid": problems.is_empty(), "problems": problems }));
+        let valid = problems.is_empty();
+        println!("{}", serde_json::json!({ "valid": valid, "problems": problems, "notes": notes }));
     } else {
-        match &checked {
-            Ok(config) => println!("The configuration is valid{}.", domains(config)),
-            Err(error) => println!("{error}"),
+        problems.iter().for_each(|problem| println!("{problem}"));
+        notes.iter().for_each(|note| println!("note: {note}"));
+        if let (true, Ok(config)) = (problems.is_empty(), &loaded) {
+            println!("The configuration is valid{}.", domains(config));
         }
     }
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Findings {
+    fn of(config: &Config) -> Findings {
+        let mut findings = Findings::default();
+        findings.problems.extend(config.check().err().iter().flat_map(ConfigError::problems).cloned());
+        findings.look_at_certificate(config);
+        findings.look_at_listeners(config);
+        findings.look_at_mailboxes(config);
+        if let Some(Err(problem)) = config.dns.records.as_deref().map(Records::open) {
+            findings.problems.push(format!("`dns.records` = {problem}"));
+        }
+        findings
+    }
+
+    fn look_at_certificate(&mut self, config: &Config) {
+        if let (Some(certificate), Some(key)) = (&config.public.certificate, &config.public.key)
+            && let Err(error) = Certificate::load(certificate, key)
+        {
+            self.problems.push(format!("`public.certificate` and `public.key`: {error}"));
+        }
+    }
+
+    fn look_at_listeners(&mut self, config: &Config) {
+        let smtp = &config.smtp;
+        if !smtp.recipients.is_empty() && smtp.listen == Listen::Off && smtp.lmtp == LmtpListen::Off {
+            self.notes.push("no mail listener is on: set smtp.listen or smtp.lmtp".to_owned());
+        }
+        let LmtpListen::Unix(path) = &smtp.lmtp else { return };
+        let told = |error: &SocketError| format!("`smtp.lmtp` = unix:{}: {error}", path.display());
+        match smtp::look_at_socket(path) {
+            Ok(()) => {}
+            // While the service does not run its directory below /run is not there.
+            Err(error @ SocketError::NoDirectory(_)) if path.starts_with("/run") => self.notes.push(told(&error)),
+            Err(error) => self.problems.push(told(&error)),
+        }
+    }
+
+    fn look_at_mailboxes(&mut self, config: &Config) {
+        for (index, account) in config.imap.iter().enumerate() {
+            let blank = account.host.trim().is_empty();
+            for (key, reason) in imap::check(account) {
+                // A host that is missing is told as such.
+                if key != "host" || !blank {
+                    self.problems.push(format!("`imap[{index}].{key}` = {reason}"));
+                }
+            }
+        }
+        for (index, Maildir { path, .. }) in config.maildir.iter().enumerate() {
+            if let (false, Err(reason)) = (path.as_os_str().is_empty(), look_at_maildir(path)) {
+                self.problems.push(format!("`maildir[{index}].path` = {}: {reason}", path.display()));
+            }
+        }
+    }
+}
+
+/// Whether mail can be found there, and moved on.
+fn look_at_maildir(path: &Path) -> Result<(), String> {
+    let is_directory = |path: &Path| path.metadata().map(|found| found.is_dir()).map_err(|error| error.to_string());
+    if !is_directory(path)? {
+        return Err("this is no directory".to_owned());
+    }
+    match ["new", "cur"].iter().find(|name| !is_directory(&path.join(name)).unwrap_or(false)) {
+        Some(missing) => Err(format!("this is no Maildir: there is no directory `{missing}` in it")),
+        None => Ok(()),
+    }
 }
 
 fn domains(config: &Config) -> String {
@@ -28,5 +112,96 @@ fn domains(config: &Config) -> String {
         0 => ": no domain is configured, so reports for every domain are taken".to_owned(),
         1 => " for one domain".to_owned(),
         several => format!(" for {several} domains"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is found in a file with this text, with the directory it lies in left out.
+    fn findings(directory: &Path, text: &str) -> (Vec<String>, Vec<String>) {
+        let file = directory.join("t.toml");
+        let of_directory = directory.display().to_string();
+        fs::write(&file, text.replace("DIR", &of_directory)).unwrap();
+        let Findings { problems, notes } = Findings::of(&Config::load(Some(&file), &Environment::default()).unwrap());
+        let short = |found: Vec<String>| found.iter().map(|text| text.replace(&of_directory, "DIR")).collect();
+        (short(problems), short(notes))
+    }
+
+    const TEXT: &str = "[public]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
+                        [smtp]\nlmtp = \"unix:DIR/run/lmtp\"\nrecipients = [\"a@x.example\"]\n\
+                        [[imap]]\nname = \"a\"\nhost = \"h\"\nuser = \"u\"\nca = \"ca.pem\"\npassword_file = \"secret\"\n\
+                        [[maildir]]\npath = \"DIR/mail\"\n[dns]\nrecords = \"DIR/records\"\n";
+
+    #[test]
+    fn what_is_missing_is_told_all_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let gone = "No such file or directory (os error 2)";
+        let (problems, notes) = findings(directory.path(), TEXT);
+        assert_eq!(
+            problems,
+            [
+                format!("`public.certificate` and `public.key`: cannot read the certificate file DIR/cert.pem: {gone}"),
+                "`smtp.lmtp` = unix:DIR/run/lmtp: the directory DIR/run does not exist".to_owned(),
+                format!("`imap[0].ca` = DIR/ca.pem: {gone}"),
+                format!("`imap[0].password_file` = DIR/secret: cannot be read: {gone}"),
+                format!("`maildir[0].path` = DIR/mail: {gone}"),
+                format!("`dns.records` = DIR/records: {gone}"),
+            ]
+        );
+        assert_eq!(notes, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_there_but_of_no_use_is_told_and_what_is_good_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        let pair = rcgen::generate_simple_self_signed(vec!["x.example".to_owned()]).unwrap();
+        write("cert.pem", &pair.cert.pem());
+        write("key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem());
+        write("ca.pem", "no certificate");
+        write("secret", "secret\n");
+        write("records", "x.example A 192.0.2.1\n");
+        fs::create_dir_all(directory.path().join("run/lmtp")).unwrap();
+        fs::create_dir_all(directory.path().join("mail/new")).unwrap();
+        let (problems, _) = findings(directory.path(), TEXT);
+        let words = [
+            "`public.certificate` and `public.key`: the certificate DIR/cert.pem and the key DIR/key.pem cannot be used",
+            "`smtp.lmtp` = unix:DIR/run/lmtp: DIR/run/lmtp is in the way and is not a socket",
+            "`imap[0].ca` = DIR/ca.pem: there is no certificate in it",
+            "`maildir[0].path` = DIR/mail: this is no Maildir: there is no directory `cur` in it",
+            "`dns.records` = DIR/records: line 1: \"A\" is none of TXT, MX and SERVFAIL",
+        ];
+        assert_eq!(problems.len(), words.len(), "{problems:#?}");
+        for (problem, words) in problems.iter().zip(words) {
+            assert!(problem.starts_with(words), "{problem}");
+        }
+
+        write("key.pem", &pair.signing_key.serialize_pem());
+        write("ca.pem", &pair.cert.pem());
+        write("records", "x.example MX 10 mx.x.example\n");
+        fs::remove_dir(directory.path().join("run/lmtp")).unwrap();
+        fs::create_dir_all(directory.path().join("mail/cur")).unwrap();
+        assert_eq!(findings(directory.path(), TEXT), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_may_be_meant_is_a_note() {
+        let directory = tempfile::tempdir().unwrap();
+        let (problems, notes) = findings(directory.path(), "[smtp]\nrecipients = [\"a@x.example\"]\n");
+        assert_eq!(
+            (problems, notes.join("\n").as_str()),
+            (vec![], "no mail listener is on: set smtp.listen or smtp.lmtp")
+        );
+        let text = "[smtp]\nlmtp = \"unix:/run/no-such-service/lmtp\"\nrecipients = [\"a@x.example\"]\n";
+        let (problems, notes) = findings(directory.path(), text);
+        let note = "`smtp.lmtp` = unix:/run/no-such-service/lmtp: the directory /run/no-such-service does not exist \
+                    (systemd: RuntimeDirectory=no-such-service)";
+        assert_eq!((problems, notes.join("\n").as_str()), (vec![], note));
+        let long = format!("[smtp]\nlmtp = \"unix:/run/{}/lmtp\"\nrecipients = [\"a@x.example\"]\n", "x".repeat(200));
+        assert!(findings(directory.path(), &long).0[0].contains("the path has 210 bytes, a socket's may have 101"));
     }
 }
