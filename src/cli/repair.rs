@@ -79,7 +79,6 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
             vouched: arrival.trust == Trust::Import,
             mailed_at: arrival.origin.mailed_at,
             judged: Some(Box::new(arrival.origin)),
-            ..Hints::default()
         },
         bytes: arrival.bytes,
     }

@@ -212,7 +212,7 @@ impl Opened {
             && self.found.iter().all(|found| unsigned(found).is_some())
             && let Some((found, verdict)) = first.and_then(|first| Some((first, unsigned(first)?)))
         {
-            return Verdicts::Whole(verdict, self.voucher(found.message, standings));
+            return Verdicts::Whole(Box::new((verdict, self.voucher(found.message, standings))));
         }
         if self.found.len() > 1
             && submission.bytes.len().saturating_mul(self.found.len()) > super::DOCUMENT_COPIES_MAX_BYTES

@@ -21,7 +21,7 @@ pub struct Judged(pub Verdicts);
 
 pub enum Verdicts {
     /// One for the input as a whole.
-    Whole(Verdict, Voucher),
+    Whole(Box<(Verdict, Voucher)>),
     /// One for each report in it, never none.
     Each(Vec<(Verdict, Voucher)>),
     /// None can be given now.
@@ -104,7 +104,7 @@ impl Verdict {
 
 impl Verdicts {
     pub fn whole(fault: Fault) -> Verdicts {
-        Verdicts::Whole(Verdict::of(fault), Voucher::default())
+        Verdicts::Whole(Box::new((Verdict::of(fault), Voucher::default())))
     }
 }
 
@@ -119,7 +119,10 @@ impl Judged {
         let wanted = retry.and_then(|retry| retry.element);
         let numbered: Vec<(Option<u32>, Verdict, Voucher)> = match self.0 {
             Verdicts::Later(busy) => return Prepared(vec![Step::Done(Outcome::Busy(busy))]),
-            Verdicts::Whole(verdict, voucher) => vec![(wanted, verdict, voucher)],
+            Verdicts::Whole(whole) => {
+                let (verdict, voucher) = *whole;
+                vec![(wanted, verdict, voucher)]
+            }
             Verdicts::Each(verdicts) => {
                 let several = verdicts.len() > 1;
                 let number = |((verdict, voucher), index)| (several.then_some(index), verdict, voucher);
