@@ -8,6 +8,7 @@ use crate::dns::Lookup;
 
 mod keys;
 mod mails;
+mod readers;
 mod results;
 mod signatures;
 
