@@ -39,12 +39,18 @@ fn configuration_blocks_are_accepted() {
         let pair = rcgen::generate_simple_self_signed(vec!["reports.example.net".to_owned()]).unwrap();
         fs::write(&certificate, pair.cert.pem()).unwrap();
         fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        // What the blocks name has to be there: beside the file, or moved to the directory.
+        fs::write(directory.path().join("tlsight-imap-password"), "secret\n").unwrap();
+        let maildir = directory.path().join("maildir");
+        fs::create_dir_all(maildir.join("new")).unwrap();
+        fs::create_dir_all(maildir.join("cur")).unwrap();
         let here = block
+            .replace("/var/mail/tlsrpt", maildir.to_str().unwrap())
             .replace("/etc/letsencrypt/live/reports.example.net/fullchain.pem", certificate.to_str().unwrap())
             .replace("/etc/letsencrypt/live/reports.example.net/privkey.pem", key.to_str().unwrap());
         fs::write(&file, here).unwrap();
         let output = tlsight().args(["config", "check", "--config"]).arg(&file).output().unwrap();
-        assert!(output.status.success(), "{}\n{block}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}\n{block}", String::from_utf8_lossy(&output.stdout));
     }
 }
 
