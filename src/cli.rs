@@ -90,8 +90,8 @@ enum Command {
     /// Without --to it goes to every URI that the domain publishes in its TLSRPT record (RFC 8460 §3). It tells of one
     /// session that did not take place; the report-id it prints finds it again.
     ///
-    /// Exit codes: 0 every receiver took it; 1 it arrived but a receiver does not count it, or only some took it; 2 it
-    /// could not be delivered.
+    /// Exit codes: 0 every receiver took it; 1 it arrived but a receiver refuses it or must not count it, or only some took
+    /// it; 2 it could not be delivered.
     SendTestReport(send_test_report::SendTestReport),
 }
 

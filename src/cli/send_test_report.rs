@@ -39,7 +39,7 @@ pub struct SendTestReport {
     /// The domain that signs [default: that of the author]
     #[arg(long, value_name = "D", requires = "dkim_key")]
     dkim_domain: Option<String>,
-    /// Do not look at the certificates of HTTPS servers, as some senders do not, and take http: URIs
+    /// Do not look at the certificates of HTTPS servers, as some senders do not, and take http: URIs beyond this machine
     #[arg(long)]
     insecure: bool,
     /// Report one session that succeeded under an MTA-STS policy: the default

@@ -1,6 +1,8 @@
 //! Delivery to a `mailto:` URI: to the relay that was asked for, or to the MX hosts of the domain (RFC 5321 §5.1).
 //! STARTTLS is used where it is offered and nothing is made to depend on it (RFC 8460 §3).
 
+mod verdict;
+
 use std::{error::Error as _, net::SocketAddr, time::Duration};
 
 use lettre::transport::smtp::{
@@ -21,6 +23,7 @@ use super::{
     steps::{Fate, Steps, Verdict},
 };
 use crate::{dns::DnsError, limits::COURIER_HOSTS_MAX};
+use verdict::{Flaw, not_delivered, taken};
 
 /// Why one attempt failed.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ enum Kind {
     /// Turned away before any mail: another host may do better.
     NoService,
     Broken,
+    /// The whole mail was read and is refused for good.
+    Rejected,
     /// The answer to the whole mail is missing: it may have been taken.
     Unanswered,
 }
@@ -50,22 +55,25 @@ struct Host {
 /// Signs the mail where there is a key, delivers it, and tells what happened.
 pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Address, steps: &mut Steps<'_>) -> Verdict {
     let mut mail = super::mail::mail(sample, to, courier.clock.now());
-    match &order.signer {
+    let flaw = match &order.signer {
         Some(signer) => match signer.sign(&mail) {
             Ok(signed) => {
                 mail = signed;
-                say_signature(courier, signer, &sample.contact, steps).await;
+                say_signature(courier, signer, &sample.contact, steps).await
             }
             Err(error) => {
                 return Verdict::new(Fate::NotDelivered, format!("not delivered: {error}"), "Use another key.");
             }
         },
-        None => steps.say(
-            "unsigned",
-            "no DKIM signature: the receiver must ignore the report (RFC 8460 §3) and should keep it in quarantine. \
-             --dkim-key FILE --dkim-selector NAME signs it",
-        ),
-    }
+        None => {
+            steps.say(
+                "unsigned",
+                "no DKIM signature: the receiver must ignore the report (RFC 8460 §3) and should keep it in quarantine. \
+                 --dkim-key FILE --dkim-selector NAME signs it",
+            );
+            Some(Flaw::Unsigned)
+        }
+    };
     let hosts = match hosts(courier, order, to, steps).await {
         Ok(hosts) => hosts,
         Err(verdict) => return verdict,
@@ -73,9 +81,9 @@ pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Addres
     let mut last = None;
     for host in &hosts {
         match try_host(courier, host, to, &mail, steps).await {
-            Ok(reply) => return taken(order, sample, &host.name, &reply),
+            Ok(reply) => return taken(sample, flaw, &host.name, &reply),
             Err(failure) => {
-                let is_final = matches!(failure.kind, Kind::Permanent | Kind::Unanswered);
+                let is_final = matches!(failure.kind, Kind::Permanent | Kind::Rejected | Kind::Unanswered);
                 last = Some(failure);
                 if is_final {
                     break;
@@ -83,10 +91,11 @@ pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Addres
             }
         }
     }
-    not_delivered(last, to)
+    not_delivered(last, sample, to)
 }
 
-async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps: &mut Steps<'_>) {
+/// Tells how the mail is signed, and what of that no receiver can find valid.
+async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps: &mut Steps<'_>) -> Option<Flaw> {
     let name = signer.record_name();
     steps.say("signed", format!("DKIM, {}, for {}", signer.algorithm(), signer.domain()));
     if !signer.is_aligned(from.domain()) {
@@ -95,18 +104,22 @@ async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps
             format!("{} is not the domain of {from} or above it: receivers may not count it", signer.domain()),
         );
     }
-    let published = match courier.resolver.txt(&name).await {
+    let (told, is_found) = match courier.resolver.txt(&name).await {
         Ok(found) => match found.value.iter().map(|record| signer.compare(record)).collect::<Vec<_>>() {
-            verdicts if verdicts.contains(&Published::Same) => format!("published at {name}, the same as the file's"),
-            verdicts if verdicts.contains(&Published::Revoked) => {
-                format!("revoked at {name}: the signature will not be valid")
+            verdicts if verdicts.contains(&Published::Same) => {
+                (format!("published at {name}, the same as the file's"), true)
             }
-            _ => format!("at {name} another key is published: the signature will not be valid"),
+            verdicts if verdicts.contains(&Published::Revoked) => {
+                (format!("revoked at {name}: the signature will not be valid"), false)
+            }
+            _ => (format!("at {name} another key is published: the signature will not be valid"), false),
         },
-        Err(DnsError::NotFound) => format!("nothing is published at {name}: the signature will not be valid"),
-        Err(error) => format!("{name} cannot be looked up: {error}"),
+        Err(DnsError::NotFound) => (format!("nothing is published at {name}: the signature will not be valid"), false),
+        // The receiver may have more luck.
+        Err(error) => (format!("{name} cannot be looked up: {error}"), true),
     };
-    steps.say("key", published);
+    steps.say("key", told);
+    (!is_found).then_some(Flaw::Key(name))
 }
 
 async fn hosts(courier: &Courier, order: &Order, to: &Address, steps: &mut Steps<'_>) -> Result<Vec<Host>, Verdict> {
@@ -284,6 +297,7 @@ async fn hand_over(
     let text = mail.strip_suffix(b"\r\n").unwrap_or(mail);
     let reply = timed(deadline, connection.message(text)).await.map_err(|failure| match failure.kind {
         Kind::Broken => Failure { kind: Kind::Unanswered, ..failure },
+        Kind::Permanent => Failure { kind: Kind::Rejected, ..failure },
         _ => failure,
     });
     say_reply(&format!("the mail, {} bytes", mail.len()), &reply, steps);
@@ -327,53 +341,6 @@ fn failure(error: Error) -> Failure {
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Failure { kind, text }
-}
-
-fn taken(order: &Order, sample: &Sample, host: &str, reply: &Response) -> Verdict {
-    let reply = written(reply);
-    let report_id = &sample.report_id;
-    if order.signer.is_some() {
-        let next = format!(
-            "The receiver looks at the signature next: find {report_id} among its reports, else in its quarantine."
-        );
-        return Verdict::new(Fate::Taken, format!("taken: {host} answered {reply}"), next);
-    }
-    Verdict::new(
-        Fate::Taken,
-        format!("taken, but without a signature it must not be counted: {host} answered {reply}"),
-        format!(
-            "Find {report_id} in the receiver's quarantine. To try the whole way, sign it: --dkim-key FILE --dkim-selector NAME."
-        ),
-    )
-}
-
-fn not_delivered(failure: Option<Failure>, to: &Address) -> Verdict {
-    let Failure { kind, text } =
-        failure.unwrap_or(Failure { kind: Kind::Broken, text: format!("{} has no mail server", to.domain()) });
-    let (verdict, next) = match kind {
-        Kind::Permanent => (
-            format!("not delivered: the server refuses it: {text}"),
-            format!("See that the server takes mail for {to}, and from here."),
-        ),
-        Kind::Transient => (
-            format!("not delivered: the server asks to come again: {text}"),
-            "Try again in some minutes; a sender would, for up to a day (RFC 8460 §5.5).".to_owned(),
-        ),
-        Kind::NoService => (
-            format!("not delivered: the server turns us away: {text}"),
-            "See why the server speaks to no mail server from here, or go through another with --relay HOST:PORT.".to_owned(),
-        ),
-        Kind::Broken => (
-            format!("not delivered: {text}"),
-            "See that the server runs and that port 25 is open from here to there; --relay HOST:PORT goes through another server."
-                .to_owned(),
-        ),
-        Kind::Unanswered => (
-            format!("not known: the whole mail was sent, but the answer is missing: {text}"),
-            "See whether it arrived. Sending it again does no harm.".to_owned(),
-        ),
-    };
-    Verdict::new(Fate::NotDelivered, verdict, next)
 }
 
 /// This machine's name as it is told to mail servers.

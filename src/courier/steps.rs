@@ -32,7 +32,7 @@ pub struct Step {
 pub enum Fate {
     /// The receiver took it.
     Taken,
-    /// It arrived, and the answer says that it does not count.
+    /// It arrived and does not count: the answer says so, or no receiver can find the mail's signature valid.
     NotCounted,
     NotDelivered,
 }

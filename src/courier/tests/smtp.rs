@@ -17,7 +17,7 @@ const URI: &str = "mailto:tlsrpt%2Btoken@example.com";
 async fn an_unsigned_mail_goes_in_clear_text_where_nothing_else_is_offered() {
     let (port, seen) = servers::mail_server(Script::default()).await;
     let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [Fate::NotCounted]);
     insta::assert_snapshot!(text);
     let seen = seen.lock().unwrap();
     assert_eq!(
@@ -53,18 +53,46 @@ async fn a_signed_mail_arrives_encrypted_and_valid() {
 #[tokio::test]
 async fn what_is_wrong_with_the_key_is_told() {
     let mut all = Vec::new();
-    for answer in [
-        Err(DnsError::NotFound),
-        Err(DnsError::Temporary("no answer within 5 s".to_owned())),
-        Ok(vec!["v=DKIM1; p="]),
-        Ok(vec!["v=spf1", ED25519_RECORD]),
+    for (answer, fate) in [
+        (Err(DnsError::NotFound), Fate::NotCounted),
+        (Err(DnsError::Temporary("no answer within 5 s".to_owned())), Fate::Taken),
+        (Ok(vec!["v=DKIM1; p="]), Fate::NotCounted),
+        (Ok(vec!["v=spf1", ED25519_RECORD]), Fate::NotCounted),
     ] {
         let (port, _) = servers::mail_server(Script::default()).await;
         let records = Records { txt: HashMap::from([("s1._domainkey.sender.example", answer)]), ..served() };
         let from = Address::new("postmaster", "elsewhere.example").unwrap();
         let order = Order { signer: Some(signer(RSA_PKCS8)), from, ..order(&[URI]) };
-        let (_, text) = told(&courier(records, None, port), &order, port).await;
-        all.push(text.lines().skip(1).take(3).collect::<Vec<_>>().join("\n"));
+        let (fates, text) = told(&courier(records, None, port), &order, port).await;
+        assert_eq!(fates, [fate]);
+        let lines: Vec<&str> = text.lines().collect();
+        all.push([&lines[1..4], &lines[lines.len() - 2..]].concat().join("\n"));
+    }
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
+    const STORED: &str = "250 2.0.0 stored as 0191d8a4-0000-8000-8000-000000000000";
+    const KNOWN: &str = "250 2.0.0 already stored as 0191d8a4-0000-8000-8000-000000000000";
+    const KEPT: &str = "250 2.0.0 kept for the operator as 0191d8a4-0000-8000-8000-000000000000 (dkim-unaligned)";
+    let mut all = Vec::new();
+    for (end, is_signed, fate) in [
+        (STORED, true, Fate::Taken),
+        // One that does not ask for a signature.
+        (STORED, false, Fate::Taken),
+        (KNOWN, true, Fate::Taken),
+        (KEPT, true, Fate::NotCounted),
+        (KEPT, false, Fate::NotCounted),
+    ] {
+        let (port, _) = servers::mail_server(Script { end: Some(end), ..Script::default() }).await;
+        let records =
+            Records { txt: HashMap::from([("s1._domainkey.sender.example", Ok(vec![ED25519_RECORD]))]), ..served() };
+        let order = Order { signer: is_signed.then(|| signer(ED25519)), ..order(&[URI]) };
+        let (fates, text) = told(&courier(records, None, port), &order, port).await;
+        assert_eq!(fates, [fate], "{end}");
+        let lines: Vec<&str> = text.lines().collect();
+        all.push(lines[lines.len() - 2..].join("\n"));
     }
     insta::assert_snapshot!(all.join("\n\n"));
 }
@@ -73,7 +101,7 @@ async fn what_is_wrong_with_the_key_is_told() {
 async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (port, seen) = servers::mail_server(Script { tls_breaks: true, ..Script::default() }).await;
     let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("STARTTLS failed: ") && text.contains("Once more in clear text"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
 
@@ -81,23 +109,24 @@ async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (port, _) = servers::mail_server(Script { tls: Some(tls), ..Script::default() }).await;
     let (fates, text) =
         told(&courier(served(), Some(&servers::tls("third.example").0), port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("STARTTLS: encrypted; the certificate would not pass a check"), "{text}");
 }
 
 #[tokio::test]
 async fn refusals_are_told_in_the_server_s_words() {
+    use Fate::{NotCounted, NotDelivered};
     let mut all = Vec::new();
-    for script in [
-        Script { rcpt: "550-5.1.1 No such\r\n550 5.1.1 recipient here", ..Script::default() },
-        Script { rcpt: "451 4.3.0 Come again", ..Script::default() },
-        Script { end: Some("554 5.6.0 Not a report"), ..Script::default() },
-        Script { greeting: "554 5.3.2 No service", ..Script::default() },
-        Script { greeting: "HTTP/1.1 400 Bad Request", ..Script::default() },
+    for (script, fate) in [
+        (Script { rcpt: "550-5.1.1 No such\r\n550 5.1.1 recipient here", ..Script::default() }, NotDelivered),
+        (Script { rcpt: "451 4.3.0 Come again", ..Script::default() }, NotDelivered),
+        (Script { end: Some("554 5.6.0 Not a report"), ..Script::default() }, NotCounted),
+        (Script { greeting: "554 5.3.2 No service", ..Script::default() }, NotDelivered),
+        (Script { greeting: "HTTP/1.1 400 Bad Request", ..Script::default() }, NotDelivered),
     ] {
         let (port, seen) = servers::mail_server(script).await;
         let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
-        assert_eq!(fates, [Fate::NotDelivered]);
+        assert_eq!(fates, [fate]);
         all.push(text.lines().skip(3).collect::<Vec<_>>().join("\n"));
         drop(seen);
     }
@@ -123,7 +152,7 @@ async fn hosts_are_tried_in_their_order() {
     let mx = |hosts| Records { mx: HashMap::from([("example.com", hosts)]), ..Records::default() };
     // Nobody listens on the other loopback address.
     let (fates, text) = told(&courier(mx(Ok(vec!["127.0.0.2", "127.0.0.1"])), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("failed: 127.0.0.2 (127.0.0.2:PORT): no connection: Connection refused"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
 
@@ -147,7 +176,7 @@ async fn a_domain_without_mx_is_its_own_host_and_a_relay_stands_before_all() {
     assert!(text.contains("mx: nowhere.invalid has no MX record: its own address takes the mail"), "{text}");
     let relay = Some("127.0.0.1:1".parse::<Relay>().unwrap()).map(|relay| Relay { port, ..relay });
     let (fates, text) = told(&courier, &Order { relay, ..order(&["mailto:a@nowhere.invalid"]) }, port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("relay: 127.0.0.1, port PORT, as asked"), "{text}");
     assert_eq!(seen.lock().unwrap().commands[2], "RCPT TO:<a@nowhere.invalid>");
 }
