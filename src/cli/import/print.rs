@@ -105,6 +105,12 @@ fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::R
     write_by_code(out, "quarantined", tally.quarantined_total(), &tally.quarantined)?;
     write_by_code(out, "refused", tally.refused_total(), &tally.refused)?;
     write_by_code(out, "ignored", tally.ignored, &tally.ignored_mail)?;
+    // What is no mail has no code.
+    let files = tally.ignored.saturating_sub(tally.ignored_mail.values().sum());
+    if files > 0 && files < tally.ignored {
+        let files_are = if files == 1 { "other file" } else { "other files" };
+        writeln!(out, "             {files:>9}  {files_are}")?;
+    }
     if tally.deferred > 0 {
         writeln!(out, "deferred     {:>9}", tally.deferred)?;
         writeln!(out)?;
