@@ -12,7 +12,12 @@ mod repair;
 mod send_test_report;
 mod serve;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    path::PathBuf,
+    process::{self, ExitCode},
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -31,7 +36,7 @@ pub struct Arguments {
 const PIPE: &str = "\
 With - as its only path it takes one mail or one report, as a mail server pipes it, and tells in the exit code (sysexits.h) \
 what the server is to do: 0 taken care of, also when it is quarantined or no TLS report; 65 refused, nothing of it is kept; \
-75 not now, try again later.";
+75 not now (wrong arguments or configuration, busy, cannot open), try again later.";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 done, with something that needs a look (listed); 2 not done (wrong arguments or configuration, busy, \
@@ -161,7 +166,18 @@ enum ConfigCommand {
 
 /// Parses the arguments; prints help or what is wrong with them and exits where there is nothing to run.
 pub fn parse() -> Arguments {
-    Arguments::parse()
+    Arguments::try_parse().unwrap_or_else(|error| {
+        // Nobody may be there to read it.
+        let _ = error.print();
+        process::exit(exit_code(&error, env::args_os().skip(1)))
+    })
+}
+
+/// Wrong arguments of an import from a pipe are for its operator to mend; until then the mail server keeps its mail.
+fn exit_code(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> i32 {
+    let is_piped = arguments.skip_while(|argument| argument != "import").any(|argument| argument == "-");
+    // Help and the version are errors to clap, too, and go to standard output.
+    if is_piped && error.use_stderr() { i32::from(import::LATER) } else { error.exit_code() }
 }
 
 impl Arguments {

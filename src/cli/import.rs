@@ -20,6 +20,7 @@ use crate::{
         import::{self, Request, Sink, Stop, Tally},
     },
 };
+pub use pipe::LATER;
 use print::Listing;
 use progress::Progress;
 

@@ -67,3 +67,21 @@ fn a_bad_address_is_told() {
     assert!(error.to_string().contains("neither `off` nor an address"), "{error}");
     assert_eq!(error.exit_code(), 2);
 }
+
+#[test]
+fn a_mail_server_keeps_its_mail_when_the_arguments_are_wrong() {
+    for (arguments, code) in [
+        (&["import", "--vouch", "-"][..], 75),
+        (&["--data", "/d", "import", "-", "--log-format=xml"], 75),
+        (&["import", "--config"], 2),
+        (&["import", "--vouch", "mails"], 2),
+        (&["import"], 2),
+        (&["serve", "-"], 2),
+        (&["import", "-", "--help"], 0),
+        (&["--version", "import", "-"], 0),
+    ] {
+        let error = Arguments::try_parse_from(std::iter::once(&"tlsight").chain(arguments)).expect_err("not to be run");
+        let arguments = arguments.iter().map(OsString::from);
+        assert_eq!(exit_code(&error, arguments.clone()), code, "{:?}", arguments.collect::<Vec<_>>());
+    }
+}

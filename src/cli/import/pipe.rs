@@ -23,7 +23,7 @@ const OK: u8 = 0;
 /// `EX_DATAERR`: the mail is wrong, and will be.
 const REFUSED: u8 = 65;
 /// `EX_TEMPFAIL`: the mail stays in the queue and comes again.
-const LATER: u8 = 75;
+pub const LATER: u8 = 75;
 
 /// Never an error: a mail server would take the exit code of one for the end of the mail. Whatever is wrong here, with the
 /// configuration too, is a reason to come again.
