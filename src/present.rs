@@ -120,6 +120,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                         .route("/reports/{uuid}/raw", get().to(report::raw))
                         .route("/reports/{uuid}/json", get().to(report::unpacked))
                         .route("/quarantine", get().to(quarantine::json))
+                        .route("/senders", get().to(senders::json))
                         .route("/ways-in", get().to(ways_in::json))
                         .default_service(web::to(answer::no_such_endpoint)),
                 )

@@ -1,6 +1,7 @@
 //! The senders the operator trusts although no signature of their own passes: the list, and the end of a trust.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
 use minijinja::context;
 
 use super::{Site, answer, answer::Fail, params, report::read_uuid, shell, templates::fields};
@@ -23,6 +24,30 @@ pub(super) async fn revoke(site: web::Data<Site>, path: web::Path<String>) -> Ht
         Ok(location) => answer::see_other(location),
         Err(fail) => answer::failed_page(&site, &fail),
     }
+}
+
+pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
+    answer::json(tell(&site).await)
+}
+
+async fn tell(site: &Site) -> Result<serde_json::Value, Fail> {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+    let items: Vec<serde_json::Value> = site
+        .store()
+        .read(sender::senders)
+        .await?
+        .into_iter()
+        .map(|sender| {
+            serde_json::json!({
+                "uuid": sender.uuid,
+                "from_domain": sender.from_domain,
+                "dkim_domain": sender.dkim_domain,
+                "added_at": time(sender.added_at),
+                "revoked_at": sender.revoked_at.map(time),
+            })
+        })
+        .collect();
+    Ok(serde_json::json!({ "items": items }))
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
