@@ -6,6 +6,7 @@
 mod answer;
 mod assets;
 mod chart;
+mod done;
 mod excerpt;
 mod explain;
 mod failures;
@@ -22,6 +23,7 @@ mod retry;
 mod senders;
 mod shell;
 mod spark;
+mod sweep;
 mod templates;
 mod ways_in;
 mod words;
@@ -97,6 +99,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/reports", get().to(reports::page))
                 .route("/reports/{uuid}", get().to(report::page))
                 .route("/quarantine", get().to(quarantine::list))
+                .route("/quarantine/judge", post().to(sweep::judge))
                 .route("/quarantine/{uuid}", get().to(quarantine::entry))
                 .route("/quarantine/{uuid}/raw", get().to(quarantine::raw))
                 .route("/quarantine/{uuid}/admit", post().to(retry::admit))

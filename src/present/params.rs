@@ -25,7 +25,7 @@ const ROWS_MAX: usize = 1_000;
 /// A century: room for every report there can be, none for a typing error.
 const DAYS_MAX: i64 = 36_600;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 19] = [
     "from",
     "to",
     "week",
@@ -43,6 +43,8 @@ const NAMES: [&str; 17] = [
     "cursor",
     "code",
     "done",
+    "counted",
+    "stayed",
 ];
 
 /// What a query string asks for.
@@ -58,6 +60,10 @@ pub(super) struct Asked {
     pub(super) code: Option<String>,
     /// What was just done, after a redirect.
     pub(super) done: Option<String>,
+    /// How many inputs it made count.
+    pub(super) counted: u32,
+    /// How many it left where they were.
+    pub(super) stayed: u32,
 }
 
 /// Reads a query string. Unknown parameters are refused: a mistyped filter would silently answer another question.
@@ -94,6 +100,8 @@ pub(super) fn parse(query_string: &str, today: NaiveDate) -> Result<Asked, Fail>
         cursor: get("cursor"),
         code: get("code"),
         done: get("done"),
+        counted: number(&given, "counted")?,
+        stayed: number(&given, "stayed")?,
     })
 }
 
@@ -244,6 +252,12 @@ fn trust(name: String) -> Result<String, Fail> {
     Err(wrong("trust", format!("`{name}` is not one of {}, trusted (all but none)", known.join(", "))))
 }
 
+/// Zero where it is not given.
+fn number(given: &BTreeMap<String, String>, name: &str) -> Result<u32, Fail> {
+    let Some(text) = given.get(name) else { return Ok(0) };
+    text.parse().map_err(|_| wrong(name, format!("`{text}` is not a number")))
+}
+
 /// Domains are kept as A-labels in lower case; people may type either form.
 fn domain(name: &str) -> String {
     let name = name.trim_end_matches('.');
@@ -306,6 +320,7 @@ mod tests {
         assert!(detail("trust=full").starts_with("parameter `trust`: `full` is not one of none, import, token, dkim"));
         assert!(detail("limit=0").starts_with("parameter `limit`"));
         assert!(detail("limit=1001").starts_with("parameter `limit`"));
+        assert!(detail("counted=many").starts_with("parameter `counted`: `many` is not a number"));
         assert!(detail("by=colour").starts_with("parameter `by`"));
         assert!(detail("polcy_domain=example.com").starts_with("parameter `polcy_domain`: there is no such parameter"));
         assert!(detail("to=2026-11-01&to=2026-11-02").starts_with("parameter `to`: it is given twice"));

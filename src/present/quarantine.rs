@@ -7,14 +7,17 @@ use serde::Serialize;
 use super::{
     Site, answer,
     answer::Fail,
+    done,
     excerpt::{self, Excerpt, Stored},
     explain::faults,
+    filters,
     params::{self, Asked},
     report::read_uuid,
-    retry, shell,
+    retry, shell, sweep,
     templates::fields,
+    words,
 };
-use crate::query::quarantine::{self, Entry, Narrowed, Page, Quarantined};
+use crate::query::quarantine::{self, After, Entry, Narrowed, Page, Quarantined};
 
 /// Bytes of the unpacked document shown.
 const DOCUMENT_SHOWN_MAX_BYTES: usize = 64 * 1024;
@@ -26,6 +29,7 @@ struct Row {
     uuid: String,
     code: String,
     detail: String,
+    from_domain: Option<String>,
     organisation: Option<String>,
     source: String,
     trust: String,
@@ -57,17 +61,40 @@ pub(super) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpR
     }
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, i64), Fail> {
-    let asked = params::parse(query_string, site.today())?;
-    let after = asked.quarantine_after()?;
+/// What a query string narrows the list to.
+pub(super) fn narrowed(asked: &Asked) -> Narrowed {
     let range = asked.range_given.then_some(asked.filter.range);
-    let narrowed = Narrowed {
+    Narrowed {
         from: range.map(|range| range.first()),
         to: range.map(|range| range.last()),
         trust: asked.filter.trust.clone(),
         organisation: asked.filter.organisation.clone(),
         code: asked.code.clone(),
-    };
+    }
+}
+
+/// The same list at a path of its own, from where this page begins or from `after` on, with nothing said of what was done.
+pub(super) fn address(path: &str, asked: &Asked, after: Option<&After>) -> String {
+    let Narrowed { from, to, trust, organisation, code } = narrowed(asked);
+    let cursor = after.map(params::quarantine_cursor).or_else(|| asked.cursor.clone());
+    let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
+    let limit = (asked.limit != params::ROWS_DEFAULT).then(|| asked.limit.to_string());
+    let given = [
+        ("code", code),
+        ("cursor", cursor),
+        ("from", day(from)),
+        ("limit", limit),
+        ("organisation", organisation),
+        ("to", day(to)),
+        ("trust", trust),
+    ];
+    filters::address(path, given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
+}
+
+async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, i64), Fail> {
+    let asked = params::parse(query_string, site.today())?;
+    let after = asked.quarantine_after()?;
+    let narrowed = narrowed(&asked);
     let limit = asked.limit;
     let (page, count) = site
         .store()
@@ -96,8 +123,10 @@ async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
         rows => page.rows.iter().map(row).collect::<Vec<_>>(),
         count,
         code => asked.code.clone(),
-        done => asked.done.as_deref().and_then(retry::done_words),
-        next => page.next.as_ref().map(params::quarantine_cursor),
+        done => done::words(&asked),
+        judge => (!page.rows.is_empty() && sweep::is_offered(asked.code.as_deref())).then(|| address("/quarantine/judge", &asked, None)),
+        judged_max => sweep::JUDGED_MAX,
+        next => page.next.as_ref().map(|next| address("/quarantine", &asked, Some(next))),
     };
     let shell = shell::without_filter(site, "/quarantine", count);
     Ok(site.templates.render("quarantine.html", context! { ..content, ..shell })?)
@@ -109,7 +138,8 @@ fn row(entry: &Quarantined) -> Row {
         code: entry.code.clone(),
         detail: entry.detail.clone(),
         organisation: entry.organisation.clone(),
-        source: entry.source.clone().or_else(|| entry.peer.clone()).unwrap_or_default(),
+        from_domain: entry.from_domain.clone(),
+        source: entry.source.as_deref().map(words::source).or(entry.peer.as_deref()).unwrap_or_default().to_owned(),
         trust: entry.trust.clone(),
         times: entry.times,
         bytes_total: entry.bytes_total,
@@ -132,6 +162,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         admissible => is_whole && faults::is_admissible(&quarantined.code),
         is_whole,
         can_trust => is_whole && retry::may_be_trusted(&quarantined),
+        about_signature => is_whole && faults::is_about_signature(&quarantined.code),
         signed_by => retry::signed_by(&quarantined),
         element => quarantined.element,
         report => quarantined.report,
@@ -142,7 +173,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         times => quarantined.times,
         channel => quarantined.channel.clone(),
         peer => quarantined.peer.clone(),
-        source => quarantined.source.clone(),
+        source => quarantined.source.as_deref().map(words::source),
         trust => quarantined.trust.clone(),
         from_domain => quarantined.from_domain.clone(),
         dkim_verdict => quarantined.dkim_verdict.clone(),
@@ -152,7 +183,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         content_encoding => quarantined.content_encoding.clone(),
         bytes_total => quarantined.bytes_total,
         excerpt, document,
-        done => asked.done.as_deref().and_then(retry::done_words),
+        done => done::words(&asked),
     };
     let shell = shell::without_filter(site, "/quarantine", count);
     Ok(site.templates.render("quarantine_entry.html", context! { ..content, ..shell })?)

@@ -161,7 +161,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         submitter => whole.submitter.clone(),
         contact => whole.contact.clone(),
         peer => whole.peer.clone(),
-        source => whole.source.clone(),
+        source => whole.source.as_deref().map(words::source),
         from_domain => whole.from_domain.clone(),
         dkim_verdict => whole.dkim_verdict.clone(),
         dkim_domain => whole.dkim_domain.clone(),

@@ -9,6 +9,7 @@ use super::{
     answer::{self, Fail},
     explain::faults,
     report::read_uuid,
+    sweep,
 };
 use crate::{
     fault::FaultCode,
@@ -17,6 +18,8 @@ use crate::{
     store::sender,
     submission::{Busy, Channel, Hints, Origin, Outcome, Submission},
 };
+
+const GONE: &str = "/quarantine?done=gone";
 
 pub(super) async fn admit(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
     finish(&site, again(&site, &path, true).await)
@@ -30,52 +33,74 @@ pub(super) async fn discard(site: web::Data<Site>, path: web::Path<String>) -> H
     let result = async {
         let uuid = read_uuid(&path)?;
         let gone = site.store().discard(uuid).await?;
-        Ok(if gone { "/quarantine?done=discarded" } else { "/quarantine?done=gone" }.to_owned())
+        Ok(if gone { "/quarantine?done=discarded" } else { GONE }.to_owned())
     };
     finish(&site, result.await)
 }
 
-/// Trusts the sender of a quarantined mail from now on, and judges the mail again.
+/// Trusts the sender of a quarantined mail from now on, and judges the mail again, with what else is here of the sender.
 pub(super) async fn trust(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
     let result = async {
         let uuid = read_uuid(&path)?;
         let found = site.store().read(move |connection| Ok(quarantine::entry(connection, uuid)?)).await?;
-        let Some(Entry { quarantined, .. }) = found else { return Ok("/quarantine?done=gone".to_owned()) };
+        let Some(Entry { quarantined, .. }) = found else { return Ok(GONE.to_owned()) };
         let Some(from_domain) = quarantined.from_domain.clone().filter(|_| may_be_trusted(&quarantined)) else {
             return Err(Fail::Conflict("this input names no sender that could be trusted".to_owned()));
         };
         let signed_by = signed_by(&quarantined);
         let now = site.clock.now();
         tracing::info!(from_domain, signed_by, "the operator trusts a sender");
-        site.store().change(move |conn| sender::trust(conn, &from_domain, signed_by.as_deref(), now)).await?;
+        let (sender, signer) = (from_domain.clone(), signed_by.clone());
+        site.store().change(move |conn| sender::trust(conn, &sender, signer.as_deref(), now)).await?;
         site.pipeline.reload_senders().await?;
-        again(&site, &path, false).await
+        let outcome = judge(&site, uuid, false).await?;
+        judge_others(&site, uuid, outcome, from_domain, signed_by.is_some()).await
     };
     finish(&site, result.await)
 }
 
-/// Whether the entry is a mail that is here only because of its signature.
+/// Judges what else is here of a sender who is trusted now, and tells of all of it together with the first.
+async fn judge_others(
+    site: &Site,
+    first: Uuid,
+    outcome: Option<Outcome>,
+    from_domain: String,
+    only_signed: bool,
+) -> Result<String, Fail> {
+    let codes: Vec<&str> = faults::TRUSTABLE
+        .iter()
+        .filter(|code| !only_signed || **code == FaultCode::DkimUnaligned)
+        .map(|code| code.as_str())
+        .collect();
+    // One more tells that there are more, and one is the first where it stays.
+    let mut others = site
+        .store()
+        .read(move |connection| Ok(quarantine::of_sender(connection, &from_domain, &codes, sweep::JUDGED_MAX + 2)?))
+        .await?;
+    others.retain(|other| *other != first);
+    if others.is_empty() {
+        return Ok(location(first, outcome.as_ref()));
+    }
+    let found = others.len();
+    others.truncate(sweep::JUDGED_MAX);
+    let (mut tally, judged) = sweep::judge_each(site, &others).await?;
+    match outcome {
+        Some(Outcome::Stored(_) | Outcome::Duplicate(_)) => tally.counted += 1,
+        Some(_) => tally.stayed += 1,
+        None => {}
+    }
+    let done = if judged < found { "trusted-more" } else { "trusted" };
+    Ok(format!("/quarantine?done={done}&counted={}&stayed={}", tally.counted, tally.stayed))
+}
+
+/// Whether the entry is a mail that is here only because of its signature, and is not likely to be forged.
 pub(super) fn may_be_trusted(entry: &Quarantined) -> bool {
-    faults::is_about_signature(&entry.code) && entry.from_domain.is_some()
+    faults::TRUSTABLE.iter().any(|code| code.as_str() == entry.code) && entry.from_domain.is_some()
 }
 
 /// The domain whose signature verifies although it is not that of the sender.
 pub(super) fn signed_by(entry: &Quarantined) -> Option<String> {
     entry.dkim_domain.clone().filter(|_| entry.code == FaultCode::DkimUnaligned.as_str())
-}
-
-/// The sentence for a `done` parameter. The parameter comes from the URL, so only these words are ever shown.
-pub(super) fn done_words(done: &str) -> Option<&'static str> {
-    Some(match done {
-        "discarded" => "The entry was discarded for good.",
-        "gone" => "The entry was gone already.",
-        "still-quarantined" => "It was judged again and stays here, for the reason below.",
-        "duplicate" => "The same report is stored already, so the entry was removed.",
-        "refused" => "It was judged again and is not taken: see the server’s log and the configured domains.",
-        "busy" => "The store was busy and nothing was changed. Try again.",
-        "key-lookup" => "The key of its signature cannot be looked up now, so nothing was changed. Try again later.",
-        _ => return None,
-    })
 }
 
 fn finish(site: &Site, result: Result<String, Fail>) -> HttpResponse {
@@ -87,8 +112,14 @@ fn finish(site: &Site, result: Result<String, Fail>) -> HttpResponse {
 
 async fn again(site: &Site, path: &str, admit: bool) -> Result<String, Fail> {
     let uuid = read_uuid(path)?;
+    let outcome = judge(site, uuid, admit).await?;
+    Ok(location(uuid, outcome.as_ref()))
+}
+
+/// Judges one input again. `None`: it is gone. A conflict where it cannot be judged.
+pub(super) async fn judge(site: &Site, uuid: Uuid, admit: bool) -> Result<Option<Outcome>, Fail> {
     let found = site.store().read(move |connection| Ok(quarantine::entry(connection, uuid)?)).await?;
-    let Some(entry) = found else { return Ok("/quarantine?done=gone".to_owned()) };
+    let Some(entry) = found else { return Ok(None) };
     if entry.bytes.len() as i64 != entry.quarantined.bytes_total {
         return Err(Fail::Conflict("only part of this input was kept, so it cannot be read again".to_owned()));
     }
@@ -100,7 +131,7 @@ async fn again(site: &Site, path: &str, admit: bool) -> Result<String, Fail> {
     let retry = Retry { entry: uuid, element, admit };
     let receipt = site.pipeline.accept_again(submission(entry), retry).await;
     tracing::info!(entry = %uuid, admit, outcome = ?receipt.overall(), "a quarantined input was judged again");
-    Ok(location(uuid, receipt.overall()))
+    Ok(Some(receipt.overall().clone()))
 }
 
 fn submission(entry: Entry) -> Submission {
@@ -127,7 +158,8 @@ fn submission(entry: Entry) -> Submission {
     }
 }
 
-fn location(entry: Uuid, outcome: &Outcome) -> String {
+fn location(entry: Uuid, outcome: Option<&Outcome>) -> String {
+    let Some(outcome) = outcome else { return GONE.to_owned() };
     match outcome {
         Outcome::Stored(report) => format!("/reports/{report}"),
         Outcome::Duplicate(_) => "/quarantine?done=duplicate".to_owned(),

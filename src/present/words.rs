@@ -17,6 +17,11 @@ pub(super) fn thousands(number: i64) -> String {
     if number < 0 { format!("−{text}") } else { text }
 }
 
+/// Where an input was read from.
+pub(super) fn source(source: &str) -> &str {
+    if source == "-" { "standard input" } else { source }
+}
+
 /// A share that never looks better than it is: cut, not rounded, and `100 %` only for all of them.
 pub(super) fn share_cut(part: i64, of: i64) -> String {
     if of <= 0 {

@@ -104,6 +104,20 @@ pub fn quarantine(
     Ok(Page { rows, next })
 }
 
+/// Input of one From domain with one of these fault codes, last received first.
+pub fn of_sender(
+    connection: &Connection,
+    from_domain: &str,
+    codes: &[&str],
+    rows_max: usize,
+) -> duckdb::Result<Vec<Uuid>> {
+    let codes = codes.join(" ");
+    let asked = rows_max as i64;
+    let more: [(&str, &dyn duckdb::ToSql); 3] =
+        [("from_domain", &from_domain), ("codes", &codes), ("rows_max", &asked)];
+    ask(connection, include_str!("quarantine_of_sender.sql"), None, &more, |row| get(row, 0))
+}
+
 pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry>> {
     let text = uuid.to_string();
     let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {

@@ -107,11 +107,24 @@ pub(in crate::present) fn is_admissible(code: &str) -> bool {
     ) || is_about_signature(code)
 }
 
+/// Faults that only say something about the signature, and of mails that are no more likely forged than any other: whoever
+/// trusts a sender from a mail whose signature fails would make every forged mail of that sender count.
+pub(in crate::present) const TRUSTABLE: [FaultCode; 7] = [
+    FaultCode::DkimNone,
+    FaultCode::DkimLTag,
+    FaultCode::DkimUnaligned,
+    FaultCode::DkimWeak,
+    FaultCode::DkimExpired,
+    FaultCode::DkimKeyGone,
+    FaultCode::DkimTemperror,
+];
+
+/// Faults that another version, configuration or day may see otherwise. Between two copies of a report only the operator decides.
+pub(in crate::present) fn is_worth_judging_again(code: &str) -> bool {
+    !matches!(FaultCode::from_code(code), Some(FaultCode::Conflict | FaultCode::Superseded))
+}
+
 /// Faults of mails whose reports can be read and would count, were it not for the signature.
 pub(in crate::present) fn is_about_signature(code: &str) -> bool {
-    use FaultCode::*;
-    matches!(
-        FaultCode::from_code(code),
-        Some(DkimNone | DkimFail | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror)
-    )
+    FaultCode::from_code(code).is_some_and(|code| code == FaultCode::DkimFail || TRUSTABLE.contains(&code))
 }

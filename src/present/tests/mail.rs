@@ -1,6 +1,6 @@
 //! Mail without a signature as the operator meets it, and the page of the ways in.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{NOW, Running, empty, items};
 use crate::{
@@ -25,12 +25,16 @@ fn mail(report_id: &str) -> Vec<u8> {
 }
 
 fn deliver(running: &Running, report_id: &str) -> Outcome {
+    deliver_bytes(running, mail(report_id), None)
+}
+
+fn deliver_bytes(running: &Running, bytes: Vec<u8>, source: Option<&str>) -> Outcome {
     let submission = Submission {
-        bytes: mail(report_id),
+        bytes,
         channel: Channel::Smtp,
         peer: None,
         received_at: NOW.parse().expect("a time"),
-        hints: Hints { media_type: Some(MAIL.to_owned()), ..Hints::default() },
+        hints: Hints { media_type: Some(MAIL.to_owned()), source: source.map(str::to_owned), ..Hints::default() },
     };
     let prepared = running.pipeline.prepare(submission, None);
     running.pipeline.store_blocking(vec![prepared]).remove(0).overall().clone()
@@ -48,7 +52,11 @@ fn a_sender_can_be_trusted_from_a_mail_and_the_trust_ended() {
     assert!(running.page("/senders").contains("Every report by mail needs a signature"));
     let Outcome::Quarantined { entry, .. } = deliver(&running, "a") else { panic!("not quarantined") };
     let page = running.page(&format!("/quarantine/{entry}"));
-    assert!(page.contains("Trust the sender") && page.contains("sender.example</bdi>, signed or not,"), "{page}");
+    assert!(
+        page.contains("Trust the sender")
+            && page.contains("from now on count mail from <bdi>sender.example</bdi>, signed or not; "),
+        "{page}"
+    );
     assert!(page.contains("DKIM <code>dkim-none</code>"), "{page}");
     assert!(page.contains("&quot;report-id&quot;: &quot;a&quot;"), "the report in the mail is shown: {page}");
     let raw = running.get(&format!("/quarantine/{entry}/raw"));
@@ -68,10 +76,59 @@ fn a_sender_can_be_trusted_from_a_mail_and_the_trust_ended() {
         page.contains("sender.example") && page.contains("whoever writes this domain into From is believed"),
         "{page}"
     );
+    let list = running.json("/api/v1/senders");
+    let sender = &items(&list)[0];
+    assert_eq!((&sender["from_domain"], &sender["dkim_domain"]), (&"sender.example".into(), &Value::Null));
+    assert_eq!((&sender["added_at"], &sender["revoked_at"]), (&NOW.into(), &Value::Null));
     let action = page.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form").to_owned();
     assert!(running.page(&post(&running, &action)).contains("The trust has ended."));
     assert_eq!(post(&running, &action), "/senders?done=gone");
+    assert_eq!(items(&running.json("/api/v1/senders"))[0]["revoked_at"], NOW);
+    assert!(!running.page(&report).contains("you trust<"));
     assert!(matches!(deliver(&running, "c"), Outcome::Quarantined { .. }));
+}
+
+#[test]
+fn what_else_is_here_of_a_trusted_sender_counts_too() {
+    let running = empty();
+    let Outcome::Quarantined { entry, .. } = deliver(&running, "a") else { panic!("not quarantined") };
+    for report_id in ["b", "c"] {
+        deliver(&running, report_id);
+    }
+    let stranger = String::from_utf8(mail("d")).expect("text").replace("tlsrpt@sender.example", "tlsrpt@other.example");
+    deliver_bytes(&running, stranger.into_bytes(), None);
+    let page = running.page(&post(&running, &format!("/quarantine/{entry}/trust")));
+    assert!(page.contains("is trusted from now on. 3 inputs were judged again: 3 count now, none stays."), "{page}");
+    let left = running.json("/api/v1/quarantine");
+    assert_eq!((items(&left).len(), &items(&left)[0]["from_domain"]), (1, &"other.example".into()));
+}
+
+#[test]
+fn a_sender_is_not_trusted_from_a_mail_whose_signature_fails() {
+    let running = empty();
+    let mut signed =
+        "DKIM-Signature: v=1; a=rsa-sha256; d=sender.example; s=sel; c=relaxed/relaxed; h=from; bh=AAAA; b=AAAA\r\n"
+            .as_bytes()
+            .to_vec();
+    signed.extend(mail("a"));
+    let Outcome::Quarantined { entry, .. } = deliver_bytes(&running, signed, None) else { panic!("not quarantined") };
+    let list = running.json("/api/v1/quarantine");
+    assert_eq!(items(&list)[0]["code"], "dkim-fail", "{list}");
+    let page = running.page(&format!("/quarantine/{entry}"));
+    assert!(page.contains("Admit") && !page.contains("Trust the sender"), "{page}");
+    assert!(page.contains("The report in it"), "{page}");
+    let trust = format!("/quarantine/{entry}/trust");
+    assert_eq!(running.send("POST", &trust, &[("Sec-Fetch-Site", "same-origin")]).status, 409);
+    assert!(items(&running.json("/api/v1/senders")).is_empty());
+    assert!(matches!(deliver(&running, "b"), Outcome::Quarantined { .. }));
+}
+
+#[test]
+fn the_list_says_whose_mail_it_is() {
+    let running = empty();
+    deliver_bytes(&running, mail("a"), Some("-"));
+    let page = running.page("/quarantine");
+    assert!(page.contains("<bdi>sender.example</bdi>") && page.contains("<bdi>standard input</bdi>"), "{page}");
 }
 
 #[test]

@@ -63,6 +63,48 @@ fn a_conflict_can_be_admitted_in_place_of_the_stored_report() {
 }
 
 #[test]
+fn all_with_one_fault_are_judged_again() {
+    let running = empty();
+    for broken in ["{\"a\": ", "{\"b\": ", "{\"c\": "] {
+        running.receive(broken.as_bytes());
+    }
+    running.receive(&report("2027-11-20T00:00:00Z", "2027-11-20T23:59:59Z", 0));
+    let page = running.page("/quarantine");
+    assert!(page.contains("href=\"/quarantine?code=bad-json\"") && !page.contains("/quarantine/judge"), "{page}");
+    let page = running.page("/quarantine?code=bad-json&limit=2");
+    assert!(page.contains("action=\"/quarantine/judge?code=bad-json&amp;limit=2\""), "{page}");
+    let older = page.split("class=\"button\" href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    let older = older.replace("&amp;", "&");
+    let page = running.page(&older);
+    assert!(page.contains("judge?code=bad-json&amp;cursor=") && page.matches("<tr>").count() == 2, "{page}");
+    for (list, said) in [
+        ("?code=bad-json&limit=2", "3 inputs were judged again: none counts now, 3 stay here."),
+        (older.trim_start_matches("/quarantine"), "1 input was judged again: none counts now, 1 stays here."),
+        ("?code=zip", "There was nothing to judge again."),
+    ] {
+        let answer = judge(&running, list);
+        let back = answer.header("location").expect("a location");
+        assert!(answer.status == 303 && back.contains("&done=judged&"), "{back}");
+        assert!(running.page(back).contains(said), "{back}: {}", running.page(back));
+    }
+    assert_eq!(items(&running.json("/api/v1/quarantine")).len(), 4);
+}
+
+#[test]
+fn only_a_list_of_one_fault_is_judged_as_a_whole() {
+    let running = empty();
+    for list in ["", "?code=superseded", "?code=conflict"] {
+        assert_eq!(judge(&running, list).status, 400, "{list}");
+    }
+    assert_eq!(running.send("POST", "/quarantine/judge?code=zip", &[("Sec-Fetch-Site", "cross-site")]).status, 403);
+}
+
+fn judge(running: &Running, list: &str) -> super::Answer {
+    let path = format!("/quarantine/judge{list}");
+    running.send("POST", &path, &[("Sec-Fetch-Site", "same-origin"), ("Content-Length", "0")])
+}
+
+#[test]
 fn unreadable_input_cannot_be_admitted() {
     let running = empty();
     running.receive(b"{\"a\": ");
