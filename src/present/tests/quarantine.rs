@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
-use super::{Running, empty, items};
-use crate::submission::Outcome;
+use super::{NOW, Running, empty, items};
+use crate::{
+    present::sweep::JUDGED_MAX,
+    submission::{Channel, Hints, Outcome, Submission},
+};
 
 fn report(start: &str, end: &str, failed: i64) -> Vec<u8> {
     json!({
@@ -88,6 +91,28 @@ fn all_with_one_fault_are_judged_again() {
         assert!(running.page(back).contains(said), "{back}: {}", running.page(back));
     }
     assert_eq!(items(&running.json("/api/v1/quarantine")).len(), 4);
+}
+
+#[test]
+fn what_is_beyond_the_bound_is_judged_from_the_page_it_leads_to() {
+    let running = empty();
+    let broken = |number: usize| Submission {
+        bytes: format!("{{\"{number}\": ").into_bytes(),
+        channel: Channel::Https,
+        peer: None,
+        received_at: NOW.parse().expect("a time"),
+        hints: Hints::default(),
+    };
+    let prepared = (0..JUDGED_MAX + 2).map(|number| running.pipeline.prepare(broken(number), None)).collect();
+    running.pipeline.store_blocking(prepared);
+    let back = judge(&running, "?code=bad-json").header("location").expect("a location").to_owned();
+    let page = running.page(&back);
+    assert!(page.contains("500 stay here. Those below were not judged yet."), "{back}");
+    assert_eq!(page.matches("<tr>").count(), 1 + 2, "{page}");
+    let action =
+        page.split("action=\"/quarantine/judge").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
+    let back = judge(&running, &action.replace("&amp;", "&")).header("location").expect("a location").to_owned();
+    assert!(back.ends_with("&done=judged&counted=0&stayed=2"), "{back}");
 }
 
 #[test]
