@@ -1,4 +1,5 @@
-//! The sentence after a redirect. What was done stands in the URL, which anybody may write, so only these words and two numbers are ever shown.
+//! The sentence after a redirect. What was done stands in the URL, which anybody may write, so only these words and two numbers
+//! are ever shown.
 
 use super::{params::Asked, words::thousands};
 
