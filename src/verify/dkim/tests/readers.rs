@@ -61,7 +61,7 @@ fn agree(message: &[u8]) {
     let sent = as_sent(top.raw.bytes(message));
     let mut signed = Mail::read(&sent);
     let values = |name: &str| signed.fields(name).map(|field| field.value).collect::<Vec<_>>();
-    let domains: [(&str, fn(&Message) -> &Option<String>); 3] = [
+    let domains: [(&str, Domain); 3] = [
         ("from", |message| &message.from_domain),
         ("tls-report-domain", |message| &message.report_domain),
         ("tls-report-submitter", |message| &message.submitter),
@@ -86,6 +86,9 @@ fn agree(message: &[u8]) {
         assert_eq!(signed.body_hash(canonicalization), body.body_hash(canonicalization));
     }
 }
+
+/// What decode believes a field says.
+type Domain = fn(&Message) -> &Option<String>;
 
 #[test]
 fn a_field_that_cannot_be_signed_is_not_believed() {
