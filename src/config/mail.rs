@@ -112,7 +112,8 @@ pub struct Maildir {
 #[serde(default, deny_unknown_fields)]
 pub struct Dkim {
     /// Believe the topmost `Authentication-Results` field if it carries this authserv-id, instead of looking at the
-    /// signatures. Only for mail that comes through a server of yours that sets the field and removes those of strangers.
+    /// signatures. Only for mail that comes through a server of yours that sets the field and removes those of strangers: by
+    /// LMTP, from mailboxes and files; never believed over SMTP.
     /// Example: "mx.example.net"
     pub trusted_authserv_id: Option<String>,
 }
