@@ -1,5 +1,6 @@
 //! Reports by mail: the real binary, and the programs that mail really comes from.
 
+mod courier;
 mod crash;
 mod dovecot;
 mod imap;

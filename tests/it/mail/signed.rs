@@ -17,6 +17,8 @@ use crate::crash::report;
 
 const DOMAIN: &str = "sender.example";
 const SELECTOR: &str = "sel";
+/// The same as KEY.
+pub const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/dkim/rsa-2048.pem");
 const KEY: &str = include_str!("../../../fixtures/dkim/rsa-2048.pem");
 const RECORD: &str = include_str!("../../../fixtures/dkim/rsa-2048.txt");
 /// RFC 8460 §5.3 asks for the two of TLS.
