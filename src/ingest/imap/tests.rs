@@ -33,7 +33,7 @@ type Log = Arc<Mutex<Vec<String>>>;
 struct Judge {
     taken: Mutex<Vec<Submission>>,
     seen: Mutex<BTreeSet<Vec<u8>>>,
-    /// Words that are not judged for now.
+    /// Words that the judge puts off.
     busy: Mutex<Option<Busy>>,
     /// The mails with a receipt.
     receipts: Log,
