@@ -15,14 +15,16 @@
 //!                                present         pages, JSON, SVG
 //! ```
 //!
-//! Beside that way: `smtp` is the mail session as a value, `dns` finds the keys of signatures, `health` is the board on which
-//! the ways in say how they are, `courier` sends a report as a sender would, to prove a way in.
+//! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
+//! `dns` finds the keys of signatures, `health` is the board on which the ways in say how they are, `courier` sends a report
+//! as a sender would, to prove a way in.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
 //! report from the socket to the page.
 
 // The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
 pub mod decode;
+pub mod explain;
 pub mod fault;
 pub mod limits;
 pub mod report;

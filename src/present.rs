@@ -8,7 +8,6 @@ mod assets;
 mod chart;
 mod done;
 mod excerpt;
-mod explain;
 mod failures;
 mod filters;
 mod guard;

@@ -6,13 +6,15 @@ use serde::Serialize;
 
 use super::{
     Site, answer,
-    explain::result_types,
     params::{self, ABSENT, Asked},
     shell::Frame,
     templates::fields,
     words::{self, Trend},
 };
-use crate::query::failures::{By, Failures, Page, failures};
+use crate::{
+    explain::result_types,
+    query::failures::{By, Failures, Page, failures},
+};
 
 #[derive(Serialize)]
 struct Row {

@@ -9,7 +9,6 @@ use super::{
     answer::Fail,
     done,
     excerpt::{self, Excerpt, Stored},
-    explain::faults,
     filters,
     params::{self, Asked},
     report::read_uuid,
@@ -17,7 +16,10 @@ use super::{
     templates::fields,
     words,
 };
-use crate::query::quarantine::{self, After, Entry, Narrowed, Page, Quarantined};
+use crate::{
+    explain::faults,
+    query::quarantine::{self, After, Entry, Narrowed, Page, Quarantined},
+};
 
 /// Bytes of the unpacked document shown.
 const DOCUMENT_SHOWN_MAX_BYTES: usize = 64 * 1024;

@@ -9,15 +9,17 @@ use super::{
     Site, answer,
     answer::Fail,
     excerpt::{self, Stored},
-    explain::{self, Mail, deviations, result_types},
     params::ABSENT,
     reports, shell,
     templates::fields,
     words,
 };
-use crate::query::{
-    self, quarantine,
-    report::{Failure, Policy, Raw, Whole},
+use crate::{
+    explain::{self, Mail, deviations, result_types},
+    query::{
+        self, quarantine,
+        report::{Failure, Policy, Raw, Whole},
+    },
 };
 
 /// Bytes of the unpacked document shown on the page; all of it is one link away.

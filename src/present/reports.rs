@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::{
     Site, answer,
-    explain::deviations,
     params::{self, Asked},
     shell::Frame,
     templates::fields,
 };
-use crate::query::reports::{Page, Report, reports};
+use crate::{
+    explain::deviations,
+    query::reports::{Page, Report, reports},
+};
 
 #[derive(Serialize)]
 struct Row {

@@ -4,10 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 use serde::Serialize;
 
-use super::{Site, answer, explain::result_types, params, shell::Frame, templates::fields};
-use crate::query::{
-    self,
-    failures::{By, failures},
+use super::{Site, answer, params, shell::Frame, templates::fields};
+use crate::{
+    explain::result_types,
+    query::{
+        self,
+        failures::{By, failures},
+    },
 };
 
 /// Hosts looked at for one that can stand in a command.

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use super::{
     Site,
     answer::{self, Fail},
-    explain::faults,
     report::read_uuid,
     sweep,
 };
 use crate::{
+    explain::faults,
     fault::FaultCode,
     pipeline::Retry,
     query::quarantine::{self, Entry, Quarantined},

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::{
     Site, answer,
     answer::Fail,
-    explain::faults,
     params,
     quarantine::{address, narrowed},
     retry,
 };
 use crate::{
+    explain::faults,
     query::quarantine::{self, After},
     submission::Outcome,
 };

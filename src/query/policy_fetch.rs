@@ -7,9 +7,6 @@ use duckdb::Connection;
 
 use super::{Filter, ask, get, sessions};
 
-/// The result types that say the MTA-STS policy itself could not be had (RFC 8460 §4.3.2.2).
-pub const RESULT_TYPES: [&str; 3] = ["sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"];
-
 /// Pairs of domain and organisation looked at; those with the most failed sessions.
 const PAIRS_MAX: i64 = 200;
 

@@ -12,6 +12,7 @@ const LINES_MAX: usize = 500;
 const MAP: &[(&str, &[&str])] = &[
     ("fault", &[]),
     ("limits", &[]),
+    ("explain", &["fault"]),
     ("submission", &["fault"]),
     ("decode", &["fault", "limits", "report", "submission"]),
     ("report", &["fault", "limits"]),
@@ -27,7 +28,19 @@ const MAP: &[(&str, &[&str])] = &[
     ("query", &["limits", "store"]),
     (
         "present",
-        &["clock", "decode", "fault", "health", "limits", "pipeline", "query", "report", "store", "submission"],
+        &[
+            "clock",
+            "decode",
+            "explain",
+            "fault",
+            "health",
+            "limits",
+            "pipeline",
+            "query",
+            "report",
+            "store",
+            "submission",
+        ],
     ),
     ("app", &["clock", "config", "dns", "health", "ingest", "pipeline", "present", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::figures::Figures;
 use crate::{
+    explain::result_types,
     present::{
         chart::{self, Bar, LETTERS, Size},
-        explain::result_types,
         filters,
         params::Asked,
         words,

@@ -6,10 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
 use super::figures::Figures;
-use crate::{
-    present::{explain::result_types, words},
-    query::policy_fetch::Outage,
-};
+use crate::{explain::result_types, present::words, query::policy_fetch::Outage};
 
 /// Days in the row of bars, the last one that of the range.
 const DAYS_SHOWN: u64 = 14;

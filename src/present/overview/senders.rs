@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::figures::Figures;
 use crate::{
+    explain::{self, Mail, result_types},
     present::{
-        explain::{self, Mail, result_types},
         params::ABSENT,
         words::{self, Trend},
     },

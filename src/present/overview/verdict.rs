@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::figures::Figures;
-use crate::present::{explain::Mail, words};
+use crate::{explain::Mail, present::words};
 
 #[derive(Serialize)]
 pub(super) struct Verdict {

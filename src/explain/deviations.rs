@@ -1,7 +1,7 @@
 //! Deviation codes in plain words.
 
 /// What the sender did, and what was made of it. An unknown code has no words yet.
-pub(in crate::present) fn words(code: &str) -> &'static str {
+pub fn words(code: &str) -> &'static str {
     match code {
         "bom" => "A byte order mark stands before the JSON; it was skipped.",
         "trailing-nul" => "NUL bytes follow the JSON; they were ignored.",

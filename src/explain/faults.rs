@@ -3,7 +3,7 @@
 use crate::fault::FaultCode;
 
 /// What happened, and what the operator may do.
-pub(in crate::present) fn explain(code: &str) -> (&'static str, &'static str) {
+pub fn explain(code: &str) -> (&'static str, &'static str) {
     let Some(code) = FaultCode::from_code(code) else {
         return ("A fault this version does not know.", "Reprocess it with the version that put it here.");
     };
@@ -100,7 +100,7 @@ pub(in crate::present) fn explain(code: &str) -> (&'static str, &'static str) {
 }
 
 /// Faults of inputs that were read as a report all the same, so that the operator may overrule them.
-pub(in crate::present) fn is_admissible(code: &str) -> bool {
+pub fn is_admissible(code: &str) -> bool {
     matches!(
         FaultCode::from_code(code),
         Some(FaultCode::Conflict | FaultCode::Superseded | FaultCode::FutureDate | FaultCode::RangeTooLong)
@@ -109,7 +109,7 @@ pub(in crate::present) fn is_admissible(code: &str) -> bool {
 
 /// Faults that only say something about the signature, and of mails that are no more likely forged than any other: whoever
 /// trusts a sender from a mail whose signature fails would make every forged mail of that sender count.
-pub(in crate::present) const TRUSTABLE: [FaultCode; 7] = [
+pub const TRUSTABLE: [FaultCode; 7] = [
     FaultCode::DkimNone,
     FaultCode::DkimLTag,
     FaultCode::DkimUnaligned,
@@ -120,11 +120,11 @@ pub(in crate::present) const TRUSTABLE: [FaultCode; 7] = [
 ];
 
 /// Faults that another version, configuration or day may see otherwise. Between two copies of a report only the operator decides.
-pub(in crate::present) fn is_worth_judging_again(code: &str) -> bool {
+pub fn is_worth_judging_again(code: &str) -> bool {
     !matches!(FaultCode::from_code(code), Some(FaultCode::Conflict | FaultCode::Superseded))
 }
 
 /// Faults of mails whose reports can be read and would count, were it not for the signature.
-pub(in crate::present) fn is_about_signature(code: &str) -> bool {
+pub fn is_about_signature(code: &str) -> bool {
     FaultCode::from_code(code).is_some_and(|code| code == FaultCode::DkimFail || TRUSTABLE.contains(&code))
 }

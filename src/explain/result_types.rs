@@ -1,14 +1,17 @@
 //! The result types of RFC 8460 §4.3: what happened, why it happens, what to do, with commands to copy.
 
+/// The result types that say the MTA-STS policy itself could not be had (RFC 8460 §4.3.2.2): "policy-fetch errors".
+pub const POLICY_FETCH: [&str; 3] = ["sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"];
+
 /// One result type in plain words. `{domain}` and `{mx}` in commands stand for the policy domain and the MX host.
-pub(in crate::present) struct Explanation {
-    pub(in crate::present) name: &'static str,
+pub struct Explanation {
+    pub name: &'static str,
     /// One line, for beside the failure.
-    pub(in crate::present) short: &'static str,
-    pub(in crate::present) happened: &'static str,
-    pub(in crate::present) why: &'static [&'static str],
-    pub(in crate::present) todo: &'static [&'static str],
-    pub(in crate::present) commands: &'static [&'static str],
+    pub short: &'static str,
+    pub happened: &'static str,
+    pub why: &'static [&'static str],
+    pub todo: &'static [&'static str],
+    pub commands: &'static [&'static str],
 }
 
 const FETCH: &[&str] = &[
@@ -26,7 +29,7 @@ const TLSA: &[&str] = &[
 ];
 const DNSSEC: &[&str] = &["delv MX {domain}", "delv TLSA _25._tcp.{mx}", "dig +dnssec DS {domain}"];
 
-pub(in crate::present) const ALL: [Explanation; 12] = [
+pub const ALL: [Explanation; 12] = [
     Explanation {
         name: "sts-policy-fetch-error",
         short: "The MTA-STS policy could not be fetched over HTTPS.",
@@ -195,23 +198,23 @@ pub(in crate::present) const ALL: [Explanation; 12] = [
     },
 ];
 
-pub(in crate::present) fn find(name: &str) -> Option<&'static Explanation> {
+pub fn find(name: &str) -> Option<&'static Explanation> {
     ALL.iter().find(|explanation| explanation.name == name)
 }
 
 /// One line for any result type, also one nobody has heard of.
-pub(in crate::present) fn short(name: &str) -> &'static str {
+pub fn short(name: &str) -> &'static str {
     find(name).map_or("A result type RFC 8460 does not know; shown as the sender wrote it.", |found| found.short)
 }
 
 /// Fills the commands with the report's own names. They are meant for a shell, so a name goes in only if it is one.
-pub(in crate::present) fn commands(explanation: &Explanation, domain: Option<&str>, mx: Option<&str>) -> Vec<String> {
+pub fn commands(explanation: &Explanation, domain: Option<&str>, mx: Option<&str>) -> Vec<String> {
     let domain = domain.filter(|name| is_host_name(name)).unwrap_or("example.com");
     let mx = mx.filter(|name| is_host_name(name)).unwrap_or("mx1.example.com");
     explanation.commands.iter().map(|command| command.replace("{domain}", domain).replace("{mx}", mx)).collect()
 }
 
-pub(in crate::present) fn is_host_name(name: &str) -> bool {
+pub fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')

@@ -1,17 +1,15 @@
 //! What the words of RFC 8460 mean for the person who runs the mail server: result types, what became of the mail, faults, deviations.
 
-pub(super) mod deviations;
-pub(super) mod faults;
-pub(super) mod result_types;
+pub mod deviations;
+pub mod faults;
+pub mod result_types;
 
 use serde::Serialize;
-
-use crate::query::policy_fetch;
 
 /// What became of the mail of a failed session (RFC 8461 §5, RFC 7672 §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Mail {
+pub enum Mail {
     /// Not delivered on that try; the sender tries again and in the end returns it.
     Refused,
     /// Delivered all the same.
@@ -23,16 +21,16 @@ pub(super) enum Mail {
 }
 
 impl Mail {
-    pub(super) fn of(result_type: &str, policy_type: &str, mode: Option<&str>) -> Mail {
+    pub fn of(result_type: &str, policy_type: &str, mode: Option<&str>) -> Mail {
         match (policy_type, mode) {
-            _ if policy_fetch::RESULT_TYPES.contains(&result_type) => Mail::Unprotected,
+            _ if result_types::POLICY_FETCH.contains(&result_type) => Mail::Unprotected,
             ("tlsa", _) | ("sts", Some("enforce")) => Mail::Refused,
             ("sts", Some("testing" | "none")) | ("no-policy-found", _) => Mail::Delivered,
             _ => Mail::Unknown,
         }
     }
 
-    pub(super) fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> &'static str {
         match self {
             Mail::Refused => "mail was not delivered on that try",
             Mail::Delivered => "mail was delivered all the same",
@@ -43,7 +41,7 @@ impl Mail {
 }
 
 /// What decided it, as a word beside each failure.
-pub(super) fn mode_word(policy_type: &str, mode: Option<&str>) -> String {
+pub fn mode_word(policy_type: &str, mode: Option<&str>) -> String {
     match (policy_type, mode) {
         ("sts", Some(mode)) => mode.to_owned(),
         ("sts", None) => "mode unknown".to_owned(),
