@@ -7,17 +7,22 @@ mod keys;
 mod layers;
 mod listen;
 mod mail;
+mod notify;
 mod problem;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
+use crate::{
+    alerts::{Maintenance, Settings, Silence},
+    limits::Limits,
+};
 pub use example::example;
 pub use layers::Environment;
 pub use listen::{Listen, LmtpListen};
 pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, Smtp};
+pub use notify::{Cadence, Channel, ChannelKind, Digest, Mail, MailTls};
 pub use problem::ConfigError;
 
 /// Everything an operator can set.
@@ -35,6 +40,12 @@ pub struct Config {
     pub maildir: Vec<Maildir>,
     pub dkim: Dkim,
     pub dns: Dns,
+    pub alerts: Settings,
+    pub silence: Vec<Silence>,
+    pub maintenance: Vec<Maintenance>,
+    pub channel: Vec<Channel>,
+    pub digest: Vec<Digest>,
+    pub mail: Mail,
     pub store: StoreConfig,
     pub limits: Limits,
 }
@@ -106,6 +117,9 @@ pub struct Private {
     /// Host names, besides IP addresses and `localhost`, under which browsers reach this listener (DNS rebinding guard).
     /// Example: ["tlsight.internal"]
     pub hosts: Vec<String>,
+    /// Where browsers reach this listener, for the links in digests and alerts; without it its own address.
+    /// Example: "https://tlsight.internal"
+    pub url: Option<String>,
 }
 
 /// How DuckDB may use the machine, `[store]`.
@@ -136,6 +150,12 @@ impl Default for Config {
             maildir: Vec::new(),
             dkim: Dkim::default(),
             dns: Dns::default(),
+            alerts: Settings::default(),
+            silence: Vec::new(),
+            maintenance: Vec::new(),
+            channel: Vec::new(),
+            digest: Vec::new(),
+            mail: Mail::default(),
             store: StoreConfig::default(),
             limits: Limits::default(),
         }
@@ -164,7 +184,12 @@ impl Default for Public {
 
 impl Default for Private {
     fn default() -> Private {
-        Private { listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8080))), allow_remote: false, hosts: Vec::new() }
+        Private {
+            listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            allow_remote: false,
+            hosts: Vec::new(),
+            url: None,
+        }
     }
 }
 

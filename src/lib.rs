@@ -23,10 +23,12 @@
 //! report from the socket to the page.
 
 // The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
+pub mod alerts;
 pub mod decode;
 pub mod explain;
 pub mod fault;
 pub mod limits;
+pub mod notice;
 pub mod report;
 pub mod smtp;
 pub mod submission;

@@ -3,8 +3,10 @@
 //! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
 //! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
 
+pub mod alert;
 mod backoff;
 mod counts;
+pub mod digest;
 pub mod entry;
 mod error;
 #[cfg(test)]
@@ -12,6 +14,7 @@ pub mod fixtures;
 pub mod mailbox;
 mod migrate;
 mod open;
+pub mod outbox;
 mod quarantine;
 mod queue;
 mod reader;
@@ -19,6 +22,7 @@ mod recover;
 mod repair;
 mod rows;
 pub mod sender;
+pub mod silence;
 mod sql;
 mod transaction;
 mod wal;

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::{
-    Config, Domain, Imap, Maildir,
+    Channel, Config, Digest, Domain, Imap, Maildir,
     keys::{self, Key, Section},
 };
+use crate::alerts::{Maintenance, Silence};
 
 /// Width that prose is wrapped to, in characters.
 const WIDTH: usize = 100;
@@ -43,6 +44,10 @@ fn one_of_each() -> Config {
         domain: vec![Domain::default()],
         imap: vec![Imap::default()],
         maildir: vec![Maildir::default()],
+        silence: vec![Silence::default()],
+        maintenance: vec![Maintenance::default()],
+        channel: vec![Channel::default()],
+        digest: vec![Digest::default()],
         ..Config::default()
     }
 }

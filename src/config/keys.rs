@@ -92,6 +92,8 @@ fn read_sections() -> Vec<Section> {
     let mut structs = BTreeMap::new();
     read_structs(include_str!("../config.rs"), &mut structs);
     read_structs(include_str!("mail.rs"), &mut structs);
+    read_structs(include_str!("notify.rs"), &mut structs);
+    read_structs(include_str!("../alerts/settings.rs"), &mut structs);
     read_structs(include_str!("../limits.rs"), &mut structs);
     let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
     let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
@@ -116,7 +118,8 @@ fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> Key {
         name,
         doc: doc.iter().copied().filter(|line| !line.starts_with("Example: ")).collect(),
         example: doc.iter().find_map(|line| line.strip_prefix("Example: ")),
-        text: ["String", "PathBuf", "Listen", "LmtpListen", "ImapTls"].contains(&kind),
+        text: ["String", "PathBuf", "Listen", "LmtpListen", "ImapTls", "MailTls", "ChannelKind", "Cadence", "Rule"]
+            .contains(&kind),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_reports", include_str!("../../schemas/duckdb/0001_reports.sql")),
     ("0002_mail", include_str!("../../schemas/duckdb/0002_mail.sql")),
+    ("0003_alerts", include_str!("../../schemas/duckdb/0003_alerts.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

@@ -13,6 +13,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("fault", &[]),
     ("limits", &[]),
     ("explain", &["fault"]),
+    ("alerts", &["explain", "limits", "notice", "submission"]),
+    ("notice", &["alerts"]),
     ("submission", &["fault"]),
     ("decode", &["fault", "limits", "report", "submission"]),
     ("report", &["fault", "limits"]),
@@ -21,11 +23,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("dns", &["limits"]),
     ("health", &["submission"]),
-    ("config", &["limits", "verify"]),
-    ("store", &["clock", "fault", "limits", "report", "submission"]),
+    ("config", &["alerts", "limits", "verify"]),
+    ("store", &["alerts", "clock", "fault", "limits", "notice", "report", "submission"]),
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "store", "submission", "verify"]),
     ("ingest", &["clock", "config", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
-    ("query", &["limits", "store"]),
+    ("query", &["alerts", "limits", "store"]),
     (
         "present",
         &[

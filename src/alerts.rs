@@ -1,0 +1,12 @@
+//! When somebody has to be told. Pure: facts and the present state in, transitions out; no clock, no disk, no network.
+//!
+//! `facts` is what the stored data and the machine say, `evaluate` holds it against the rules and the alerts that stand, and
+//! answers with transitions; `words` says them in sentences. Who asks, stores and sends is `duty`.
+
+pub mod alert;
+pub mod rule;
+pub mod settings;
+
+pub use alert::{Affected, Alert, Event, Evidence, Status, Subject, Transition};
+pub use rule::{Rule, Severity};
+pub use settings::{Maintenance, Settings, Silence};
