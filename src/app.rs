@@ -130,7 +130,7 @@ impl App {
         let ways_in = self.ways_in.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
-        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.clock, stopped));
+        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), Arc::new(()), self.clock, stopped));
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;

@@ -22,7 +22,7 @@ pub use example::example;
 pub use layers::Environment;
 pub use listen::{Listen, LmtpListen};
 pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, Smtp};
-pub use notify::{Cadence, Channel, ChannelKind, Digest, Mail, MailTls};
+pub use notify::{Channel, ChannelKind, Digest, Mail, MailTls};
 pub use problem::ConfigError;
 
 /// Everything an operator can set.

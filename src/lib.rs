@@ -30,6 +30,7 @@ pub mod fault;
 pub mod limits;
 pub mod notice;
 pub mod report;
+pub mod schedule;
 pub mod smtp;
 pub mod submission;
 pub mod verify;

@@ -36,6 +36,7 @@ use std::{
 };
 
 use duckdb::{Connection, OptionalExt, params};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use entry::{Arrival, Entry, Kind};
@@ -92,6 +93,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
+    commits: watch::Receiver<u64>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
 }
@@ -103,13 +105,15 @@ impl Store {
         let database = open::open(data, settings)?;
         let queue = Arc::new(Queue::new(settings.queue_max));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
-        let writer =
-            Writer::new(data.to_owned(), settings.clone(), Arc::clone(&queue), Arc::clone(&readers), database)?;
+        let (committed, commits) = watch::channel(0);
+        let (to_write, to_read) = (Arc::clone(&queue), Arc::clone(&readers));
+        let writer = Writer::new(data.to_owned(), settings.clone(), to_write, to_read, committed, database)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
-        Ok(Store(Arc::new(Inner { queue, readers, writer: Mutex::new(Some(thread)), lock: Mutex::new(Some(lock)) })))
+        let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
+        Ok(Store(Arc::new(Inner { queue, readers, commits, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -137,6 +141,12 @@ impl Store {
             Ok(Err(_)) => vec![Outcome::Busy(Busy::StoreFailed); count],
             Err(busy) => vec![Outcome::Busy(busy); count],
         }
+    }
+
+    /// Changes with each group commit of reports. Who waits for the next change hears of it after it can be read, and of its
+    /// end when the store closes.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.0.commits.clone()
     }
 
     /// Removes a quarantine entry for good. False where there is none.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::Rule;
+use crate::{alerts::Rule, schedule::Cadence};
 
 /// How mail leaves, `[mail]`: digests, and alerts of channels of the kind "mail". With `relay` by SMTP, else by `sendmail`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -129,14 +129,6 @@ pub struct Digest {
     pub trust: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cadence {
-    Daily,
-    Weekly,
-    Monthly,
-}
-
 impl Default for Mail {
     fn default() -> Mail {
         Mail {
@@ -202,16 +194,6 @@ impl ChannelKind {
             ChannelKind::Ntfy => "ntfy",
             ChannelKind::PagerDuty => "pagerduty",
             ChannelKind::Alertmanager => "alertmanager",
-        }
-    }
-}
-
-impl Cadence {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Cadence::Daily => "daily",
-            Cadence::Weekly => "weekly",
-            Cadence::Monthly => "monthly",
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, ControlError> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     pub version: u32,
-    /// `hello`, `submit`.
+    /// `hello`, `submit`, or what a `Clerk` answers.
     pub command: String,
     /// Bytes of the body that follows.
     #[serde(default)]
@@ -88,6 +88,28 @@ pub struct Header {
     /// The operator vouches for the body.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vouched: bool,
+}
+
+/// A server that knows nothing but to take reports.
+impl Clerk for () {
+    fn ask(&self, _: &str, _: &[u8]) -> Option<Result<serde_json::Value, String>> {
+        None
+    }
+}
+
+impl Header {
+    /// A command without body.
+    fn plain(command: &str) -> Header {
+        Header {
+            version: VERSION,
+            command: command.to_owned(),
+            bytes: 0,
+            channel: None,
+            source: None,
+            media_type: None,
+            vouched: false,
+        }
+    }
 }
 
 /// One line of answer.
@@ -105,9 +127,19 @@ pub enum Answer {
     Receipt {
         outcomes: Vec<Told>,
     },
+    /// What a `Clerk` answered.
+    Said {
+        value: serde_json::Value,
+    },
     Error {
         detail: String,
     },
+}
+
+/// Answers what commands ask of a running server beside handing in reports.
+pub trait Clerk: Send + Sync + 'static {
+    /// `None` where there is no such command; the error is for the person at the terminal. Called where it may block.
+    fn ask(&self, command: &str, body: &[u8]) -> Option<Result<serde_json::Value, String>>;
 }
 
 /// An outcome in the words that people and scripts are told.

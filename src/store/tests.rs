@@ -56,6 +56,19 @@ fn a_report_fills_all_tables() {
 }
 
 #[test]
+fn a_commit_is_heard_of_once_it_can_be_read() {
+    let temp = temp_store();
+    let mut commits = temp.store.commits();
+    assert!(!commits.has_changed().unwrap());
+    one(&temp.store, entry(simple("r1", 7), Trust::None));
+    assert!(commits.has_changed().unwrap());
+    commits.mark_unchanged();
+    assert_eq!(count(&temp.store, "report"), 1);
+    temp.store.close_blocking().unwrap();
+    assert!(commits.has_changed().is_err(), "nothing more will come");
+}
+
+#[test]
 fn strings_with_nul_and_any_unicode_are_stored() {
     let temp = temp_store();
     let mut odd = simple("id\u{0}with\u{1F600}\u{feff}", 1);

@@ -4,6 +4,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use duckdb::Connection;
+use tokio::sync::watch;
 
 use super::{
     Entry, Settings, StoreError,
@@ -27,6 +28,8 @@ pub struct Writer {
     pub settings: Settings,
     pub queue: Arc<Queue>,
     pub readers: Arc<Readers>,
+    /// Counts the transactions that changed what is stored.
+    commits: watch::Sender<u64>,
     database: Option<Connection>,
     quarantine_bytes: u64,
     /// When to try again what the machine did not allow.
@@ -41,6 +44,7 @@ impl Writer {
         settings: Settings,
         queue: Arc<Queue>,
         readers: Arc<Readers>,
+        commits: watch::Sender<u64>,
         database: Connection,
     ) -> Result<Writer, StoreError> {
         let quarantine_bytes = quarantine::total_bytes(&database)?;
@@ -50,6 +54,7 @@ impl Writer {
             settings,
             queue,
             readers,
+            commits,
             database: Some(database),
             quarantine_bytes,
             checkpoint: Backoff::new(),
@@ -129,6 +134,7 @@ impl Writer {
         let written = transaction::write(conn, entries, &quota);
         match &written {
             Ok(outcomes) => {
+                self.commits.send_modify(|count| *count += 1);
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Quarantined { .. })) || left(entries) {
                     self.recount();
                 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, Told, VERSION, socket_path};
+use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, Told, socket_path};
 use crate::submission::Submission;
 
 /// A server that says nothing for so long is given up.
@@ -59,16 +59,7 @@ impl Client {
     }
 
     fn greet(&mut self) -> Result<(), ControlError> {
-        let hello = Header {
-            version: VERSION,
-            command: "hello".to_owned(),
-            bytes: 0,
-            channel: None,
-            source: None,
-            media_type: None,
-            vouched: false,
-        };
-        write_request(&mut self.write, &hello, &[]).map_err(|error| self.failed(error))?;
+        write_request(&mut self.write, &Header::plain("hello"), &[]).map_err(|error| self.failed(error))?;
         match self.answer()? {
             Answer::Hello { report_wire_max_bytes, mail_wire_max_bytes, .. } => {
                 self.report_wire_max_bytes = report_wire_max_bytes;
@@ -76,7 +67,9 @@ impl Client {
                 Ok(())
             }
             Answer::Error { detail } => Err(self.unexpected(detail)),
-            Answer::Receipt { .. } => Err(self.unexpected("a receipt for a greeting".to_owned())),
+            Answer::Receipt { .. } | Answer::Said { .. } => {
+                Err(self.unexpected("another answer than a greeting".to_owned()))
+            }
         }
     }
 
@@ -104,11 +97,31 @@ impl Client {
         })
     }
 
+    /// Asks the server's `Clerk`. What it refuses is the inner error, in words for the person at the terminal.
+    pub fn ask(
+        &mut self,
+        command: &str,
+        order: &serde_json::Value,
+    ) -> Result<Result<serde_json::Value, String>, ControlError> {
+        let body = order.to_string();
+        let header = Header { bytes: body.len() as u64, ..Header::plain(command) };
+        write_request(&mut self.write, &header, body.as_bytes()).map_err(|error| self.failed(error))?;
+        match self.answer()? {
+            Answer::Said { value } => Ok(Ok(value)),
+            Answer::Error { detail } => Ok(Err(detail)),
+            Answer::Hello { .. } | Answer::Receipt { .. } => {
+                Err(self.unexpected("another answer than to the question".to_owned()))
+            }
+        }
+    }
+
     fn receipt(&mut self) -> Result<Vec<Told>, ControlError> {
         match self.answer()? {
             Answer::Receipt { outcomes } => Ok(outcomes),
             Answer::Error { detail } => Err(self.unexpected(detail)),
-            Answer::Hello { .. } => Err(self.unexpected("a greeting for a submission".to_owned())),
+            Answer::Hello { .. } | Answer::Said { .. } => {
+                Err(self.unexpected("another answer than a receipt".to_owned()))
+            }
         }
     }
 
@@ -133,13 +146,12 @@ impl Client {
 
 fn submit(submission: &Submission) -> Header {
     Header {
-        version: VERSION,
-        command: "submit".to_owned(),
         bytes: submission.bytes.len() as u64,
         channel: Some(submission.channel.as_str().to_owned()),
         source: submission.hints.source.clone(),
         media_type: submission.hints.media_type.clone(),
         vouched: submission.hints.vouched,
+        ..Header::plain("submit")
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Answer, ControlError, HEADER_MAX_BYTES, Header, VERSION, socket_path, told};
+use super::{Answer, Clerk, ControlError, HEADER_MAX_BYTES, Header, VERSION, socket_path, told};
 use crate::{
     clock::Clock,
     ingest::{
@@ -54,10 +54,16 @@ impl Control {
     }
 
     /// Serves until `stop` turns true or its sender is dropped; then answers what has been read and returns.
-    pub async fn run(self, pipeline: Arc<Pipeline>, clock: Clock, mut stop: watch::Receiver<bool>) {
+    pub async fn run(
+        self,
+        pipeline: Arc<Pipeline>,
+        clerk: Arc<dyn Clerk>,
+        clock: Clock,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let limits = pipeline.limits();
         let bodies = BODIES_MAX_BYTES.max(limits.report_wire_max_bytes).max(limits.mail_wire_max_bytes);
-        let context = Arc::new(Context { pipeline, clock, bodies: Arc::new(Semaphore::new(bodies)) });
+        let context = Arc::new(Context { pipeline, clerk, clock, bodies: Arc::new(Semaphore::new(bodies)) });
         let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
         let mut tasks = JoinSet::new();
         loop {
@@ -94,6 +100,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 struct Context {
     pipeline: Arc<Pipeline>,
+    clerk: Arc<dyn Clerk>,
     clock: Clock,
     bodies: Arc<Semaphore>,
 }
@@ -101,6 +108,7 @@ struct Context {
 /// A request that was read: work for the pipeline, or one whose answer is known already.
 enum Request {
     Submit(Box<Submission>, OwnedSemaphorePermit),
+    Ask(String, Vec<u8>),
     Known(Answer),
 }
 
@@ -216,7 +224,7 @@ impl Context {
                 Request::Submit(Box::new(submission), permit)
             }
             "submit" => error(format!("channel {:?} is not taken here", header.channel.unwrap_or_default())),
-            other => error(format!("unknown command {other:?}")),
+            _ => Request::Ask(header.command, body),
         }
     }
 
@@ -228,6 +236,7 @@ impl Context {
         for request in requests {
             match request {
                 Request::Known(answer) => answers.push(Some(answer)),
+                Request::Ask(command, body) => answers.push(Some(self.ask(&command, &body))),
                 Request::Submit(submission, permit) => {
                     submissions.push_back(*submission);
                     permits.push(permit);
@@ -245,6 +254,14 @@ impl Context {
             lines.push(b'\n');
         }
         lines
+    }
+
+    fn ask(&self, command: &str, body: &[u8]) -> Answer {
+        match self.clerk.ask(command, body) {
+            Some(Ok(value)) => Answer::Said { value },
+            Some(Err(detail)) => Answer::Error { detail },
+            None => Answer::Error { detail: format!("unknown command {command:?}") },
+        }
     }
 
     fn take(&self, mut submissions: VecDeque<Submission>) -> Vec<Answer> {

@@ -18,6 +18,18 @@ use crate::{
     verify::Served,
 };
 
+/// Says what it is told.
+struct Parrot;
+
+impl Clerk for Parrot {
+    fn ask(&self, command: &str, body: &[u8]) -> Option<Result<serde_json::Value, String>> {
+        match command {
+            "repeat" => Some(serde_json::from_slice(body).map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
+}
+
 /// A control socket over a store in a temporary directory, on a runtime of its own.
 struct Running {
     data: tempfile::TempDir,
@@ -39,7 +51,7 @@ impl Running {
             Control::bind(data.path()).expect("the socket is bound")
         };
         let clock = Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
-        let task = runtime.spawn(control.run(Arc::clone(&pipeline), clock, stopped));
+        let task = runtime.spawn(control.run(Arc::clone(&pipeline), Arc::new(Parrot), clock, stopped));
         Running { data, stop, runtime, task }
     }
 
@@ -208,4 +220,14 @@ fn the_socket_is_private_and_replaces_only_a_dead_one() {
 fn a_path_that_is_too_long_for_a_socket_is_named() {
     let error = socket_path(&Path::new("/").join("d".repeat(120))).expect_err("too long");
     assert!(error.to_string().contains("has a path of 134 bytes and the system allows 107"), "{error}");
+}
+
+#[test]
+fn what_is_asked_is_answered_by_the_clerk() {
+    let running = Running::start();
+    let mut client = running.client();
+    let order = serde_json::json!({ "week": "2026-W47" });
+    assert_eq!(client.ask("repeat", &order).unwrap(), Ok(order));
+    assert_eq!(client.ask("sing", &serde_json::Value::Null).unwrap(), Err("unknown command \"sing\"".to_owned()));
+    running.stop();
 }

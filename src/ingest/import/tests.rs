@@ -148,7 +148,7 @@ fn the_server_is_handed_the_same_files_with_the_same_end() {
         let _inside = runtime.enter();
         Control::bind(data.path()).expect("bound")
     };
-    let task = runtime.spawn(control.run(pipeline, clock(), stopped));
+    let task = runtime.spawn(control.run(pipeline, Arc::new(()), clock(), stopped));
     let client = Client::connect(data.path()).expect("no error").expect("answers");
     let mut sink = Sink::Server(Box::new(client));
     let (lines, _) = run(&mut sink, directory.path(), &["in"]);
