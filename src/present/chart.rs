@@ -9,7 +9,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{filters::escape, words};
+use super::{filters::escape, font, words};
 
 /// One bar: a day, or a week where the range is long.
 pub(super) struct Bar {
@@ -49,6 +49,7 @@ pub(super) fn stacked_bars(bars: &[Bar], size: Size, title: &str, description: &
     if largest <= 0 {
         return None;
     }
+    font::register();
     let mut svg = String::new();
     let hits = {
         let root = SVGBackend::with_string(&mut svg, (size.width, size.height)).into_drawing_area();

@@ -17,6 +17,16 @@ pub(super) fn thousands(number: i64) -> String {
     if number < 0 { format!("−{text}") } else { text }
 }
 
+/// `44120` as `44k`, for where there is room for four characters only.
+pub(super) fn short(number: i64) -> String {
+    match number {
+        ..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{}k", number / 1_000),
+        1_000_000..10_000_000_000 => format!("{}M", number / 1_000_000),
+        _ => format!("{}G", number / 1_000_000_000),
+    }
+}
+
 /// Where an input was read from.
 pub(super) fn source(source: &str) -> &str {
     if source == "-" { "standard input" } else { source }
