@@ -1,6 +1,9 @@
 //! Who cannot fetch which policy since when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use chrono::NaiveDate;
 use duckdb::Connection;
@@ -27,6 +30,8 @@ pub struct Outage {
     pub failed: i64,
     /// Whether the last day this organisation reported on was still one with this error.
     pub ongoing: bool,
+    /// First day after the last one it was seen, on which this organisation reported on the domain without it.
+    pub recovered: Option<NaiveDate>,
     /// Failed sessions by day, over the asked range and the seven before it.
     pub days: BTreeMap<NaiveDate, i64>,
 }
@@ -56,6 +61,7 @@ pub fn policy_fetch(connection: &Connection, filter: &Filter) -> duckdb::Result<
             until: day,
             failed: 0,
             ongoing: false,
+            recovered: None,
             days: BTreeMap::new(),
         });
         outage.days.insert(day, failed);
@@ -95,7 +101,8 @@ fn judge(mut outage: Outage, filter: &Filter, reported: &BTreeMap<Pair, BTreeSet
     }
     let nothing = BTreeSet::new();
     let heard = reported.get(&(outage.policy_domain.clone(), outage.organisation.clone())).unwrap_or(&nothing);
-    outage.ongoing = heard.last().is_none_or(|last| *last <= outage.until);
+    outage.recovered = heard.range((Bound::Excluded(outage.until), Bound::Unbounded)).next().copied();
+    outage.ongoing = outage.recovered.is_none();
     let clean = heard.range(..outage.until).rev().find(|day| !outage.days.contains_key(day));
     let run = match clean {
         Some(clean) => outage.days.range(*clean..).next(),

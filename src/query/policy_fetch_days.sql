@@ -19,3 +19,4 @@ WHERE day BETWEEN $oldest_day AND $last_day
   AND policy_domain IN (SELECT policy_domain FROM largest)
   AND organisation_key IN (SELECT organisation_key FROM largest)
   AND (policy_domain, organisation_key) IN (SELECT (policy_domain, organisation_key) FROM largest)
+  AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))

@@ -4,7 +4,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 use uuid::Uuid;
 
-use super::{ask, first, get};
+use super::{Filter, ask, first, get, sessions};
+
+/// Fault codes told apart in a summary.
+const CODES_MAX: i64 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
@@ -129,6 +132,29 @@ pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry
         })
     })?;
     Ok(first(found))
+}
+
+/// How much there is, and of what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Codes {
+    pub total: i64,
+    /// Fault code and how many inputs, most first; at most 5.
+    pub codes: Vec<(String, i64)>,
+}
+
+/// What arrived last in the days of the filter, of its trust. Nothing else of the filter says anything about input that could not
+/// be read.
+pub fn codes(connection: &Connection, filter: &Filter) -> duckdb::Result<Codes> {
+    let mut codes = Codes::default();
+    for (code, inputs, total) in
+        ask(connection, include_str!("quarantine_codes.sql"), Some(filter), &[("rows_max", &CODES_MAX)], |row| {
+            Ok((get::<String>(row, 0)?, get::<i64>(row, 1)?, sessions(row, 2)?))
+        })?
+    {
+        codes.total = total;
+        codes.codes.push((code, inputs));
+    }
+    Ok(codes)
 }
 
 pub fn count(connection: &Connection) -> duckdb::Result<i64> {
