@@ -13,6 +13,7 @@ mod filters;
 mod font;
 mod guard;
 mod health;
+mod outages;
 mod overview;
 mod params;
 mod picture;
@@ -27,6 +28,8 @@ mod spark;
 mod sweep;
 mod templates;
 mod ways_in;
+pub mod week;
+mod why;
 mod words;
 
 #[cfg(test)]
@@ -53,8 +56,9 @@ pub struct Site {
 }
 
 /// The pages, for the test that holds templates and routes together: path and template.
-pub const PAGES: [(&str, &str); 9] = [
+pub const PAGES: [(&str, &str); 10] = [
     ("/", "overview.html"),
+    ("/weeks/{week}", "week.html"),
     ("/failures", "failures.html"),
     ("/reports", "reports.html"),
     ("/reports/{uuid}", "report.html"),
@@ -95,6 +99,8 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .app_data(site.clone())
                 .wrap(middleware::from_fn(guard::guard))
                 .route("/", get().to(overview::page))
+                .route("/weeks", get().to(week::newest))
+                .route("/weeks/{week}", get().to(week::page))
                 .route("/failures", get().to(failures::page))
                 .route("/failures.csv", get().to(failures::csv))
                 .route("/reports", get().to(reports::page))
@@ -118,6 +124,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .service(
                     web::scope("/api/v1")
                         .route("/overview", get().to(overview::json))
+                        .route("/weeks/{week}", get().to(week::json))
                         .route("/failures", get().to(failures::json))
                         .route("/reports", get().to(reports::json))
                         .route("/reports/{uuid}", get().to(report::json))

@@ -1,6 +1,8 @@
 //! Failed sessions by day as stacked bars. Drawn by plotters, then recoloured: every colour becomes a class, so that the style sheet
 //! decides it for light, dark and print. A letter in each part doubles its colour.
 
+mod lines;
+
 use std::fmt::Write;
 
 use plotters::{
@@ -10,6 +12,7 @@ use plotters::{
 };
 
 use super::{filters::escape, font, words};
+pub(super) use lines::{LINES_MAX, Line, lines, mark};
 
 /// One bar: a day, or a week where the range is long.
 pub(super) struct Bar {
@@ -145,6 +148,7 @@ fn dress(svg: &str, hits: &str, size: Size, title: &str, description: &str) -> S
         svg.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "").replace(" stroke=\"none\"", "");
     for series in 0..LETTERS.len() {
         svg = svg.replace(&format!("fill=\"{}\"", colour(series_colour(series))), &format!("class=\"s{series}\""));
+        svg = svg.replace(&format!("stroke=\"{}\"", colour(series_colour(series))), &format!("class=\"t{series}\""));
         svg = svg.replace(&format!("fill=\"{}\"", colour(letter_colour(series))), &format!("class=\"l{series}\""));
     }
     for (drawn, class) in [(TEXT, "label"), (GRID, "grid")] {

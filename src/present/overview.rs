@@ -3,14 +3,13 @@
 mod daily;
 mod figures;
 mod json;
-mod outages;
 mod senders;
 mod verdict;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 
-use super::{Site, answer, params, shell::Frame, templates::fields, ways_in, words};
+use super::{Site, answer, outages, params, shell::Frame, templates::fields, ways_in, words};
 use crate::query;
 use figures::Figures;
 
@@ -37,7 +36,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         verdict => verdict::verdict(&figures),
         state => figures.state(),
         span => figures.span.map(|span| fields! { first => span.first, last => span.last, reports => span.reports }),
-        outages => outages::outages(&figures),
+        outages => outages::outages(&figures.outages, figures.filter.range.last()),
         daily,
         senders => senders::senders(&figures),
         domains => senders::domains(&figures),

@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 
 use actix_web::web::Query;
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, Days, NaiveDate};
 
-use super::answer::Fail;
+use super::{
+    answer::Fail,
+    week::{Kind, Period},
+};
 use crate::{
     query::{
         Filter, Range,
@@ -235,13 +238,8 @@ fn read_date(name: &str, text: &str) -> Result<NaiveDate, Fail> {
 }
 
 fn read_week(text: &str) -> Result<Range, Fail> {
-    let monday = text.split_once("-W").and_then(|(year, week)| {
-        let year: i32 = year.parse().ok().filter(|year| (1970..2200).contains(year))?;
-        NaiveDate::from_isoywd_opt(year, week.parse().ok()?, Weekday::Mon)
-    });
-    monday
-        .and_then(|monday| Range::new(monday, monday.checked_add_days(Days::new(6))?))
-        .ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
+    let week = Period::parse(text).filter(|period| period.kind() == Kind::Week);
+    week.map(Period::range).ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
 }
 
 fn trust(name: String) -> Result<String, Fail> {

@@ -7,6 +7,7 @@ mod guards;
 mod mail;
 mod pages;
 mod quarantine;
+mod weeks;
 
 use crate as tlsight;
 

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::figures::Figures;
 use crate::{
-    explain::{self, Mail, result_types},
     present::{
         params::ABSENT,
+        why::Why,
         words::{self, Trend},
     },
-    query::{breakdown::Part, reports::NOT_ITEMISED},
+    query::breakdown::Part,
 };
 
 /// Rows of one group on the overview; the list of failures has them all.
@@ -45,16 +45,6 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Why {
-    result_type: String,
-    short: &'static str,
-    failed: i64,
-    mode: String,
-    mail: Mail,
-    mail_words: &'static str,
-}
-
-#[derive(Serialize)]
 pub(super) struct PolicyType {
     name: String,
     sessions: i64,
@@ -75,15 +65,8 @@ pub(super) struct Host {
 pub(super) fn senders(figures: &Figures) -> Groups {
     let mut causes: BTreeMap<&str, Vec<Why>> = BTreeMap::new();
     for cause in &figures.causes {
-        let mail = Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref());
-        causes.entry(&cause.organisation).or_default().push(Why {
-            result_type: cause.result_type.clone(),
-            short: result_types::short(&cause.result_type),
-            failed: cause.failed,
-            mode: explain::mode_word(&cause.policy_type, cause.mode.as_deref()),
-            mail,
-            mail_words: mail.sentence(),
-        });
+        let why = Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), cause.failed);
+        causes.entry(&cause.organisation).or_default().push(why);
     }
     groups(
         figures,
@@ -94,7 +77,7 @@ pub(super) fn senders(figures: &Figures) -> Groups {
             let name = part.organisation.clone().unwrap_or_else(|| part.key.clone());
             let mut why = causes.remove(part.key.as_str()).unwrap_or_default();
             if why.is_empty() && part.sessions.failed > 0 {
-                why.push(not_itemised(part.sessions.failed));
+                why.push(Why::not_itemised(part.sessions.failed));
             }
             (name, why)
         },
@@ -106,18 +89,6 @@ pub(super) fn domains(figures: &Figures) -> Groups {
     groups(figures, &rows.rows, rows.reporting, rows.failing, |part| {
         (if part.key.is_empty() { "(not given)".to_owned() } else { part.key.clone() }, Vec::new())
     })
-}
-
-fn not_itemised(failed: i64) -> Why {
-    let mail = Mail::Unknown;
-    Why {
-        result_type: NOT_ITEMISED.to_owned(),
-        short: result_types::short(NOT_ITEMISED),
-        failed,
-        mode: "no details".to_owned(),
-        mail,
-        mail_words: mail.sentence(),
-    }
 }
 
 fn groups(

@@ -1,11 +1,12 @@
 //! The first line: what happened, in words with their numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
 use super::figures::Figures;
-use crate::{explain::Mail, present::words};
+use crate::{
+    explain::Mail,
+    present::{outages, words},
+};
 
 #[derive(Serialize)]
 pub(super) struct Verdict {
@@ -50,7 +51,7 @@ pub(super) fn verdict(figures: &Figures) -> Verdict {
     Verdict {
         share: words::share_cut(once.successful, once.total()),
         sentence: format!("of {sessions} were secure."),
-        more: [who(figures), outages(figures), mail(figures), before(figures)]
+        more: [who(figures), outages::cannot_fetch(&figures.outages), mail(figures), before(figures)]
             .into_iter()
             .filter(|text| !text.is_empty())
             .collect(),
@@ -75,25 +76,6 @@ fn who(figures: &Figures) -> String {
         [one] if figures.organisations.failing == 1 => format!(" It is {one}."),
         _ => String::new(),
     }
-}
-
-fn outages(figures: &Figures) -> String {
-    let mut by_domain: BTreeMap<&str, (BTreeSet<String>, chrono::NaiveDate)> = BTreeMap::new();
-    for outage in figures.outages.iter().filter(|outage| outage.ongoing) {
-        let name = outage.organisation_name.clone().unwrap_or_else(|| outage.organisation.clone());
-        let entry = by_domain.entry(&outage.policy_domain).or_insert((BTreeSet::new(), outage.since));
-        entry.0.insert(name);
-        entry.1 = entry.1.min(outage.since);
-    }
-    let sentences: Vec<String> = by_domain
-        .iter()
-        .take(2)
-        .map(|(domain, (names, since))| {
-            let names: Vec<String> = names.iter().cloned().collect();
-            format!("{} cannot get the policy of {domain} since {}.", words::listed(&names, 3), words::day(*since))
-        })
-        .collect();
-    sentences.join(" ")
 }
 
 /// How much mail was held up: only enforced policies and DANE stop it.

@@ -1,12 +1,12 @@
 //! Policies that cannot be fetched: by domain and kind of trouble, with everybody who has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
-use super::figures::Figures;
-use crate::{explain::result_types, present::words, query::policy_fetch::Outage};
+use super::words;
+use crate::{explain::result_types, query::policy_fetch::Outage};
 
 /// Days in the row of bars, the last one that of the range.
 const DAYS_SHOWN: u64 = 14;
@@ -17,8 +17,12 @@ pub(super) struct Trouble {
     result_type: String,
     short: &'static str,
     ongoing: bool,
+    /// Whether those who had it did not report in the asked range at all, so that nobody knows.
+    unheard: bool,
     since: NaiveDate,
     until: NaiveDate,
+    /// When the last of the organisations was past it.
+    recovered: Option<NaiveDate>,
     failed: i64,
     organisations: Vec<Affected>,
     reasons: Vec<String>,
@@ -32,20 +36,19 @@ struct Affected {
     name: String,
 }
 
-/// Ongoing ones first, then by failed sessions.
-pub(super) fn outages(figures: &Figures) -> Vec<Trouble> {
+/// Ongoing ones first, then by failed sessions; the bars end on `last_day`.
+pub(super) fn outages(outages: &[Outage], last_day: NaiveDate) -> Vec<Trouble> {
     let mut groups: BTreeMap<(bool, &str, &str), Vec<&Outage>> = BTreeMap::new();
-    for outage in &figures.outages {
+    for outage in outages {
         groups.entry((outage.ongoing, &outage.policy_domain, &outage.result_type)).or_default().push(outage);
     }
-    let mut troubles: Vec<Trouble> = groups.into_values().filter_map(|group| trouble(figures, &group)).collect();
+    let mut troubles: Vec<Trouble> = groups.into_values().filter_map(|group| trouble(&group, last_day)).collect();
     troubles.sort_by(|a, b| (b.ongoing, b.failed, &a.domain).cmp(&(a.ongoing, a.failed, &b.domain)));
     troubles
 }
 
-fn trouble(figures: &Figures, group: &[&Outage]) -> Option<Trouble> {
+fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
     let first = *group.first()?;
-    let last_day = figures.filter.range.last();
     let shown: Vec<NaiveDate> =
         (0..DAYS_SHOWN).rev().filter_map(|back| last_day.checked_sub_days(Days::new(back))).collect();
     let on = |day: &NaiveDate| {
@@ -60,8 +63,10 @@ fn trouble(figures: &Figures, group: &[&Outage]) -> Option<Trouble> {
         result_type: first.result_type.clone(),
         short: result_types::short(&first.result_type),
         ongoing: first.ongoing,
+        unheard: first.ongoing && group.iter().all(|outage| outage.failed == 0),
         since: group.iter().map(|outage| outage.since).min()?,
         until: group.iter().map(|outage| outage.until).max()?,
+        recovered: group.iter().filter_map(|outage| outage.recovered).max(),
         failed: group.iter().fold(0, |sum: i64, outage| sum.saturating_add(outage.failed)),
         organisations: group
             .iter()
@@ -74,4 +79,24 @@ fn trouble(figures: &Figures, group: &[&Outage]) -> Option<Trouble> {
         days: shown.iter().map(on).collect(),
         days_label: format!("Failed sessions a day, {DAYS_SHOWN} days to {}", words::day(last_day)),
     })
+}
+
+/// Who cannot get the policies of the two first domains, as sentences; empty where everybody can.
+pub(super) fn cannot_fetch(outages: &[Outage]) -> String {
+    let mut by_domain: BTreeMap<&str, (BTreeSet<String>, NaiveDate)> = BTreeMap::new();
+    for outage in outages.iter().filter(|outage| outage.ongoing) {
+        let name = outage.organisation_name.clone().unwrap_or_else(|| outage.organisation.clone());
+        let entry = by_domain.entry(&outage.policy_domain).or_insert((BTreeSet::new(), outage.since));
+        entry.0.insert(name);
+        entry.1 = entry.1.min(outage.since);
+    }
+    let sentences: Vec<String> = by_domain
+        .iter()
+        .take(2)
+        .map(|(domain, (names, since))| {
+            let names: Vec<String> = names.iter().cloned().collect();
+            format!("{} cannot get the policy of {domain} since {}.", words::listed(&names, 3), words::day(*since))
+        })
+        .collect();
+    sentences.join(" ")
 }

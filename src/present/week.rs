@@ -1,0 +1,124 @@
+//! One week against the one before: what the digest says, as a page and as JSON. Days and months are told by the same figures.
+
+mod figures;
+mod json;
+mod period;
+mod rows;
+mod shares;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use minijinja::{Value, context};
+
+use super::{
+    Site,
+    answer::{self, Fail},
+    filters, outages,
+    params::{self, Asked},
+    shell::Frame,
+    templates::fields,
+    words,
+};
+
+pub use figures::{Figures, TREND_PERIODS};
+pub use json::figures as to_json;
+pub use period::{Kind, Period, Phase};
+pub use verdict::{Verdict, verdict};
+
+/// To the last week that is over, with the rest of the filter.
+pub(super) async fn newest(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    let today = site.today();
+    match params::parse(request.query_string(), today) {
+        Ok(asked) => answer::see_other(&address(Period::last_complete(Kind::Week, today), &asked)),
+        Err(fail) => answer::failed_page(&site, &fail),
+    }
+}
+
+pub(super) async fn page(site: web::Data<Site>, week: web::Path<String>, request: HttpRequest) -> HttpResponse {
+    answer::page(&site, show(&site, &week, request.query_string()).await)
+}
+
+pub(super) async fn json(site: web::Data<Site>, week: web::Path<String>, request: HttpRequest) -> HttpResponse {
+    answer::json(tell(&site, &week, request.query_string()).await)
+}
+
+async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fail> {
+    let today = site.today();
+    let (period, asked) = read(week, query_string, today)?;
+    let question = asked.clone();
+    let (figures, frame) = site
+        .store()
+        .read(move |connection| {
+            let figures = Figures::ask(connection, &question.filter, period, today)?;
+            Ok((figures, Frame::ask(connection, &question)?))
+        })
+        .await?;
+    let shell = frame.context(&asked, "/weeks", today);
+    let page = fields! {
+        verdict => verdict(&figures),
+        week => fields! {
+            title => period.title(),
+            name => period.name(),
+            phase => figures.phase.as_str(),
+            first => figures.is_first(),
+            quiet => figures.is_quiet(),
+            from => period.range().first(),
+            to => period.range().last(),
+            address => format!("/weeks/{}", period.name()),
+            older => neighbour(period.previous(), &asked),
+            newer => neighbour(period.next(), &asked).filter(|_| period.next().range().first() <= today),
+            newest => address(Period::last_complete(Kind::Week, today), &asked),
+        },
+        reported => fields! {
+            reports => figures.reported.reports,
+            organisations => figures.reported.organisations,
+            before => figures.reported_before.reports,
+            organisations_before => figures.reported_before.organisations,
+        },
+        quarantine => fields! { total => figures.quarantined.total, codes => figures.quarantined.codes },
+        coverage => rows::coverage(&figures),
+        outages => outages::outages(&figures.outages, figures.filter.range.last()),
+        pairs => rows::groups(&figures),
+        silent => rows::silent(&figures),
+        changes => rows::changes(&figures),
+        shares => shares::shares(&figures),
+        before_text => words::range(period.previous().range()),
+        before => fields! { from => period.previous().range().first(), to => period.previous().range().last() },
+    };
+    Ok(site.templates.render("week.html", context! { ..page, ..shell })?)
+}
+
+async fn tell(site: &Site, week: &str, query_string: &str) -> Result<serde_json::Value, Fail> {
+    let today = site.today();
+    let (period, asked) = read(week, query_string, today)?;
+    let figures =
+        site.store().read(move |connection| Ok(Figures::ask(connection, &asked.filter, period, today)?)).await?;
+    Ok(json::figures(&figures))
+}
+
+/// The week of the path and the rest of the filter, its range that of the week.
+fn read(week: &str, query_string: &str, today: chrono::NaiveDate) -> Result<(Period, Asked), Fail> {
+    let mut asked = params::parse(query_string, today)?;
+    let period = Period::parse(week).filter(|period| period.kind() == Kind::Week).ok_or_else(|| {
+        Fail::NotFound(format!("`{week}` is not an ISO week written like 2026-W47, from 1970 to 2199"))
+    })?;
+    if asked.range_given {
+        let detail = format!("the path names the week; leave out the days to get all of {week}");
+        return Err(Fail::Parameter { name: "from".to_owned(), detail });
+    }
+    asked.filter.range = period.range();
+    Ok((period, asked))
+}
+
+fn neighbour(period: Period, asked: &Asked) -> Option<Value> {
+    period.is_within_reach().then(|| Value::from(address(period, asked)))
+}
+
+/// The page of a week with the rest of the filter.
+fn address(period: Period, asked: &Asked) -> String {
+    let query: BTreeMap<&str, String> =
+        asked.query().into_iter().filter(|(name, _)| !matches!(*name, "from" | "to")).collect();
+    filters::address(&format!("/weeks/{}", period.name()), query.iter().map(|(name, value)| (*name, value.as_str())))
+}

@@ -1,0 +1,132 @@
+//! Everything a week, a day or a month is told with, asked in one go: for the page, the API and the digest.
+
+use chrono::{Days, NaiveDate};
+use duckdb::Connection;
+
+use super::period::{Kind, Period, Phase};
+use crate::query::{
+    Filter, Range,
+    coverage::{Coverage, coverage},
+    pairs::{Pairs, pairs},
+    policies_seen::{Changes, policies_seen},
+    policy_fetch::{Outage, policy_fetch},
+    quarantine::{self, Codes},
+    reported::{Reported, reported},
+    shares::{Shares, shares},
+    silent::{self, Silent, silent},
+    span::{Span, span},
+    trend::{Trend, trend},
+};
+
+/// Periods of the trend, the asked one last.
+pub const TREND_PERIODS: usize = 12;
+
+#[derive(Debug, Clone)]
+pub struct Figures {
+    pub period: Period,
+    /// What was asked, its range that of the period.
+    pub filter: Filter,
+    pub phase: Phase,
+    /// From when to when there are reports at all.
+    pub span: Option<Span>,
+    pub reported: Reported,
+    pub reported_before: Reported,
+    /// Input that came in these days and is kept but not counted.
+    pub quarantined: Codes,
+    /// Of the last day of the period, or of yesterday where it runs; `None` for the future.
+    pub coverage: Option<Coverage>,
+    pub shares: Shares,
+    pub shares_before: Shares,
+    pub periods: Vec<Period>,
+    /// One number for each of `periods`.
+    pub trend: Trend,
+    /// Seen in the period, or seen in the one before and not known to be over when this one began. `failed` is that of the period.
+    pub outages: Vec<Outage>,
+    pub pairs: Pairs,
+    /// Empty while nobody can be called silent: the period runs, or its reports are still on their way.
+    pub silent: Silent,
+    pub changes: Changes,
+}
+
+impl Figures {
+    /// The filter's own range is not looked at. `today` is the UTC day.
+    pub fn ask(connection: &Connection, filter: &Filter, period: Period, today: NaiveDate) -> duckdb::Result<Figures> {
+        let filter = filter.with_range(period.range());
+        let before = period.previous().range();
+        let filter_before = filter.with_range(before);
+        let periods = period.last(TREND_PERIODS);
+        let ranges: Vec<Range> = periods.iter().map(|period| period.range()).collect();
+        let phase = period.phase(today);
+        let covered_day = period.range().last().min(today.pred_opt().unwrap_or(today));
+        Ok(Figures {
+            period,
+            phase,
+            span: span(connection, today)?,
+            reported: reported(connection, &filter)?,
+            reported_before: reported(connection, &filter_before)?,
+            quarantined: quarantine::codes(connection, &filter)?,
+            coverage: if phase == Phase::Future { None } else { Some(coverage(connection, &filter, covered_day)?) },
+            shares: shares(connection, &filter)?,
+            shares_before: shares(connection, &filter_before)?,
+            trend: trend(connection, &filter, &ranges)?,
+            periods,
+            outages: outages(connection, &filter, before)?,
+            pairs: pairs(connection, &filter, before)?,
+            silent: if is_settled(period, today) {
+                silent(connection, &filter, earlier(period))?
+            } else {
+                Silent::default()
+            },
+            changes: policies_seen(connection, &filter, before)?,
+            filter,
+        })
+    }
+
+    /// Whether nothing at all was reported in the period before: then nothing can be called new.
+    pub fn is_first(&self) -> bool {
+        self.reported_before.reports == 0
+    }
+
+    /// Whether there is nothing to tell but that all is well.
+    pub fn is_quiet(&self) -> bool {
+        self.pairs.rows.is_empty()
+            && self.outages.is_empty()
+            && self.silent.rows.is_empty()
+            && self.changes.rows.is_empty()
+            && self.shares.once.failed == 0
+    }
+
+    pub fn ongoing_outages(&self) -> impl Iterator<Item = &Outage> {
+        self.outages.iter().filter(|outage| outage.ongoing)
+    }
+}
+
+/// Reports arrive the day after. A day is judged another day later, a week or a month when it is over.
+fn is_settled(period: Period, today: NaiveDate) -> bool {
+    let patience_days = if period.kind() == Kind::Day { 1 } else { 0 };
+    let last = period.range().last();
+    today > last.checked_add_days(Days::new(patience_days)).unwrap_or(last)
+}
+
+fn earlier(period: Period) -> [Range; silent::PERIODS] {
+    let mut before = [period.range(); silent::PERIODS];
+    let mut at = period;
+    for range in before.iter_mut().rev() {
+        at = at.previous();
+        *range = at.range();
+    }
+    before
+}
+
+/// An outage of the period before is told too, so that its end is: it ended here, or nobody knows.
+fn outages(connection: &Connection, filter: &Filter, before: Range) -> duckdb::Result<Vec<Outage>> {
+    let first = filter.range.first();
+    let both = Range::new(before.first(), filter.range.last()).unwrap_or(filter.range);
+    let mut outages = policy_fetch(connection, &filter.with_range(both))?;
+    outages.retain_mut(|outage| {
+        outage.failed = outage.days.range(first..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed));
+        outage.until >= first || outage.recovered.is_none_or(|day| day >= first)
+    });
+    outages.sort_by_key(|outage| (!outage.ongoing, std::cmp::Reverse(outage.failed)));
+    Ok(outages)
+}

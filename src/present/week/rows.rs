@@ -1,0 +1,255 @@
+//! The tables: failures in the order of consequence, who fell silent, what changed, how complete the last day is.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::Figures;
+use crate::{
+    present::{
+        why::Why,
+        words::{self, Trend},
+    },
+    query::{
+        pairs::{Pair, State},
+        policies_seen::{Change, Difference, Kind, Seen},
+    },
+};
+
+/// Rows of one group before the fold.
+const SHOWN_MAX: usize = 15;
+/// Rows behind the fold; who wants more asks for failures by organisation.
+const FOLDED_MAX: usize = 500;
+const CAUSES_SHOWN: usize = 3;
+const CHANGES_SHOWN: usize = 100;
+const NAMES_SHOWN: usize = 4;
+
+/// Pairs of one state.
+#[derive(Serialize)]
+pub(super) struct Group {
+    state: &'static str,
+    title: &'static str,
+    note: &'static str,
+    /// Whether the reports behind a row are those of the period before.
+    before: bool,
+    shown: Vec<Row>,
+    folded: Vec<Row>,
+    total: i64,
+    /// Neither shown nor folded.
+    left_out: i64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    organisation: String,
+    name: String,
+    domain: String,
+    failed: i64,
+    sessions: i64,
+    share: String,
+    causes: Vec<Why>,
+    more_causes: usize,
+    moved: String,
+    worse: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Silent {
+    rows: Vec<Missing>,
+    left_out: i64,
+}
+
+#[derive(Serialize)]
+struct Missing {
+    organisation: String,
+    name: String,
+    last_day: NaiveDate,
+    usual: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Changes {
+    rows: Vec<ChangeRow>,
+    left_out: usize,
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct ChangeRow {
+    domain: String,
+    policy_type: String,
+    what: String,
+    differences: Vec<String>,
+    who: String,
+    since: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Coverage {
+    day: NaiveDate,
+    usual: i64,
+    reported: i64,
+    missing: String,
+}
+
+/// In the order of consequence; without those that are empty.
+pub(super) fn groups(figures: &Figures) -> Vec<Group> {
+    let new = if figures.is_first() { "Failing" } else { "New" };
+    let groups = [
+        (State::New, new, ""),
+        (State::Ongoing, "Ongoing", ""),
+        (State::Resolved, "Resolved", "Failed before; reported since, without failures."),
+        (State::Silent, "Unknown", "Failed before; no report from the same sender about the same domain since."),
+    ];
+    groups
+        .into_iter()
+        .map(|(state, title, note)| group(figures, state, title, note))
+        .filter(|group| group.total > 0)
+        .collect()
+}
+
+fn group(figures: &Figures, state: State, title: &'static str, note: &'static str) -> Group {
+    let mut rows = figures.pairs.in_state(state).map(|pair| row(figures, pair));
+    let shown: Vec<Row> = rows.by_ref().take(SHOWN_MAX).collect();
+    let folded: Vec<Row> = rows.take(FOLDED_MAX).collect();
+    let total = figures.pairs.totals.of(state);
+    Group {
+        state: state.as_str(),
+        title,
+        note,
+        before: matches!(state, State::Resolved | State::Silent),
+        left_out: (total - (shown.len() + folded.len()) as i64).max(0),
+        shown,
+        folded,
+        total,
+    }
+}
+
+fn row(figures: &Figures, pair: &Pair) -> Row {
+    let past = pair.sessions.failed == 0;
+    let counts = if past { pair.before } else { pair.sessions };
+    let mut causes: Vec<Why> = pair
+        .causes
+        .iter()
+        .map(|cause| (cause, if past { cause.failed_before } else { cause.failed }))
+        .filter(|(_, failed)| *failed > 0)
+        .map(|(cause, failed)| Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), failed))
+        .collect();
+    if pair.not_itemised > 0 {
+        causes.push(Why::not_itemised(pair.not_itemised));
+    }
+    let more_causes = causes.len().saturating_sub(CAUSES_SHOWN);
+    causes.truncate(CAUSES_SHOWN);
+    let trend = Trend::of(pair.sessions.failed, pair.before.failed);
+    Row {
+        organisation: pair.organisation.clone(),
+        name: pair.name().to_owned(),
+        domain: pair.policy_domain.clone(),
+        failed: counts.failed,
+        sessions: counts.total(),
+        share: words::share_kept(counts.failed, counts.total()),
+        causes,
+        more_causes,
+        moved: moved(figures, pair, trend),
+        worse: matches!(trend, Trend::New | Trend::Grew) && !figures.is_first(),
+    }
+}
+
+/// How it moved, and since when.
+fn moved(figures: &Figures, pair: &Pair, trend: Trend) -> String {
+    let first = pair.first_failed.map(words::day).unwrap_or_default();
+    let last = pair.last_failed.map(words::day).unwrap_or_default();
+    let before = pair.before.failed;
+    match trend {
+        Trend::New | Trend::Quiet => {
+            let days = if first == last { format!("on {first}") } else { format!("{first} to {last}") };
+            let known =
+                if pair.reported_before || figures.is_first() { "" } else { "; first report about this domain" };
+            format!("{days}{known}")
+        }
+        Trend::Grew => format!("up from {}", words::thousands(before)),
+        Trend::Fell => format!("down from {}", words::thousands(before)),
+        Trend::Same if pair.sessions.failed == before => {
+            format!("as the {} before", figures.period.kind().as_str())
+        }
+        Trend::Same => format!("much as before ({})", words::thousands(before)),
+        Trend::Resolved => format!("last on {last}"),
+    }
+}
+
+pub(super) fn silent(figures: &Figures) -> Silent {
+    let rows: Vec<Missing> = figures
+        .silent
+        .rows
+        .iter()
+        .map(|missing| Missing {
+            organisation: missing.organisation.clone(),
+            name: missing.name().to_owned(),
+            last_day: missing.last_day,
+            usual: if missing.days_a_week > 6.5 {
+                "daily".to_owned()
+            } else {
+                format!("{:.1} days a week", missing.days_a_week)
+            },
+        })
+        .collect();
+    Silent { left_out: (figures.silent.total - rows.len() as i64).max(0), rows }
+}
+
+pub(super) fn changes(figures: &Figures) -> Changes {
+    let rows: Vec<ChangeRow> = figures.changes.rows.iter().take(CHANGES_SHOWN).map(change).collect();
+    Changes { left_out: figures.changes.rows.len() - rows.len(), rows, complete: figures.changes.complete }
+}
+
+fn change(change: &Change) -> ChangeRow {
+    let told = if change.new.is_empty() { &change.vanished } else { &change.new };
+    let mut names: Vec<String> = told
+        .iter()
+        .flat_map(|seen| &seen.organisations)
+        .map(|(key, name)| name.clone().unwrap_or_else(|| key.clone()))
+        .collect();
+    names.sort();
+    names.dedup();
+    let day = |pick: fn(&Seen) -> NaiveDate, last: bool| {
+        let days = told.iter().map(pick);
+        if last { days.max() } else { days.min() }.map(words::day).unwrap_or_default()
+    };
+    ChangeRow {
+        domain: change.policy_domain.clone(),
+        policy_type: change.policy_type.clone(),
+        what: match (change.kind, change.new.is_empty(), change.vanished.is_empty()) {
+            (Kind::Appeared, _, _) => "seen again or for the first time",
+            (Kind::Vanished, _, _) => "no longer seen",
+            (Kind::Changed, true, _) => "one version no longer seen",
+            (Kind::Changed, _, true) => "another version beside the known one",
+            (Kind::Changed, false, false) => "changed",
+        }
+        .to_owned(),
+        differences: change.differences.iter().map(difference).collect(),
+        who: words::listed(&names, NAMES_SHOWN),
+        since: if change.new.is_empty() {
+            format!("last {}", day(|seen| seen.last_day, true))
+        } else {
+            format!("since {}", day(|seen| seen.first_day, false))
+        },
+    }
+}
+
+fn difference(difference: &Difference) -> String {
+    match difference {
+        Difference::Field { name, before, now } => format!("{name}: {before} → {now}"),
+        Difference::Added(element) => format!("+ {element}"),
+        Difference::Removed(element) => format!("− {element}"),
+    }
+}
+
+pub(super) fn coverage(figures: &Figures) -> Option<Coverage> {
+    let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
+    let names: Vec<String> =
+        coverage.missing.iter().map(|(key, name)| name.clone().unwrap_or_else(|| key.clone())).collect();
+    Some(Coverage {
+        day: coverage.day,
+        usual: coverage.usual,
+        reported: coverage.reported,
+        missing: words::listed(&names, NAMES_SHOWN),
+    })
+}

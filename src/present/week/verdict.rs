@@ -1,0 +1,149 @@
+//! The first sentences: what the period was like, in words with their numbers. For the page and for the digest.
+
+use serde::Serialize;
+
+use super::{Figures, Phase};
+use crate::{
+    explain::Mail,
+    present::{outages, words},
+    query::pairs::Totals,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The share, such as `98.7 %` or `All`; empty where there are no sessions.
+    pub share: String,
+    /// The sentence after the share, or the whole one.
+    pub sentence: String,
+    /// What to know at once, one sentence or two each.
+    pub more: Vec<String>,
+    /// Whether no session failed.
+    pub fine: bool,
+}
+
+pub fn verdict(figures: &Figures) -> Verdict {
+    let title = figures.period.title();
+    let without_share =
+        |sentence: String, more: Vec<String>| Verdict { share: String::new(), sentence, more, fine: true };
+    if figures.phase == Phase::Future {
+        return without_share(format!("{title} has not begun."), Vec::new());
+    }
+    if figures.reported.reports == 0 {
+        return match figures.span {
+            None => without_share("No report has arrived yet.".to_owned(), Vec::new()),
+            Some(_) => {
+                without_share(format!("No report covers {title}."), present([running(figures), elsewhere(figures)]))
+            }
+        };
+    }
+    let once = figures.shares.once;
+    if once.total() == 0 {
+        let sentence = format!("The reports of {title} count no sessions.");
+        return without_share(sentence, present([running(figures), proof(figures)]));
+    }
+    let sessions = words::counted(once.total(), "session", "sessions");
+    let fine = once.failed == 0;
+    let (share, sentence) = if fine {
+        ("All".to_owned(), format!("{sessions} were secure."))
+    } else {
+        (words::share_cut(once.successful, once.total()), format!("of {sessions} were secure."))
+    };
+    let more = present([
+        running(figures),
+        outages::cannot_fetch(&figures.outages),
+        movement(figures),
+        mail(figures),
+        if fine { proof(figures) } else { String::new() },
+        before(figures),
+    ]);
+    Verdict { share, sentence, more, fine }
+}
+
+fn present<const COUNT: usize>(sentences: [String; COUNT]) -> Vec<String> {
+    sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect()
+}
+
+fn running(figures: &Figures) -> String {
+    match figures.phase {
+        Phase::Running => format!(
+            "The {} runs until {}; this is what has been reported so far.",
+            figures.period.kind().as_str(),
+            words::day(figures.period.range().last())
+        ),
+        _ => String::new(),
+    }
+}
+
+/// New, ongoing, resolved; by pairs of organisation and domain.
+fn movement(figures: &Figures) -> String {
+    let Totals { new, ongoing, resolved, silent } = figures.pairs.totals;
+    if figures.is_first() {
+        return match new {
+            0 => String::new(),
+            new => format!(
+                "{} failed; nothing is known of the {} before.",
+                words::counted(new, "pair of sender and domain", "pairs of sender and domain"),
+                figures.period.kind().as_str()
+            ),
+        };
+    }
+    let parts: Vec<String> =
+        [(new, "new"), (ongoing, "ongoing"), (resolved, "resolved"), (silent, "unknown for want of a report")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{} {word}", words::thousands(count)))
+            .collect();
+    match parts.len() {
+        0 => String::new(),
+        count => format!("Failures by sender and domain: {}.", words::listed(&parts, count)),
+    }
+}
+
+/// How much mail was held up: only enforced policies and DANE stop it.
+fn mail(figures: &Figures) -> String {
+    let refused = figures
+        .pairs
+        .rows
+        .iter()
+        .flat_map(|pair| &pair.causes)
+        .filter(|cause| Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == Mail::Refused)
+        .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
+    match refused {
+        0 => String::new(),
+        refused => {
+            format!("In {} the mail was not delivered on that try.", words::counted(refused, "session", "sessions"))
+        }
+    }
+}
+
+fn proof(figures: &Figures) -> String {
+    format!(
+        "{} from {} say so.",
+        words::counted(figures.reported.reports, "report", "reports"),
+        words::counted(figures.reported.organisations, "organisation", "organisations"),
+    )
+}
+
+fn before(figures: &Figures) -> String {
+    let once = figures.shares_before.once;
+    if once.total() == 0 {
+        return String::new();
+    }
+    format!(
+        "The {} before: {} of {}.",
+        figures.period.kind().as_str(),
+        words::share_cut(once.successful, once.total()),
+        words::thousands(once.total())
+    )
+}
+
+fn elsewhere(figures: &Figures) -> String {
+    figures.span.map_or(String::new(), |span| {
+        format!(
+            "The {} here cover {} to {}.",
+            words::counted(span.reports, "report", "reports"),
+            words::day_with_year(span.first),
+            words::day_with_year(span.last),
+        )
+    })
+}

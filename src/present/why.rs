@@ -1,0 +1,44 @@
+//! Why sessions failed, and what became of the mail: one line beside a count.
+
+use serde::Serialize;
+
+use crate::{
+    explain::{self, Mail, result_types},
+    query::reports::NOT_ITEMISED,
+};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Why {
+    result_type: String,
+    short: &'static str,
+    failed: i64,
+    mode: String,
+    mail: Mail,
+    mail_words: &'static str,
+}
+
+impl Why {
+    pub(super) fn new(result_type: &str, policy_type: &str, mode: Option<&str>, failed: i64) -> Why {
+        let mail = Mail::of(result_type, policy_type, mode);
+        Why {
+            result_type: result_type.to_owned(),
+            short: result_types::short(result_type),
+            failed,
+            mode: explain::mode_word(policy_type, mode),
+            mail,
+            mail_words: mail.sentence(),
+        }
+    }
+
+    pub(super) fn not_itemised(failed: i64) -> Why {
+        let mail = Mail::Unknown;
+        Why {
+            result_type: NOT_ITEMISED.to_owned(),
+            short: result_types::short(NOT_ITEMISED),
+            failed,
+            mode: "no details".to_owned(),
+            mail,
+            mail_words: mail.sentence(),
+        }
+    }
+}
