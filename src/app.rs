@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     config::{Config, Dns, Listen, LmtpListen, StoreConfig},
     dns,
+    duty::desk::{self, Desk},
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Signatures},
@@ -52,6 +53,7 @@ pub struct App {
     ways_in: WaysIn,
     private: Option<Private>,
     control: Control,
+    desk: Arc<Desk>,
 }
 
 struct Private {
@@ -83,7 +85,11 @@ impl App {
         let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), dev, hosts)?;
         let site = web::Data::new(site);
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
-        Ok(App { clock: options.clock, pipeline, ways_in, private, control })
+        let bound = private.as_ref().map(|private| format!("http://{}", private.address));
+        let base_url = desk::base_url(&config, bound.as_deref());
+        let (store, clock) = (pipeline.store().clone(), options.clock.clone());
+        let desk = Arc::new(Desk::new(Arc::new(config), store, clock, base_url, Handle::current())?);
+        Ok(App { clock: options.clock, pipeline, ways_in, private, control, desk })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
@@ -130,7 +136,7 @@ impl App {
         let ways_in = self.ways_in.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
-        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), Arc::new(()), self.clock, stopped));
+        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.desk, self.clock, stopped));
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;

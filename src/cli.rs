@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and the exit codes.
 
+mod ask;
 mod check_config;
 mod demo;
+mod digest;
 mod healthcheck;
 mod import;
 mod interrupt;
@@ -82,6 +84,13 @@ enum Command {
     Import(Import),
     /// Recover a database that does not open, with a copy of what was found
     Repair,
+    /// Print the digest of a week, or send it
+    ///
+    /// Without --to it goes to the recipients of the configured digests about such a period; where there are none, it is
+    /// printed. Sent by hand, it does not take the place of the one that goes out by itself.
+    ///
+    /// Exit codes: 0 printed or sent; 2 not sent to everybody.
+    Digest(digest::Digest),
     /// Print or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -199,6 +208,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, demo),
         Command::Import(import) => import::run(&common, import),
         Command::Repair => repair::run(&common),
+        Command::Digest(digest) => digest::run(&common, digest),
         Command::Config(ConfigCommand::Example) => {
             print!("{}", config::example());
             Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ pub mod result_types;
 use serde::Serialize;
 
 /// What became of the mail of a failed session (RFC 8461 §5, RFC 7672 §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mail {
     /// Not delivered on that try; the sender tries again and in the end returns it.

@@ -50,6 +50,8 @@ pub mod demo;
 #[cfg(feature = "server")]
 pub mod dns;
 #[cfg(feature = "server")]
+pub mod duty;
+#[cfg(feature = "server")]
 pub mod health;
 #[cfg(feature = "server")]
 pub mod ingest;

@@ -6,6 +6,7 @@
 mod answer;
 mod assets;
 mod chart;
+pub mod digest;
 mod done;
 mod excerpt;
 mod failures;

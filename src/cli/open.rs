@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::{app, config::Config, pipeline::Pipeline, store::Store};
 
@@ -31,6 +31,11 @@ pub fn open(config: &Config) -> anyhow::Result<Local> {
 }
 
 impl Local {
+    /// Of the runtime on which to wait for the network.
+    pub fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
+    }
+
     /// Checkpoints and closes, so that the next to open finds no write-ahead log.
     pub fn close(self) -> anyhow::Result<()> {
         self.runtime.block_on(self.pipeline.store().close()).context("cannot close the database")

@@ -13,27 +13,27 @@ const DAYS_SHOWN: u64 = 14;
 
 #[derive(Serialize)]
 pub(super) struct Trouble {
-    domain: String,
-    result_type: String,
-    short: &'static str,
-    ongoing: bool,
+    pub(super) domain: String,
+    pub(super) result_type: String,
+    pub(super) short: &'static str,
+    pub(super) ongoing: bool,
     /// Whether those who had it did not report in the asked range at all, so that nobody knows.
-    unheard: bool,
-    since: NaiveDate,
-    until: NaiveDate,
+    pub(super) unheard: bool,
+    pub(super) since: NaiveDate,
+    pub(super) until: NaiveDate,
     /// When the last of the organisations was past it.
-    recovered: Option<NaiveDate>,
-    failed: i64,
-    organisations: Vec<Affected>,
-    reasons: Vec<String>,
-    days: Vec<i64>,
-    days_label: String,
+    pub(super) recovered: Option<NaiveDate>,
+    pub(super) failed: i64,
+    pub(super) organisations: Vec<Affected>,
+    pub(super) reasons: Vec<String>,
+    pub(super) days: Vec<i64>,
+    pub(super) days_label: String,
 }
 
 #[derive(Serialize)]
-struct Affected {
-    key: String,
-    name: String,
+pub(super) struct Affected {
+    pub(super) key: String,
+    pub(super) name: String,
 }
 
 /// Ongoing ones first, then by failed sessions; the bars end on `last_day`.

@@ -25,6 +25,7 @@ use super::{
 pub use figures::{Figures, TREND_PERIODS};
 pub use json::figures as to_json;
 pub use period::{Kind, Period, Phase};
+pub(super) use rows::{changes, coverage};
 pub use verdict::{Verdict, verdict};
 
 /// To the last week that is over, with the rest of the filter.

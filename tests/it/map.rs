@@ -45,10 +45,14 @@ const MAP: &[(&str, &[&str])] = &[
             "submission",
         ],
     ),
-    ("app", &["clock", "config", "dns", "health", "ingest", "pipeline", "present", "store"]),
+    (
+        "duty",
+        &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
+    ),
+    ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
-    ("cli", &["app", "clock", "config", "courier", "demo", "dns", "ingest", "pipeline", "store", "submission"]),
+    ("cli", &["app", "clock", "config", "courier", "demo", "dns", "duty", "ingest", "pipeline", "store", "submission"]),
 ];
 
 #[test]

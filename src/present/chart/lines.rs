@@ -6,7 +6,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{GRID, Size, TEXT, dress, series_colour};
+use super::{GRID, Size, TEXT, dress, font, series_colour};
 
 /// One line: a share from 0 to 1 for each period, `None` where there were no sessions.
 pub(in crate::present) struct Line {
@@ -36,6 +36,7 @@ pub(in crate::present) fn lines(
 ) -> Option<String> {
     let lines = &lines[..lines.len().min(LINES_MAX)];
     let lowest = lines.iter().flat_map(|line| line.shares.iter().flatten().copied()).reduce(f64::min)?;
+    font::register();
     let mut svg = String::new();
     let drawn = {
         let root = SVGBackend::with_string(&mut svg, (size.width, size.height)).into_drawing_area();

@@ -67,28 +67,28 @@ struct Missing {
 }
 
 #[derive(Serialize)]
-pub(super) struct Changes {
-    rows: Vec<ChangeRow>,
-    left_out: usize,
-    complete: bool,
+pub(in crate::present) struct Changes {
+    pub(in crate::present) rows: Vec<ChangeRow>,
+    pub(in crate::present) left_out: usize,
+    pub(in crate::present) complete: bool,
 }
 
 #[derive(Serialize)]
-struct ChangeRow {
-    domain: String,
-    policy_type: String,
-    what: String,
-    differences: Vec<String>,
-    who: String,
-    since: String,
+pub(in crate::present) struct ChangeRow {
+    pub(in crate::present) domain: String,
+    pub(in crate::present) policy_type: String,
+    pub(in crate::present) what: String,
+    pub(in crate::present) differences: Vec<String>,
+    pub(in crate::present) who: String,
+    pub(in crate::present) since: String,
 }
 
 #[derive(Serialize)]
-pub(super) struct Coverage {
-    day: NaiveDate,
-    usual: i64,
-    reported: i64,
-    missing: String,
+pub(in crate::present) struct Coverage {
+    pub(in crate::present) day: NaiveDate,
+    pub(in crate::present) usual: i64,
+    pub(in crate::present) reported: i64,
+    pub(in crate::present) missing: String,
 }
 
 /// In the order of consequence; without those that are empty.
@@ -195,7 +195,7 @@ pub(super) fn silent(figures: &Figures) -> Silent {
     Silent { left_out: (figures.silent.total - rows.len() as i64).max(0), rows }
 }
 
-pub(super) fn changes(figures: &Figures) -> Changes {
+pub(in crate::present) fn changes(figures: &Figures) -> Changes {
     let rows: Vec<ChangeRow> = figures.changes.rows.iter().take(CHANGES_SHOWN).map(change).collect();
     Changes { left_out: figures.changes.rows.len() - rows.len(), rows, complete: figures.changes.complete }
 }
@@ -242,7 +242,7 @@ fn difference(difference: &Difference) -> String {
     }
 }
 
-pub(super) fn coverage(figures: &Figures) -> Option<Coverage> {
+pub(in crate::present) fn coverage(figures: &Figures) -> Option<Coverage> {
     let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
     let names: Vec<String> =
         coverage.missing.iter().map(|(key, name)| name.clone().unwrap_or_else(|| key.clone())).collect();

@@ -1,0 +1,52 @@
+//! Commands that ask: the server where one holds the data directory, else the database itself. The user does not notice.
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::open;
+use crate::{
+    clock::Clock,
+    config::Config,
+    duty::desk::{self, Desk},
+    ingest::control::{Clerk, Client},
+};
+
+/// Sends the order to whoever can answer it.
+pub fn ask<O: Serialize, A: DeserializeOwned>(config: Config, command: &str, order: &O) -> anyhow::Result<A> {
+    let order = serde_json::to_value(order)?;
+    let answered = match connect(&config)? {
+        Some(mut client) => client.ask(command, &order).context("cannot ask the server")?,
+        None => by_itself(config, command, &order)?,
+    };
+    let value = answered.map_err(|error| anyhow!(error))?;
+    serde_json::from_value(value).context("the answer cannot be read")
+}
+
+fn by_itself(
+    config: Config,
+    command: &str,
+    order: &serde_json::Value,
+) -> anyhow::Result<Result<serde_json::Value, String>> {
+    config.check()?;
+    let local = match open::open(&config) {
+        Ok(local) => local,
+        // A server may have started in this very moment.
+        Err(error) => match connect(&config)? {
+            Some(mut client) => return client.ask(command, order).context("cannot ask the server"),
+            None => return Err(error),
+        },
+    };
+    let base_url = desk::base_url(&config, None);
+    let store = local.pipeline.store().clone();
+    let desk = Desk::new(Arc::new(config), store, Clock::system(), base_url, local.handle())?;
+    let answered = desk.ask(command, order.to_string().as_bytes());
+    drop(desk);
+    local.close()?;
+    Ok(answered.unwrap_or_else(|| Err(format!("unknown command {command:?}"))))
+}
+
+fn connect(config: &Config) -> anyhow::Result<Option<Client>> {
+    Client::connect(&config.data).context("cannot ask the server")
+}

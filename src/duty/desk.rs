@@ -1,0 +1,164 @@
+//! What the operator asks at the terminal. The same answers, whether the server that holds the data directory gives them over the
+//! control socket or the command opens the database itself.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::digests::{self, Edition};
+use crate::{
+    clock::Clock,
+    config::{Config, Listen},
+    ingest::control::Clerk,
+    notice::Letter,
+    present::{digest::Press, week::Period},
+    store::{Store, StoreError},
+};
+
+/// Prints or sends the digest of one period.
+pub const DIGEST: &str = "digest";
+
+/// `tlsight digest`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DigestOrder {
+    /// Such as `2026-W47`, `2026-11` or `2026-11-22`; without it the last one that is over.
+    pub period: Option<String>,
+    /// Only the configured digest of this name.
+    pub name: Option<String>,
+    /// Whom to send it to instead of the configured recipients.
+    pub to: Vec<String>,
+    /// Write it and send nothing.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DigestAnswer {
+    pub letters: Vec<Written>,
+}
+
+/// One digest that was written, and whether it was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// As configured; `None` for one by hand.
+    pub digest: Option<String>,
+    pub period: String,
+    pub to: Vec<String>,
+    /// To whom it went.
+    pub sent: Vec<String>,
+    /// Why not to the others.
+    pub errors: Vec<String>,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Answers from a store.
+pub struct Desk {
+    config: Arc<Config>,
+    store: Store,
+    clock: Clock,
+    press: Press,
+    base_url: String,
+    handle: Handle,
+}
+
+impl Desk {
+    /// `base_url` is where the pages are. What has to wait for the network runs on the runtime of `handle`.
+    pub fn new(
+        config: Arc<Config>,
+        store: Store,
+        clock: Clock,
+        base_url: String,
+        handle: Handle,
+    ) -> anyhow::Result<Desk> {
+        let press = Press::new(None).context("the embedded templates")?;
+        Ok(Desk { config, store, clock, press, base_url, handle })
+    }
+
+    /// Writes the digests that are asked for, and sends them unless only their text is wanted. Blocks.
+    pub fn digest(&self, order: &DigestOrder) -> anyhow::Result<DigestAnswer> {
+        let period = order.period.as_deref().map(read_period).transpose()?;
+        let editions = digests::editions(&self.config, order.name.as_deref(), period.map(Period::kind), &order.to)?;
+        let mut letters = Vec::new();
+        for edition in editions {
+            if let Some(period) = period.filter(|period| period.kind() != edition.kind) {
+                bail!(
+                    "the digest {:?} is about a {}, not about {}",
+                    edition.name.unwrap_or_default(),
+                    edition.kind.as_str(),
+                    period.name()
+                );
+            }
+            letters.push(self.write(&edition, period, order.dry_run)?);
+        }
+        Ok(DigestAnswer { letters })
+    }
+
+    fn write(&self, edition: &Edition, period: Option<Period>, dry_run: bool) -> anyhow::Result<Written> {
+        let today = self.clock.now().date_naive();
+        let period = period.unwrap_or_else(|| Period::last_complete(edition.kind, today));
+        // The question's own error and that of the store are told alike.
+        let written: Result<anyhow::Result<Letter>, StoreError> = self
+            .store
+            .read_blocking(|connection| Ok(edition.letter(connection, &self.press, &self.base_url, period, today)));
+        let letter = written??;
+        let mut written = Written {
+            digest: edition.name.clone(),
+            period: period.name(),
+            to: edition.to.clone(),
+            sent: Vec::new(),
+            errors: Vec::new(),
+            subject: letter.subject.clone(),
+            text: letter.text.clone(),
+            html: letter.html.clone(),
+        };
+        if !dry_run {
+            for address in &edition.to {
+                match self.handle.block_on(self.send(&letter, address)) {
+                    Ok(()) => written.sent.push(address.clone()),
+                    Err(error) => written.errors.push(format!("{address}: {error:#}")),
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    async fn send(&self, _letter: &Letter, _address: &str) -> anyhow::Result<()> {
+        bail!("unwired")
+    }
+}
+
+impl Clerk for Desk {
+    fn ask(&self, command: &str, body: &[u8]) -> Option<Result<Value, String>> {
+        match command {
+            DIGEST => Some(answer(body, |order| self.digest(&order))),
+            _ => None,
+        }
+    }
+}
+
+/// Where the pages are, for links: as configured, or where the private listener is bound.
+pub fn base_url(config: &Config, bound: Option<&str>) -> String {
+    let configured = config.private.url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    configured.or_else(|| bound.map(str::to_owned)).unwrap_or_else(|| match config.private.listen {
+        Listen::At(address) => format!("http://{address}"),
+        Listen::Off => String::new(),
+    })
+}
+
+fn read_period(name: &str) -> anyhow::Result<Period> {
+    Period::parse(name)
+        .with_context(|| format!("{name:?} is no week like 2026-W47, month like 2026-11 or day like 2026-11-22"))
+}
+
+fn answer<O: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    give: impl FnOnce(O) -> anyhow::Result<A>,
+) -> Result<Value, String> {
+    let order = serde_json::from_slice(body).map_err(|error| format!("the order cannot be read: {error}"))?;
+    let given = give(order).map_err(|error| format!("{error:#}"))?;
+    serde_json::to_value(given).map_err(|error| error.to_string())
+}
