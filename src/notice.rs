@@ -79,9 +79,9 @@ pub struct Picture {
 pub struct Draft {
     /// Name of the channel, or `mail` for a digest.
     pub channel: String,
-    /// Mail address; empty for channels without.
+    /// Mail address; for PagerDuty and Alertmanager, which keep a state of each alert, the alert; empty for other channels.
     pub recipient: String,
-    /// Entries of the same channel and recipient with the same key are one: what is put in twice goes out once.
+    /// Entries of the same channel and recipient with the same key are one: what is put in twice goes out once. One line.
     pub dedupe: String,
     /// For the list of notifications.
     pub title: String,

@@ -61,8 +61,8 @@ CREATE TABLE digest (
 CREATE TABLE outbox (
     uuid            UUID NOT NULL,
     channel         VARCHAR NOT NULL,
-    recipient       VARCHAR NOT NULL,     -- mail address; '' for channels without
-    dedupe          VARCHAR NOT NULL,
+    recipient       VARCHAR NOT NULL,     -- mail address, or alert; '' for channels without
+    dedupe          VARCHAR NOT NULL,     -- one key a line: that of the draft, and those of drafts that joined
     title           VARCHAR NOT NULL,
     payload         VARCHAR NOT NULL,     -- JSON
     notices         UINTEGER NOT NULL,    -- how many the payload holds

@@ -8,10 +8,7 @@ use uuid::Uuid;
 use super::{StoreError, rows::At};
 use crate::notice::{Draft, Notice, Payload};
 
-/// Entries taken out for one round of delivery.
-const ROUND_MAX: usize = 100;
-
-/// How a channel is to be used, from its configuration.
+/// How a channel or a digest is to be used, from its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// Notices an hour for one recipient; what is above waits for the end of that hour and goes out as one.
@@ -26,12 +23,21 @@ pub enum State {
     GivenUp,
 }
 
+/// What the postman has to know of an entry before he takes it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub uuid: Uuid,
+    pub channel: String,
+    pub recipient: String,
+    pub next_attempt_at: DateTime<Utc>,
+}
+
 /// One row of `outbox`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
     pub uuid: Uuid,
     pub channel: String,
-    /// Mail address; empty for channels without.
+    /// As in `Draft`.
     pub recipient: String,
     pub dedupe: String,
     pub title: String,
@@ -52,30 +58,19 @@ const COLUMNS: &str = "uuid, channel, recipient, dedupe, title, payload, notices
 /// Puts a draft in. One that was put in before (same channel, recipient and dedupe key) is left as it is; notices above the
 /// channel's cap join the entry that waits for the end of the hour.
 pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let sql = "SELECT count(*) FROM outbox WHERE channel = ? AND recipient = ? AND dedupe = ?";
-    let known: u64 = conn.query_row(sql, params![draft.channel, draft.recipient, draft.dedupe], |row| row.get(0))?;
-    if known > 0 {
+    if is_known(conn, draft)? {
         return Ok(());
     }
-    let due = match &draft.payload {
-        Payload::Letter(_) => now,
+    let (count, due) = match &draft.payload {
+        Payload::Letter(_) => (0, now),
         Payload::Notices(notices) => {
-            if let Some((uuid, mut held)) = held(conn, draft, now)? {
-                held.extend(notices.iter().cloned());
-                return hold(conn, uuid, held);
+            if let Some(held) = held(conn, draft, now)? {
+                return join(conn, held, draft, notices);
             }
-            if sent_within_an_hour(conn, draft, now)? >= u64::from(terms.per_hour_max.max(1)) {
-                now + TimeDelta::hours(1)
-            } else {
-                now
-            }
+            let is_full = put_within_an_hour(conn, draft, now)? >= u64::from(terms.per_hour_max.max(1));
+            (notices.len(), if is_full { now + TimeDelta::hours(1) } else { now })
         }
     };
-    let count = match &draft.payload {
-        Payload::Notices(notices) => notices.len() as u32,
-        Payload::Letter(_) => 0,
-    };
-    let payload = serde_json::to_string(&draft.payload).unwrap_or_default();
     conn.execute(
         &format!(
             "INSERT INTO outbox ({COLUMNS}) VALUES (?::UUID, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, NULL, NULL)"
@@ -86,8 +81,8 @@ pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -
             draft.recipient,
             draft.dedupe,
             draft.title,
-            payload,
-            count,
+            json(&draft.payload)?,
+            as_count(count),
             At(now),
             At(due),
             At(due + terms.give_up_after)
@@ -96,50 +91,69 @@ pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -
     Ok(())
 }
 
-/// The entry that already waits because of the cap, with its notices.
-fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<(Uuid, Vec<Notice>)>, StoreError> {
+/// An entry that took in others has their keys as well, one a line.
+fn is_known(conn: &Connection, draft: &Draft) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM outbox WHERE channel = ? AND recipient = ? \
+               AND list_contains(string_split(dedupe, chr(10)), ?)";
+    let known: u64 = conn.query_row(sql, params![draft.channel, draft.recipient, draft.dedupe], |row| row.get(0))?;
+    Ok(known > 0)
+}
+
+/// The entry that already waits because of the cap.
+fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<Sent>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND attempts = 0 AND next_attempt_at > ? AND notices > 0 \
          AND channel = ? AND recipient = ? ORDER BY next_attempt_at LIMIT 1"
     );
     let mut statement = conn.prepare(&sql)?;
-    let found = statement.query_map(params![At(now), draft.channel, draft.recipient], read)?.next().transpose()?;
-    Ok(found.and_then(|sent| match sent.payload {
-        Payload::Notices(notices) => Some((sent.uuid, notices)),
-        Payload::Letter(_) => None,
-    }))
+    Ok(statement.query_map(params![At(now), draft.channel, draft.recipient], read)?.next().transpose()?)
 }
 
-fn hold(conn: &Connection, uuid: Uuid, notices: Vec<Notice>) -> Result<(), StoreError> {
-    let count = notices.len() as u32;
+fn join(conn: &Connection, held: Sent, draft: &Draft, more: &[Notice]) -> Result<(), StoreError> {
+    let Payload::Notices(mut notices) = held.payload else { return Ok(()) };
+    notices.extend(more.iter().cloned());
+    // A summary tells the titles. Without the rest thousands of notices stay small.
+    for notice in &mut notices {
+        notice.lines.clear();
+        notice.advice.clear();
+    }
+    let count = as_count(notices.len());
     let title = format!("{count} notices held back by the hourly limit");
-    let payload = serde_json::to_string(&Payload::Notices(notices)).unwrap_or_default();
-    let sql = "UPDATE outbox SET payload = ?, notices = ?, title = ? WHERE uuid = ?::UUID";
-    conn.execute(sql, params![payload, count, title, uuid])?;
+    let dedupe = format!("{}\n{}", held.dedupe, draft.dedupe);
+    let sql = "UPDATE outbox SET payload = ?, notices = ?, title = ?, dedupe = ? WHERE uuid = ?::UUID";
+    conn.execute(sql, params![json(&Payload::Notices(notices))?, count, title, dedupe, held.uuid])?;
     Ok(())
 }
 
-fn sent_within_an_hour(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<u64, StoreError> {
+fn put_within_an_hour(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM outbox WHERE channel = ? AND recipient = ? AND notices > 0 AND created_at > ?";
     let since = At(now - TimeDelta::hours(1));
     Ok(conn.query_row(sql, params![draft.channel, draft.recipient, since], |row| row.get(0))?)
 }
 
-/// What is due for delivery, oldest first.
-pub fn due(conn: &Connection, now: DateTime<Utc>) -> Result<Vec<Sent>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND next_attempt_at <= ? \
-         ORDER BY next_attempt_at, created_at, uuid LIMIT {ROUND_MAX}"
-    );
-    let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map(params![At(now)], read)?;
+fn json(payload: &Payload) -> Result<String, StoreError> {
+    let unwritable = |error| duckdb::Error::ToSqlConversionFailure(Box::new(error));
+    Ok(serde_json::to_string(payload).map_err(unwritable)?)
+}
+
+fn as_count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What has not been delivered yet, in the order it was put in.
+pub fn waiting(conn: &Connection) -> Result<Vec<Waiting>, StoreError> {
+    let sql = "SELECT uuid, channel, recipient, next_attempt_at FROM outbox WHERE state = 'pending' \
+               ORDER BY created_at, rowid";
+    let mut statement = conn.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Waiting { uuid: row.get(0)?, channel: row.get(1)?, recipient: row.get(2)?, next_attempt_at: row.get(3)? })
+    })?;
     Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
-/// When the next entry is due; `None` where nothing waits.
-pub fn next_due_at(conn: &Connection) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let sql = "SELECT min(next_attempt_at) FROM outbox WHERE state = 'pending'";
-    Ok(conn.query_row(sql, [], |row| row.get(0))?)
+pub fn entry(conn: &Connection, uuid: Uuid) -> Result<Option<Sent>, StoreError> {
+    let mut statement = conn.prepare(&format!("SELECT {COLUMNS} FROM outbox WHERE uuid = ?::UUID LIMIT 1"))?;
+    Ok(statement.query_map(params![uuid], read)?.next().transpose()?)
 }
 
 pub fn delivered(conn: &Connection, uuid: Uuid, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -161,6 +175,14 @@ pub fn failed(
                state = CASE WHEN ? > give_up_at THEN 'given-up' ELSE 'pending' END, \
                settled_at = CASE WHEN ? > give_up_at THEN ? ELSE NULL END WHERE uuid = ?::UUID AND state = 'pending'";
     conn.execute(sql, params![error, At(again_at), At(again_at), At(again_at), At(now), uuid])?;
+    Ok(())
+}
+
+/// Gives up what cannot ever be delivered.
+pub fn give_up(conn: &Connection, uuid: Uuid, reason: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let sql = "UPDATE outbox SET state = 'given-up', settled_at = ?, last_error = ? \
+               WHERE uuid = ?::UUID AND state = 'pending'";
+    conn.execute(sql, params![At(now), reason, uuid])?;
     Ok(())
 }
 
@@ -219,3 +241,6 @@ fn read(row: &Row<'_>) -> duckdb::Result<Sent> {
         last_error: row.get(13)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use super::*;
+use crate::{
+    alerts::{Event, Rule, Severity},
+    notice::Letter,
+    store::{fixtures::memory, migrate},
+};
+
+const TERMS: Terms = Terms { per_hour_max: 12, give_up_after: TimeDelta::hours(72) };
+
+fn outbox() -> Connection {
+    let conn = memory();
+    migrate::migrate(&conn).unwrap();
+    conn
+}
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000 + 60 * minute, 123_456_000).unwrap()
+}
+
+fn notice(number: usize) -> Notice {
+    Notice {
+        event: Some(Event::Fired),
+        rule: Some(Rule::Dane),
+        severity: Severity::Critical,
+        title: format!("notice {number}"),
+        lines: vec!["a line".to_owned()],
+        advice: vec!["advice".to_owned()],
+        path: "/alerts".to_owned(),
+        at: at(0),
+        alerts: Vec::new(),
+    }
+}
+
+fn draft(number: usize) -> Draft {
+    Draft {
+        channel: "operators".to_owned(),
+        recipient: String::new(),
+        dedupe: format!("fired {number}"),
+        title: format!("notice {number}"),
+        payload: Payload::Notices(vec![notice(number)]),
+    }
+}
+
+fn letter() -> Draft {
+    let letter = Letter {
+        subject: "Week 47".to_owned(),
+        text: "quiet".to_owned(),
+        html: "<p>quiet</p>".to_owned(),
+        pictures: vec![crate::notice::Picture { name: "trend".to_owned(), png: vec![0, 255] }],
+        list: "digest".to_owned(),
+    };
+    Draft {
+        channel: "mail".to_owned(),
+        recipient: "a@example.net".to_owned(),
+        dedupe: "weekly 2026-W47".to_owned(),
+        title: letter.subject.clone(),
+        payload: Payload::Letter(letter),
+    }
+}
+
+#[test]
+fn what_is_put_in_comes_out_as_it_was() {
+    let conn = outbox();
+    put(&conn, &draft(1), TERMS, at(0)).unwrap();
+    put(&conn, &letter(), TERMS, at(1)).unwrap();
+    let waiting = waiting(&conn).unwrap();
+    assert_eq!(waiting.iter().map(|entry| entry.channel.as_str()).collect::<Vec<_>>(), ["operators", "mail"]);
+    let sent = entry(&conn, waiting[1].uuid).unwrap().unwrap();
+    assert_eq!(sent.payload, letter().payload);
+    assert_eq!((sent.state, sent.attempts, sent.notices), (State::Pending, 0, 0));
+    assert_eq!((sent.created_at, sent.next_attempt_at), (at(1), at(1)));
+    assert_eq!(sent.give_up_at, at(1) + TimeDelta::hours(72));
+    assert_eq!(entry(&conn, waiting[0].uuid).unwrap().unwrap().payload, draft(1).payload);
+    assert_eq!(entry(&conn, Uuid::nil()).unwrap(), None);
+}
+
+#[test]
+fn the_same_key_is_put_in_once_for_each_recipient() {
+    let conn = outbox();
+    put(&conn, &letter(), TERMS, at(0)).unwrap();
+    put(&conn, &letter(), TERMS, at(1)).unwrap();
+    put(&conn, &Draft { recipient: "b@example.net".to_owned(), ..letter() }, TERMS, at(1)).unwrap();
+    assert_eq!(waiting(&conn).unwrap().len(), 2);
+    // Also after it was delivered.
+    let uuid = waiting(&conn).unwrap()[0].uuid;
+    delivered(&conn, uuid, at(2)).unwrap();
+    put(&conn, &letter(), TERMS, at(3)).unwrap();
+    assert_eq!(waiting(&conn).unwrap().len(), 1);
+}
+
+#[test]
+fn a_flood_is_twelve_messages_and_a_summary() {
+    let conn = outbox();
+    for number in 0..100 {
+        put(&conn, &draft(number), TERMS, at(number as i64 / 2)).unwrap();
+    }
+    // Once more, as after a crash: nothing is added, also not to the summary.
+    for number in 0..100 {
+        put(&conn, &draft(number), TERMS, at(50)).unwrap();
+    }
+    let all = waiting(&conn).unwrap();
+    assert_eq!(all.len(), 13);
+    let summary = entry(&conn, all[12].uuid).unwrap().unwrap();
+    assert_eq!((summary.notices, summary.title.as_str()), (88, "88 notices held back by the hourly limit"));
+    assert_eq!(summary.next_attempt_at, at(6 + 60));
+    assert_eq!(summary.give_up_at, at(6 + 60) + TimeDelta::hours(72));
+    let Payload::Notices(notices) = summary.payload else { panic!("not notices") };
+    assert_eq!(
+        notices.iter().map(|n| n.title.clone()).collect::<Vec<_>>(),
+        (12..100).map(|n| format!("notice {n}")).collect::<Vec<_>>()
+    );
+    assert!(notices.iter().all(|notice| notice.lines.is_empty() && notice.advice.is_empty()));
+    // After its delivery the keys of what it took in are still known.
+    delivered(&conn, all[12].uuid, at(66)).unwrap();
+    put(&conn, &draft(99), TERMS, at(67)).unwrap();
+    assert_eq!(waiting(&conn).unwrap().len(), 12);
+    // An hour without notices, and they go at once again.
+    put(&conn, &draft(100), TERMS, at(67)).unwrap();
+    assert_eq!(waiting(&conn).unwrap()[12].next_attempt_at, at(67));
+}
+
+#[test]
+fn a_cap_holds_for_one_recipient_and_not_for_letters() {
+    let conn = outbox();
+    let one = Terms { per_hour_max: 1, ..TERMS };
+    put(&conn, &draft(1), one, at(0)).unwrap();
+    put(&conn, &Draft { recipient: "b@example.net".to_owned(), ..draft(2) }, one, at(0)).unwrap();
+    put(&conn, &Draft { channel: "operators".to_owned(), recipient: String::new(), ..letter() }, one, at(0)).unwrap();
+    assert!(waiting(&conn).unwrap().iter().all(|entry| entry.next_attempt_at == at(0)));
+    put(&conn, &draft(3), one, at(0)).unwrap();
+    assert_eq!(waiting(&conn).unwrap()[3].next_attempt_at, at(60));
+    // Nobody is left out altogether.
+    put(&conn, &Draft { channel: "other".to_owned(), ..draft(1) }, Terms { per_hour_max: 0, ..TERMS }, at(0)).unwrap();
+    assert_eq!(waiting(&conn).unwrap()[4].next_attempt_at, at(0));
+}
+
+#[test]
+fn a_failure_is_tried_again_until_its_time_is_over() {
+    let conn = outbox();
+    put(&conn, &draft(1), TERMS, at(0)).unwrap();
+    let uuid = waiting(&conn).unwrap()[0].uuid;
+    let now = |conn: &Connection| entry(conn, uuid).unwrap().unwrap();
+    failed(&conn, uuid, "500", at(1), at(0)).unwrap();
+    assert_eq!((now(&conn).state, now(&conn).attempts, now(&conn).next_attempt_at), (State::Pending, 1, at(1)));
+    failed(&conn, uuid, "502", at(72 * 60 + 1), at(72 * 60)).unwrap();
+    let given_up = now(&conn);
+    assert_eq!((given_up.state, given_up.attempts), (State::GivenUp, 2));
+    assert_eq!((given_up.settled_at, given_up.last_error.as_deref()), (Some(at(72 * 60)), Some("502")));
+    assert!(waiting(&conn).unwrap().is_empty());
+
+    assert!(again(&conn, uuid, at(80 * 60), TimeDelta::hours(1)).unwrap());
+    assert!(!again(&conn, uuid, at(80 * 60), TimeDelta::hours(1)).unwrap(), "it waits already");
+    assert_eq!((now(&conn).state, now(&conn).next_attempt_at), (State::Pending, at(80 * 60)));
+    delivered(&conn, uuid, at(80 * 60)).unwrap();
+    let delivered_then = now(&conn);
+    assert_eq!((delivered_then.state, delivered_then.attempts, delivered_then.last_error), (State::Delivered, 3, None));
+    // What is settled stays so.
+    failed(&conn, uuid, "late", at(9_000), at(8_000)).unwrap();
+    give_up(&conn, uuid, "late", at(8_000)).unwrap();
+    assert_eq!(now(&conn).state, State::Delivered);
+    assert!(!again(&conn, uuid, at(9_000), TimeDelta::hours(1)).unwrap());
+}
+
+#[test]
+fn what_can_never_go_is_given_up_and_what_is_settled_is_forgotten() {
+    let conn = outbox();
+    put(&conn, &draft(1), TERMS, at(0)).unwrap();
+    put(&conn, &draft(2), TERMS, at(0)).unwrap();
+    let uuid = waiting(&conn).unwrap()[0].uuid;
+    give_up(&conn, uuid, "there is no channel of this name any more", at(1)).unwrap();
+    let listed = entries(&conn, 10).unwrap();
+    assert_eq!(listed.iter().map(|sent| sent.state).collect::<Vec<_>>(), [State::Pending, State::GivenUp]);
+    assert_eq!(listed[1].last_error.as_deref(), Some("there is no channel of this name any more"));
+    assert_eq!(entries(&conn, 1).unwrap().len(), 1);
+    assert_eq!(forget(&conn, at(1)).unwrap(), 0);
+    assert_eq!(forget(&conn, at(2)).unwrap(), 1);
+    assert_eq!(entries(&conn, 10).unwrap().len(), 1);
+}
