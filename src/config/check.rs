@@ -3,6 +3,7 @@
 mod imap;
 mod mail;
 mod maildir;
+mod notify;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,7 @@ const TOKEN_FILE_MAX_BYTES: u64 = 4 * 1024;
 const MEMORY_MIN_BYTES: u64 = 64 * 1024 * 1024;
 
 impl Config {
-    /// Says whether the configuration can be served. Reads the token files.
+    /// Says whether the configuration can be served. Reads the files of tokens and of other secrets for channels.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut problems = Problems::default();
         self.check_domains(&mut problems);
@@ -34,6 +35,7 @@ impl Config {
         mail::check_smtp(&self.smtp, &mut problems);
         mail::check_dkim(&self.dkim, &mut problems);
         mail::check_dns(&self.dns, &mut problems);
+        self.check_notify(&mut problems);
         problems.finish()
     }
 
@@ -222,6 +224,12 @@ fn is_network(text: &str) -> bool {
     let Ok(address) = address.parse::<IpAddr>() else { return false };
     let bits = if address.is_ipv4() { 32 } else { 128 };
     prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|prefix| prefix <= bits))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    address || host.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]

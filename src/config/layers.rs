@@ -84,6 +84,11 @@ impl Config {
             let files = [&mut account.ca, &mut account.password_file, &mut account.token_file];
             files.into_iter().flatten().for_each(resolve);
         }
+        for channel in &mut self.channel {
+            let files = [&mut channel.ca, &mut channel.url_file, &mut channel.secret_file];
+            files.into_iter().flatten().for_each(resolve);
+        }
+        [&mut self.mail.ca, &mut self.mail.password_file].into_iter().flatten().for_each(resolve);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether the mailboxes can be read as they are configured. Neither the files nor the servers are looked at.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
-use super::Problems;
+use super::{Problems, is_loopback};
 use crate::config::{Config, Imap, ImapTls};
 
 impl Config {
@@ -88,12 +88,6 @@ fn check_folders(account: &Imap, add: &mut impl FnMut(String)) {
 /// RFC 3501 §5.1: INBOX in any case is one folder, the case of other names counts.
 fn is_same_folder(one: &str, other: &str) -> bool {
     one == other || (one.eq_ignore_ascii_case("INBOX") && other.eq_ignore_ascii_case("INBOX"))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let address = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    address || host.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
