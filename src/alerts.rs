@@ -4,9 +4,21 @@
 //! answers with transitions; `words` says them in sentences. Who asks, stores and sends is `duty`.
 
 pub mod alert;
+pub mod evaluate;
+pub mod facts;
+pub mod maintenance;
+pub mod mute;
+pub mod plan;
+pub mod replay;
 pub mod rule;
 pub mod settings;
+pub mod words;
 
 pub use alert::{Affected, Alert, Event, Evidence, Status, Subject, Transition};
+pub use evaluate::{Evaluation, Triple, evaluate};
+pub use facts::Facts;
+pub use mute::Mute;
+pub use plan::{Plan, Wrong};
+pub use replay::replay;
 pub use rule::{Rule, Severity};
 pub use settings::{Maintenance, Settings, Silence};

@@ -9,6 +9,7 @@ pub mod causes;
 pub mod choices;
 pub mod coverage;
 pub mod daily;
+pub mod facts;
 pub mod failures;
 pub mod filter;
 pub mod pairs;

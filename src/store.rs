@@ -11,6 +11,7 @@ pub mod entry;
 mod error;
 #[cfg(test)]
 pub mod fixtures;
+pub mod known;
 pub mod mailbox;
 mod migrate;
 mod open;

@@ -1,0 +1,133 @@
+//! Facts against rules: what fires, what goes on, what is over. Pure.
+//!
+//! Every rule says of each of its subjects how it stands (`Finding`); `lifecycle` makes transitions of the difference to the
+//! alerts that stand. What is about failures depends on report days alone, never on the order reports came in.
+
+mod carriers;
+mod failures;
+mod intake;
+mod lifecycle;
+mod senders;
+mod share;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble};
+
+/// What one evaluation found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evaluation {
+    pub transitions: Vec<Transition>,
+    /// Failures that are news no more; to be noted in the transaction that records the transitions.
+    pub known: Vec<Triple>,
+    /// Everything that was ever stored has to be noted with them: nothing was noted before.
+    pub first: bool,
+}
+
+/// An organisation that was seen to fail at a policy domain with a result type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Triple {
+    pub policy_domain: String,
+    /// Organisation key.
+    pub organisation: String,
+    pub result_type: String,
+    pub first_day: NaiveDate,
+}
+
+/// How one subject of one rule stands.
+#[derive(Debug, Clone, PartialEq)]
+struct Finding {
+    rule: Rule,
+    subject: Subject,
+    state: State,
+    since: DateTime<Utc>,
+    evidence: Evidence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Failing,
+    /// Not enough to fire, not enough to resolve.
+    Open,
+    /// Over. `days`: how many report days have shown it.
+    Clear {
+        day: Option<NaiveDate>,
+        days: u64,
+    },
+    /// Nobody says anything about it any more.
+    Lapsed,
+}
+
+/// The alerts an evaluation starts from: those that fire, and those resolved lately.
+struct Standing<'a>(&'a [Alert]);
+
+/// Holds the facts against the rules. The same input gives the same output, uuids included.
+pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], now: DateTime<Utc>) -> Evaluation {
+    let standing = Standing(standing);
+    let mut findings = failures::causes(facts, plan, &standing, now);
+    let causes = causes(&findings, plan, &standing, now);
+    let (news, known) = failures::news(facts, plan, &standing, &causes, now);
+    findings.extend(news);
+    findings.extend(share::shares(facts, plan, &standing, &causes, now));
+    findings.extend(senders::senders(facts, plan, &standing, now));
+    findings.extend(intake::intake(facts, plan, &standing, now));
+    findings.retain(|finding| plan.is_on(finding.rule));
+    let transitions = lifecycle::transitions(&standing, findings, plan, mutes, now);
+    Evaluation { transitions, known, first: facts.first }
+}
+
+/// What is told already, or was until lately, so that no other rule tells it again.
+fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> BTreeSet<(Rule, Subject)> {
+    let lately = now - TimeDelta::days(days(plan.settings.failure_share_days.saturating_add(1)));
+    let firing = findings.iter().filter(|finding| finding.state == State::Failing);
+    let told = standing.0.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
+    firing
+        .map(|finding| (finding.rule, finding.subject.clone()))
+        .chain(told.map(|alert| (alert.rule, alert.subject.clone())))
+        .filter(|(rule, _)| plan.is_on(*rule))
+        .collect()
+}
+
+impl<'a> Standing<'a> {
+    fn firing(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
+        self.0.iter().find(|alert| alert.is_firing() && alert.rule == rule && alert.subject == *subject)
+    }
+
+    fn firing_of(&self, rule: Rule) -> impl Iterator<Item = &'a Alert> {
+        self.0.iter().filter(move |alert| alert.is_firing() && alert.rule == rule)
+    }
+
+    /// The last one of this rule and subject that is over.
+    fn over(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
+        let over = self.0.iter().filter(|alert| !alert.is_firing() && alert.rule == rule && alert.subject == *subject);
+        over.max_by_key(|alert| alert.changed_at)
+    }
+}
+
+impl Trouble {
+    fn last_day(&self) -> NaiveDate {
+        self.days.last_key_value().map_or(NaiveDate::MIN, |(day, _)| *day)
+    }
+
+    fn first_day(&self) -> NaiveDate {
+        self.days.first_key_value().map_or(NaiveDate::MAX, |(day, _)| *day)
+    }
+}
+
+fn start_of(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// A number of days or hours from the configuration, as far as times reach.
+fn days(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX).min(36_500)
+}
+
+fn hours(number: u64) -> TimeDelta {
+    TimeDelta::hours(i64::try_from(number).unwrap_or(i64::MAX).min(876_000))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Who carries a trouble: one organisation at one policy domain, with its failing and its clean days.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use chrono::NaiveDate;
+
+use super::State;
+use crate::alerts::{
+    Affected, Alert, Evidence, Plan,
+    facts::{Facts, Trouble},
+};
+
+/// Organisations and reason codes an alert's evidence lists.
+const ORGANISATIONS_MAX: usize = 20;
+const REASONS_MAX: usize = 3;
+
+/// One organisation's troubles of one kind at one policy domain, put together.
+#[derive(Debug, Default)]
+pub struct Carrier<'a> {
+    organisation: &'a str,
+    name: Option<&'a str>,
+    result_types: BTreeSet<&'a str>,
+    reasons: BTreeSet<&'a str>,
+    days: BTreeMap<NaiveDate, i64>,
+    reported: Option<&'a BTreeSet<NaiveDate>>,
+}
+
+/// Puts the troubles of one subject together.
+pub fn carriers<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<Carrier<'a>> {
+    let mut carriers: BTreeMap<(&str, &str), Carrier<'a>> = BTreeMap::new();
+    for trouble in troubles {
+        let carrier = carriers.entry((&trouble.policy_domain, &trouble.organisation)).or_default();
+        carrier.organisation = &trouble.organisation;
+        carrier.name = carrier.name.or(trouble.organisation_name.as_deref());
+        carrier.result_types.insert(&trouble.result_type);
+        carrier.reasons.extend(trouble.reason.as_deref());
+        carrier.reported = facts.reported.get(&(trouble.policy_domain.clone(), trouble.organisation.clone()));
+        for (day, failed) in &trouble.days {
+            let sum = carrier.days.entry(*day).or_default();
+            *sum = sum.saturating_add(*failed);
+        }
+    }
+    carriers.into_values().filter(|carrier| !carrier.days.is_empty()).collect()
+}
+
+/// How a subject stands, and who is behind it. `enough` says whether so many organisations with so many failed sessions fire.
+pub fn judge<'a, 'b>(
+    carriers: &'b [Carrier<'a>],
+    (firing, over): (Option<&Alert>, Option<&Alert>),
+    enough: impl Fn(usize, i64) -> bool,
+    plan: &Plan,
+    today: NaiveDate,
+) -> (State, Vec<&'b Carrier<'a>>) {
+    let fresh_first = plan.fresh_first(today);
+    let Some(alert) = firing else {
+        // What comes late about a trouble that was seen to be over does not begin it again.
+        let first = over.and_then(|alert| alert.evidence.clear_day).map_or(fresh_first, |clear| clear.max(fresh_first));
+        let behind: Vec<_> =
+            carriers.iter().filter(|carrier| carrier.is_open() && carrier.last_day() >= first).collect();
+        let organisations: BTreeSet<&str> = behind.iter().map(|carrier| carrier.organisation).collect();
+        let failed = behind.iter().fold(0, |sum: i64, carrier| sum.saturating_add(carrier.failed()));
+        let fires = !behind.is_empty() && enough(organisations.len(), failed);
+        return (if fires { State::Failing } else { State::Open }, behind);
+    };
+    // What was over before this began has nothing to do with it.
+    let first_day = alert.evidence.first_day.unwrap_or(NaiveDate::MIN);
+    let behind: Vec<_> = carriers.iter().filter(|carrier| carrier.last_day() >= first_day).collect();
+    let lapse_first = plan.lapse_first(today);
+    if behind.is_empty() {
+        let is_old = alert.evidence.last_day.is_none_or(|day| day < lapse_first);
+        return (if is_old { State::Lapsed } else { State::Open }, behind);
+    }
+    let state = match behind.iter().filter(|carrier| carrier.is_open()).map(|carrier| carrier.last_day()).max() {
+        None => clear(&behind),
+        Some(last) if last >= fresh_first => State::Failing,
+        // Who fell silent cannot tell that it is over; others can.
+        Some(last) => match clear(&behind) {
+            State::Clear { days: 0, .. } if last < lapse_first => State::Lapsed,
+            State::Clear { days: 0, .. } => State::Open,
+            clear => clear,
+        },
+    };
+    (state, behind)
+}
+
+fn clear(behind: &[&Carrier<'_>]) -> State {
+    let last = behind.iter().map(|carrier| carrier.last_day()).max().unwrap_or(NaiveDate::MIN);
+    let clean: BTreeSet<NaiveDate> = behind.iter().flat_map(|carrier| carrier.clean_after(last)).collect();
+    State::Clear { day: clean.first().copied(), days: clean.len() as u64 }
+}
+
+/// What an alert rests on. It began no later than it was said to have begun before.
+pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
+    let mut affected: BTreeMap<&str, Affected> = BTreeMap::new();
+    for carrier in behind {
+        let (first, last) = (carrier.first_day(), carrier.last_day());
+        let sum = affected.entry(carrier.organisation).or_insert_with(|| Affected {
+            key: carrier.organisation.to_owned(),
+            name: carrier.name.unwrap_or(carrier.organisation).to_owned(),
+            failed: 0,
+            first_day: Some(first),
+            last_day: Some(last),
+        });
+        sum.failed = sum.failed.saturating_add(carrier.failed());
+        sum.first_day = sum.first_day.min(Some(first));
+        sum.last_day = sum.last_day.max(Some(last));
+    }
+    let organisations_total = affected.len() as u64;
+    let mut organisations: Vec<Affected> = affected.into_values().collect();
+    organisations.sort_by(|a, b| (b.failed, &a.key).cmp(&(a.failed, &b.key)));
+    organisations.truncate(ORGANISATIONS_MAX);
+    let first_day = behind.iter().map(|carrier| carrier.first_day()).min();
+    let before_first = before.and_then(|alert| alert.evidence.first_day);
+    let result_types: BTreeSet<&str> = behind.iter().flat_map(|carrier| carrier.result_types.iter().copied()).collect();
+    let reasons: BTreeSet<&str> = behind.iter().flat_map(|carrier| carrier.reasons.iter().copied()).collect();
+    Evidence {
+        organisations,
+        organisations_total,
+        result_types: result_types.into_iter().map(str::to_owned).collect(),
+        reasons: reasons.into_iter().take(REASONS_MAX).map(str::to_owned).collect(),
+        failed: behind.iter().fold(0, |sum: i64, carrier| sum.saturating_add(carrier.failed())),
+        first_day: match (first_day, before_first) {
+            (Some(now), Some(before)) => Some(now.min(before)),
+            (now, before) => now.or(before),
+        },
+        last_day: behind.iter().map(|carrier| carrier.last_day()).max(),
+        ..Evidence::default()
+    }
+}
+
+impl Carrier<'_> {
+    pub fn last_day(&self) -> NaiveDate {
+        self.days.last_key_value().map_or(NaiveDate::MIN, |(day, _)| *day)
+    }
+
+    /// The first day of the present run: failing days without a clean one between them.
+    fn first_day(&self) -> NaiveDate {
+        let last = self.last_day();
+        let clean = self.reported.and_then(|days| days.range(..last).rev().find(|day| !self.days.contains_key(day)));
+        let run = clean.and_then(|clean| self.days.range(*clean..).next()).or_else(|| self.days.first_key_value());
+        run.map_or(last, |(day, _)| *day)
+    }
+
+    /// Failed sessions of the present run.
+    pub fn failed(&self) -> i64 {
+        self.days.range(self.first_day()..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
+    }
+
+    /// Nothing says that it is over for this organisation.
+    fn is_open(&self) -> bool {
+        self.clean_after(self.last_day()).next().is_none()
+    }
+
+    fn clean_after(&self, day: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+        let later = (Bound::Excluded(day.max(self.last_day())), Bound::Unbounded);
+        self.reported.into_iter().flat_map(move |days| days.range(later).copied())
+    }
+}

@@ -1,0 +1,154 @@
+//! The rules about failures of sessions: policy-fetch, certificate, dane, and what was never seen before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Finding, Standing, State, Triple,
+    carriers::{self, carriers},
+    start_of,
+};
+use crate::{
+    alerts::{Alert, Facts, Plan, Rule, Subject, facts::Trouble},
+    explain::result_types::POLICY_FETCH,
+};
+
+/// Result types about the certificate of an MX host that several organisations must see.
+pub const CERTIFICATE: [&str; 2] = ["certificate-expired", "certificate-host-mismatch"];
+/// RFC 8460 §4.3.2.1.
+pub const DANE: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
+
+/// policy-fetch, certificate and dane.
+pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut subjects: BTreeMap<(Rule, Subject), Vec<&Trouble>> = BTreeMap::new();
+    for rule in [Rule::PolicyFetch, Rule::Certificate, Rule::Dane] {
+        subjects.extend(standing.firing_of(rule).map(|alert| ((rule, alert.subject.clone()), Vec::new())));
+    }
+    for trouble in &facts.troubles {
+        if let Some(cause) = cause_of(trouble, plan) {
+            subjects.entry(cause).or_default().push(trouble);
+        }
+    }
+    let settings = &plan.settings;
+    let enough = |rule: Rule, organisations: usize, failed: i64| {
+        let (organisations, failed) = (organisations as u64, u64::try_from(failed).unwrap_or(0));
+        match rule {
+            Rule::PolicyFetch => {
+                organisations >= settings.policy_fetch_organisations_min || failed >= settings.policy_fetch_sessions_min
+            }
+            Rule::Certificate => organisations >= settings.certificate_organisations_min,
+            _ => failed >= settings.dane_sessions_min,
+        }
+    };
+    let subjects = subjects.into_iter();
+    subjects
+        .map(|((rule, subject), troubles)| {
+            let enough = |organisations, failed| enough(rule, organisations, failed);
+            find(rule, subject, &troubles, enough, facts, plan, standing, now)
+        })
+        .collect()
+}
+
+/// new-failure: what fires or goes on, and what is known from now on.
+pub fn news(
+    facts: &Facts,
+    plan: &Plan,
+    standing: &Standing<'_>,
+    causes: &BTreeSet<(Rule, Subject)>,
+    now: DateTime<Utc>,
+) -> (Vec<Finding>, Vec<Triple>) {
+    let rule = Rule::NewFailure;
+    let fresh_first = plan.fresh_first(now.date_naive());
+    let mut subjects: BTreeMap<Subject, Vec<&Trouble>> =
+        standing.firing_of(rule).map(|alert| (alert.subject.clone(), Vec::new())).collect();
+    for trouble in &facts.troubles {
+        let subject = Subject {
+            policy_domain: Some(trouble.policy_domain.clone()),
+            organisation: Some(trouble.organisation.clone()),
+            result_type: Some(trouble.result_type.clone()),
+            ..Subject::default()
+        };
+        match subjects.get_mut(&subject) {
+            Some(troubles) => troubles.push(trouble),
+            None if trouble.unknown => drop(subjects.insert(subject, vec![trouble])),
+            None => {}
+        }
+    }
+    let learning = facts.first || facts.learned_days < plan.settings.new_failure_learning_days || !plan.is_on(rule);
+    let (mut findings, mut known) = (Vec::new(), Vec::new());
+    for (subject, troubles) in subjects {
+        let was_told = standing.firing(rule, &subject).or(standing.over(rule, &subject)).is_some();
+        let told_otherwise = || troubles.iter().all(|trouble| is_told(trouble, plan, causes));
+        let came_late = || troubles.iter().all(|trouble| trouble.last_day() < fresh_first);
+        let quietly = !was_told && (learning || told_otherwise() || came_late());
+        let enough = |_, failed| u64::try_from(failed).unwrap_or(0) >= plan.settings.new_failure_sessions_min;
+        let finding = find(rule, subject, &troubles, enough, facts, plan, standing, now);
+        if (was_told || quietly || finding.state == State::Failing) && troubles.iter().any(|trouble| trouble.unknown) {
+            known.extend(triple(&troubles));
+        }
+        // It fires once: what was told is no news when it comes back.
+        let is_over = was_told && standing.firing(rule, &finding.subject).is_none();
+        if !quietly && !is_over {
+            findings.push(finding);
+        }
+    }
+    (findings, known)
+}
+
+/// Whether an alert with a cause of its own tells of this trouble.
+pub fn is_told(trouble: &Trouble, plan: &Plan, causes: &BTreeSet<(Rule, Subject)>) -> bool {
+    cause_of(trouble, plan).is_some_and(|cause| causes.contains(&cause))
+}
+
+#[expect(clippy::too_many_arguments, reason = "all an evaluation knows, and what is asked for")]
+fn find(
+    rule: Rule,
+    subject: Subject,
+    troubles: &[&Trouble],
+    enough: impl Fn(usize, i64) -> bool,
+    facts: &Facts,
+    plan: &Plan,
+    standing: &Standing<'_>,
+    now: DateTime<Utc>,
+) -> Finding {
+    let firing: Option<&Alert> = standing.firing(rule, &subject);
+    let carriers = carriers(troubles, facts);
+    let before = (firing, standing.over(rule, &subject));
+    let (state, behind) = carriers::judge(&carriers, before, enough, plan, now.date_naive());
+    let evidence = match firing {
+        Some(alert) if behind.is_empty() => alert.evidence.clone(),
+        _ => carriers::evidence(&behind, firing),
+    };
+    let since = evidence.first_day.map_or(now, start_of);
+    Finding { rule, subject, state, since, evidence }
+}
+
+/// The rule and subject a trouble is a case of.
+fn cause_of(trouble: &Trouble, plan: &Plan) -> Option<(Rule, Subject)> {
+    let result_type = trouble.result_type.as_str();
+    let domain = || Subject { policy_domain: Some(trouble.policy_domain.clone()), ..Subject::default() };
+    if POLICY_FETCH.contains(&result_type) {
+        return Some((Rule::PolicyFetch, domain()));
+    }
+    if DANE.contains(&result_type) {
+        return Some((Rule::Dane, domain()));
+    }
+    let mx_host = trouble.mx_host.as_ref().filter(|_| CERTIFICATE.contains(&result_type))?;
+    let is_ours = plan.mx_hosts.is_empty() || plan.mx_hosts.contains(mx_host);
+    is_ours.then(|| {
+        let (mx_host, result_type) = (Some(mx_host.clone()), Some(trouble.result_type.clone()));
+        (Rule::Certificate, Subject { mx_host, result_type, ..Subject::default() })
+    })
+}
+
+fn triple(troubles: &[&Trouble]) -> Option<Triple> {
+    let first_day = troubles.iter().map(|trouble| trouble.first_day()).min()?;
+    let Trouble { policy_domain, organisation, result_type, .. } = *troubles.first()?;
+    Some(Triple {
+        policy_domain: policy_domain.clone(),
+        organisation: organisation.clone(),
+        result_type: result_type.clone(),
+        first_day,
+    })
+}

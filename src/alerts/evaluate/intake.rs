@@ -1,0 +1,112 @@
+//! quarantine, conflict, way-in and disk: what the machine says of itself.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Finding, Standing, State};
+use crate::alerts::{Affected, Evidence, Facts, Plan, Rule, Subject, facts::Part};
+
+pub fn intake(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut findings = vec![quarantine(facts, plan, standing, now), conflict(facts, standing, now)];
+    findings.extend(facts.parts.iter().flatten().map(|part| way_in(part, plan, standing, now)));
+    findings.extend(facts.disk_free_bytes.map(|free| disk(free, plan, standing, now)));
+    if let Some(parts) = &facts.parts {
+        let gone = |alert: &&crate::alerts::Alert| {
+            !parts.is_empty() && !parts.iter().any(|part| Some(&part.name) == alert.subject.part.as_ref())
+        };
+        // It is not configured any more.
+        findings.extend(standing.firing_of(Rule::WayIn).filter(gone).map(|alert| Finding {
+            rule: Rule::WayIn,
+            subject: alert.subject.clone(),
+            state: State::Lapsed,
+            since: alert.since,
+            evidence: alert.evidence.clone(),
+        }));
+    }
+    findings
+}
+
+/// Nothing comes again and again: one moment tells that it is over.
+const OVER: State = State::Clear { day: None, days: u64::MAX };
+
+fn quarantine(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+    let (rule, subject) = (Rule::Quarantine, Subject::default());
+    let (quarantined, all) = (facts.intake.quarantined, facts.intake.quarantined.saturating_add(facts.intake.stored));
+    let percent = if all == 0 { 0.0 } else { quarantined as f64 * 100.0 / all as f64 };
+    let (percent_min, quarantined_min) = (plan.settings.quarantine_percent, plan.settings.quarantine_min);
+    let firing = standing.firing(rule, &subject);
+    let state = if quarantined > 0 && percent >= percent_min && quarantined >= quarantined_min {
+        State::Failing
+    } else if percent < percent_min / 2.0 || quarantined.saturating_mul(2) < quarantined_min {
+        OVER
+    } else {
+        State::Open
+    };
+    let evidence = Evidence {
+        failed: i64::try_from(quarantined).unwrap_or(i64::MAX),
+        sessions: i64::try_from(all).unwrap_or(i64::MAX),
+        ..Evidence::default()
+    };
+    Finding { rule, subject, state, since: firing.map_or(now - TimeDelta::days(1), |alert| alert.since), evidence }
+}
+
+fn conflict(facts: &Facts, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+    let (rule, subject) = (Rule::Conflict, Subject::default());
+    let firing = standing.firing(rule, &subject);
+    let intake = &facts.intake;
+    let names = intake.conflict_organisations.iter();
+    let mut evidence = Evidence {
+        organisations: names
+            .map(|name| Affected { key: name.clone(), name: name.clone(), ..Affected::default() })
+            .collect(),
+        organisations_total: intake.conflict_organisations.len() as u64,
+        failed: i64::try_from(intake.conflicts).unwrap_or(i64::MAX),
+        last_seen_at: intake.conflict_at,
+        ..Evidence::default()
+    };
+    let state = if intake.conflicts > 0 { State::Failing } else { OVER };
+    if let (OVER, Some(alert)) = (state, firing) {
+        evidence = alert.evidence.clone();
+    }
+    let since = firing.map(|alert| alert.since).or(intake.conflict_at).unwrap_or(now);
+    Finding { rule, subject, state, since, evidence }
+}
+
+fn way_in(part: &Part, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+    let (rule, subject) = (Rule::WayIn, Subject { part: Some(part.name.clone()), ..Subject::default() });
+    let firing = standing.firing(rule, &subject);
+    let after = TimeDelta::minutes(i64::try_from(plan.settings.way_in_after_min).unwrap_or(i64::MAX).min(52_560_000));
+    let is_failing = part.failing_since.is_some_and(|since| now - since >= after);
+    let sends_away = part.later_at.is_some_and(|at| now - at < after.max(TimeDelta::minutes(1)));
+    let state = if is_failing || sends_away {
+        State::Failing
+    } else if part.well {
+        OVER
+    } else {
+        // It fails for a short time, or has just been started.
+        State::Open
+    };
+    let detail =
+        if sends_away && !is_failing { "senders are asked to come again later".to_owned() } else { part.words.clone() };
+    let detail = match (state, firing) {
+        (OVER, Some(alert)) => alert.evidence.detail.clone(),
+        _ => Some(detail).filter(|detail| !detail.is_empty()),
+    };
+    let begun = part.failing_since.filter(|_| is_failing).or(part.later_at).unwrap_or(now);
+    let evidence = Evidence { detail, ..Evidence::default() };
+    Finding { rule, subject, state, since: firing.map_or(begun, |alert| alert.since), evidence }
+}
+
+fn disk(free_bytes: u64, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+    let (rule, subject) = (Rule::Disk, Subject::default());
+    let min = plan.settings.disk_free_min_bytes;
+    let state = if free_bytes < min {
+        State::Failing
+    } else if free_bytes >= min.saturating_add(min / 10) {
+        OVER
+    } else {
+        State::Open
+    };
+    let since = standing.firing(rule, &subject).map_or(now, |alert| alert.since);
+    let detail = Some(format!("{} MiB are free", free_bytes / (1024 * 1024)));
+    Finding { rule, subject, state, since, evidence: Evidence { detail, ..Evidence::default() } }
+}

@@ -1,0 +1,134 @@
+//! From findings to transitions: fires once, is told again after a while, is over, comes back.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Finding, Standing, State, days, hours};
+use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Transition};
+
+/// What comes back so soon after it was over goes on.
+const BACK_WITHIN_DAYS: i64 = 7;
+/// From so many firings on an alert is over only when several report days say so.
+const FLAPPING_TIMES: u32 = 3;
+const FLAPPING_CLEAN_DAYS: u64 = 3;
+
+pub fn transitions(
+    standing: &Standing<'_>,
+    findings: Vec<Finding>,
+    plan: &Plan,
+    mutes: &[Mute],
+    now: DateTime<Utc>,
+) -> Vec<Transition> {
+    let mut found: Vec<Transition> = Vec::new();
+    let lasting = Lifecycle { plan, mutes, now };
+    for finding in &findings {
+        let transition = match (standing.firing(finding.rule, &finding.subject), finding.state) {
+            (None, State::Failing) => Some(lasting.begin(finding, standing.over(finding.rule, &finding.subject))),
+            (None, _) => None,
+            (Some(alert), State::Failing | State::Open) => lasting.go_on(alert, Some(finding)),
+            (Some(alert), State::Clear { day, .. }) => {
+                if lasting.is_over(alert, finding) {
+                    Some(lasting.end(alert, Event::Resolved, Evidence { clear_day: day, ..finding.evidence.clone() }))
+                } else {
+                    lasting.go_on(alert, Some(finding))
+                }
+            }
+            (Some(alert), State::Lapsed) => Some(lasting.end(alert, Event::Lapsed, alert.evidence.clone())),
+        };
+        found.extend(transition);
+    }
+    for alert in standing.0.iter().filter(|alert| alert.is_firing()) {
+        if !plan.is_on(alert.rule) {
+            let ended = lasting.end(alert, Event::Lapsed, alert.evidence.clone());
+            found.push(Transition { told: false, muted: None, ..ended });
+        } else if !findings.iter().any(|finding| finding.rule == alert.rule && finding.subject == alert.subject) {
+            found.extend(lasting.go_on(alert, None));
+        }
+    }
+    found.sort_by(|a, b| (a.alert.rule, &a.alert.subject).cmp(&(b.alert.rule, &b.alert.subject)));
+    found
+}
+
+struct Lifecycle<'a> {
+    plan: &'a Plan,
+    mutes: &'a [Mute],
+    now: DateTime<Utc>,
+}
+
+impl Lifecycle<'_> {
+    fn begin(&self, finding: &Finding, over: Option<&Alert>) -> Transition {
+        let (rule, subject, now) = (finding.rule, finding.subject.clone(), self.now);
+        let over = over.filter(|alert| now - alert.changed_at <= TimeDelta::days(BACK_WITHIN_DAYS));
+        let (event, begun) = match over {
+            Some(alert) => (Event::Reopened, Alert { times: alert.times.saturating_add(1), ..alert.clone() }),
+            None => (
+                Event::Fired,
+                Alert {
+                    uuid: Alert::name(rule, &subject, now),
+                    rule,
+                    subject,
+                    status: Status::Firing,
+                    since: finding.since,
+                    fired_at: now,
+                    changed_at: now,
+                    told_at: None,
+                    acknowledged_at: None,
+                    acknowledgement: None,
+                    times: 1,
+                    evidence: Evidence::default(),
+                },
+            ),
+        };
+        let alert = Alert {
+            status: Status::Firing,
+            since: finding.since,
+            changed_at: now,
+            told_at: None,
+            acknowledged_at: None,
+            acknowledgement: None,
+            evidence: finding.evidence.clone(),
+            ..begun
+        };
+        self.tell(event, alert, true)
+    }
+
+    /// Told again where the time has come, or told at all where a silence has ended.
+    fn go_on(&self, alert: &Alert, finding: Option<&Finding>) -> Option<Transition> {
+        let remind_after = self.plan.settings.remind_after_h;
+        let is_due = match alert.told_at {
+            None => true,
+            // News are news once.
+            Some(_) if alert.rule == Rule::NewFailure || remind_after == 0 => false,
+            Some(told_at) => self.now - told_at >= hours(remind_after),
+        };
+        if !is_due || alert.acknowledged_at.is_some() || self.mute(alert).is_some() {
+            return None;
+        }
+        let evidence = finding.map_or_else(|| alert.evidence.clone(), |finding| finding.evidence.clone());
+        let since = finding.map_or(alert.since, |finding| finding.since.min(alert.since));
+        Some(self.tell(Event::Reminded, Alert { evidence, since, ..alert.clone() }, true))
+    }
+
+    fn end(&self, alert: &Alert, event: Event, evidence: Evidence) -> Transition {
+        let ended = Alert { status: Status::Resolved, changed_at: self.now, evidence, ..alert.clone() };
+        self.tell(event, ended, alert.told_at.is_some())
+    }
+
+    /// What flaps is over only when several report days say so, or nothing more is heard for long.
+    fn is_over(&self, alert: &Alert, finding: &Finding) -> bool {
+        let State::Clear { day, days: clean } = finding.state else { return false };
+        let long_ago = self.now.date_naive() - TimeDelta::days(days(self.plan.settings.lapse_days));
+        alert.times < FLAPPING_TIMES || clean >= FLAPPING_CLEAN_DAYS || day.is_some_and(|day| day < long_ago)
+    }
+
+    fn tell(&self, event: Event, alert: Alert, wanted: bool) -> Transition {
+        let muted = self.mute(&alert).filter(|_| wanted).map(Mute::words);
+        let told = wanted && muted.is_none();
+        let told_at = if told { Some(self.now) } else { alert.told_at };
+        Transition { event, alert: Alert { told_at, ..alert }, told, muted }
+    }
+
+    /// The silence over it that ends last.
+    fn mute(&self, alert: &Alert) -> Option<&Mute> {
+        self.mutes.iter().filter(|mute| mute.covers(alert, self.now)).max_by_key(|mute| mute.until)
+    }
+}

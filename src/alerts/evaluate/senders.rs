@@ -1,0 +1,130 @@
+//! silent-sender and no-reports: what does not come any more.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::{Finding, Standing, State, days, hours, start_of};
+use crate::alerts::{Affected, Evidence, Facts, Plan, Rule, Subject, facts::Sender};
+
+/// Report days, of the last 60, that make a rhythm.
+pub const RHYTHM_MIN_DAYS: usize = 10;
+/// Days between two reports above which an organisation has no rhythm.
+const GAP_MAX_DAYS: i64 = 8;
+/// Who has not reported for so long has left.
+const LEFT_AFTER_DAYS: i64 = 30;
+/// The shortest grace: a report on one day comes any time in the next, and a sender may skip a night.
+const GRACE_MIN_H: u64 = 28;
+/// Days with an arrival, of fourteen, that make reports regular.
+const ARRIVALS_MIN_DAYS: u64 = 7;
+
+pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+    let none = no_reports(facts, plan, standing, now);
+    // Where nobody reports, it is not the senders' doing, and they need time to come back.
+    let nobody = none.iter().any(|finding| finding.state == State::Failing) && plan.is_on(Rule::NoReports);
+    let back_at = standing.over(Rule::NoReports, &Subject::default()).map(|alert| alert.changed_at);
+    let mut findings: Vec<Finding> = facts
+        .senders
+        .iter()
+        .filter_map(|sender| silent_sender(sender, plan, standing, back_at, now))
+        .filter(|finding| !(nobody && finding.state == State::Failing))
+        .collect();
+    findings.extend(none);
+    for alert in standing.firing_of(Rule::SilentSender) {
+        let is_known = |sender: &Sender| Some(&sender.organisation) == alert.subject.organisation.as_ref();
+        if !facts.senders.iter().any(is_known) && alert.evidence.last_day.is_none_or(|day| has_left(day, now)) {
+            findings.push(Finding {
+                rule: Rule::SilentSender,
+                subject: alert.subject.clone(),
+                state: State::Lapsed,
+                since: alert.since,
+                evidence: alert.evidence.clone(),
+            });
+        }
+    }
+    findings
+}
+
+fn silent_sender(
+    sender: &Sender,
+    plan: &Plan,
+    standing: &Standing<'_>,
+    back_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
+    let last = *sender.days.last()?;
+    let subject = Subject { organisation: Some(sender.organisation.clone()), ..Subject::default() };
+    let firing = standing.firing(Rule::SilentSender, &subject);
+    let gap = usual_gap_days(sender).filter(|gap| *gap <= GAP_MAX_DAYS);
+    let is_late = gap.zip(sender.lateness_s).is_some_and(|(gap, lateness_s)| {
+        let lateness = TimeDelta::seconds(lateness_s.clamp(0, LEFT_AFTER_DAYS * 86_400));
+        // The next report is about the day `gap` days on, and comes when that day is over.
+        let due = start_of(last) + TimeDelta::days(gap + 1) + lateness;
+        let due = back_at.map_or(due, |at| due.max(at + TimeDelta::days(gap) + lateness));
+        now > due + hours(plan.settings.silent_sender_grace_h.max(GRACE_MIN_H))
+    });
+    let is_late = is_late && sender.days.len() >= RHYTHM_MIN_DAYS;
+    let heard = firing.and_then(|alert| alert.evidence.last_day).and_then(|before| {
+        let later = (std::ops::Bound::Excluded(before), std::ops::Bound::Unbounded);
+        sender.days.range(later).next().map(|first| (*first, sender.days.range(later).count() as u64))
+    });
+    let state = match (firing, heard) {
+        _ if has_left(last, now) && firing.is_none() => return None,
+        _ if has_left(last, now) => State::Lapsed,
+        (None, _) if is_late => State::Failing,
+        (None, _) => return None,
+        // A report of a day that was missing came late, and the silence goes on.
+        (Some(_), Some(_)) if is_late => State::Failing,
+        (Some(_), Some((day, days))) => State::Clear { day: Some(day), days },
+        (Some(_), None) => State::Failing,
+    };
+    let name = sender.name.clone().unwrap_or_else(|| sender.organisation.clone());
+    let last_seen = firing.and_then(|alert| alert.evidence.last_day).unwrap_or(last);
+    let evidence = Evidence {
+        organisations: vec![Affected {
+            key: sender.organisation.clone(),
+            name,
+            failed: 0,
+            first_day: None,
+            last_day: Some(last_seen),
+        }],
+        organisations_total: 1,
+        last_day: Some(last_seen),
+        last_seen_at: Some(start_of(last_seen)),
+        detail: gap.map(|gap| match gap {
+            1 => "it reported on every day".to_owned(),
+            gap => format!("it reported at least every {gap} days"),
+        }),
+        ..Evidence::default()
+    };
+    let since = start_of(last_seen) + TimeDelta::days(1);
+    Some(Finding { rule: Rule::SilentSender, subject, state, since, evidence })
+}
+
+fn has_left(last: NaiveDate, now: DateTime<Utc>) -> bool {
+    now.date_naive().signed_duration_since(last).num_days() > LEFT_AFTER_DAYS
+}
+
+/// The days from one report day to the next, in nine of ten cases.
+fn usual_gap_days(sender: &Sender) -> Option<i64> {
+    let days = sender.days.iter();
+    let mut gaps: Vec<i64> = days.clone().zip(days.skip(1)).map(|(a, b)| (*b - *a).num_days()).collect();
+    gaps.sort_unstable();
+    let at = (gaps.len() * 9).div_ceil(10).checked_sub(1)?;
+    gaps.get(at).copied()
+}
+
+fn no_reports(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
+    let last_at = facts.arrivals.last_at?;
+    let (rule, subject) = (Rule::NoReports, Subject::default());
+    let firing = standing.firing(rule, &subject);
+    let is_long = now - last_at > hours(plan.settings.no_reports_after_h.max(1));
+    let is_recent = now - last_at <= TimeDelta::days(LEFT_AFTER_DAYS + days(plan.settings.no_reports_after_h / 24));
+    let state = match firing {
+        Some(_) if is_long => State::Failing,
+        Some(_) => State::Clear { day: Some(last_at.date_naive()), days: facts.arrivals.days },
+        None if is_long && is_recent && facts.arrivals.days >= ARRIVALS_MIN_DAYS => State::Failing,
+        None => return None,
+    };
+    let last_seen = firing.and_then(|alert| alert.evidence.last_seen_at).unwrap_or(last_at);
+    let evidence = Evidence { last_seen_at: Some(last_seen), ..Evidence::default() };
+    Some(Finding { rule, subject, state, since: last_seen, evidence })
+}

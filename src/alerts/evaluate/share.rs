@@ -1,0 +1,140 @@
+//! failure-share: too many sessions fail, or many more than usual.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Finding, Standing, State, failures::is_told, start_of};
+use crate::alerts::{
+    Affected, Alert, Evidence, Facts, Plan, Rule, Subject,
+    facts::{Of, Share},
+};
+
+/// The least share a baseline is taken for: five times nothing is nothing.
+const BASELINE_MIN: f64 = 0.01;
+
+pub fn shares(
+    facts: &Facts,
+    plan: &Plan,
+    standing: &Standing<'_>,
+    causes: &BTreeSet<(Rule, Subject)>,
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
+    let rule = Rule::FailureShare;
+    let today = now.date_naive();
+    let mut findings: Vec<Finding> = Vec::new();
+    for share in facts.shares.iter().filter(|share| plan.shares_of().contains(&share.of)) {
+        let subject = subject(share);
+        let firing = standing.firing(rule, &subject);
+        let state = match firing {
+            None => fires(share, told(share, facts, plan, causes, today), plan),
+            Some(alert) => goes_on(share, alert, plan, today),
+        };
+        if state == State::Open && firing.is_none() {
+            continue;
+        }
+        let evidence = evidence(share, firing, plan);
+        let since = evidence.first_day.map_or(now, start_of);
+        findings.push(Finding { rule, subject, state, since, evidence });
+    }
+    let silent =
+        standing.firing_of(rule).filter(|alert| facts.shares.iter().all(|share| subject(share) != alert.subject));
+    let lapsed = silent.map(|alert| {
+        let is_old = alert.evidence.last_day.is_none_or(|day| day < plan.lapse_first(today));
+        Finding {
+            rule,
+            subject: alert.subject.clone(),
+            state: if is_old { State::Lapsed } else { State::Open },
+            since: alert.since,
+            evidence: alert.evidence.clone(),
+        }
+    });
+    findings.extend(lapsed.collect::<Vec<_>>());
+    findings
+}
+
+fn fires(share: &Share, told: i64, plan: &Plan) -> State {
+    let failed = share.now.failed.saturating_sub(told);
+    let fails = failed > 0
+        && has_enough(share, plan)
+        && failed as f64 / share.now.sessions as f64 >= limit(baseline(share, plan), plan);
+    if fails { State::Failing } else { State::Open }
+}
+
+/// It is over below half of what made it fire, so that a share close to the limit does not come and go.
+fn goes_on(share: &Share, alert: &Alert, plan: &Plan, today: NaiveDate) -> State {
+    if !has_enough(share, plan) {
+        return if share.reported_day < plan.lapse_first(today) { State::Lapsed } else { State::Open };
+    }
+    if share.now.share() < limit(alert.evidence.baseline, plan) / 2.0 {
+        State::Clear { day: Some(share.reported_day), days: share.days }
+    } else {
+        State::Failing
+    }
+}
+
+fn has_enough(share: &Share, plan: &Plan) -> bool {
+    share.now.sessions > 0 && u64::try_from(share.now.sessions).unwrap_or(0) >= plan.settings.failure_share_sessions_min
+}
+
+/// The share from which on it fires.
+fn limit(baseline: Option<f64>, plan: &Plan) -> f64 {
+    let fixed = plan.settings.failure_share_percent / 100.0;
+    let times = plan.settings.failure_share_times;
+    match baseline {
+        Some(baseline) if times > 0.0 => fixed.min(times * baseline.max(BASELINE_MIN)),
+        _ => fixed,
+    }
+}
+
+/// What failed before, where there were sessions enough to tell.
+fn baseline(share: &Share, plan: &Plan) -> Option<f64> {
+    let sessions = u64::try_from(share.before.sessions).unwrap_or(0);
+    (sessions > 0 && sessions >= plan.settings.failure_share_sessions_min).then(|| share.before.share())
+}
+
+/// Failed sessions of the window that another alert tells of already: one message for one cause.
+fn told(share: &Share, facts: &Facts, plan: &Plan, causes: &BTreeSet<(Rule, Subject)>, today: NaiveDate) -> i64 {
+    if share.of != Of::PolicyDomain {
+        return 0;
+    }
+    let first = plan.share_first(today);
+    let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
+    let days =
+        troubles.filter(|trouble| is_told(trouble, plan, causes)).flat_map(|trouble| trouble.days.range(first..));
+    days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
+}
+
+fn evidence(share: &Share, firing: Option<&Alert>, plan: &Plan) -> Evidence {
+    let before = firing.map(|alert| &alert.evidence);
+    let organisations = match share.of {
+        Of::Organisation => vec![Affected {
+            key: share.key.clone(),
+            name: share.name.clone().unwrap_or_else(|| share.key.clone()),
+            failed: share.now.failed,
+            first_day: share.first_day,
+            last_day: share.last_day,
+        }],
+        Of::PolicyDomain | Of::ResultType => Vec::new(),
+    };
+    Evidence {
+        organisations_total: organisations.len() as u64,
+        organisations,
+        failed: share.now.failed,
+        sessions: share.now.sessions,
+        // Of the time before it fired: else a trouble that lasts would in the end be its own measure.
+        baseline: before.map_or_else(|| baseline(share, plan), |evidence| evidence.baseline),
+        first_day: before.and_then(|evidence| evidence.first_day).or(share.first_day),
+        last_day: share.last_day.or(before.and_then(|evidence| evidence.last_day)),
+        ..Evidence::default()
+    }
+}
+
+fn subject(share: &Share) -> Subject {
+    let key = Some(share.key.clone());
+    match share.of {
+        Of::PolicyDomain => Subject { policy_domain: key, ..Subject::default() },
+        Of::Organisation => Subject { organisation: key, ..Subject::default() },
+        Of::ResultType => Subject { result_type: key, ..Subject::default() },
+    }
+}

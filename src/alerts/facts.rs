@@ -1,0 +1,152 @@
+//! What the stored data and the machine say at one moment, as plain values. Report days are UTC days. Days under maintenance
+//! and reports that are not credible enough are left out already, as are sessions that count elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// Policy domain and organisation key.
+pub type Pair = (String, String);
+
+/// Everything an evaluation looks at besides the alerts that stand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Facts {
+    pub troubles: Vec<Trouble>,
+    /// The days on which each pair in `troubles` was reported on, over the days that were looked at.
+    pub reported: BTreeMap<Pair, BTreeSet<NaiveDate>>,
+    pub shares: Vec<Share>,
+    /// Nothing was ever noted as known: this is the first evaluation.
+    pub first: bool,
+    /// Days of which any report is stored; looked up only where a trouble is unknown.
+    pub learned_days: u64,
+    /// Organisations with enough report days to have a rhythm.
+    pub senders: Vec<Sender>,
+    pub arrivals: Arrivals,
+    pub intake: Intake,
+    /// The health board; `None` where it is not looked at, as in a backtest.
+    pub parts: Option<Vec<Part>>,
+    /// Bytes free on the disk of the data directory; `None` where it is not looked at.
+    pub disk_free_bytes: Option<u64>,
+}
+
+/// What one organisation reports to fail at one policy domain with one result type.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trouble {
+    pub policy_domain: String,
+    /// Organisation key.
+    pub organisation: String,
+    pub organisation_name: Option<String>,
+    pub result_type: String,
+    /// Receiving MX hostname, lower case, for the result types about its certificate; else `None`.
+    pub mx_host: Option<String>,
+    /// One reason code the sender gave.
+    pub reason: Option<String>,
+    /// Failed sessions by report day; never empty.
+    pub days: BTreeMap<NaiveDate, i64>,
+    /// This organisation was never seen to fail like this at this policy domain before these days, and it was not noted.
+    pub unknown: bool,
+}
+
+/// What a share of failed sessions is taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Of {
+    PolicyDomain,
+    Organisation,
+    ResultType,
+}
+
+/// How many of the sessions failed lately, and in the four weeks before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    pub of: Of,
+    /// Policy domain, organisation key or result type.
+    pub key: String,
+    /// Of an organisation.
+    pub name: Option<String>,
+    pub now: Counted,
+    pub before: Counted,
+    /// Report days in the window.
+    pub days: u64,
+    /// First and last day of the window with a failed session.
+    pub first_day: Option<NaiveDate>,
+    pub last_day: Option<NaiveDate>,
+    /// The last day that was reported on at all.
+    pub reported_day: NaiveDate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    pub failed: i64,
+    /// Failed and successful sessions.
+    pub sessions: i64,
+}
+
+/// When one organisation reports.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sender {
+    /// Organisation key.
+    pub organisation: String,
+    pub name: Option<String>,
+    /// Report days of the last 60 days.
+    pub days: BTreeSet<NaiveDate>,
+    /// Seconds after the end of the range within which nine of ten days' first reports have come; `None` where all were imported.
+    pub lateness_s: Option<i64>,
+}
+
+/// When reports came in, from anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Arrivals {
+    pub last_at: Option<DateTime<Utc>>,
+    /// UTC days with an arrival among the fourteen up to the last one.
+    pub days: u64,
+}
+
+/// What came in within the last 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intake {
+    pub stored: u64,
+    /// Without conflicts.
+    pub quarantined: u64,
+    pub conflicts: u64,
+    pub conflict_at: Option<DateTime<Utc>>,
+    /// Names of organisations whose reports collided, at most three.
+    pub conflict_organisations: Vec<String>,
+}
+
+/// A way in, as the health board shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    pub name: String,
+    /// It works.
+    pub well: bool,
+    /// It does not work since then; neither this nor `well`: not known yet.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// When it last had to ask a sender to come again later.
+    pub later_at: Option<DateTime<Utc>>,
+    /// What it says of itself.
+    pub words: String,
+}
+
+impl Counted {
+    /// 0 to 1.
+    pub fn share(self) -> f64 {
+        if self.sessions <= 0 { 0.0 } else { self.failed as f64 / self.sessions as f64 }
+    }
+}
+
+impl Of {
+    pub const ALL: [Of; 3] = [Of::PolicyDomain, Of::Organisation, Of::ResultType];
+
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Of::PolicyDomain => "policy_domain",
+            Of::Organisation => "organisation",
+            Of::ResultType => "result_type",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Of> {
+        Of::ALL.into_iter().find(|of| of.as_str() == name)
+    }
+}

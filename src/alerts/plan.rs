@@ -1,0 +1,178 @@
+//! The configuration as the evaluation uses it: checked, with times that are times.
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate};
+
+use super::{
+    Maintenance, Rule, Settings,
+    facts::Of,
+    maintenance::{UnderMaintenance, Window},
+};
+use crate::submission::Trust;
+
+/// Days the evaluation looks back at most.
+pub const LOOK_BACK_MAX_DAYS: u64 = 60;
+
+/// A value of `[alerts]`, `[[silence]]` or `[[maintenance]]` that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key} = {value:?}`: {why}")]
+pub struct Wrong {
+    pub key: &'static str,
+    pub value: String,
+    pub why: &'static str,
+}
+
+/// `[alerts]` and `[[maintenance]]`, with the MX hosts of the served domains.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    pub settings: Settings,
+    /// Host names in lower case; empty: every MX host in a report is taken for ours.
+    pub mx_hosts: BTreeSet<String>,
+    windows: Vec<Window>,
+    min_trust: MinTrust,
+    shares_of: Vec<Of>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct MinTrust(Trust);
+
+impl Default for MinTrust {
+    fn default() -> MinTrust {
+        MinTrust(Trust::Import)
+    }
+}
+
+impl Plan {
+    /// Checks the settings and the maintenance windows.
+    pub fn new(
+        settings: Settings,
+        mx_hosts: impl IntoIterator<Item = String>,
+        maintenance: &[Maintenance],
+    ) -> Result<Plan, Wrong> {
+        let min_trust = Trust::from_name(&settings.min_trust).ok_or_else(|| Wrong {
+            key: "min_trust",
+            value: settings.min_trust.clone(),
+            why: "not one of \"none\", \"import\", \"token\" and \"dkim\"",
+        })?;
+        let share = |name: &String| {
+            Of::from_name(name).ok_or_else(|| Wrong {
+                key: "failure_share_of",
+                value: name.clone(),
+                why: "not one of \"policy_domain\", \"organisation\" and \"result_type\"",
+            })
+        };
+        let shares_of = settings.failure_share_of.iter().map(share).collect::<Result<_, _>>()?;
+        for (key, number, max) in [
+            ("failure_share_percent", settings.failure_share_percent, 100.0),
+            ("failure_share_times", settings.failure_share_times, 1e6),
+            ("quarantine_percent", settings.quarantine_percent, 100.0),
+        ] {
+            if !(0.0..=max).contains(&number) {
+                return Err(Wrong { key, value: number.to_string(), why: "outside what makes sense" });
+            }
+        }
+        for (key, days) in [
+            ("fresh_days", settings.fresh_days),
+            ("lapse_days", settings.lapse_days),
+            ("failure_share_days", settings.failure_share_days),
+        ] {
+            if !(1..=30).contains(&days) {
+                return Err(Wrong { key, value: days.to_string(), why: "not a number of days from 1 to 30" });
+            }
+        }
+        let windows = maintenance.iter().map(Maintenance::compile).collect::<Result<_, _>>()?;
+        let mx_hosts = mx_hosts.into_iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect();
+        Ok(Plan { settings, mx_hosts, windows, min_trust: MinTrust(min_trust), shares_of })
+    }
+
+    pub fn is_on(&self, rule: Rule) -> bool {
+        !self.settings.off.contains(&rule)
+    }
+
+    /// The trusts that count.
+    pub fn trusts(&self) -> impl Iterator<Item = Trust> {
+        let least = self.min_trust.0;
+        Trust::ALL.into_iter().filter(move |trust| *trust >= least)
+    }
+
+    pub fn shares_of(&self) -> &[Of] {
+        &self.shares_of
+    }
+
+    /// The first report day that still makes something fire.
+    pub fn fresh_first(&self, today: NaiveDate) -> NaiveDate {
+        back(today, self.settings.fresh_days)
+    }
+
+    /// An alert whose last word is older lapses. Later than `fresh_first`, else what lapses would fire again.
+    pub fn lapse_first(&self, today: NaiveDate) -> NaiveDate {
+        back(today, self.settings.lapse_days.max(self.settings.fresh_days.saturating_add(1)))
+    }
+
+    /// The first report day that is looked at for troubles.
+    pub fn look_back_first(&self, today: NaiveDate) -> NaiveDate {
+        let days = self.settings.lapse_days.max(self.settings.fresh_days).saturating_add(7);
+        back(today, days.min(LOOK_BACK_MAX_DAYS))
+    }
+
+    /// The first day of the window of a failure share, which ends today.
+    pub fn share_first(&self, today: NaiveDate) -> NaiveDate {
+        back(today, self.settings.failure_share_days)
+    }
+
+    /// The first of the 28 days before that window.
+    pub fn baseline_first(&self, today: NaiveDate) -> NaiveDate {
+        back(self.share_first(today), 28)
+    }
+
+    /// The days, both inclusive, that do not count, and for which policy domains.
+    pub fn under_maintenance(&self, first: NaiveDate, last: NaiveDate) -> UnderMaintenance {
+        let mut found = UnderMaintenance::default();
+        for day in first.iter_days().take_while(|day| *day <= last) {
+            for window in self.windows.iter().filter(|window| window.touches(day)) {
+                if window.policy_domains.is_empty() {
+                    found.all.insert(day);
+                }
+                found.some.extend(window.policy_domains.iter().map(|domain| (day, domain.clone())));
+            }
+        }
+        found
+    }
+}
+
+pub fn back(day: NaiveDate, days: u64) -> NaiveDate {
+    day.checked_sub_days(Days::new(days)).unwrap_or(NaiveDate::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(change: impl FnOnce(&mut Settings)) -> String {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Plan::new(settings, [], &[]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        assert_eq!(
+            wrong(|settings| settings.min_trust = "signed".to_owned()),
+            r#"`min_trust = "signed"`: not one of "none", "import", "token" and "dkim""#
+        );
+        assert!(wrong(|settings| settings.failure_share_of = vec!["domain".to_owned()]).contains("policy_domain"));
+        assert!(wrong(|settings| settings.failure_share_percent = f64::NAN).contains("NaN"));
+        assert!(wrong(|settings| settings.lapse_days = 0).contains("lapse_days"));
+        assert!(wrong(|settings| settings.fresh_days = u64::MAX).contains("fresh_days"));
+    }
+
+    #[test]
+    fn by_default_everything_but_none_counts() {
+        let plan = Plan::new(Settings::default(), ["MX.example.com.".to_owned()], &[]).unwrap();
+        assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Token, Trust::Dkim]);
+        assert!(plan.mx_hosts.contains("mx.example.com"));
+        let today = "2026-11-25".parse().unwrap();
+        assert!(plan.lapse_first(today) < plan.fresh_first(today));
+    }
+}

@@ -1,0 +1,42 @@
+//! What the alerts are judged by: failures with their clean days, shares, rhythms of senders, what came in.
+//!
+//! Each question reads at most sixty days of one table, and sums up before it hands out rows. Dates, trusts and days under
+//! maintenance are written into the statements as constants, because DuckDB skips row groups by constants only.
+
+mod intake;
+mod scope;
+mod senders;
+mod shares;
+mod troubles;
+
+use chrono::{DateTime, Utc};
+use duckdb::Connection;
+
+use crate::alerts::{Facts, Plan};
+use scope::Scope;
+
+/// What is known now. `parts` and `disk_free_bytes` are for the caller to fill in.
+pub fn facts(connection: &Connection, now: DateTime<Utc>, plan: &Plan) -> duckdb::Result<Facts> {
+    gather(connection, &Scope::new(now, plan, false), plan)
+}
+
+/// What was known at that moment, by when each report came in; of one that was imported, by when it would have come. Failures
+/// are news where none was reported before.
+pub fn facts_as_of(connection: &Connection, at: DateTime<Utc>, plan: &Plan) -> duckdb::Result<Facts> {
+    gather(connection, &Scope::new(at, plan, true), plan)
+}
+
+fn gather(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result<Facts> {
+    let mut facts = Facts {
+        shares: shares::shares(connection, scope, plan)?,
+        senders: senders::senders(connection, scope)?,
+        arrivals: senders::arrivals(connection, scope)?,
+        intake: intake::intake(connection, scope)?,
+        ..Facts::default()
+    };
+    troubles::troubles(connection, scope, &mut facts)?;
+    Ok(facts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! What senders brought within the last 24 hours, and what of it was quarantined. What the operator imports does not count:
+//! who imports sees the result.
+
+use duckdb::Connection;
+
+use super::scope::Scope;
+use crate::{
+    alerts::facts::Intake,
+    query::{ask, first, get},
+};
+
+pub fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> {
+    let stored = ask(connection, &scope.fill(include_str!("intake.sql")), None, &[], |row| get::<u64>(row, 0))?;
+    let kept = ask(connection, &scope.fill(include_str!("quarantined.sql")), None, &[], |row| {
+        let organisations: Option<String> = get(row, 3)?;
+        Ok(Intake {
+            stored: 0,
+            quarantined: get(row, 0)?,
+            conflicts: get(row, 1)?,
+            conflict_at: get(row, 2)?,
+            conflict_organisations: organisations
+                .iter()
+                .flat_map(|names| names.lines())
+                .take(3)
+                .map(str::to_owned)
+                .collect(),
+        })
+    })?;
+    Ok(Intake { stored: first(stored).unwrap_or(0), ..first(kept).unwrap_or_default() })
+}

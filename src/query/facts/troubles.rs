@@ -1,0 +1,116 @@
+//! Failures that may be worth an alert, by organisation, policy domain and result type, with the days between.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono::NaiveDate;
+use duckdb::{Connection, ToSql};
+
+use super::scope::{Scope, days};
+use crate::{
+    alerts::{Facts, facts::Trouble},
+    limits::SESSIONS_PLAUSIBLE_MAX,
+    query::{ask, first, get, sessions},
+};
+
+/// Fills in `troubles`, `reported`, `first` and `learned_days`.
+pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+    facts.first = !scope.as_of && !is_noted(connection)?;
+    facts.troubles = failing(connection, scope)?;
+    if facts.troubles.iter().any(|trouble| trouble.unknown) {
+        // A backtest has looked before those days already, and the first evaluation notes everything.
+        if !scope.as_of && !facts.first {
+            leave_out_seen(connection, scope, &mut facts.troubles)?;
+        }
+        let learned = ask(connection, &scope.fill(include_str!("learned.sql")), None, &[], |row| get::<u64>(row, 0))?;
+        facts.learned_days = first(learned).unwrap_or(0);
+    }
+    reported(connection, scope, facts)
+}
+
+fn is_noted(connection: &Connection) -> duckdb::Result<bool> {
+    Ok(!ask(connection, include_str!("noted.sql"), None, &[], |row| get::<bool>(row, 0))?.is_empty())
+}
+
+fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble>> {
+    let noted = include_str!("noted_before.sql");
+    let noted = if scope.as_of { include_str!("noted_before_as_of.sql") } else { noted };
+    let news_told = if scope.as_of { "false" } else { include_str!("news_told.sql") };
+    let sql = include_str!("troubles.sql").replace("/* noted before */", noted).replace("/* news told */", news_told);
+    let parameters: [(&str, &dyn ToSql); 2] =
+        [("sessions_max", &SESSIONS_PLAUSIBLE_MAX), ("maintained", &scope.maintained())];
+    let mut troubles: Vec<Trouble> = Vec::new();
+    for (trouble, day, failed) in ask(connection, &scope.fill(&sql), None, &parameters, |row| {
+        let trouble = Trouble {
+            policy_domain: get(row, 0)?,
+            organisation: get(row, 1)?,
+            result_type: get(row, 2)?,
+            mx_host: get(row, 3)?,
+            organisation_name: get(row, 6)?,
+            reason: get(row, 7)?,
+            unknown: get(row, 8)?,
+            ..Trouble::default()
+        };
+        Ok((trouble, get::<NaiveDate>(row, 4)?, sessions(row, 5)?))
+    })? {
+        match troubles.last_mut().filter(|last| is_same(last, &trouble)) {
+            Some(last) => {
+                last.organisation_name = trouble.organisation_name.or(last.organisation_name.take());
+                last.reason = trouble.reason.or(last.reason.take());
+                last.days.insert(day, failed);
+            }
+            None => troubles.push(Trouble { days: [(day, failed)].into(), ..trouble }),
+        }
+    }
+    Ok(troubles)
+}
+
+fn is_same(a: &Trouble, b: &Trouble) -> bool {
+    (&a.policy_domain, &a.organisation, &a.result_type, &a.mx_host)
+        == (&b.policy_domain, &b.organisation, &b.result_type, &b.mx_host)
+}
+
+/// What is stored of earlier days is no news, although it was not noted: it came in late, by an import for instance.
+fn leave_out_seen(connection: &Connection, scope: &Scope, troubles: &mut [Trouble]) -> duckdb::Result<()> {
+    let unknown = troubles.iter().filter(|trouble| trouble.unknown);
+    let domains: BTreeSet<&str> = unknown.map(|trouble| trouble.policy_domain.as_str()).filter(is_one_line).collect();
+    let domains = domains.into_iter().collect::<Vec<_>>().join("\n");
+    let sql = scope.fill(include_str!("seen_before.sql"));
+    let seen: HashSet<(String, String, String)> =
+        ask(connection, &sql, None, &[("domains", &domains), ("sessions_max", &SESSIONS_PLAUSIBLE_MAX)], |row| {
+            Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))
+        })?
+        .into_iter()
+        .collect();
+    for trouble in troubles.iter_mut().filter(|trouble| trouble.unknown) {
+        let triple = (trouble.policy_domain.clone(), trouble.organisation.clone(), trouble.result_type.clone());
+        trouble.unknown = !seen.contains(&triple);
+    }
+    Ok(())
+}
+
+fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+    let pairs: BTreeSet<(&str, &str)> = facts
+        .troubles
+        .iter()
+        .map(|trouble| (trouble.policy_domain.as_str(), trouble.organisation.as_str()))
+        .filter(|(domain, organisation)| is_one_line(domain) && is_one_line(organisation))
+        .collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let domains = pairs.iter().map(|(domain, _)| *domain).collect::<Vec<_>>().join("\n");
+    let organisations = pairs.iter().map(|(_, organisation)| *organisation).collect::<Vec<_>>().join("\n");
+    let parameters: [(&str, &dyn ToSql); 3] =
+        [("domains", &domains), ("organisations", &organisations), ("maintained", &scope.maintained())];
+    facts.reported = ask(connection, &scope.fill(include_str!("reported.sql")), None, &parameters, |row| {
+        Ok(((get(row, 0)?, get(row, 1)?), days(scope.first, get(row, 2)?)))
+    })?
+    .into_iter()
+    .collect();
+    Ok(())
+}
+
+/// Lists go to the statement with one element a line.
+fn is_one_line(text: &&str) -> bool {
+    !text.contains('\n')
+}

@@ -1,0 +1,25 @@
+-- Failed sessions by policy domain, organisation, result type and day: of the result types that have rules of their own, of
+-- those that began within these days, and of those whose alert still fires. What was noted before is put in by the question.
+WITH each_day AS (
+  SELECT policy_domain, organisation_key, result_type,
+         CASE WHEN result_type IN ('certificate-expired', 'certificate-host-mismatch')
+              THEN lower(rtrim(receiving_mx_hostname, '.')) END AS mx_host,
+         day, sum(failed_sessions) AS failed, max(organisation) AS organisation,
+         min(reason_code) FILTER (reason_code <> '') AS reason_code
+  FROM failure
+  WHERE day BETWEEN first_day_of_troubles AND last_day_of_all AND counted AND policy_domain <> ''
+    AND failed_sessions BETWEEN 1 AND $sessions_max
+    AND /* credible */ AND /* of a report known then */ AND /* not under maintenance */
+  GROUP BY ALL
+), noted AS (
+  /* noted before */
+)
+SELECT each_day.policy_domain, each_day.organisation_key, each_day.result_type, mx_host, day, failed, organisation, reason_code,
+       noted.first_day IS NULL
+FROM each_day
+LEFT JOIN noted ON noted.policy_domain = each_day.policy_domain AND noted.organisation_key = each_day.organisation_key
+  AND noted.result_type = each_day.result_type
+WHERE each_day.result_type IN ('sts-policy-fetch-error', 'sts-policy-invalid', 'sts-webpki-invalid', 'certificate-expired',
+                               'certificate-host-mismatch', 'tlsa-invalid', 'dnssec-invalid', 'dane-required')
+   OR noted.first_day IS NULL OR noted.first_day >= first_day_of_troubles OR /* news told */
+ORDER BY each_day.policy_domain, each_day.organisation_key, each_day.result_type, mx_host, day
