@@ -100,3 +100,27 @@ pub(super) fn cannot_fetch(outages: &[Outage]) -> String {
         .collect();
     sentences.join(" ")
 }
+
+/// Who can get the policies of the two first domains again, as sentences; empty where nobody had trouble that is over.
+pub(super) fn can_fetch_again(outages: &[Outage]) -> String {
+    let pair = |outage: &Outage| (outage.organisation.clone(), outage.policy_domain.clone());
+    // One kind of trouble may have followed another.
+    let still: BTreeSet<(String, String)> = outages.iter().filter(|outage| outage.ongoing).map(pair).collect();
+    let mut by_domain: BTreeMap<&str, (BTreeSet<String>, NaiveDate)> = BTreeMap::new();
+    for outage in outages.iter().filter(|outage| !still.contains(&pair(outage))) {
+        let Some(day) = outage.recovered else { continue };
+        let name = outage.organisation_name.clone().unwrap_or_else(|| outage.organisation.clone());
+        let entry = by_domain.entry(&outage.policy_domain).or_insert((BTreeSet::new(), day));
+        entry.0.insert(name);
+        entry.1 = entry.1.max(day);
+    }
+    let sentences: Vec<String> = by_domain
+        .iter()
+        .take(2)
+        .map(|(domain, (names, day))| {
+            let names: Vec<String> = names.iter().cloned().collect();
+            format!("{} can get the policy of {domain} again since {}.", words::listed(&names, 3), words::day(*day))
+        })
+        .collect();
+    sentences.join(" ")
+}

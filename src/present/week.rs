@@ -65,8 +65,6 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
             phase => figures.phase.as_str(),
             first => figures.is_first(),
             quiet => figures.is_quiet(),
-            from => period.range().first(),
-            to => period.range().last(),
             address => format!("/weeks/{}", period.name()),
             older => neighbour(period.previous(), &asked),
             newer => neighbour(period.next(), &asked).filter(|_| period.next().range().first() <= today),

@@ -293,24 +293,13 @@ pub(super) fn proof(figures: &Figures, links: &Links<'_>) -> Vec<Item> {
         notes: Vec::new(),
         url: links.to("/reports", &[]),
     }];
-    if let Some(coverage) = week::coverage(figures) {
-        let missing = match coverage.missing.as_str() {
-            "" => String::new(),
-            names => format!("; not yet: {}", visible(names)),
-        };
+    if let (Some(sentence), Some(coverage)) = (week::coverage(figures), &figures.coverage) {
+        let day = crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range);
         items.push(Item {
-            head: words::day(coverage.day),
-            text: format!(
-                ": {} of {} that report daily have reported about it{missing}",
-                words::thousands(coverage.reported),
-                words::counted(coverage.usual, "organisation", "organisations"),
-            ),
+            head: visible(&sentence).into_owned(),
+            text: String::new(),
             notes: Vec::new(),
-            url: links.within(
-                crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range),
-                "/reports",
-                &[],
-            ),
+            url: links.within(day, "/reports", &[]),
         });
     }
     if figures.quarantined.total > 0 {

@@ -83,14 +83,6 @@ pub(in crate::present) struct ChangeRow {
     pub(in crate::present) since: String,
 }
 
-#[derive(Serialize)]
-pub(in crate::present) struct Coverage {
-    pub(in crate::present) day: NaiveDate,
-    pub(in crate::present) usual: i64,
-    pub(in crate::present) reported: i64,
-    pub(in crate::present) missing: String,
-}
-
 /// In the order of consequence; without those that are empty.
 pub(super) fn groups(figures: &Figures) -> Vec<Group> {
     let new = if figures.is_first() { "Failing" } else { "New" };
@@ -242,14 +234,26 @@ fn difference(difference: &Difference) -> String {
     }
 }
 
-pub(in crate::present) fn coverage(figures: &Figures) -> Option<Coverage> {
+/// How many of those who report daily have reported about the last day; `None` where nobody does.
+pub(in crate::present) fn coverage(figures: &Figures) -> Option<String> {
     let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
+    let day = words::day(coverage.day);
     let names: Vec<String> =
         coverage.missing.iter().map(|(key, name)| name.clone().unwrap_or_else(|| key.clone())).collect();
-    Some(Coverage {
-        day: coverage.day,
-        usual: coverage.usual,
-        reported: coverage.reported,
-        missing: words::listed(&names, NAMES_SHOWN),
+    Some(match (coverage.reported, coverage.usual) {
+        (1, 1) => format!("The one organisation that reports daily has reported about {day}."),
+        (0, 1) => format!(
+            "The one organisation that reports daily, {}, has not yet reported about {day}.",
+            words::listed(&names, NAMES_SHOWN)
+        ),
+        (reported, usual) if reported == usual => {
+            format!("All {} organisations that report daily have reported about {day}.", words::thousands(usual))
+        }
+        (reported, usual) => format!(
+            "{} of {} organisations that report daily have reported about {day}; not yet: {}.",
+            words::thousands(reported),
+            words::thousands(usual),
+            words::listed(&names, NAMES_SHOWN)
+        ),
     })
 }

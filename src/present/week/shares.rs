@@ -38,7 +38,6 @@ struct PolicyType {
 struct Row {
     name: String,
     text: String,
-    /// Where there were reports, the days to show them.
     from: chrono::NaiveDate,
     to: chrono::NaiveDate,
     shares: Vec<(String, i64)>,
@@ -80,7 +79,10 @@ pub(super) fn shares(figures: &Figures) -> Shares {
 }
 
 fn rows(figures: &Figures, drawn: &[(String, Vec<Sessions>)]) -> Vec<Row> {
-    let each = figures.periods.iter().enumerate().rev().map(|(at, period)| Row {
+    // Before the first report there is nothing to say.
+    let oldest = figures.span.map_or(figures.period.range().first(), |span| span.first);
+    let known = figures.periods.iter().enumerate().rev().filter(|(_, period)| period.range().last() >= oldest);
+    let each = known.map(|(at, period)| Row {
         name: period.name(),
         text: words::range(period.range()),
         from: period.range().first(),

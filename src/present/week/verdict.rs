@@ -51,6 +51,7 @@ pub fn verdict(figures: &Figures) -> Verdict {
     let more = present([
         running(figures),
         outages::cannot_fetch(&figures.outages),
+        outages::can_fetch_again(&figures.outages),
         movement(figures),
         mail(figures),
         if fine { proof(figures) } else { String::new() },
@@ -87,16 +88,21 @@ fn movement(figures: &Figures) -> String {
             ),
         };
     }
-    let parts: Vec<String> =
-        [(new, "new"), (ongoing, "ongoing"), (resolved, "resolved"), (silent, "unknown for want of a report")]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{} {word}", words::thousands(count)))
-            .collect();
-    match parts.len() {
+    let parts: Vec<String> = [(new, "new"), (ongoing, "ongoing"), (resolved, "resolved")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{} {word}", words::thousands(count)))
+        .collect();
+    let known = match parts.len() {
         0 => String::new(),
         count => format!("Failures by sender and domain: {}.", words::listed(&parts, count)),
-    }
+    };
+    let unknown = match silent {
+        0 => String::new(),
+        1 => "Whether one more is over is not known: no report since.".to_owned(),
+        silent => format!("Whether {} more are over is not known: no reports since.", words::thousands(silent)),
+    };
+    present([known, unknown]).join(" ")
 }
 
 /// How much mail was held up: only enforced policies and DANE stop it.
