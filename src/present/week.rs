@@ -80,6 +80,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
         coverage => rows::coverage(&figures),
         outages => outages::outages(&figures.outages, figures.filter.range.last()),
         pairs => rows::groups(&figures),
+        meanings => rows::meanings(&figures),
         silent => rows::silent(&figures),
         changes => rows::changes(&figures),
         shares => shares::shares(&figures),

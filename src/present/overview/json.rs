@@ -33,6 +33,7 @@ pub(super) fn overview(figures: &Figures, quarantined: i64) -> Value {
             "reason_code": outage.reason_code,
             "since": outage.since,
             "last": outage.until,
+            "recovered": outage.recovered,
             "ongoing": outage.ongoing,
             "failed_sessions": outage.failed,
         })).collect::<Vec<_>>(),

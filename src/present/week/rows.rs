@@ -1,11 +1,14 @@
 //! The tables: failures in the order of consequence, who fell silent, what changed, how complete the last day is.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::Figures;
 use crate::{
     present::{
+        explain::result_types,
         why::Why,
         words::{self, Trend},
     },
@@ -22,6 +25,7 @@ const FOLDED_MAX: usize = 500;
 const CAUSES_SHOWN: usize = 3;
 const CHANGES_SHOWN: usize = 100;
 const NAMES_SHOWN: usize = 4;
+const MEANINGS_SHOWN: usize = 8;
 
 /// Pairs of one state.
 #[derive(Serialize)]
@@ -166,6 +170,18 @@ fn moved(figures: &Figures, pair: &Pair, trend: Trend) -> String {
         Trend::Same => format!("much as before ({})", words::thousands(before)),
         Trend::Resolved => format!("last on {last}"),
     }
+}
+
+/// What the result types of this period mean, in one sentence each: those with the most failed sessions first.
+pub(super) fn meanings(figures: &Figures) -> Vec<(String, &'static str)> {
+    let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+    for cause in figures.pairs.rows.iter().flat_map(|pair| &pair.causes).filter(|cause| cause.failed > 0) {
+        let sum = sums.entry(&cause.result_type).or_default();
+        *sum = sum.saturating_add(cause.failed);
+    }
+    let mut largest: Vec<(&str, i64)> = sums.into_iter().collect();
+    largest.sort_by_key(|(name, failed)| (Reverse(*failed), *name));
+    largest.into_iter().take(MEANINGS_SHOWN).map(|(name, _)| (name.to_owned(), result_types::short(name))).collect()
 }
 
 pub(super) fn silent(figures: &Figures) -> Silent {
