@@ -11,10 +11,11 @@ use std::{
 
 use duckdb::Connection;
 use tlsight::{
+    present::week::{Figures, Period},
     query::{
         Filter, Range, breakdown, causes, choices, daily,
         failures::{self, By},
-        policy_fetch, quarantine, reported, reports, shares, span,
+        pairs, policies_seen, policy_fetch, quarantine, reported, reports, shares, span, trend,
     },
     store::{Settings, Store},
 };
@@ -104,11 +105,35 @@ fn questions() -> Vec<(&'static str, Question)> {
                 reports::reports(conn, &filter, 100, None).map(drop)
             }),
         ),
+        (
+            "pairs of two weeks",
+            Box::new(move |conn| pairs::pairs(conn, &filter(), filter().range.previous()).map(drop)),
+        ),
+        (
+            "policies seen in two weeks",
+            Box::new(move |conn| policies_seen::policies_seen(conn, &filter(), filter().range.previous()).map(drop)),
+        ),
+        (
+            "trend of twelve weeks",
+            Box::new(move |conn| {
+                let periods: Vec<Range> = week().last(12).into_iter().map(Period::range).collect();
+                trend::trend(conn, &filter(), &periods).map(drop)
+            }),
+        ),
+        (
+            "the whole week",
+            Box::new(move |conn| Figures::ask(conn, &filter(), week(), last.succ_opt().unwrap_or(last)).map(drop)),
+        ),
         ("quarantine", Box::new(|conn| quarantine::count(conn).map(drop))),
     ]
 }
 
-/// Rows in the order of their days, as they come in: 400 organisations, 2,000 domains, one failure in fifty.
+fn week() -> Period {
+    Period::parse("2026-W47").expect("an ISO week")
+}
+
+/// Rows in the order of their days, as they come in: 400 organisations, 2,000 domains, one failure in fifty. One domain in a
+/// hundred changed its policy in the last week.
 #[expect(clippy::disallowed_methods, reason = "ten million rows are written by one statement, not as reports")]
 fn load(data: &Path, rows: usize, days: usize) -> duckdb::Result<()> {
     let connection = Connection::open(data.join("tlsight.duckdb"))?;
@@ -125,7 +150,9 @@ fn load(data: &Path, rows: usize, days: usize) -> duckdb::Result<()> {
                   100 AS successful, fails::INTEGER * 3 AS failed, '' AS deviations FROM n ORDER BY i;
          INSERT INTO policy BY NAME
            SELECT uuid AS report, 0 AS position, day, organisation AS organisation_key, organisation, domain AS policy_domain,
-                  'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode, 604800 AS max_age, 'version: STSv1' AS policy_string,
+                  'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode, 604800 AS max_age,
+                  'version: STSv1' || CASE WHEN hash(domain) % 100 = 0 AND day >= DATE '2026-11-16' THEN chr(10) || 'mode: testing' ELSE '' END
+                    AS policy_string,
                   'mx1.' || domain AS mx_hosts, 100 AS successful, fails::INTEGER * 3 AS failed, 0 AS not_itemised, true AS counted
            FROM n ORDER BY i;
          INSERT INTO failure BY NAME

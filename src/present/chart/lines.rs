@@ -86,7 +86,9 @@ fn draw(
     let at = |period: usize, share: f64| area.map_coordinate(&(period as f64, share));
     let every = if size.width > 500 { 1 } else { 3 };
     let below = ("sans-serif", 15.0, &TEXT).into_text_style(root).pos(Pos::new(HPos::Center, VPos::Bottom));
-    for (period, label) in labels.iter().enumerate().filter(|(period, _)| (last - period.min(&last)) % every == 0) {
+    for (period, label) in
+        labels.iter().enumerate().filter(|(period, _)| (last - period.min(&last)).is_multiple_of(every))
+    {
         let place = (at(period, floor).0, size.height as i32 - 6);
         root.draw(&Text::new(label.clone(), place, below.clone())).map_err(said)?;
     }
