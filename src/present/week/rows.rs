@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Figures;
 use crate::{
+    explain::result_types,
     present::{
-        explain::result_types,
         why::Why,
         words::{self, Trend},
     },
