@@ -17,7 +17,7 @@
 //!
 //! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
 //! `dns` finds the keys of signatures, `health` is the board on which the ways in say how they are, `courier` sends a report
-//! as a sender would, to prove a way in.
+//! as a sender would, to prove a way in, `notify` delivers what the outbox in the store holds: notices and digests.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
 //! report from the socket to the page.
@@ -55,6 +55,8 @@ pub mod duty;
 pub mod health;
 #[cfg(feature = "server")]
 pub mod ingest;
+#[cfg(feature = "server")]
+pub mod notify;
 #[cfg(feature = "server")]
 pub mod pipeline;
 #[cfg(feature = "server")]

@@ -129,6 +129,23 @@ pub const COURIER_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Characters of an answer that are shown.
 pub const COURIER_SHOWN_MAX_CHARS: usize = 1_000;
 
+/// Titles that a message about several notices lists.
+pub const NOTIFY_LISTED_MAX: usize = 20;
+/// Deliveries at the same time to one channel, or by mail to all recipients together.
+pub const NOTIFY_AT_ONCE_MAX: usize = 4;
+/// Bytes of an answer to a notice that are read.
+pub const NOTIFY_ANSWER_MAX_BYTES: usize = 4 * 1024;
+/// Characters of an answer that are kept with the notice.
+pub const NOTIFY_QUOTED_MAX_CHARS: usize = 200;
+/// Seconds until a notice that could not be delivered is tried again, twice as many each time …
+pub const NOTIFY_RETRY_FIRST_S: i64 = 30;
+/// … up to so many; at once so many where the answer was that it will not do.
+pub const NOTIFY_RETRY_LONGEST_S: i64 = 3_600;
+/// Hours after which a digest that could not be delivered is given up.
+pub const NOTIFY_LETTER_GIVE_UP_H: i64 = 72;
+/// Seconds that deliveries under way are given when the server stops.
+pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.

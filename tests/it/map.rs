@@ -45,6 +45,7 @@ const MAP: &[(&str, &[&str])] = &[
             "submission",
         ],
     ),
+    ("notify", &["alerts", "clock", "config", "health", "limits", "notice", "store"]),
     (
         "duty",
         &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],

@@ -1,0 +1,72 @@
+//! Tells people and programs elsewhere: notices about alerts by every kind of channel, and digests by mail.
+//!
+//! ```text
+//! notice::Notice ── drafts ── store::outbox        in the transaction of its cause
+//!                                  │
+//!                               postman            what is due, at least once, until it is given up
+//!                                  │
+//!                               outlet             one channel
+//!                          ┌───────┴───────┐
+//!                   format ── post    compose ── mail
+//! ```
+
+mod compose;
+mod drafts;
+mod failure;
+pub mod format;
+mod mail;
+mod outlet;
+mod post;
+mod postman;
+mod round;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use chrono::TimeDelta;
+use lettre::transport::smtp::extension::ClientId;
+
+use crate::{clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, store::outbox::Terms};
+pub use drafts::{drafts, letter_drafts, put, put_letter};
+pub use postman::Postman;
+
+/// Name of the channel in drafts of digests, which go as `[mail]` says.
+pub const MAIL: &str = "mail";
+
+/// How digests are delivered.
+pub const LETTER_TERMS: Terms =
+    Terms { per_hour_max: u32::MAX, give_up_after: TimeDelta::hours(NOTIFY_LETTER_GIVE_UP_H) };
+
+/// Where links lead: `private.url`, else the address that the private listener has.
+pub fn base_url(config: &Config, listening: Option<SocketAddr>) -> String {
+    let configured = config.private.url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    let own = || listening.map(|address| format!("http://{address}"));
+    configured.or_else(own).unwrap_or_else(|| format!("http://{}", host()))
+}
+
+/// Delivers a test notice by the channel of this name, at once and without the outbox. A sentence about what was done, or why
+/// it could not be.
+pub async fn send_test(config: &Config, base: &str, name: &str, clock: &Clock) -> Result<String, String> {
+    let channels = config.channels().map_err(|error| error.to_string())?;
+    let known = channels.iter().map(|channel| channel.name()).collect::<Vec<_>>().join(", ");
+    let Some(channel) = channels.iter().find(|channel| channel.name() == name) else {
+        return Err(match known.as_str() {
+            "" => "no [[channel]] is configured".to_owned(),
+            known => format!("there is no channel {name:?}; there are: {known}"),
+        });
+    };
+    let mailer = mail::Mailer::of(config).map_err(|error| error.to_string())?;
+    let surroundings = outlet::Surroundings::of(config, base);
+    let outlet = outlet::Outlet::open(channel.clone(), &surroundings)?;
+    outlet.test(&mailer, clock.now()).await
+}
+
+/// The name of this machine.
+fn host() -> String {
+    match ClientId::default() {
+        ClientId::Domain(name) if lettre::Address::new("tlsight", &name).is_ok() => name,
+        _ => "localhost".to_owned(),
+    }
+}

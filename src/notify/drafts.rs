@@ -1,0 +1,146 @@
+//! What goes to whom: notices to drafts for the outbox. Belongs into the transaction that writes the cause.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use duckdb::Connection;
+use sha2::{Digest, Sha256};
+
+use super::{LETTER_TERMS, MAIL, format::is_over};
+use crate::{
+    alerts::Event,
+    config::{Channel, ChannelKind},
+    notice::{About, Draft, Letter, Notice, Payload},
+    store::{
+        StoreError,
+        outbox::{self, Terms},
+    },
+};
+
+/// Puts the notices into the outbox for every channel that wants them. The channels are those of `Config::channels`.
+pub fn put(conn: &Connection, channels: &[Channel], notices: &[Notice], now: DateTime<Utc>) -> Result<(), StoreError> {
+    for channel in channels {
+        let terms = terms(channel);
+        for draft in drafts(channel, notices) {
+            outbox::put(conn, &draft, terms, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries for one channel: one for each notice and recipient; for services that keep a state of their own, one for each
+/// alert, so that what succeeded is not sent again with what did not.
+pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for notice in notices.iter().filter_map(|notice| wanted(channel, notice)) {
+        let key = key(&notice);
+        let draft = |recipient: String, key: &str, notice: Notice| Draft {
+            channel: channel.name().to_owned(),
+            recipient,
+            dedupe: key.to_owned(),
+            title: notice.title.clone(),
+            payload: Payload::Notices(vec![notice]),
+        };
+        match channel.kind {
+            ChannelKind::Mail => drafts.extend(channel.to.iter().map(|to| draft(to.clone(), &key, notice.clone()))),
+            _ if keeps_state(channel.kind) => {
+                drafts.extend(notice.alerts.iter().map(|about| {
+                    let mut single = notice.clone();
+                    single.title.clone_from(&about.title);
+                    single.alerts = vec![about.clone()];
+                    draft(about.alert.to_string(), &key, single)
+                }));
+            }
+            _ => drafts.push(draft(String::new(), &key, notice)),
+        }
+    }
+    drafts
+}
+
+/// Puts a digest into the outbox, once for each recipient.
+pub fn put_letter(
+    conn: &Connection,
+    digest: &str,
+    to: &[String],
+    letter: &Letter,
+    dedupe: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    letter_drafts(digest, to, letter, dedupe).iter().try_for_each(|draft| outbox::put(conn, draft, LETTER_TERMS, now))
+}
+
+/// A digest for each recipient; `dedupe` tells it from the others of the same name, such as `2026-W47`.
+pub fn letter_drafts(digest: &str, to: &[String], letter: &Letter, dedupe: &str) -> Vec<Draft> {
+    let draft = |to: &String| Draft {
+        channel: MAIL.to_owned(),
+        recipient: to.clone(),
+        dedupe: format!("digest {digest} {dedupe}"),
+        title: letter.subject.clone(),
+        payload: Payload::Letter(letter.clone()),
+    };
+    to.iter().map(draft).collect()
+}
+
+/// Services that open and close something for each alert. They hear of its events in order and have no cap: they group
+/// themselves, and an end that is held back would leave an incident open.
+pub fn keeps_state(kind: ChannelKind) -> bool {
+    matches!(kind, ChannelKind::PagerDuty | ChannelKind::Alertmanager)
+}
+
+pub fn terms(channel: &Channel) -> Terms {
+    let hours = i64::try_from(channel.give_up_after_h).ok().and_then(TimeDelta::try_hours);
+    Terms {
+        per_hour_max: if keeps_state(channel.kind) { u32::MAX } else { channel.notices_per_hour_max },
+        give_up_after: hours.unwrap_or(LETTER_TERMS.give_up_after),
+    }
+}
+
+/// The notice as far as the channel wants it.
+fn wanted(channel: &Channel, notice: &Notice) -> Option<Notice> {
+    let is_rule = channel.rules.is_empty() || notice.rule.is_none_or(|rule| channel.rules.contains(&rule));
+    // Alertmanager knows no acknowledgement.
+    let is_known = !(channel.kind == ChannelKind::Alertmanager && notice.event == Some(Event::Acknowledged));
+    if !is_rule || !is_known || (is_over(notice) && !channel.resolved) {
+        return None;
+    }
+    let is_wanted = |about: &&About| {
+        let domain = about.policy_domain.as_ref();
+        channel.policy_domains.is_empty() || domain.is_none_or(|domain| channel.policy_domains.contains(domain))
+    };
+    let kept: Vec<About> = notice.alerts.iter().filter(is_wanted).cloned().collect();
+    match kept.as_slice() {
+        _ if kept.len() == notice.alerts.len() => Some(notice.clone()),
+        [] => None,
+        // Its words are about all of them: they would tell of domains that are none of the channel's business.
+        [first, others @ ..] => Some(Notice {
+            title: match others.len() {
+                0 => first.title.clone(),
+                more => format!("{}, and {more} more", first.title),
+            },
+            lines: others.iter().map(|about| about.title.clone()).collect(),
+            advice: Vec::new(),
+            path: if others.is_empty() { first.path.clone() } else { "/alerts".to_owned() },
+            alerts: kept,
+            ..notice.clone()
+        }),
+    }
+}
+
+/// The same notice has the same key, however often the evaluation that makes it runs.
+fn key(notice: &Notice) -> String {
+    let event = notice.event.map_or("test", |event| event.as_str());
+    let mut digest = Sha256::new();
+    for about in &notice.alerts {
+        digest.update(about.alert.as_bytes());
+    }
+    if notice.alerts.is_empty() {
+        digest.update(notice.title.as_bytes());
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut key = format!("{event} {} ", notice.at.timestamp_micros());
+    for byte in digest.iter().take(16) {
+        // Writing to a string cannot fail.
+        let _ = write!(key, "{byte:02x}");
+    }
+    key
+}

@@ -1,0 +1,110 @@
+//! Posts a request: without redirects, without a proxy, to servers whose certificates are valid.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+
+use super::{
+    failure::{Failure, Patience, innermost, quoted},
+    format::Request,
+};
+use crate::limits::NOTIFY_ANSWER_MAX_BYTES;
+
+pub struct Poster {
+    client: Client,
+    deadline: Duration,
+}
+
+impl Poster {
+    /// `authorities`: a file with those to believe besides the system's.
+    pub fn new(authorities: Option<&Path>, deadline: Duration) -> Result<Poster, String> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls(authorities)?)
+            .redirect(Policy::none())
+            .no_proxy()
+            // Minutes or days lie between two notices; a connection kept open is one that may be dead.
+            .pool_max_idle_per_host(0)
+            .timeout(deadline)
+            .user_agent(concat!("tlsight/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| innermost(&error))?;
+        Ok(Poster { client, deadline })
+    }
+
+    /// The status that the other side answered with, where it is one of success.
+    pub async fn post(&self, request: Request) -> Result<String, Failure> {
+        let mut builder = self.client.post(request.url).body(request.body);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        let answer = match builder.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.not_sent(&error)),
+        };
+        let status = answer.status();
+        // What else it says does not matter then.
+        if status.is_success() { Ok(format!("answered {status}")) } else { Err(refusal(status, answer).await) }
+    }
+
+    fn not_sent(&self, error: &reqwest::Error) -> Failure {
+        let reason = innermost(error);
+        Failure::soon(if error.is_timeout() {
+            format!("no answer within {} s", self.deadline.as_secs())
+        } else if error.is_connect() {
+            format!("no connection: {reason}")
+        } else {
+            format!("the connection broke: {reason}")
+        })
+    }
+}
+
+async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
+    let of_header = |name| answer.headers().get(name).map(|value| quoted(&String::from_utf8_lossy(value.as_bytes())));
+    if status.is_redirection() {
+        let to = of_header(header::LOCATION).unwrap_or_else(|| "nowhere".to_owned());
+        return Failure::refused(format!("answered {status} and sent us to {to}: redirects are not followed"));
+    }
+    let asked = of_header(header::RETRY_AFTER).and_then(|value| value.parse::<u32>().ok());
+    let patience = match (status, asked) {
+        (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) => {
+            Patience::AtLeast(TimeDelta::seconds(i64::from(seconds)))
+        }
+        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS, _) => Patience::Soon,
+        _ if status.is_client_error() => Patience::Refused,
+        _ => Patience::Soon,
+    };
+    let mut body = Vec::new();
+    // A body that breaks off says as much as came.
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        let room = NOTIFY_ANSWER_MAX_BYTES.saturating_sub(body.len());
+        body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+        if body.len() >= NOTIFY_ANSWER_MAX_BYTES {
+            break;
+        }
+    }
+    let said = quoted(&String::from_utf8_lossy(&body));
+    let said = if said.is_empty() { said } else { format!(": {said}") };
+    Failure { words: format!("answered {status}{said}"), patience }
+}
+
+fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    // Some unreadable file among many is no reason to do without the others.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = authorities {
+        let wrong = |error: &dyn std::fmt::Display| format!("`ca` = {}: {error}", path.display());
+        let pem = fs::read(path).map_err(|error| wrong(&error))?;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+    }
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}

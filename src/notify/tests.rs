@@ -1,0 +1,140 @@
+//! Deliveries to servers that the tests play, over real sockets, from a real store.
+
+mod by_mail;
+mod by_post;
+mod choice;
+mod outbox;
+mod servers;
+
+use std::{fmt::Write as _, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    alerts::{Event, Rule, Severity},
+    health::{Board, State as Health},
+    notice::{About, Draft, Letter, Notice, Payload, Picture},
+    store::{
+        Store,
+        fixtures::{TempStore, open, temp_store},
+        outbox::{self as table, Sent, State},
+    },
+};
+
+const BASE: &str = "https://tlsight.example.net";
+
+fn start() -> DateTime<Utc> {
+    "2026-11-24T08:00:00Z".parse().unwrap()
+}
+
+/// The configuration of a file with this text.
+fn config(text: &str) -> Config {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tlsight.toml");
+    std::fs::write(&file, text).unwrap();
+    Config::load(Some(&file), &crate::config::Environment::default()).expect("the configuration is valid")
+}
+
+fn about(number: u128) -> About {
+    About {
+        alert: Uuid::from_u128(number),
+        title: format!("trouble at domain{number}.example"),
+        policy_domain: Some(format!("domain{number}.example")),
+        organisation: None,
+        result_type: None,
+        mx_host: None,
+        part: None,
+        since: start() - TimeDelta::days(1),
+        ended_at: None,
+        path: format!("/alerts/{}", Uuid::from_u128(number)),
+    }
+}
+
+fn notice(number: u128) -> Notice {
+    Notice {
+        event: Some(Event::Fired),
+        rule: Some(Rule::PolicyFetch),
+        severity: Severity::Critical,
+        title: about(number).title,
+        lines: vec!["evidence".to_owned()],
+        advice: vec!["advice".to_owned()],
+        path: about(number).path,
+        at: start(),
+        alerts: vec![about(number)],
+    }
+}
+
+fn over(number: u128) -> Notice {
+    let ended = About { ended_at: Some(start()), ..about(number) };
+    Notice { event: Some(Event::Resolved), alerts: vec![ended], at: start() + TimeDelta::hours(1), ..notice(number) }
+}
+
+/// A postman with his store and a clock that stands still.
+struct Scene {
+    config: Config,
+    temp: TempStore,
+    clock: Clock,
+    board: Board,
+    postman: Postman,
+}
+
+impl Scene {
+    fn new(text: &str) -> Scene {
+        let (config, temp, clock, board) = (config(text), temp_store(), Clock::fixed(start()), Board::default());
+        let postman = Postman::new(&config, BASE, temp.store.clone(), clock.clone(), &board).expect("it opens");
+        Scene { config, temp, clock, board, postman }
+    }
+
+    fn store(&self) -> &Store {
+        &self.temp.store
+    }
+
+    async fn put(&self, notices: &[Notice]) {
+        let (channels, notices, now) = (self.config.channels().unwrap(), notices.to_vec(), self.clock.now());
+        self.store().change(move |conn| put(conn, &channels, &notices, now)).await.unwrap();
+    }
+
+    async fn put_letter(&self, to: &str, letter: &Letter) {
+        let (to, letter, now) = (vec![to.to_owned()], letter.clone(), self.clock.now());
+        self.store().change(move |conn| put_letter(conn, "weekly", &to, &letter, "2026-W47", now)).await.unwrap();
+    }
+
+    async fn deliver(&self) {
+        self.postman.deliver_due().await.unwrap();
+    }
+
+    fn advance(&self, time: TimeDelta) {
+        self.clock.set(self.clock.now() + time);
+    }
+
+    /// Closes the store and opens it again, with another postman: as after a restart.
+    async fn restart(mut self) -> Scene {
+        self.store().close().await.unwrap();
+        self.temp.store = open(self.temp.directory.path());
+        self.board = Board::default();
+        self.postman =
+            Postman::new(&self.config, BASE, self.temp.store.clone(), self.clock.clone(), &self.board).unwrap();
+        self
+    }
+
+    async fn entries(&self) -> Vec<Sent> {
+        let mut all = self.store().read(|conn| table::entries(conn, 1_000)).await.unwrap();
+        all.sort_by_key(|sent| (sent.created_at, sent.title.clone()));
+        all
+    }
+
+    /// The only entry.
+    async fn entry(&self) -> Sent {
+        let mut all = self.entries().await;
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    fn health(&self, name: &str) -> (Health, String) {
+        let all = self.board.all();
+        let (_, health) = all.iter().find(|(part, _)| part == name).unwrap_or_else(|| panic!("{name} is not there"));
+        (health.state, health.words.clone())
+    }
+}

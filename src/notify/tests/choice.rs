@@ -1,0 +1,124 @@
+//! What goes to whom.
+
+use super::*;
+use crate::config::{Channel, ChannelKind};
+
+fn channel(kind: ChannelKind) -> Channel {
+    Channel { kind, to: vec!["a@x.example".into(), "b@x.example".into()], ..Channel::default() }
+}
+
+fn told(channel: &Channel, notices: &[Notice]) -> String {
+    let mut text = String::new();
+    for Draft { channel, recipient, title, payload, .. } in drafts(channel, notices) {
+        let Payload::Notices(notices) = payload else { panic!("a letter") };
+        let alerts: Vec<u128> = notices[0].alerts.iter().map(|about| about.alert.as_u128()).collect();
+        let event = notices[0].event.map_or("test", |event| event.as_str());
+        writeln!(text, "{channel} to {recipient:?}: {event}, {title}, about {alerts:?}").unwrap();
+    }
+    text
+}
+
+fn grouped() -> Notice {
+    Notice { title: "trouble at three domains".to_owned(), alerts: vec![about(1), about(2), about(3)], ..notice(1) }
+}
+
+#[test]
+fn everybody_hears_of_everything_unless_told_otherwise() {
+    assert_eq!(
+        told(&channel(ChannelKind::Mail), &[grouped()]),
+        "mail to \"a@x.example\": fired, trouble at three domains, about [1, 2, 3]\n\
+         mail to \"b@x.example\": fired, trouble at three domains, about [1, 2, 3]\n"
+    );
+    assert_eq!(
+        told(&channel(ChannelKind::Webhook), &[grouped(), over(2)]),
+        "webhook to \"\": fired, trouble at three domains, about [1, 2, 3]\n\
+         webhook to \"\": resolved, trouble at domain2.example, about [2]\n"
+    );
+}
+
+#[test]
+fn services_with_a_state_hear_of_each_alert_by_itself() {
+    let expected = |name: &str| -> String {
+        let line = |n| {
+            let alert = Uuid::from_u128(n);
+            format!("{name} to \"{alert}\": fired, trouble at domain{n}.example, about [{n}]\n")
+        };
+        (1..=3).map(line).collect()
+    };
+    let both = [ChannelKind::PagerDuty, ChannelKind::Alertmanager];
+    for kind in both {
+        assert_eq!(told(&channel(kind), &[grouped()]), expected(kind.as_str()));
+    }
+    let acknowledged = Notice { event: Some(Event::Acknowledged), ..notice(1) };
+    let counts = both.map(|kind| drafts(&channel(kind), std::slice::from_ref(&acknowledged)).len());
+    assert_eq!(counts, [1, 0], "Alertmanager knows no acknowledgement");
+}
+
+#[test]
+fn a_channel_hears_only_of_its_rules_domains_and_events() {
+    let webhook = channel(ChannelKind::Webhook);
+    let other_rule = Channel { rules: vec![Rule::Dane], ..webhook.clone() };
+    assert_eq!(told(&other_rule, &[notice(1)]), "");
+    let unresolved = Channel { resolved: false, ..webhook.clone() };
+    let lapsed = Notice { event: Some(Event::Lapsed), ..over(1) };
+    assert_eq!(told(&unresolved, &[notice(1), over(1), lapsed]).lines().count(), 1);
+
+    let domains = |names: &[&str]| Channel {
+        policy_domains: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..webhook.clone()
+    };
+    // The words of the whole are about domains that are none of its business.
+    let two = domains(&["domain1.example", "domain3.example"]);
+    let partly = drafts(&two, &[grouped()]);
+    let Payload::Notices(notices) = &partly[0].payload else { panic!("a letter") };
+    assert_eq!(notices[0].title, "trouble at domain1.example, and 1 more");
+    assert_eq!(
+        (notices[0].lines.as_slice(), notices[0].advice.len()),
+        (&["trouble at domain3.example".to_owned()][..], 0)
+    );
+    let one = "webhook to \"\": fired, trouble at domain2.example, about [2]\n";
+    assert_eq!(told(&domains(&["domain2.example"]), &[grouped()]), one);
+    assert_eq!(told(&domains(&["domain4.example"]), &[grouped()]), "");
+    let about_none = Notice { alerts: vec![About { policy_domain: None, ..about(1) }], ..notice(1) };
+    assert_eq!(told(&domains(&["domain4.example"]), &[about_none]).lines().count(), 1);
+}
+
+#[test]
+fn the_same_notice_has_the_same_key_and_no_other_has_it() {
+    let key = |notice: Notice| drafts(&channel(ChannelKind::Webhook), &[notice])[0].dedupe.clone();
+    assert_eq!(key(grouped()), key(Notice { title: "in other words".to_owned(), ..grouped() }));
+    let others = [
+        notice(1),
+        notice(2),
+        over(1),
+        Notice { event: Some(Event::Reminded), ..notice(1) },
+        Notice { at: start() + TimeDelta::microseconds(1), ..notice(1) },
+        grouped(),
+    ];
+    let keys: std::collections::BTreeSet<String> = others.into_iter().map(key).collect();
+    assert_eq!(keys.len(), 6);
+    assert!(keys.iter().all(|key| !key.contains('\n')));
+}
+
+#[test]
+fn a_digest_goes_to_each_recipient_as_mail() {
+    let letter = Letter {
+        subject: "Week 47".into(),
+        text: String::new(),
+        html: String::new(),
+        pictures: Vec::new(),
+        list: "digest".into(),
+    };
+    let all = letter_drafts("weekly", &["a@x.example".into(), "b@x.example".into()], &letter, "2026-W47");
+    assert_eq!(all.len(), 2);
+    assert_eq!((all[0].channel.as_str(), all[0].dedupe.as_str()), (MAIL, "digest weekly 2026-W47"));
+    assert_eq!(all[1].recipient, "b@x.example");
+}
+
+#[test]
+fn links_lead_where_browsers_reach_the_pages() {
+    let address = Some("127.0.0.1:8080".parse().unwrap());
+    assert_eq!(base_url(&Config::default(), address), "http://127.0.0.1:8080");
+    let configured = config("[private]\nurl = \"https://tlsight.internal/\"\n");
+    assert_eq!(base_url(&configured, address), "https://tlsight.internal");
+}
