@@ -11,6 +11,7 @@ pub mod mute;
 pub mod plan;
 pub mod replay;
 pub mod rule;
+pub mod sentence;
 pub mod settings;
 pub mod words;
 
@@ -21,4 +22,5 @@ pub use mute::Mute;
 pub use plan::{Plan, Wrong};
 pub use replay::replay;
 pub use rule::{Rule, Severity};
+pub use sentence::sentence;
 pub use settings::{Maintenance, Settings, Silence};
