@@ -1,5 +1,6 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
+mod rules;
 mod ways_in;
 
 use std::{
@@ -82,7 +83,8 @@ impl App {
         let ways_in = WaysIn::bind(&config, &pipeline, &board, &options.clock)?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
-        let site = Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), dev, hosts)?;
+        let site =
+            Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), rules::rules(&config), dev, hosts)?;
         let site = web::Data::new(site);
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
         let bound = private.as_ref().map(|private| format!("http://{}", private.address));

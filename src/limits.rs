@@ -30,6 +30,8 @@ pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
 pub const QUARANTINE_KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Sessions in one count above which a figure is not plausible and stays out of the charts.
 pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
+/// Characters of a note the operator leaves on an alert or a silence.
+pub const ALERT_NOTE_MAX_CHARS: usize = 1_000;
 /// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.
 pub const HTTP_HEAD_MAX_BYTES: usize = 16 * 1024;
 /// Bytes of all HTTP bodies together that are being received or wait for their outcome. More are asked to come back.

@@ -1,8 +1,9 @@
 //! What people and scripts see on the private listener: pages, the same figures as JSON, charts.
 //!
 //! Every page is one handler that asks `query`, shapes the answer for its template and hands it to `answer`. No SQL here, no
-//! writing but through the pipeline (admit, reprocess) and the store (discard).
+//! writing but through the pipeline (admit, reprocess) and the store (discard, trust, acknowledge, silence, try again).
 
+mod alerts;
 mod answer;
 mod assets;
 mod chart;
@@ -14,6 +15,7 @@ mod filters;
 mod font;
 mod guard;
 mod health;
+mod notifications;
 mod outages;
 mod overview;
 mod params;
@@ -44,6 +46,7 @@ use actix_web::{
 };
 
 use crate::{clock::Clock, health::Board, pipeline::Pipeline, store::Store};
+pub use alerts::{ChannelShown, DigestShown, Rules};
 use templates::Templates;
 
 /// What the pages need.
@@ -51,13 +54,14 @@ pub struct Site {
     pipeline: Arc<Pipeline>,
     clock: Clock,
     board: Board,
+    rules: Rules,
     /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
     hosts: Vec<String>,
     templates: Templates,
 }
 
 /// The pages, for the test that holds templates and routes together: path and template.
-pub const PAGES: [(&str, &str); 10] = [
+pub const PAGES: [(&str, &str); 13] = [
     ("/", "overview.html"),
     ("/weeks/{week}", "week.html"),
     ("/failures", "failures.html"),
@@ -65,6 +69,9 @@ pub const PAGES: [(&str, &str); 10] = [
     ("/reports/{uuid}", "report.html"),
     ("/quarantine", "quarantine.html"),
     ("/quarantine/{uuid}", "quarantine_entry.html"),
+    ("/alerts", "alerts.html"),
+    ("/alerts/{uuid}", "alert.html"),
+    ("/notifications", "notifications.html"),
     ("/senders", "senders.html"),
     ("/ways-in", "ways_in.html"),
     ("/result-types", "result_types.html"),
@@ -72,15 +79,16 @@ pub const PAGES: [(&str, &str); 10] = [
 
 impl Site {
     /// `dev` is the `web/` directory to read templates and static files from at each request; without it the embedded ones
-    /// are used. `hosts` are compared without case.
+    /// are used. `rules` is what the alerts' pages show of the configuration. `hosts` are compared without case.
     pub fn new(
         pipeline: Arc<Pipeline>,
         clock: Clock,
         board: Board,
+        rules: Rules,
         dev: Option<PathBuf>,
         hosts: Vec<String>,
     ) -> Result<Site, minijinja::Error> {
-        Ok(Site { pipeline, clock, board, hosts, templates: Templates::new(dev)? })
+        Ok(Site { pipeline, clock, board, rules, hosts, templates: Templates::new(dev)? })
     }
 
     fn store(&self) -> &Store {
@@ -114,6 +122,13 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/quarantine/{uuid}/reprocess", post().to(retry::reprocess))
                 .route("/quarantine/{uuid}/trust", post().to(retry::trust))
                 .route("/quarantine/{uuid}/discard", post().to(retry::discard))
+                .route("/alerts", get().to(alerts::page))
+                .route("/alerts/{uuid}", get().to(alerts::one))
+                .route("/alerts/{uuid}/acknowledge", post().to(alerts::acknowledge))
+                .route("/silences", post().to(alerts::add_silence))
+                .route("/silences/{uuid}/end", post().to(alerts::end_silence))
+                .route("/notifications", get().to(notifications::page))
+                .route("/notifications/{uuid}/again", post().to(notifications::again))
                 .route("/senders", get().to(senders::list))
                 .route("/senders/{uuid}/revoke", post().to(senders::revoke))
                 .route("/ways-in", get().to(ways_in::page))
@@ -132,6 +147,10 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                         .route("/reports/{uuid}/raw", get().to(report::raw))
                         .route("/reports/{uuid}/json", get().to(report::unpacked))
                         .route("/quarantine", get().to(quarantine::json))
+                        .route("/alerts", get().to(alerts::alerts_json))
+                        .route("/alerts/{uuid}", get().to(alerts::alert_json))
+                        .route("/silences", get().to(alerts::silences_json))
+                        .route("/notifications", get().to(notifications::json))
                         .route("/senders", get().to(senders::json))
                         .route("/ways-in", get().to(ways_in::json))
                         .default_service(web::to(answer::no_such_endpoint)),

@@ -6,6 +6,7 @@
 
 pub mod breakdown;
 pub mod causes;
+pub mod channels;
 pub mod choices;
 pub mod coverage;
 pub mod daily;

@@ -23,7 +23,12 @@ pub fn sentence(alert: &Alert) -> String {
         Rule::Certificate => {
             let verb = verb(evidence, firing, "finds", "find", "found");
             let host = name_of(subject.mx_host.as_deref(), "an MX host");
-            format!("{} {verb} the certificate of {host} {}{}", who(evidence), certificate(evidence), sessions(evidence))
+            format!(
+                "{} {verb} the certificate of {host} {}{}",
+                who(evidence),
+                certificate(evidence),
+                sessions(evidence)
+            )
         }
         Rule::Dane => {
             let verb = verb(evidence, firing, "cannot use", "cannot use", "could not use");
@@ -32,7 +37,8 @@ pub fn sentence(alert: &Alert) -> String {
         Rule::FailureShare => failure_share(evidence, subject, firing),
         Rule::NewFailure => {
             let verb = verb(evidence, firing, "fails", "fail", "failed");
-            let result_type = subject.result_type.as_deref().map_or_else(|| types(evidence), |name| cut(name, TEXT_MAX));
+            let result_type =
+                subject.result_type.as_deref().map_or_else(|| types(evidence), |name| cut(name, TEXT_MAX));
             format!("{} {verb} at {domain} with {result_type} for the first time{}", who(evidence), sessions(evidence))
         }
         Rule::SilentSender => {
@@ -174,13 +180,7 @@ fn last_seen_at(evidence: &Evidence) -> String {
     evidence.last_seen_at.map(moment).unwrap_or_else(|| last_seen(evidence))
 }
 
-fn verb(
-    evidence: &Evidence,
-    firing: bool,
-    one: &'static str,
-    many: &'static str,
-    past: &'static str,
-) -> &'static str {
+fn verb(evidence: &Evidence, firing: bool, one: &'static str, many: &'static str, past: &'static str) -> &'static str {
     let is_one = evidence.organisations.len() == 1 && evidence.organisations_total <= 1
         || evidence.organisations.is_empty() && evidence.organisations_total == 1;
     match (firing, is_one) {
@@ -266,9 +266,8 @@ mod tests {
 
     #[test]
     fn policy_fetch_says_who_cannot_get_what() {
-        let say = |names: &[&str], failed, types: &[&str]| {
-            sentence(&alert(Rule::PolicyFetch, failing(names, failed, types)))
-        };
+        let say =
+            |names: &[&str], failed, types: &[&str]| sentence(&alert(Rule::PolicyFetch, failing(names, failed, types)));
         assert_eq!(
             say(&["Microsoft", "Mail.ru"], 812, &["sts-policy-fetch-error"]),
             "Microsoft and Mail.ru cannot fetch the MTA-STS policy of example.com (812 sessions)"
@@ -311,8 +310,11 @@ mod tests {
 
     #[test]
     fn a_share_says_of_what_and_what_it_was() {
-        let evidence =
-            Evidence { sessions: 3_204, baseline: Some(0.004), ..failing(&["Microsoft"], 812, &["validation-failure"]) };
+        let evidence = Evidence {
+            sessions: 3_204,
+            baseline: Some(0.004),
+            ..failing(&["Microsoft"], 812, &["validation-failure"])
+        };
         assert_eq!(
             sentence(&alert(Rule::FailureShare, evidence.clone())),
             "25 % of the sessions at example.com fail (812 of 3,204, 0.4 % before)"
@@ -341,10 +343,7 @@ mod tests {
             }),
             "google.com has not reported since 2025-11-19"
         );
-        assert_eq!(
-            sentence(&alert(Rule::NoReports, evidence)),
-            "No report has arrived since 2025-11-19 07:12 UTC"
-        );
+        assert_eq!(sentence(&alert(Rule::NoReports, evidence)), "No report has arrived since 2025-11-19 07:12 UTC");
         assert_eq!(sentence(&alert(Rule::NoReports, Evidence::default())), "No report has arrived");
     }
 
@@ -356,7 +355,10 @@ mod tests {
             "imap reports does not work: the password is wrong"
         );
         assert_eq!(
-            sentence(&alert(Rule::Disk, Evidence { detail: Some("812 MB are free".to_owned()), ..Evidence::default() })),
+            sentence(&alert(
+                Rule::Disk,
+                Evidence { detail: Some("812 MB are free".to_owned()), ..Evidence::default() }
+            )),
             "The disk of the data directory is nearly full: 812 MB are free"
         );
     }

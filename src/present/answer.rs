@@ -133,6 +133,6 @@ pub(super) fn download(name: &str, bytes: Vec<u8>) -> HttpResponse {
         .body(bytes)
 }
 
-fn html_answer(status: StatusCode, html: String) -> HttpResponse {
+pub(super) fn html_answer(status: StatusCode, html: String) -> HttpResponse {
     HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html)
 }

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 
 use super::{Site, answer, outages, params, shell::Frame, templates::fields, ways_in, words};
-use crate::query;
+use crate::{query, store::alert};
 use figures::Figures;
 
 pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
@@ -26,9 +26,12 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let asked = params::parse(query_string, today)?;
     let filter = asked.filter.clone();
     let question = asked.clone();
-    let (figures, frame) = site
+    let (figures, frame, (firing, unacknowledged)) = site
         .store()
-        .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, Frame::ask(connection, &question)?)))
+        .read(move |connection| {
+            let figures = Figures::ask(connection, &filter, today)?;
+            Ok((figures, Frame::ask(connection, &question)?, alert::firing(connection)?))
+        })
         .await?;
     let shell = frame.context(&asked, "/", today);
     let daily = daily::daily(&figures, &asked);
@@ -43,6 +46,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         hosts => senders::hosts(&figures),
         policy_types => senders::policy_types(&figures),
         previous => words::range(figures.filter.range.previous()),
+        firing, unacknowledged,
         troubles => ways_in::troubles(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
     };

@@ -257,7 +257,7 @@ fn number(given: &BTreeMap<String, String>, name: &str) -> Result<u32, Fail> {
 }
 
 /// Domains are kept as A-labels in lower case; people may type either form.
-fn domain(name: &str) -> String {
+pub(super) fn domain(name: &str) -> String {
     let name = name.trim_end_matches('.');
     idna::domain_to_ascii(name).unwrap_or_else(|_| name.to_ascii_lowercase())
 }

@@ -12,7 +12,9 @@ use super::{
     filters,
     params::{self, Asked},
     report::read_uuid,
-    retry, shell, sweep,
+    retry,
+    shell::{self, Badges},
+    sweep,
     templates::fields,
     words,
 };
@@ -93,44 +95,44 @@ pub(super) fn address(path: &str, asked: &Asked, after: Option<&After>) -> Strin
     filters::address(path, given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, i64), Fail> {
+async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Badges), Fail> {
     let asked = params::parse(query_string, site.today())?;
     let after = asked.quarantine_after()?;
     let narrowed = narrowed(&asked);
     let limit = asked.limit;
-    let (page, count) = site
+    let (page, badges) = site
         .store()
         .read(move |connection| {
             let page = quarantine::quarantine(connection, &narrowed, limit, after.as_ref())?;
-            Ok((page, quarantine::count(connection)?))
+            Ok((page, Badges::ask(connection)?))
         })
         .await?;
-    Ok((asked, page, count))
+    Ok((asked, page, badges))
 }
 
-async fn ask_entry(site: &Site, path: &str) -> Result<(Entry, i64), Fail> {
+async fn ask_entry(site: &Site, path: &str) -> Result<(Entry, Badges), Fail> {
     let uuid = read_uuid(path)?;
-    let (entry, count) = site
+    let (entry, badges) = site
         .store()
-        .read(move |connection| Ok((quarantine::entry(connection, uuid)?, quarantine::count(connection)?)))
+        .read(move |connection| Ok((quarantine::entry(connection, uuid)?, Badges::ask(connection)?)))
         .await?;
     let gone =
         || Fail::NotFound(format!("there is no quarantine entry {uuid}; it may have been admitted or discarded"));
-    Ok((entry.ok_or_else(gone)?, count))
+    Ok((entry.ok_or_else(gone)?, badges))
 }
 
 async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let (asked, page, count) = ask(site, query_string).await?;
+    let (asked, page, badges) = ask(site, query_string).await?;
     let content = fields! {
         rows => page.rows.iter().map(row).collect::<Vec<_>>(),
-        count,
+        count => badges.quarantined(),
         code => asked.code.clone(),
         done => done::words(&asked),
         judge => (!page.rows.is_empty() && sweep::is_offered(asked.code.as_deref())).then(|| address("/quarantine/judge", &asked, None)),
         judged_max => sweep::JUDGED_MAX,
         next => page.next.as_ref().map(|next| address("/quarantine", &asked, Some(next))),
     };
-    let shell = shell::without_filter(site, "/quarantine", count);
+    let shell = shell::without_filter(site, "/quarantine", badges);
     Ok(site.templates.render("quarantine.html", context! { ..content, ..shell })?)
 }
 
@@ -151,7 +153,7 @@ fn row(entry: &Quarantined) -> Row {
 
 async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
     let asked = params::parse(query_string, site.today())?;
-    let (entry, count) = ask_entry(site, path).await?;
+    let (entry, badges) = ask_entry(site, path).await?;
     let is_whole = entry.bytes.len() as i64 == entry.quarantined.bytes_total;
     let (quarantined, excerpt, document) = look_inside(site, entry).await;
     let (happened, todo) = faults::explain(&quarantined.code);
@@ -187,7 +189,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         excerpt, document,
         done => done::words(&asked),
     };
-    let shell = shell::without_filter(site, "/quarantine", count);
+    let shell = shell::without_filter(site, "/quarantine", badges);
     Ok(site.templates.render("quarantine_entry.html", context! { ..content, ..shell })?)
 }
 

@@ -10,14 +10,15 @@ use super::{
     answer::Fail,
     excerpt::{self, Stored},
     params::ABSENT,
-    reports, shell,
+    reports,
+    shell::{self, Badges},
     templates::fields,
     words,
 };
 use crate::{
     explain::{self, Mail, deviations, result_types},
     query::{
-        self, quarantine,
+        self,
         report::{Failure, Policy, Raw, Whole},
     },
 };
@@ -95,17 +96,17 @@ pub(super) async fn unpacked(site: web::Data<Site>, path: web::Path<String>) -> 
     }
 }
 
-async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<Raw>, i64), Fail> {
+async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<Raw>, Badges), Fail> {
     let uuid = read_uuid(path)?;
-    let (whole, raw, quarantined) = site
+    let (whole, raw, badges) = site
         .store()
         .read(move |connection| {
             let whole = query::report::report(connection, uuid)?;
             let raw = if whole.is_some() { query::report::raw(connection, uuid)? } else { None };
-            Ok((whole, raw, quarantine::count(connection)?))
+            Ok((whole, raw, Badges::ask(connection)?))
         })
         .await?;
-    Ok((whole.ok_or_else(|| missing(uuid))?, raw, quarantined))
+    Ok((whole.ok_or_else(|| missing(uuid))?, raw, badges))
 }
 
 async fn bytes(site: &Site, path: &str) -> Result<(Uuid, Raw), Fail> {
@@ -133,7 +134,7 @@ fn stored(raw: Raw) -> Stored {
 }
 
 async fn show(site: &Site, path: &str) -> Result<String, Fail> {
-    let (whole, raw, quarantined) = ask(site, path).await?;
+    let (whole, raw, badges) = ask(site, path).await?;
     let raw_bytes = raw.as_ref().map(|raw| raw.bytes.len());
     let media_type = raw.as_ref().and_then(|raw| raw.media_type.clone());
     let content_encoding = raw.as_ref().and_then(|raw| raw.content_encoding.clone());
@@ -179,7 +180,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         }).collect::<Vec<_>>(),
         document, cut,
     };
-    let shell = shell::without_filter(site, "/reports", quarantined);
+    let shell = shell::without_filter(site, "/reports", badges);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
 }
 

@@ -4,8 +4,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use minijinja::context;
 
-use super::{Site, answer, answer::Fail, params, report::read_uuid, shell, templates::fields};
-use crate::{query::quarantine, store::sender};
+use super::{
+    Site, answer,
+    answer::Fail,
+    params,
+    report::read_uuid,
+    shell::{self, Badges},
+    templates::fields,
+};
+use crate::store::sender;
 
 pub(super) async fn list(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     answer::page(&site, show(&site, request.query_string()).await)
@@ -52,8 +59,8 @@ async fn tell(site: &Site) -> Result<serde_json::Value, Fail> {
 
 async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
     let asked = params::parse(query_string, site.today())?;
-    let (senders, count) =
-        site.store().read(|connection| Ok((sender::senders(connection)?, quarantine::count(connection)?))).await?;
+    let (senders, badges) =
+        site.store().read(|connection| Ok((sender::senders(connection)?, Badges::ask(connection)?))).await?;
     let in_force = senders.iter().filter(|sender| sender.revoked_at.is_none()).count();
     let done = match asked.done.as_deref() {
         Some("revoked") => Some("The trust has ended. Reports that were counted by it stay counted."),
@@ -73,6 +80,6 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
         })
         .collect();
     let content = fields! { rows, in_force, done };
-    let shell = shell::without_filter(site, "/quarantine", count);
+    let shell = shell::without_filter(site, "/quarantine", badges);
     Ok(site.templates.render("senders.html", context! { ..content, ..shell })?)
 }

@@ -6,17 +6,28 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::{Site, filters, params::Asked, templates::fields, words};
-use crate::query::{
-    Range,
-    choices::{Choices, choices},
-    quarantine,
+use crate::{
+    query::{
+        Range,
+        choices::{Choices, choices},
+        quarantine,
+    },
+    store::{StoreError, alert},
 };
 
 /// What the shell asks of the store.
 #[derive(Debug, Default)]
 pub(super) struct Frame {
     choices: Choices,
+    badges: Badges,
+}
+
+/// The numbers beside the names of pages: what waits for the operator.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Badges {
     quarantined: i64,
+    /// Alerts that fire and nobody has acknowledged.
+    alerts: u64,
 }
 
 #[derive(Serialize)]
@@ -26,9 +37,20 @@ struct Preset {
     current: bool,
 }
 
+impl Badges {
+    pub(super) fn ask(connection: &Connection) -> Result<Badges, StoreError> {
+        let (_, alerts) = alert::firing(connection)?;
+        Ok(Badges { quarantined: quarantine::count(connection)?, alerts })
+    }
+
+    pub(super) fn quarantined(self) -> i64 {
+        self.quarantined
+    }
+}
+
 impl Frame {
-    pub(super) fn ask(connection: &Connection, asked: &Asked) -> duckdb::Result<Frame> {
-        Ok(Frame { choices: choices(connection, &asked.filter)?, quarantined: quarantine::count(connection)? })
+    pub(super) fn ask(connection: &Connection, asked: &Asked) -> Result<Frame, StoreError> {
+        Ok(Frame { choices: choices(connection, &asked.filter)?, badges: Badges::ask(connection)? })
     }
 
     /// The context of a page with a filter; `path` is its own.
@@ -51,7 +73,8 @@ impl Frame {
         let newer = range.next();
         fields! {
             path,
-            quarantined => self.quarantined,
+            quarantined => self.badges.quarantined,
+            alerts => self.badges.alerts,
             query => asked.query(),
             range => fields! {
                 text => words::range(range),
@@ -89,13 +112,19 @@ impl Frame {
 
 /// The context of a page without a filter, such as an error.
 pub(super) fn bare(site: &Site) -> Value {
-    without_filter(site, "", 0)
+    without_filter(site, "", Badges::default())
 }
 
 /// `path` is that of the navigation's item, `""` for none.
-pub(super) fn without_filter(site: &Site, path: &str, quarantined: i64) -> Value {
+pub(super) fn without_filter(site: &Site, path: &str, badges: Badges) -> Value {
     let nothing: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
-    fields! { path, quarantined, query => nothing, today => site.today() }
+    fields! {
+        path,
+        quarantined => badges.quarantined,
+        alerts => badges.alerts,
+        query => nothing,
+        today => site.today(),
+    }
 }
 
 /// What people look at: the last whole days, and the ISO week before the running one.

@@ -1,6 +1,7 @@
 //! The pages and the API as a browser and a script meet them: a real server on a free port, a real store, reports that went through
 //! the pipeline.
 
+mod alerts;
 mod api;
 mod filler;
 mod guards;
@@ -24,7 +25,7 @@ use crate::{
     clock::Clock,
     health::Board,
     pipeline::{Pipeline, fixtures::signatures},
-    present::{Site, configure},
+    present::{Rules, Site, configure},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Receipt, Submission},
 };
@@ -52,18 +53,25 @@ fn filled() -> &'static Running {
     FILLED.get_or_init(|| {
         let running = empty();
         filler::fill(&running.pipeline);
+        let outage = alerts::outage();
+        alerts::record(&running, crate::alerts::Event::Fired, &outage, outage.fired_at, None);
         running
     })
 }
 
 /// A server of its own, without reports.
 fn empty() -> Running {
+    running(Rules::default())
+}
+
+/// The same with what the configuration says of alerts.
+fn running(rules: Rules) -> Running {
     let store = temp_store();
     let pipeline =
         Pipeline::new(Default::default(), filler::served(), signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
     let board = Board::default();
-    let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), None, vec!["tlsight.example.net".into()])
+    let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), rules, None, vec!["tlsight.example.net".into()])
         .expect("the templates compile");
     let site = web::Data::new(site);
     let (tell, told) = mpsc::channel();
@@ -91,6 +99,10 @@ impl Running {
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send_body(method, path, headers, "")
+    }
+
+    fn send_body(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "Host") {
             request.push_str(&format!("Host: {}\r\n", self.address));
@@ -99,6 +111,7 @@ impl Running {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
+        request.push_str(body);
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         stream.write_all(request.as_bytes()).expect("the request is taken");
         let mut bytes = Vec::new();

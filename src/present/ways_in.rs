@@ -4,11 +4,13 @@ use actix_web::{HttpResponse, web};
 use minijinja::context;
 use serde_json::{Value, json};
 
-use super::{Site, answer, answer::Fail, shell, templates::fields};
-use crate::{
-    health::{Health, State},
-    query::quarantine,
+use super::{
+    Site, answer,
+    answer::Fail,
+    shell::{self, Badges},
+    templates::fields,
 };
+use crate::health::{Health, State};
 
 pub(super) async fn page(site: web::Data<Site>) -> HttpResponse {
     answer::page(&site, show(&site).await)
@@ -26,7 +28,7 @@ pub(super) fn troubles(site: &Site) -> Vec<String> {
 }
 
 async fn show(site: &Site) -> Result<String, Fail> {
-    let count = site.store().read(|connection| Ok(quarantine::count(connection)?)).await?;
+    let badges = site.store().read(Badges::ask).await?;
     let parts = site.board.all();
     let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
     let rows: Vec<_> = parts
@@ -48,7 +50,7 @@ async fn show(site: &Site) -> Result<String, Fail> {
         })
         .collect();
     let content = fields! { rows, failing };
-    let shell = shell::without_filter(site, "/ways-in", count);
+    let shell = shell::without_filter(site, "/ways-in", badges);
     Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
 }
 

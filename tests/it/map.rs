@@ -32,12 +32,14 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "present",
         &[
+            "alerts",
             "clock",
             "decode",
             "explain",
             "fault",
             "health",
             "limits",
+            "notice",
             "pipeline",
             "query",
             "report",
@@ -50,7 +52,7 @@ const MAP: &[(&str, &[&str])] = &[
         "duty",
         &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
     ),
-    ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "store"]),
+    ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "schedule", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
     ("cli", &["app", "clock", "config", "courier", "demo", "dns", "duty", "ingest", "pipeline", "store", "submission"]),

@@ -6,13 +6,15 @@ use super::{empty, filled, items, sum};
 use crate::present::{PAGES, templates};
 
 /// Parts of other templates, and the page for what went wrong.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 10] = [
     "base.html",
+    "channels.html",
     "filter.html",
     "message.html",
     "outages.html",
     "rows.html",
     "selects.html",
+    "silence_form.html",
     "start.html",
     "week_rows.html",
 ];
@@ -28,9 +30,14 @@ fn every_template_is_a_page_or_a_part_of_one() {
 fn every_page_renders() {
     let running = filled();
     let report = items(&running.json("/api/v1/reports"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    let alert = items(&running.json("/api/v1/alerts"))[0]["uuid"].as_str().expect("a uuid").to_owned();
     let entry = items(&running.json("/api/v1/quarantine"))[0]["uuid"].as_str().expect("a uuid").to_owned();
     for (path, _) in PAGES {
-        let uuid = if path.starts_with("/reports") { &report } else { &entry };
+        let uuid = match path {
+            "/reports/{uuid}" => &report,
+            "/alerts/{uuid}" => &alert,
+            _ => &entry,
+        };
         let page = running.page(&path.replace("{uuid}", uuid).replace("{week}", "2026-W47"));
         assert!(page.contains("<main id=\"main\""), "{path}");
         assert!(page.trim_end().ends_with("</html>"), "{path}");
@@ -113,7 +120,16 @@ fn figures_lead_to_the_reports_behind_them() {
 fn links_lead_somewhere() {
     let running = filled();
     let mut seen = BTreeSet::new();
-    for start in ["/", "/weeks/2026-W47", "/failures?by=result_type", "/reports", "/quarantine", "/result-types"] {
+    for start in [
+        "/",
+        "/weeks/2026-W47",
+        "/failures?by=result_type",
+        "/reports",
+        "/quarantine",
+        "/result-types",
+        "/alerts",
+        "/notifications",
+    ] {
         let page = running.page(start);
         for link in page.split("href=\"").skip(1) {
             let address = link.split(['"', '#']).next().expect("an address").replace("&amp;", "&");

@@ -1,0 +1,291 @@
+//! One alert: what it says, what to do about it, its evidence, what happened to it, and the two forms.
+
+use chrono::{Datelike, NaiveDate};
+use minijinja::{Value, context};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        Site,
+        answer::Fail,
+        params,
+        report::read_uuid,
+        shell::{self, Badges},
+        templates::fields,
+        words,
+    },
+    form::{Problem, Typed},
+    row, thresholds,
+};
+use crate::{
+    alerts::{Alert, Event, Evidence, Rule, sentence},
+    explain::result_types,
+    store::{
+        alert::{self, Happened},
+        silence,
+    },
+};
+
+pub(super) async fn show(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
+    let uuid = read_uuid(path)?;
+    let asked = params::parse(query_string, site.today())?;
+    render(site, uuid, &Typed::default(), None, done(asked.done.as_deref())).await
+}
+
+/// The page with the note as it was typed, and what is wrong with it.
+pub(super) async fn render(
+    site: &Site,
+    uuid: Uuid,
+    typed: &Typed,
+    problem: Option<&Problem>,
+    done: Option<&'static str>,
+) -> Result<String, Fail> {
+    let (found, history, set, badges) = site
+        .store()
+        .read(move |connection| {
+            let found = alert::alert(connection, uuid)?;
+            let history = alert::history(connection, uuid)?;
+            Ok((found, history, silence::silences(connection)?, Badges::ask(connection)?))
+        })
+        .await?;
+    let alert = found.ok_or_else(|| Fail::NotFound(format!("there is no alert {uuid}")))?;
+    let (rules, now) = (&site.rules, site.clock.now());
+    let silenced = set.iter().filter(|silence| super::silences::is_in_force(silence, now));
+    let silenced = silenced.filter(|silence| covers(silence, &alert)).map(|silence| silence.until).max();
+    let content = fields! {
+        done,
+        sentence => sentence(&alert),
+        meaning => thresholds::meaning(alert.rule),
+        domain => alert.subject.policy_domain.clone(),
+        mx_host => alert.subject.mx_host.clone(),
+        organisation => alert.subject.organisation.clone(),
+        result_type => alert.subject.result_type.clone(),
+        part => alert.subject.part.clone(),
+        result_types => alert.evidence.result_types.clone(),
+        reasons => alert.evidence.reasons.clone(),
+        detail => alert.evidence.detail.clone(),
+        baseline => alert.evidence.baseline.map(|share| format!("{:.1} %", share * 100.0)),
+        share => (alert.evidence.sessions > 0).then(|| words::share_kept(alert.evidence.failed, alert.evidence.sessions)),
+        first_day => alert.evidence.first_day,
+        last_day => alert.evidence.last_day,
+        clear_day => alert.evidence.clear_day,
+        last_seen_at => alert.evidence.last_seen_at,
+        week => alert.evidence.first_day.map(week),
+        silenced,
+        note => typed.get("note").unwrap_or_default(),
+        wrong => problem.map(|problem| problem.detail.clone()),
+    };
+    let parts = context! {
+        alert => row::row(&alert, rules),
+        advice => advice(&alert),
+        affected => affected(&alert, site),
+        history => timeline(&history),
+        form => Typed::about(&alert).shown(None),
+    };
+    let shell = shell::without_filter(site, "/alerts", badges);
+    Ok(site.templates.render("alert.html", context! { ..content, ..parts, ..shell })?)
+}
+
+/// Whether a silence of the page is about this alert.
+fn covers(silence: &silence::SetSilence, alert: &Alert) -> bool {
+    let holds = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
+    silence.rule.is_none_or(|rule| rule == alert.rule)
+        && holds(&silence.policy_domain, &alert.subject.policy_domain)
+        && holds(&silence.organisation, &alert.subject.organisation)
+        && holds(&silence.result_type, &alert.subject.result_type)
+}
+
+/// By result type what happened and what to do, with commands; for alerts about no result type what the rule itself advises.
+fn advice(alert: &Alert) -> Vec<Value> {
+    let (domain, mx) = (alert.subject.policy_domain.as_deref(), alert.subject.mx_host.as_deref());
+    let known = alert.evidence.result_types.iter().filter_map(|name| result_types::find(name));
+    let by_type: Vec<Value> = known
+        .map(|known| {
+            fields! {
+                name => known.name,
+                happened => known.happened,
+                todo => known.todo,
+                commands => result_types::commands(known, domain, mx),
+            }
+        })
+        .collect();
+    if !by_type.is_empty() {
+        return by_type;
+    }
+    let (todo, commands) = rule_advice(alert.rule, domain);
+    vec![fields! { name => "", happened => "", todo, commands }]
+}
+
+fn rule_advice(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<String>) {
+    let domain = domain.filter(|name| result_types::is_host_name(name)).unwrap_or("example.com");
+    let record = || vec![format!("dig +short TXT _smtp._tls.{domain}"), format!("tlsight send-test-report {domain}")];
+    match rule {
+        Rule::SilentSender => (
+            vec![
+                "One sender that stops has mostly changed something on its side, or has no mail for you any more.",
+                "If several stop, look at the TLSRPT record and the ways in first.",
+            ],
+            record(),
+        ),
+        Rule::NoReports => (
+            vec![
+                "See whether the TLSRPT record still names this server, and whether a report gets through: the second command tries every address in it.",
+                "Look at the ways in and, for mail, at the log of the mail server in front.",
+            ],
+            record(),
+        ),
+        Rule::Quarantine => (
+            vec![
+                "Look at the faults in the quarantine: one sender with a broken signature can be trusted, forged mail needs nothing.",
+                "What was quarantined is not lost: it can be judged again.",
+            ],
+            Vec::new(),
+        ),
+        Rule::Conflict => (
+            vec![
+                "Compare both in the quarantine. The first one counts until you admit the other.",
+                "A sender that corrects itself is harmless; somebody who posts in the name of another is not.",
+            ],
+            Vec::new(),
+        ),
+        Rule::WayIn => (
+            vec![
+                "Read what the way in says of itself, mend that, and it goes on by itself. Senders try again for days.",
+            ],
+            vec!["tlsight healthcheck".to_owned(), "journalctl -u tlsight --since today".to_owned()],
+        ),
+        Rule::Disk => (
+            vec![
+                "Make room, or move the data directory: once the disk is full, senders are asked to come back later and nothing is stored.",
+            ],
+            vec!["df -h".to_owned(), "du -xh --max-depth=2 / 2>/dev/null | sort -h | tail".to_owned()],
+        ),
+        Rule::PolicyFetch | Rule::FailureShare | Rule::NewFailure | Rule::Certificate | Rule::Dane => {
+            (vec!["Look at the reports behind it: their failure details say where and why."], Vec::new())
+        }
+    }
+}
+
+fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
+    let row = |affected: &crate::alerts::Affected| {
+        fields! {
+            key => affected.key.clone(),
+            name => affected.name.clone(),
+            failed => affected.failed,
+            first_day => affected.first_day,
+            last_day => affected.last_day,
+            behind => row::behind(alert, Some(&affected.key), &site.rules),
+        }
+    };
+    alert.evidence.organisations.iter().map(row).collect()
+}
+
+/// Oldest first, each with how the evidence had grown since the one before.
+fn timeline(history: &[Happened]) -> Vec<Value> {
+    let mut before: Option<&Evidence> = None;
+    let mut rows = Vec::new();
+    for happened in history {
+        let is_note = happened.event == Event::Acknowledged;
+        rows.push(fields! {
+            at => happened.at,
+            event => happened.event.as_str(),
+            words => event_words(happened.event),
+            told => happened.told,
+            muted => happened.muted.clone().filter(|_| !is_note),
+            note => happened.muted.clone().filter(|_| is_note),
+            is_note,
+            evidence => (!is_note).then(|| evidence_words(&happened.evidence, before)).flatten(),
+        });
+        before = Some(&happened.evidence);
+    }
+    rows
+}
+
+fn event_words(event: Event) -> &'static str {
+    match event {
+        Event::Fired => "Fired",
+        Event::Reopened => "Came back",
+        Event::Reminded => "Still there",
+        Event::Resolved => "Resolved",
+        Event::Lapsed => "Lapsed: no report came any more that could tell",
+        Event::Acknowledged => "Acknowledged",
+    }
+}
+
+/// `812 sessions of 2 organisations, 19–21 Nov 2026; 400 more than before`.
+fn evidence_words(evidence: &Evidence, before: Option<&Evidence>) -> Option<String> {
+    let mut parts = Vec::new();
+    if evidence.failed > 0 {
+        let of = match evidence.organisations_total {
+            0 => String::new(),
+            total => format!(" of {}", words::counted(total.cast_signed(), "organisation", "organisations")),
+        };
+        parts.push(format!("{}{of}", words::counted(evidence.failed, "failed session", "failed sessions")));
+    }
+    if let Some(day) = evidence.clear_day {
+        parts.push(format!("clean on {}", words::day_with_year(day)));
+    } else if let (Some(first), Some(last)) = (evidence.first_day, evidence.last_day)
+        && let Some(range) = crate::query::Range::new(first, last)
+    {
+        parts.push(words::range(range));
+    }
+    if parts.is_empty() {
+        parts.extend(evidence.detail.clone());
+    }
+    let grown = before.map_or(0, |before| evidence.failed.saturating_sub(before.failed));
+    let grown = (grown > 0).then(|| format!("; {} more than before", words::thousands(grown)));
+    (!parts.is_empty()).then(|| parts.join(", ") + &grown.unwrap_or_default())
+}
+
+/// `2026-W47`.
+fn week(day: NaiveDate) -> String {
+    let week = day.iso_week();
+    format!("{}-W{:02}", week.year(), week.week())
+}
+
+fn done(done: Option<&str>) -> Option<&'static str> {
+    match done? {
+        "acknowledged" => {
+            Some("It is acknowledged: you are not reminded of it any more. You are told when it is over.")
+        }
+        "over" => Some("It was over already, so there was nothing to acknowledge."),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_evidence_says_how_it_grew() {
+        let day = |text: &str| text.parse().ok();
+        let first = Evidence {
+            failed: 412,
+            organisations_total: 1,
+            first_day: day("2026-11-19"),
+            last_day: day("2026-11-19"),
+            ..Evidence::default()
+        };
+        let second = Evidence { failed: 812, organisations_total: 2, last_day: day("2026-11-21"), ..first.clone() };
+        assert_eq!(
+            evidence_words(&first, None).as_deref(),
+            Some("412 failed sessions of 1 organisation, Thu 19 Nov 2026")
+        );
+        assert_eq!(
+            evidence_words(&second, Some(&first)).as_deref(),
+            Some("812 failed sessions of 2 organisations, 19–21 Nov 2026; 400 more than before")
+        );
+        let over = Evidence { clear_day: day("2026-11-22"), ..second.clone() };
+        assert_eq!(
+            evidence_words(&over, Some(&second)).as_deref(),
+            Some("812 failed sessions of 2 organisations, clean on Sun 22 Nov 2026")
+        );
+        assert_eq!(evidence_words(&Evidence::default(), None), None);
+    }
+
+    #[test]
+    fn a_week_is_that_of_its_iso_year() {
+        assert_eq!(week("2027-01-03".parse().expect("a date")), "2026-W53");
+    }
+}
