@@ -61,7 +61,8 @@ pub fn sentence(alert: &Alert) -> String {
         }
         Rule::WayIn => {
             let verb = if firing { "does not work" } else { "did not work" };
-            format!("{} {verb}{}", name_of(subject.part.as_deref(), "A way in"), detail(evidence))
+            let part = subject.part.as_deref().map(|part| format!("The way in “{}”", cut(part, TEXT_MAX)));
+            format!("{} {verb}{}", part.unwrap_or_else(|| "A way in".to_owned()), detail(evidence))
         }
         Rule::Disk => {
             let verb = if firing { "is" } else { "was" };
@@ -352,7 +353,7 @@ mod tests {
         let evidence = Evidence { detail: Some("the password\r\nis wrong".to_owned()), ..Evidence::default() };
         assert_eq!(
             about(alert(Rule::WayIn, evidence.clone()), |subject| subject.part = Some("imap reports".to_owned())),
-            "imap reports does not work: the password is wrong"
+            "The way in “imap reports” does not work: the password is wrong"
         );
         assert_eq!(
             sentence(&alert(

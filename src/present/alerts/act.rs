@@ -55,7 +55,8 @@ pub(in crate::present) async fn add_silence(site: web::Data<Site>, body: Bytes) 
             "the operator adds a silence"
         );
         site.store().change(move |conn| silence::add(conn, &silence)).await?;
-        Ok((StatusCode::SEE_OTHER, "/alerts?done=silenced".to_owned()))
+        // The form's address leads back to the form where something is wrong; a fragment of its own keeps that from here.
+        Ok((StatusCode::SEE_OTHER, "/alerts?done=silenced#main".to_owned()))
     };
     finish(&site, result.await)
 }

@@ -15,7 +15,7 @@ use super::{
         words,
     },
     form::{Problem, Typed},
-    row, thresholds,
+    row, silences, thresholds,
 };
 use crate::{
     alerts::{Alert, Event, Evidence, Rule, sentence},
@@ -50,8 +50,7 @@ pub(super) async fn render(
         .await?;
     let alert = found.ok_or_else(|| Fail::NotFound(format!("there is no alert {uuid}")))?;
     let (rules, now) = (&site.rules, site.clock.now());
-    let silenced = set.iter().filter(|silence| super::silences::is_in_force(silence, now));
-    let silenced = silenced.filter(|silence| covers(silence, &alert)).map(|silence| silence.until).max();
+    let silenced = silences::covering(&set, rules, &alert, now);
     let content = fields! {
         done,
         sentence => sentence(&alert),
@@ -86,26 +85,21 @@ pub(super) async fn render(
     Ok(site.templates.render("alert.html", context! { ..content, ..parts, ..shell })?)
 }
 
-/// Whether a silence of the page is about this alert.
-fn covers(silence: &silence::SetSilence, alert: &Alert) -> bool {
-    let holds = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
-    silence.rule.is_none_or(|rule| rule == alert.rule)
-        && holds(&silence.policy_domain, &alert.subject.policy_domain)
-        && holds(&silence.organisation, &alert.subject.organisation)
-        && holds(&silence.result_type, &alert.subject.result_type)
-}
-
-/// By result type what happened and what to do, with commands; for alerts about no result type what the rule itself advises.
+/// By result type what happened and what to do, each command once; for alerts about no result type what the rule itself advises.
 fn advice(alert: &Alert) -> Vec<Value> {
     let (domain, mx) = (alert.subject.policy_domain.as_deref(), alert.subject.mx_host.as_deref());
+    let mut shown: Vec<String> = Vec::new();
     let known = alert.evidence.result_types.iter().filter_map(|name| result_types::find(name));
     let by_type: Vec<Value> = known
         .map(|known| {
+            let mut commands = result_types::commands(known, domain, mx);
+            commands.retain(|command| !shown.contains(command));
+            shown.extend(commands.iter().cloned());
             fields! {
                 name => known.name,
                 happened => known.happened,
                 todo => known.todo,
-                commands => result_types::commands(known, domain, mx),
+                commands,
             }
         })
         .collect();

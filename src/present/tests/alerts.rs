@@ -224,7 +224,7 @@ fn a_silence_is_added_and_ended() {
     let form =
         "rule=policy-fetch&policy_domain=Example.COM&organisation=&for=1w&until=&reason=moving+the+%3Cb%3Eweb+server";
     let answer = post(&running, "/silences", form);
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/alerts?done=silenced")));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/alerts?done=silenced#main")));
     let page = running.page("/alerts?done=silenced");
     assert!(page.contains("Silences in force") && page.contains("moving the &lt;b&gt;web server"), "{page}");
     assert!(page.contains("2026-11-30 09:00 UTC") && page.contains("The silence is in force."), "{page}");
@@ -307,6 +307,16 @@ fn the_configuration_is_shown_in_words() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("long over"), "{page}");
+    let certificate = fired(
+        Rule::Certificate,
+        Subject { mx_host: Some("mx1.example.com".to_owned()), ..Subject::default() },
+        "2026-11-21T00:00:00Z",
+        "2026-11-22T05:00:00Z",
+        Evidence::default(),
+    );
+    record(&running, Event::Fired, &certificate, certificate.fired_at, Some("silenced"));
+    let page = running.page(&format!("/alerts/{}", certificate.uuid));
+    assert!(page.contains("Silenced until <time datetime=\"2026-12-01T08:00:00Z\">"), "{page}");
     let silences = running.json("/api/v1/silences");
     assert_eq!(
         (&items(&silences)[0]["source"], &items(&silences)[1]["in_force"]),
