@@ -119,6 +119,8 @@ fn figures_lead_to_the_reports_behind_them() {
 #[test]
 fn links_lead_somewhere() {
     let running = filled();
+    let uuid = items(&running.json("/api/v1/alerts"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    let alert = format!("/alerts/{uuid}");
     let mut seen = BTreeSet::new();
     for start in [
         "/",
@@ -129,6 +131,7 @@ fn links_lead_somewhere() {
         "/result-types",
         "/alerts",
         "/notifications",
+        &alert,
     ] {
         let page = running.page(start);
         for link in page.split("href=\"").skip(1) {
