@@ -1,5 +1,6 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
+mod duty;
 mod rules;
 mod ways_in;
 
@@ -25,13 +26,13 @@ use crate::{
     clock::Clock,
     config::{Config, Dns, Listen, LmtpListen, StoreConfig},
     dns,
-    duty::desk::{self, Desk},
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Signatures},
     present::{self, Site},
     store::{Settings, Store},
 };
+use duty::Duty;
 use ways_in::WaysIn;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
@@ -54,7 +55,7 @@ pub struct App {
     ways_in: WaysIn,
     private: Option<Private>,
     control: Control,
-    desk: Arc<Desk>,
+    duty: Duty,
 }
 
 struct Private {
@@ -87,11 +88,9 @@ impl App {
             Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), rules::rules(&config), dev, hosts)?;
         let site = web::Data::new(site);
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
-        let bound = private.as_ref().map(|private| format!("http://{}", private.address));
-        let base_url = desk::base_url(&config, bound.as_deref());
-        let (store, clock) = (pipeline.store().clone(), options.clock.clone());
-        let desk = Arc::new(Desk::new(Arc::new(config), store, clock, base_url, Handle::current())?);
-        Ok(App { clock: options.clock, pipeline, ways_in, private, control, desk })
+        let bound = private.as_ref().map(|private| private.address);
+        let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
+        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
@@ -138,7 +137,9 @@ impl App {
         let ways_in = self.ways_in.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
-        let control = tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.desk, self.clock, stopped));
+        let control =
+            tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.duty.desk(), self.clock, stopped.clone()));
+        let duty = self.duty.start(&stopped);
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;
@@ -147,6 +148,7 @@ impl App {
         stopping.send_replace(true);
         ways_in.stop().await;
         control.await.context("the control socket")?;
+        duty.ended().await;
         if let Some((handle, server)) = private {
             handle.stop(true).await;
             server.await?.context("the private listener")?;

@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the exit codes.
 
+mod alerts;
 mod ask;
 mod check_config;
 mod demo;
@@ -84,6 +85,9 @@ enum Command {
     Import(Import),
     /// Recover a database that does not open, with a copy of what was found
     Repair,
+    /// Try rules on past data and channels on the present
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// Print the digest of a week, or send it
     ///
     /// Without --to it goes to the recipients of the configured digests about such a period; where there are none, it is
@@ -208,6 +212,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, demo),
         Command::Import(import) => import::run(&common, import),
         Command::Repair => repair::run(&common),
+        Command::Alerts(alerts) => alerts::run(&common, alerts),
         Command::Digest(digest) => digest::run(&common, digest),
         Command::Config(ConfigCommand::Example) => {
             print!("{}", config::example());

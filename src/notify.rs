@@ -28,12 +28,17 @@ use std::net::SocketAddr;
 use chrono::TimeDelta;
 use lettre::transport::smtp::extension::ClientId;
 
-use crate::{clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, store::outbox::Terms};
+use uuid::Uuid;
+
+use crate::{clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, notice::Letter, store::outbox::Terms};
 pub use drafts::{drafts, letter_drafts, put, put_letter};
 pub use postman::Postman;
 
 /// Name of the channel in drafts of digests, which go as `[mail]` says.
 pub const MAIL: &str = "mail";
+
+/// Begins the names of the channels' places on the health board.
+pub const PART_PREFIX: &str = "notify ";
 
 /// How digests are delivered.
 pub const LETTER_TERMS: Terms =
@@ -61,6 +66,12 @@ pub async fn send_test(config: &Config, base: &str, name: &str, clock: &Clock) -
     let surroundings = outlet::Surroundings::of(config, base);
     let outlet = outlet::Outlet::open(channel.clone(), &surroundings)?;
     outlet.test(&mailer, clock.now()).await
+}
+
+/// Delivers a digest to one address, at once and without the outbox. What the mail server said, or why it could not be.
+pub async fn send_letter(config: &Config, letter: &Letter, to: &str, clock: &Clock) -> Result<String, String> {
+    let mailer = mail::Mailer::of(config).map_err(|error| error.to_string())?;
+    mailer.send(letter, Uuid::new_v4(), clock.now(), to, None).await.map_err(|failure| failure.words)
 }
 
 /// The name of this machine.

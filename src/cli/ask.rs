@@ -1,6 +1,6 @@
 //! Commands that ask: the server where one holds the data directory, else the database itself. The user does not notice.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use serde::{Serialize, de::DeserializeOwned};
@@ -8,9 +8,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::open;
 use crate::{
     clock::Clock,
-    config::Config,
-    duty::desk::{self, Desk},
+    config::{Config, Listen},
+    duty::desk::Desk,
     ingest::control::{Clerk, Client},
+    notify,
+    present::digest::Press,
 };
 
 /// Sends the order to whoever can answer it.
@@ -38,13 +40,22 @@ fn by_itself(
             None => return Err(error),
         },
     };
-    let base_url = desk::base_url(&config, None);
+    let base_url = notify::base_url(&config, address(&config));
     let store = local.pipeline.store().clone();
-    let desk = Desk::new(Arc::new(config), store, Clock::system(), base_url, local.handle())?;
+    let press = Arc::new(Press::new(None).context("the embedded templates")?);
+    let desk = Desk::new(Arc::new(config), store, Clock::system(), press, base_url, local.handle());
     let answered = desk.ask(command, order.to_string().as_bytes());
     drop(desk);
     local.close()?;
     Ok(answered.unwrap_or_else(|| Err(format!("unknown command {command:?}"))))
+}
+
+/// Where the server's pages will be, if its port is fixed.
+fn address(config: &Config) -> Option<SocketAddr> {
+    match config.private.listen {
+        Listen::At(address) => Some(address),
+        Listen::Off => None,
+    }
 }
 
 fn connect(config: &Config) -> anyhow::Result<Option<Client>> {

@@ -8,18 +8,41 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::digests::{self, Edition};
+pub use super::backtest::{AlertsTestAnswer, AlertsTestOrder};
+use super::{
+    backtest,
+    digests::{self, Edition},
+    rounds,
+};
 use crate::{
     clock::Clock,
-    config::{Config, Listen},
+    config::Config,
     ingest::control::Clerk,
     notice::Letter,
+    notify,
     present::{digest::Press, week::Period},
     store::{Store, StoreError},
 };
 
 /// Prints or sends the digest of one period.
 pub const DIGEST: &str = "digest";
+
+/// Replays a rule over past data.
+pub const ALERTS_TEST: &str = "alerts-test";
+/// Sends a test by a channel.
+pub const SEND_TEST: &str = "alerts-send-test";
+
+/// `tlsight alerts send-test`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SendTestOrder {
+    pub channel: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SendTestAnswer {
+    /// What the other side said, for people.
+    pub said: String,
+}
 
 /// `tlsight digest`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -60,7 +83,7 @@ pub struct Desk {
     config: Arc<Config>,
     store: Store,
     clock: Clock,
-    press: Press,
+    press: Arc<Press>,
     base_url: String,
     handle: Handle,
 }
@@ -71,11 +94,11 @@ impl Desk {
         config: Arc<Config>,
         store: Store,
         clock: Clock,
+        press: Arc<Press>,
         base_url: String,
         handle: Handle,
-    ) -> anyhow::Result<Desk> {
-        let press = Press::new(None).context("the embedded templates")?;
-        Ok(Desk { config, store, clock, press, base_url, handle })
+    ) -> Desk {
+        Desk { config, store, clock, press, base_url, handle }
     }
 
     /// Writes the digests that are asked for, and sends them unless only their text is wanted. Blocks.
@@ -117,17 +140,29 @@ impl Desk {
         };
         if !dry_run {
             for address in &edition.to {
-                match self.handle.block_on(self.send(&letter, address)) {
-                    Ok(()) => written.sent.push(address.clone()),
-                    Err(error) => written.errors.push(format!("{address}: {error:#}")),
+                let sent = notify::send_letter(&self.config, &letter, address, &self.clock);
+                match self.handle.block_on(sent) {
+                    Ok(_) => written.sent.push(address.clone()),
+                    Err(error) => written.errors.push(format!("{address}: {error}")),
                 }
             }
         }
         Ok(written)
     }
 
-    async fn send(&self, _letter: &Letter, _address: &str) -> anyhow::Result<()> {
-        bail!("unwired")
+    /// Replays a rule over stored data. Blocks.
+    pub fn alerts_test(&self, order: &AlertsTestOrder) -> anyhow::Result<AlertsTestAnswer> {
+        let plan = rounds::plan(&self.config)?;
+        backtest::backtest(&self.store, &plan, order, self.clock.now())
+    }
+
+    /// Sends a test by a channel. Blocks until it is there.
+    pub fn send_test(&self, order: &SendTestOrder) -> anyhow::Result<SendTestAnswer> {
+        let sent = notify::send_test(&self.config, &self.base_url, &order.channel, &self.clock);
+        match self.handle.block_on(sent) {
+            Ok(said) => Ok(SendTestAnswer { said }),
+            Err(error) => bail!("{error}"),
+        }
     }
 }
 
@@ -135,18 +170,11 @@ impl Clerk for Desk {
     fn ask(&self, command: &str, body: &[u8]) -> Option<Result<Value, String>> {
         match command {
             DIGEST => Some(answer(body, |order| self.digest(&order))),
+            ALERTS_TEST => Some(answer(body, |order| self.alerts_test(&order))),
+            SEND_TEST => Some(answer(body, |order| self.send_test(&order))),
             _ => None,
         }
     }
-}
-
-/// Where the pages are, for links: as configured, or where the private listener is bound.
-pub fn base_url(config: &Config, bound: Option<&str>) -> String {
-    let configured = config.private.url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
-    configured.or_else(|| bound.map(str::to_owned)).unwrap_or_else(|| match config.private.listen {
-        Listen::At(address) => format!("http://{address}"),
-        Listen::Off => String::new(),
-    })
 }
 
 fn read_period(name: &str) -> anyhow::Result<Period> {

@@ -28,11 +28,12 @@ pub struct Edition {
 }
 
 impl Edition {
+    /// `digest` as `Config::digests` gives it.
     pub fn of(digest: &Digest) -> Edition {
         Edition {
             name: Some(digest.name().to_owned()),
             to: digest.to.clone(),
-            policy_domains: digest.policy_domains.iter().map(|domain| normal(domain)).collect(),
+            policy_domains: digest.policy_domains.clone(),
             trust: Some(digest.trust.clone()).filter(|trust| trust != "all"),
             kind: kind(digest.cadence),
         }
@@ -75,10 +76,11 @@ pub fn editions(
     kind: Option<Kind>,
     to: &[String],
 ) -> anyhow::Result<Vec<Edition>> {
+    let digests = config.digests()?;
     let mut found: Vec<Edition> = match name {
         Some(name) => {
-            let named = config.digest.iter().find(|digest| digest.name() == name);
-            let known: Vec<&str> = config.digest.iter().map(Digest::name).collect();
+            let named = digests.iter().find(|digest| digest.name() == name);
+            let known: Vec<&str> = digests.iter().map(Digest::name).collect();
             match named {
                 Some(digest) => vec![Edition::of(digest)],
                 None if known.is_empty() => bail!("no digest {name:?}: no [[digest]] is configured"),
@@ -88,7 +90,7 @@ pub fn editions(
         None if !to.is_empty() => Vec::new(),
         None => {
             let wanted = kind.unwrap_or(Kind::Week);
-            config.digest.iter().map(Edition::of).filter(|edition| edition.kind == wanted).collect()
+            digests.iter().map(Edition::of).filter(|edition| edition.kind == wanted).collect()
         }
     };
     if found.is_empty() {
@@ -106,10 +108,4 @@ pub fn kind(cadence: Cadence) -> Kind {
         Cadence::Weekly => Kind::Week,
         Cadence::Monthly => Kind::Month,
     }
-}
-
-/// As policy domains are stored; what is no domain name matches nothing.
-fn normal(domain: &str) -> String {
-    let name = domain.trim().trim_end_matches('.');
-    idna::domain_to_ascii(name).unwrap_or_else(|_| name.to_lowercase())
 }

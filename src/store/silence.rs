@@ -5,7 +5,7 @@ use duckdb::{Connection, params};
 use uuid::Uuid;
 
 use super::{StoreError, rows::At};
-use crate::alerts::Rule;
+use crate::alerts::{Mute, Rule};
 
 /// One row of `silence`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,21 @@ pub struct SetSilence {
     pub added_at: DateTime<Utc>,
     /// `None` where it was not ended before its time.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl SetSilence {
+    /// As an evaluation uses it; `None` where it is over or was ended.
+    pub fn mute(self, now: DateTime<Utc>) -> Option<Mute> {
+        let in_force = self.ended_at.is_none() && now < self.until;
+        in_force.then_some(Mute {
+            until: self.until,
+            reason: self.reason,
+            rule: self.rule,
+            policy_domain: self.policy_domain,
+            organisation: self.organisation,
+            result_type: self.result_type,
+        })
+    }
 }
 
 /// All silences, the last to end first.

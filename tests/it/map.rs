@@ -55,7 +55,24 @@ const MAP: &[(&str, &[&str])] = &[
     ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "schedule", "store"]),
     ("demo", &["app", "clock", "config", "pipeline", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
-    ("cli", &["app", "clock", "config", "courier", "demo", "dns", "duty", "ingest", "pipeline", "store", "submission"]),
+    (
+        "cli",
+        &[
+            "app",
+            "clock",
+            "config",
+            "courier",
+            "demo",
+            "dns",
+            "duty",
+            "ingest",
+            "notify",
+            "pipeline",
+            "present",
+            "store",
+            "submission",
+        ],
+    ),
 ];
 
 #[test]

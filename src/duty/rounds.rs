@@ -1,0 +1,193 @@
+//! Evaluates the alerts after each commit of reports, and on a timer for what no report tells: silence, disks, ways in. One
+//! evaluation is one question to the store, one pure judgement, and one transaction that writes what changed together with the
+//! notices about it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    alerts::{
+        Alert, Evaluation, Facts, Mute, Plan, evaluate,
+        facts::{self},
+        words,
+    },
+    clock::Clock,
+    config::{Channel, Config},
+    health::{Board, State},
+    notice::Notice,
+    notify, query,
+    store::{Store, StoreError, alert, known, outbox, silence},
+};
+
+/// How long nothing need have come before the rules are looked at all the same.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Commits come many a second at midnight: between two evaluations there is this pause at least, and
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+/// … so many times what the last one took, so that they never take more than a twentieth of the machine.
+const PAUSE_TIMES: u32 = 20;
+/// How long what was told is remembered, for the page and against telling it twice.
+const OUTBOX_KEPT_DAYS: i64 = 90;
+
+/// Evaluates the alerts of one server.
+pub struct Rounds {
+    store: Store,
+    clock: Clock,
+    board: Board,
+    data: PathBuf,
+    plan: Arc<Plan>,
+    /// The silences of the configuration.
+    mutes: Vec<Mute>,
+    channels: Arc<Vec<Channel>>,
+    /// Wakes who delivers.
+    poke: Arc<Notify>,
+    later: Mutex<BTreeMap<String, Later>>,
+}
+
+/// How often a way in had asked senders to come again later, and when that last grew.
+#[derive(Debug, Clone, Copy, Default)]
+struct Later {
+    busy: u64,
+    at: Option<DateTime<Utc>>,
+}
+
+impl Rounds {
+    /// Fails where the configuration's alerts, silences, maintenance windows or channels cannot be used.
+    pub fn new(config: &Config, store: Store, clock: Clock, board: Board, poke: Arc<Notify>) -> anyhow::Result<Rounds> {
+        let mutes = config.silence.iter().map(|silence| silence.compile()).collect::<Result<_, _>>();
+        Ok(Rounds {
+            store,
+            clock,
+            board,
+            data: config.data.clone(),
+            plan: Arc::new(plan(config)?),
+            mutes: mutes.context("[[silence]]")?,
+            channels: Arc::new(config.channels()?),
+            poke,
+            later: Mutex::default(),
+        })
+    }
+
+    /// Evaluates until told to stop or the store closes.
+    pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
+        let mut commits = self.store.commits();
+        loop {
+            let begun = Instant::now();
+            match self.evaluate().await {
+                Ok(evaluation) => log(&evaluation),
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::warn!(%error, "the alerts could not be evaluated"),
+            }
+            let pause = PAUSE_MIN.max(begun.elapsed().saturating_mul(PAUSE_TIMES)).min(INTERVAL);
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                // Everything that was committed since the evaluation began counts as news.
+                changed = commits.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(INTERVAL - pause) => {}
+            }
+        }
+    }
+
+    /// One evaluation, as of the clock. What changed is on disk when this returns.
+    pub async fn evaluate(&self) -> Result<Evaluation, StoreError> {
+        let now = self.clock.now();
+        let (plan, mutes) = (Arc::clone(&self.plan), self.mutes.clone());
+        let asked = move |conn: &duckdb::Connection| {
+            let standing = alert::standing(conn, now)?;
+            let mut mutes = mutes;
+            mutes.extend(silence::silences(conn)?.into_iter().filter_map(|set| set.mute(now)));
+            Ok((standing, query::facts::facts(conn, now, &plan)?, mutes))
+        };
+        let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
+        facts.parts = Some(self.parts(now));
+        facts.disk_free_bytes = self.disk_free_bytes().await;
+        let evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
+        if !evaluation.transitions.is_empty() || !evaluation.known.is_empty() || facts.first {
+            self.write(evaluation.clone(), facts.first, now).await?;
+            self.poke.notify_one();
+        }
+        Ok(evaluation)
+    }
+
+    async fn write(&self, evaluation: Evaluation, first: bool, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let (plan, channels) = (Arc::clone(&self.plan), Arc::clone(&self.channels));
+        let change = move |conn: &duckdb::Connection| {
+            if first {
+                known::note_all(conn, &plan, now)?;
+            }
+            known::note(conn, &evaluation.known, now)?;
+            alert::record(conn, &evaluation.transitions, now)?;
+            outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
+            let notices: Vec<Notice> =
+                words::told(&evaluation.transitions, now).into_iter().map(|told| told.notice).collect();
+            notify::put(conn, &channels, &notices, now)
+        };
+        self.store.change(change).await
+    }
+
+    /// The health board without the channels: that a channel fails cannot be told by it, and is shown on the pages.
+    fn parts(&self, now: DateTime<Utc>) -> Vec<facts::Part> {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let ways_in = self.board.all().into_iter().filter(|(name, _)| !name.starts_with(notify::PART_PREFIX));
+        ways_in
+            .map(|(name, health)| {
+                let seen = later.entry(name.clone()).or_default();
+                if health.brought.busy > seen.busy {
+                    *seen = Later { busy: health.brought.busy, at: Some(now) };
+                }
+                facts::Part {
+                    well: health.state == State::Well,
+                    failing_since: health.since.filter(|_| health.state == State::Failing),
+                    later_at: seen.at,
+                    words: health.words,
+                    name,
+                }
+            })
+            .collect()
+    }
+
+    /// What an ordinary process may still write. `None` where the system does not say.
+    async fn disk_free_bytes(&self) -> Option<u64> {
+        let data = self.data.clone();
+        let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&data)).await;
+        match asked {
+            Ok(Ok(disk)) => Some(disk.f_bavail.saturating_mul(disk.f_frsize)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the free space of the data directory is not known");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// The rules with what the configuration says of the served domains.
+pub fn plan(config: &Config) -> anyhow::Result<Plan> {
+    let hosts = config.served()?.domains.into_values().flatten();
+    Plan::new(config.alerts.clone(), hosts, &config.maintenance).context("[alerts]")
+}
+
+fn log(evaluation: &Evaluation) {
+    for transition in &evaluation.transitions {
+        let alert = &transition.alert;
+        tracing::info!(
+            alert = %alert.uuid,
+            rule = alert.rule.as_str(),
+            told = transition.told,
+            "{}: {}",
+            transition.event.as_str(),
+            crate::alerts::sentence(alert)
+        );
+    }
+}
