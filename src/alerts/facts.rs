@@ -99,6 +99,8 @@ pub struct Arrivals {
     pub last_at: Option<DateTime<Utc>>,
     /// UTC days with an arrival among the fourteen up to the last one.
     pub days: u64,
+    /// When the last time of more than thirty hours without any arrival ended, within the last 60 days.
+    pub back_at: Option<DateTime<Utc>>,
 }
 
 /// What came in within the last 24 hours.

@@ -3,7 +3,10 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{Finding, Standing, State, days, hours, start_of};
-use crate::alerts::{Affected, Evidence, Facts, Plan, Rule, Subject, facts::Sender};
+use crate::alerts::{
+    Affected, Evidence, Facts, Plan, Rule, Subject,
+    facts::{Arrivals, Sender},
+};
 
 /// Report days, of the last 60, that make a rhythm.
 pub const RHYTHM_MIN_DAYS: usize = 10;
@@ -18,13 +21,14 @@ const ARRIVALS_MIN_DAYS: u64 = 7;
 
 pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let none = no_reports(facts, plan, standing, now);
-    // Where nobody reports, it is not the senders' doing, and they need time to come back.
-    let nobody = none.iter().any(|finding| finding.state == State::Failing) && plan.is_on(Rule::NoReports);
-    let back_at = standing.over(Rule::NoReports, &Subject::default()).map(|alert| alert.changed_at);
+    // Where nobody reports, it is not the senders' doing: one message for one cause.
+    let nobody = plan.is_on(Rule::NoReports)
+        && (standing.firing_of(Rule::NoReports).next().is_some()
+            || none.iter().any(|finding| finding.state == State::Failing));
     let mut findings: Vec<Finding> = facts
         .senders
         .iter()
-        .filter_map(|sender| silent_sender(sender, plan, standing, back_at, now))
+        .filter_map(|sender| silent_sender(sender, &facts.arrivals, plan, standing, now))
         .filter(|finding| !(nobody && finding.state == State::Failing))
         .collect();
     findings.extend(none);
@@ -45,9 +49,9 @@ pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTim
 
 fn silent_sender(
     sender: &Sender,
+    arrivals: &Arrivals,
     plan: &Plan,
     standing: &Standing<'_>,
-    back_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
     let last = *sender.days.last()?;
@@ -58,8 +62,11 @@ fn silent_sender(
         let lateness = TimeDelta::seconds(lateness_s.clamp(0, LEFT_AFTER_DAYS * 86_400));
         // The next report is about the day `gap` days on, and comes when that day is over.
         let due = start_of(last) + TimeDelta::days(gap + 1) + lateness;
-        let due = back_at.map_or(due, |at| due.max(at + TimeDelta::days(gap) + lateness));
-        now > due + hours(plan.settings.silent_sender_grace_h.max(GRACE_MIN_H))
+        // After a time without any reports, ours to answer for or not, everybody needs a while to come back.
+        let due = arrivals.back_at.map_or(due, |at| due.max(at + TimeDelta::days(gap) + lateness));
+        // While nobody else reports either, it is not this sender that is silent.
+        let others_came = arrivals.last_at.is_some_and(|at| at >= due);
+        others_came && now > due + hours(plan.settings.silent_sender_grace_h.max(GRACE_MIN_H))
     });
     let is_late = is_late && sender.days.len() >= RHYTHM_MIN_DAYS;
     let heard = firing.and_then(|alert| alert.evidence.last_day).and_then(|before| {

@@ -21,7 +21,7 @@ pub fn senders(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Sen
 
 pub fn arrivals(connection: &Connection, scope: &Scope) -> duckdb::Result<Arrivals> {
     let rows = ask(connection, &scope.fill(include_str!("arrivals.sql")), None, &[], |row| {
-        Ok(Arrivals { last_at: get(row, 0)?, days: get(row, 1)? })
+        Ok(Arrivals { last_at: get(row, 0)?, days: get(row, 1)?, back_at: get(row, 2)? })
     })?;
     Ok(first(rows).unwrap_or_default())
 }

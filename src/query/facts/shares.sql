@@ -4,7 +4,7 @@ SELECT key_column AS key, max(name_column),
        sum(coalesce(successful, 0) + coalesce(failed, 0)) FILTER (day >= first_day_of_shares),
        sum(failed) FILTER (day < first_day_of_shares),
        sum(coalesce(successful, 0) + coalesce(failed, 0)) FILTER (day < first_day_of_shares),
-       bit_count(bit_or(1::UBIGINT << (day - first_day_of_shares)::UBIGINT) FILTER (day >= first_day_of_shares)),
+       bit_count(bit_or(1::UBIGINT << greatest(day - first_day_of_shares, 0)::UBIGINT) FILTER (day >= first_day_of_shares)),
        min(day) FILTER (day >= first_day_of_shares AND failed > 0), max(day) FILTER (day >= first_day_of_shares AND failed > 0),
        max(day)
 FROM policy

@@ -1,1 +1,3 @@
-
+mod post;
+mod scenario;
+mod year;
