@@ -11,13 +11,14 @@ use std::{
 
 use duckdb::Connection;
 use tlsight::{
+    alerts::{Plan, evaluate},
     present::week::{Figures, Period},
     query::{
-        Filter, Range, breakdown, causes, choices, daily,
+        Filter, Range, breakdown, causes, choices, daily, facts,
         failures::{self, By},
         pairs, policies_seen, policy_fetch, quarantine, reported, reports, shares, span, trend,
     },
-    store::{Settings, Store},
+    store::{Settings, Store, known},
 };
 
 const LAST_DAY: &str = "2026-11-22";
@@ -67,6 +68,7 @@ fn cpu_ms() -> u64 {
 fn questions() -> Vec<(&'static str, Question)> {
     let last = LAST_DAY.parse().expect("a date");
     let first = "2026-11-16".parse().expect("a date");
+    let evaluated_at = "2026-11-23T12:00:00Z".parse().expect("a time");
     let filter = move || Filter::new(Range::new(first, last).expect("in order"));
     vec![
         ("span", Box::new(move |conn| span::span(conn, last).map(drop))),
@@ -125,6 +127,15 @@ fn questions() -> Vec<(&'static str, Question)> {
             Box::new(move |conn| Figures::ask(conn, &filter(), week(), last.succ_opt().unwrap_or(last)).map(drop)),
         ),
         ("quarantine", Box::new(|conn| quarantine::count(conn).map(drop))),
+        ("facts for the alerts", Box::new(move |conn| facts::facts(conn, evaluated_at, &Plan::default()).map(drop))),
+        (
+            "facts and their evaluation",
+            Box::new(move |conn| {
+                let (facts, plan) = (facts::facts(conn, evaluated_at, &Plan::default())?, Plan::default());
+                evaluate(&[], &facts, &plan, &[], evaluated_at);
+                Ok(())
+            }),
+        ),
     ]
 }
 
@@ -163,7 +174,11 @@ fn load(data: &Path, rows: usize, days: usize) -> duckdb::Result<()> {
                   true AS counted
            FROM n WHERE fails ORDER BY i;
          CHECKPOINT;"
-    ))
+    ))?;
+    // As after the first evaluation.
+    let now = "2026-11-23T12:00:00Z".parse().expect("a time");
+    known::note_all(&connection, &Plan::default(), now).expect("the failures are noted");
+    Ok(())
 }
 
 fn number(name: &str, default: usize) -> usize {

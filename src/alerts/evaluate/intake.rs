@@ -44,6 +44,7 @@ fn quarantine(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
     let evidence = Evidence {
         failed: i64::try_from(quarantined).unwrap_or(i64::MAX),
         sessions: i64::try_from(all).unwrap_or(i64::MAX),
+        detail: Some(format!("{quarantined} of {all} reports of the last 24 hours")),
         ..Evidence::default()
     };
     Finding { rule, subject, state, since: firing.map_or(now - TimeDelta::days(1), |alert| alert.since), evidence }

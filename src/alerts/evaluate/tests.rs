@@ -1,1 +1,5 @@
-
+mod machine;
+mod properties;
+mod sessions;
+mod silence;
+mod world;

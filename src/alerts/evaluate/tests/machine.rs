@@ -1,0 +1,78 @@
+//! quarantine, conflict, way-in, disk.
+
+use chrono::TimeDelta;
+
+use super::world::{World, noon, plan};
+use crate::alerts::{
+    Event, Rule,
+    facts::{Intake, Part},
+};
+
+#[test]
+fn quarantine_needs_a_share_and_a_number() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    let intake = |quarantined, stored| Intake { quarantined, stored, ..Intake::default() };
+    world.facts.intake = intake(9, 0);
+    assert_eq!(world.at(1), []);
+    world.facts.intake = intake(10, 41);
+    assert_eq!(world.at(1), []);
+    world.facts.intake = intake(10, 40);
+    assert_eq!(world.at(1), [(Event::Fired, Rule::Quarantine)]);
+    world.facts.intake = intake(5, 45);
+    assert_eq!(world.at(1), [], "half of it is still there");
+    world.facts.intake = intake(4, 1);
+    assert_eq!(world.at(1), [(Event::Resolved, Rule::Quarantine)]);
+}
+
+#[test]
+fn a_conflict_fires_for_a_day() {
+    let mut world = World::new(plan(|_| {}));
+    world.facts.intake = Intake {
+        conflicts: 1,
+        conflict_at: Some(noon(1)),
+        conflict_organisations: vec!["A".to_owned()],
+        ..Intake::default()
+    };
+    assert_eq!(world.at(1), [(Event::Fired, Rule::Conflict)]);
+    world.facts.intake = Intake::default();
+    let found = world.evaluate(noon(2)).transitions;
+    assert_eq!((found[0].event, found[0].alert.evidence.organisations[0].name.as_str()), (Event::Resolved, "A"));
+}
+
+#[test]
+fn a_way_in_may_fail_for_a_while_and_is_not_forgotten_over_a_restart() {
+    let mut world = World::new(plan(|_| {}));
+    let part = |minutes: i64| Part {
+        name: "smtp".to_owned(),
+        failing_since: Some(noon(1) - TimeDelta::minutes(minutes)),
+        words: "the address is in use".to_owned(),
+        ..Part::default()
+    };
+    world.facts.parts = Some(vec![part(14)]);
+    assert_eq!(world.at(1), []);
+    world.facts.parts = Some(vec![part(15)]);
+    assert_eq!(world.at(1), [(Event::Fired, Rule::WayIn)]);
+    assert_eq!(world.alerts[0].evidence.detail.as_deref(), Some("the address is in use"));
+    let starting = Part { name: "smtp".to_owned(), ..Part::default() };
+    for parts in [None, Some(Vec::new()), Some(vec![starting.clone()]), Some(vec![part(1)])] {
+        world.facts.parts = parts;
+        assert_eq!(world.at(1), []);
+    }
+    world.facts.parts = Some(vec![Part { well: true, ..starting.clone() }]);
+    assert_eq!(world.at(1), [(Event::Resolved, Rule::WayIn)]);
+
+    world.facts.parts = Some(vec![Part { well: true, later_at: Some(noon(2)), ..starting.clone() }]);
+    assert_eq!(world.at(2), [(Event::Reopened, Rule::WayIn)], "it turns senders away");
+    world.facts.parts = Some(vec![Part { name: "lmtp".to_owned(), well: true, ..Part::default() }]);
+    assert_eq!(world.at(2), [(Event::Lapsed, Rule::WayIn)], "it is not configured any more");
+}
+
+#[test]
+fn the_disk_needs_a_tenth_more_to_be_well() {
+    let mut world = World::new(plan(|settings| settings.disk_free_min_bytes = 1_000));
+    for (free, expected) in [(1_000, None), (999, Some(Event::Fired)), (1_099, None), (1_100, Some(Event::Resolved))] {
+        world.facts.disk_free_bytes = Some(free);
+        let found: Vec<Event> = world.at(1).iter().map(|(event, _)| *event).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{free}");
+    }
+}

@@ -1,0 +1,221 @@
+//! policy-fetch, certificate, dane, new-failure, failure-share.
+
+use super::world::{World, march, noon, plan};
+use crate::alerts::{Event, Rule};
+
+const FETCH: &str = "sts-policy-fetch-error";
+
+#[test]
+fn an_outage_needs_a_quorum_of_organisations_or_sessions() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", FETCH, &[1], 19);
+    assert_eq!(world.at(2), []);
+    world.fails("example.com", "b", "sts-webpki-invalid", &[1], 1);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::PolicyFetch)]);
+    let evidence = &world.alerts[0].evidence;
+    assert_eq!((evidence.failed, evidence.organisations_total, evidence.first_day), (20, 2, Some(march(1))));
+    assert_eq!(evidence.result_types, [FETCH, "sts-webpki-invalid"]);
+
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", FETCH, &[1], 20);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::PolicyFetch)]);
+}
+
+#[test]
+fn an_outage_is_over_when_all_who_saw_it_say_so() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", FETCH, &[1, 2], 20);
+    world.fails("example.com", "b", FETCH, &[2], 5);
+    world.at(3);
+    world.reports("example.com", "a", &[3]);
+    assert_eq!(world.at(3), []);
+    world.reports("example.com", "b", &[1]);
+    assert_eq!(world.at(3), [], "a report about a day before");
+    world.reports("example.com", "b", &[4]);
+    assert_eq!(world.at(3), [(Event::Resolved, Rule::PolicyFetch)]);
+    let evidence = &world.alerts[0].evidence;
+    assert_eq!((evidence.clear_day, evidence.last_day, evidence.failed), (Some(march(3)), Some(march(2)), 45));
+}
+
+#[test]
+fn who_fell_silent_does_not_hold_up_the_end() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.fails("example.com", "a", FETCH, &[1], 20);
+    world.fails("example.com", "b", FETCH, &[1], 5);
+    world.at(2);
+    world.reports("example.com", "a", &[2, 3, 4, 5]);
+    assert_eq!(world.at(5), []);
+    assert_eq!(world.at(6), [(Event::Resolved, Rule::PolicyFetch)]);
+}
+
+#[test]
+fn a_clean_day_before_the_last_failing_one_of_another_is_no_end() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.fails("example.com", "a", FETCH, &[1], 20);
+    world.fails("example.com", "b", FETCH, &[1, 2, 3], 5);
+    world.at(2);
+    world.reports("example.com", "a", &[2]);
+    for day in 3..=17 {
+        assert_eq!(world.at(day), [], "day {day}");
+    }
+    assert_eq!(world.at(18), [(Event::Lapsed, Rule::PolicyFetch)]);
+}
+
+#[test]
+fn late_reports_fire_nothing() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", FETCH, &[1], 1_000);
+    assert_eq!(world.at(6), [], "of a day that is more than four days ago");
+    world.reports("example.com", "a", &[2]);
+    assert_eq!(world.at(3), [], "of a day before a clean one");
+    world.fails("example.net", "a", FETCH, &[1], 20);
+    world.at(2);
+    world.reports("example.net", "a", &[2]);
+    assert_eq!(world.at(3), [(Event::Resolved, Rule::PolicyFetch)]);
+    world.fails("example.net", "b", FETCH, &[1], 500);
+    assert_eq!(world.at(3), [], "of an outage that was seen to be over");
+    world.fails("example.net", "c", FETCH, &[2], 500);
+    assert_eq!(world.at(3), [(Event::Reopened, Rule::PolicyFetch)], "of the day that was thought to be clean");
+}
+
+#[test]
+fn what_comes_back_soon_goes_on_and_what_flaps_must_be_clean_for_longer() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    for (n, day) in [1, 4, 7].into_iter().enumerate() {
+        world.fails("example.com", "a", FETCH, &[day], 20);
+        let event = if n == 0 { Event::Fired } else { Event::Reopened };
+        assert_eq!(world.at(day + 1), [(event, Rule::PolicyFetch)]);
+        assert_eq!(world.alerts[0].times, n as u32 + 1);
+        world.reports("example.com", "a", &[day + 1]);
+        let resolved = [(Event::Resolved, Rule::PolicyFetch)];
+        assert_eq!(world.at(day + 2), if n < 2 { &resolved[..] } else { &[] });
+    }
+    world.reports("example.com", "a", &[9]);
+    assert_eq!(world.at(10), []);
+    world.reports("example.com", "a", &[10]);
+    assert_eq!(world.at(11), [(Event::Resolved, Rule::PolicyFetch)]);
+    world.facts.troubles.clear();
+    world.fails("example.com", "a", FETCH, &[20], 20);
+    assert_eq!(world.at(21), [(Event::Fired, Rule::PolicyFetch)], "another alert after more than a week");
+    assert_eq!(world.alerts.len(), 2);
+}
+
+#[test]
+fn a_certificate_is_judged_by_several_organisations_and_on_our_hosts() {
+    let expired = "certificate-expired";
+    let mut world = World::new(plan(|_| {}));
+    world.plan.mx_hosts.insert("mx.example.com".to_owned());
+    world.fails("example.com", "a", expired, &[1], 100).mx_host = Some("mx.example.com".to_owned());
+    world.fails("example.com", "b", "certificate-host-mismatch", &[1], 100).mx_host = Some("mx.example.com".to_owned());
+    for who in ["a", "b", "c"] {
+        world.fails("example.com", who, expired, &[1], 100).mx_host = Some("mx.other.example".to_owned());
+    }
+    assert_eq!(world.at(2), []);
+    world.fails("example.net", "c", expired, &[1], 1).mx_host = Some("mx.example.com".to_owned());
+    assert_eq!(world.at(2), [(Event::Fired, Rule::Certificate)]);
+    assert_eq!(world.alerts[0].subject.mx_host.as_deref(), Some("mx.example.com"));
+    world.plan.mx_hosts.clear();
+    assert_eq!(world.at(2), [(Event::Fired, Rule::Certificate)], "without configured hosts all are ours");
+}
+
+#[test]
+fn dane_needs_sessions() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", "tlsa-invalid", &[1], 1);
+    world.fails("example.com", "b", "dane-required", &[1], 1);
+    assert_eq!(world.at(2), []);
+    world.fails("example.com", "b", "dnssec-invalid", &[1], 1);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::Dane)]);
+}
+
+#[test]
+fn news_are_told_once() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", "validation-failure", &[1], 5).unknown = true;
+    let evaluation = world.evaluate(noon(2));
+    assert_eq!((evaluation.transitions.len(), evaluation.known.len()), (1, 1));
+    world.facts.troubles[0].unknown = false;
+    assert_eq!(world.at(4), [], "it is not told again");
+    world.reports("example.com", "a", &[2]);
+    assert_eq!(world.at(4), [(Event::Resolved, Rule::NewFailure)]);
+    world.facts.troubles[0].days.insert(march(4), 50);
+    assert_eq!(world.at(5), [], "it is known");
+}
+
+#[test]
+fn what_is_too_little_to_tell_stays_unknown_and_what_is_told_otherwise_does_not() {
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", "validation-failure", &[1], 4).unknown = true;
+    world.fails("example.com", "a", FETCH, &[1], 20).unknown = true;
+    world.fails("example.com", "b", FETCH, &[1], 20).unknown = true;
+    let evaluation = world.evaluate(noon(2));
+    let known: Vec<&str> = evaluation.known.iter().map(|triple| triple.result_type.as_str()).collect();
+    assert_eq!(known, [FETCH, FETCH]);
+    assert_eq!(evaluation.transitions.len(), 1);
+    assert_eq!(evaluation.transitions[0].alert.rule, Rule::PolicyFetch);
+}
+
+#[test]
+fn nothing_is_news_while_it_learns_or_when_it_came_late() {
+    let unknown = |change: fn(&mut World)| {
+        let mut world = World::new(plan(|_| {}));
+        world.fails("example.com", "a", "validation-failure", &[1], 500).unknown = true;
+        change(&mut world);
+        let evaluation = world.evaluate(noon(2));
+        (evaluation.transitions.len(), evaluation.known.len())
+    };
+    assert_eq!(unknown(|_| {}), (1, 1));
+    assert_eq!(unknown(|world| world.facts.learned_days = 13), (0, 1));
+    assert_eq!(unknown(|world| world.facts.first = true), (0, 1));
+    assert_eq!(unknown(|world| world.plan = plan(|settings| settings.off = vec![Rule::NewFailure])), (0, 1));
+    assert_eq!(unknown(|world| world.facts.troubles[0].days = [(march(-20), 500)].into()), (0, 1));
+}
+
+#[test]
+fn a_share_fires_above_its_limit_or_its_baseline_and_ends_below_half() {
+    let rule = Rule::FailureShare;
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.share((49, 1_000), (0, 10_000), 1);
+    assert_eq!(world.at(2), [], "five times the least baseline is five percent");
+    world.share((50, 1_000), (0, 10_000), 1);
+    assert_eq!(world.at(2), [(Event::Fired, rule)]);
+    world.share((25, 1_000), (5_000, 10_000), 1);
+    assert_eq!(world.at(2), [], "the baseline is that of the time it fired");
+    world.share((1, 99), (0, 10_000), 1);
+    assert_eq!(world.at(2), [], "too few sessions to tell");
+    world.share((24, 1_000), (5_000, 10_000), 1);
+    assert_eq!(world.at(2), [(Event::Resolved, rule)]);
+
+    let mut world = World::new(plan(|_| {}));
+    world.share((99, 1_000), (300, 10_000), 1);
+    assert_eq!(world.at(2), [], "more than usual, but not five times");
+    world.share((100, 1_000), (300, 10_000), 1);
+    assert_eq!(world.at(2), [(Event::Fired, rule)]);
+    let mut world = World::new(plan(|_| {}));
+    world.share((99, 99), (0, 10_000), 1);
+    assert_eq!(world.at(2), [], "too few sessions");
+    world.share((60, 1_000), (0, 99), 1);
+    assert_eq!(world.at(2), [], "too few before to compare with");
+}
+
+#[test]
+fn a_share_is_not_told_where_its_cause_is() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.fails("example.com", "a", FETCH, &[1], 400);
+    world.share((400, 1_000), (0, 10_000), 1);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::PolicyFetch)]);
+    world.reports("example.com", "a", &[2]);
+    assert_eq!(world.at(3), [(Event::Resolved, Rule::PolicyFetch)], "nor after its end");
+    world.share((500, 1_000), (0, 10_000), 1);
+    assert_eq!(world.at(3), [(Event::Fired, Rule::FailureShare)], "another hundred has another cause");
+}
+
+#[test]
+fn a_share_without_reports_lapses() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.share((500, 1_000), (0, 10_000), 1);
+    world.at(2);
+    world.facts.shares.clear();
+    assert_eq!(world.at(15), []);
+    assert_eq!(world.at(16), [(Event::Lapsed, Rule::FailureShare)]);
+}

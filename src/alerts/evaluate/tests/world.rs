@@ -1,0 +1,95 @@
+//! Days, facts and evaluations for tests, written short.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::alerts::{
+    Alert, Evaluation, Event, Facts, Mute, Plan, Rule, Settings, evaluate,
+    facts::{Arrivals, Counted, Of, Sender, Share, Trouble},
+    replay::apply,
+};
+
+/// Day `n` of March 2026; from 32 on of the months after it.
+pub fn march(n: i64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 2, 28).unwrap() + TimeDelta::days(n)
+}
+
+/// Noon of that day.
+pub fn noon(n: i64) -> DateTime<Utc> {
+    march(n).and_hms_opt(12, 0, 0).unwrap().and_utc()
+}
+
+pub fn plan(change: impl FnOnce(&mut Settings)) -> Plan {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    Plan::new(settings, [], &[]).unwrap()
+}
+
+/// The facts, and the alerts that came of them.
+pub struct World {
+    pub facts: Facts,
+    pub plan: Plan,
+    pub mutes: Vec<Mute>,
+    pub alerts: Vec<Alert>,
+}
+
+impl World {
+    pub fn new(plan: Plan) -> World {
+        let arrivals = Arrivals { last_at: Some(noon(400)), ..Arrivals::default() };
+        let facts = Facts { learned_days: 100, arrivals, ..Facts::default() };
+        World { facts, plan, mutes: Vec::new(), alerts: Vec::new() }
+    }
+
+    /// The organisation reports on these days that the domain fails with so many sessions, and on nothing else.
+    pub fn fails(&mut self, domain: &str, who: &str, result_type: &str, days: &[i64], sessions: i64) -> &mut Trouble {
+        self.reports(domain, who, days);
+        self.facts.troubles.push(Trouble {
+            policy_domain: domain.to_owned(),
+            organisation: who.to_owned(),
+            result_type: result_type.to_owned(),
+            days: days.iter().map(|day| (march(*day), sessions)).collect(),
+            ..Trouble::default()
+        });
+        self.facts.troubles.last_mut().unwrap()
+    }
+
+    /// The organisation reports on the domain on these days.
+    pub fn reports(&mut self, domain: &str, who: &str, days: &[i64]) {
+        let reported = self.facts.reported.entry((domain.to_owned(), who.to_owned())).or_default();
+        reported.extend(days.iter().map(|day| march(*day)));
+    }
+
+    pub fn share(&mut self, now: (i64, i64), before: (i64, i64), reported: i64) {
+        let counted = |(failed, sessions)| Counted { failed, sessions };
+        self.facts.shares = vec![Share {
+            of: Of::PolicyDomain,
+            key: "example.com".to_owned(),
+            name: None,
+            now: counted(now),
+            before: counted(before),
+            days: 3,
+            first_day: (now.0 > 0).then(|| march(reported)),
+            last_day: (now.0 > 0).then(|| march(reported)),
+            reported_day: march(reported),
+        }];
+    }
+
+    pub fn sender(&mut self, who: &str, days: impl IntoIterator<Item = i64>) {
+        self.facts.senders.retain(|sender| sender.organisation != who);
+        let days: BTreeSet<NaiveDate> = days.into_iter().map(march).collect();
+        self.facts.senders.push(Sender { organisation: who.to_owned(), name: None, days, lateness_s: Some(6 * 3600) });
+    }
+
+    pub fn evaluate(&mut self, now: DateTime<Utc>) -> Evaluation {
+        let evaluation = evaluate(&self.alerts, &self.facts, &self.plan, &self.mutes, now);
+        apply(&mut self.alerts, &evaluation.transitions);
+        evaluation
+    }
+
+    /// Evaluates at noon of a day: what happened by which rule.
+    pub fn at(&mut self, n: i64) -> Vec<(Event, Rule)> {
+        let found = self.evaluate(noon(n));
+        found.transitions.iter().map(|transition| (transition.event, transition.alert.rule)).collect()
+    }
+}
