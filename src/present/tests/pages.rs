@@ -6,10 +6,11 @@ use super::{empty, filled, items, sum};
 use crate::present::{PAGES, templates};
 
 /// Parts of other templates, and the page for what went wrong.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "base.html",
     "channels.html",
     "filter.html",
+    "mail_digest.html",
     "message.html",
     "outages.html",
     "rows.html",
