@@ -63,7 +63,7 @@ impl Rules {
 
 /// When a silence of the configuration ends; `None` where it cannot be read.
 pub(in crate::present) fn end_of(silence: &Silence) -> Option<DateTime<Utc>> {
-    moment(&silence.until)
+    silence.compile().ok().map(|mute| mute.until)
 }
 
 /// A moment as it stands in the configuration.

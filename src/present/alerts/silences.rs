@@ -9,7 +9,7 @@ use super::{
     rules::{end_of, moment},
 };
 use crate::{
-    alerts::{Alert, Maintenance, Rule, Silence},
+    alerts::{Alert, Maintenance, Mute, Rule, Silence},
     store::silence::SetSilence,
 };
 
@@ -40,26 +40,18 @@ pub(super) fn is_in_force(silence: &SetSilence, now: DateTime<Utc>) -> bool {
     silence.ended_at.is_none() && silence.until > now
 }
 
-/// The end of the silence over an alert that lasts longest; `None` where there is none.
+/// The end of the silence over an alert that lasts longest; `None` where there is none. By the same test as the evaluation.
 pub(super) fn covering(set: &[SetSilence], rules: &Rules, alert: &Alert, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let subject = &alert.subject;
-    let covers = |rule: Option<Rule>, wanted: [&Option<String>; 3]| {
-        let is = [&subject.policy_domain, &subject.organisation, &subject.result_type];
-        rule.is_none_or(|rule| rule == alert.rule)
-            && wanted.into_iter().zip(is).all(|(wanted, is)| wanted.is_none() || wanted == is)
-    };
-    let of_page = set
-        .iter()
-        .filter(|silence| is_in_force(silence, now))
-        .filter(|silence| covers(silence.rule, [&silence.policy_domain, &silence.organisation, &silence.result_type]))
-        .map(|silence| silence.until);
-    let of_configuration = rules
-        .silences
-        .iter()
-        .filter(|silence| covers(silence.rule, [&silence.policy_domain, &silence.organisation, &silence.result_type]))
-        .filter_map(end_of)
-        .filter(|until| *until > now);
-    of_page.chain(of_configuration).max()
+    let of_page = set.iter().filter(|silence| is_in_force(silence, now)).cloned().map(|silence| Mute {
+        until: silence.until,
+        reason: silence.reason,
+        rule: silence.rule,
+        policy_domain: silence.policy_domain,
+        organisation: silence.organisation,
+        result_type: silence.result_type,
+    });
+    let of_configuration = rules.silences.iter().filter_map(|silence| silence.compile().ok());
+    of_page.chain(of_configuration).filter(|mute| mute.covers(alert, now)).map(|mute| mute.until).max()
 }
 
 /// Windows of the configuration; those that are over for good are marked.
