@@ -103,7 +103,7 @@ pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) ->
         }
         ChannelKind::Alertmanager => {
             headers.extend(bearer());
-            (format!("{}/api/v2/alerts", url.trim_end_matches('/')), alertmanager::body(notices, context))
+            (at_path(&url, "/api/v2/alerts"), alertmanager::body(notices, context))
         }
     };
     vec![Request { url, headers, body: body.to_string().into_bytes() }]
@@ -167,6 +167,12 @@ impl Tone {
     fn css(self) -> String {
         format!("#{:06x}", self.rgb())
     }
+}
+
+/// The URL of a service with the path that it takes notices at, whether it stands there already or not.
+fn at_path(url: &str, path: &str) -> String {
+    let url = url.trim_end_matches('/');
+    format!("{}{path}", url.strip_suffix(path).unwrap_or(url))
 }
 
 /// Where a page is.

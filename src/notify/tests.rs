@@ -4,6 +4,7 @@ mod by_mail;
 mod by_post;
 mod choice;
 mod outbox;
+mod own_session;
 mod servers;
 
 use std::{fmt::Write as _, sync::Arc};

@@ -47,6 +47,13 @@ impl Config {
         self.check_channels(problems);
         self.check_digests(problems);
         check_mail(&self.mail, problems);
+        if let Some(url) = &self.private.url {
+            let is_good =
+                Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.query().is_none());
+            if !is_good {
+                problems.add(format!("`private.url` = {url:?}: not a URL like https://tlsight.internal"));
+            }
+        }
     }
 
     fn check_channels(&self, problems: &mut Problems) -> Vec<Channel> {

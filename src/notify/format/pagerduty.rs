@@ -5,7 +5,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::{
-    Context, Request, is_over, link,
+    Context, Request, at_path, is_over, link,
     text::{fit_units, plain, visible},
 };
 use crate::{
@@ -20,7 +20,7 @@ const TEST_KEY: &str = "tlsight-test";
 
 /// One for each alert of the notices. A test opens an incident and ends it.
 pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) -> Vec<Request> {
-    let url = format!("{}/v2/enqueue", channel.url.as_deref().unwrap_or_default().trim_end_matches('/'));
+    let url = at_path(channel.url.as_deref().unwrap_or_default(), "/v2/enqueue");
     let key = channel.secret.as_deref().unwrap_or_default();
     let request = |body: Value| Request {
         url: url.clone(),

@@ -229,3 +229,13 @@ fn a_mail_is_readable_as_text_and_as_html() {
     let html = mail::letter(&[hostile()], BASE).html;
     assert!(!html.contains("<script") && !html.contains("src=") && !html.contains("url("), "nothing from elsewhere");
 }
+
+#[test]
+fn a_path_that_is_there_already_is_not_put_there_again() {
+    for url in
+        ["https://x.example", "https://x.example/", "https://x.example/v2/enqueue", "https://x.example/v2/enqueue/"]
+    {
+        assert_eq!(at_path(url, "/v2/enqueue"), "https://x.example/v2/enqueue");
+    }
+    assert_eq!(at_path("https://x.example/prefix/", "/api/v2/alerts"), "https://x.example/prefix/api/v2/alerts");
+}

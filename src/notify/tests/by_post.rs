@@ -189,3 +189,40 @@ async fn a_test_is_sent_at_once_and_says_what_came_of_it() {
     let none = send_test(&Config::default(), BASE, "slack", &clock).await.unwrap_err();
     assert_eq!(none, "no [[channel]] is configured");
 }
+
+/// The page that receivers are written after shows what is sent, and a configuration that is valid.
+#[test]
+fn the_documentation_shows_what_is_sent() {
+    let page = include_str!("../../../docs/notifications.md");
+    let block = |language: &str| {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).expect("the block is there");
+        rest.split_once("```").unwrap().0
+    };
+    let shown: serde_json::Value = serde_json::from_str(block("json")).unwrap();
+    let alert: Uuid = shown["notices"][0]["alerts"][0]["alert"].as_str().unwrap().parse().unwrap();
+    let strings = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    };
+    let (title, path) = (shown["notices"][0]["title"].as_str().unwrap().to_owned(), format!("/alerts/{alert}"));
+    let about = About {
+        alert,
+        title: title.clone(),
+        policy_domain: Some("example.com".to_owned()),
+        result_type: Some("sts-policy-fetch-error".to_owned()),
+        since: "2026-11-23T00:00:00Z".parse().unwrap(),
+        path: path.clone(),
+        ..about(1)
+    };
+    let (lines, advice) = (strings(&shown["notices"][0]["lines"]), strings(&shown["notices"][0]["advice"]));
+    let notice = Notice { title, lines, advice, path, alerts: vec![about], ..notice(1) };
+    let context = format::Context {
+        base: "https://tlsight.internal",
+        delivery: shown["delivery"].as_str().unwrap().parse().unwrap(),
+        now: start(),
+        fires_for: TimeDelta::hours(1),
+        host: "",
+    };
+    assert_eq!(format::webhook::body(&[notice], &context), shown);
+
+    assert_eq!(config(&block("toml").replace("_file = ", " = ")).check(), Ok(()));
+}

@@ -22,6 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub struct Tls {
     pub acceptor: TlsAcceptor,
     pub file: PathBuf,
+    pub key: PathBuf,
     _directory: tempfile::TempDir,
 }
 
@@ -33,6 +34,8 @@ pub fn tls(name: &str) -> Tls {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ca.pem");
     std::fs::write(&file, certificate.pem()).unwrap();
+    let key_file = directory.path().join("key.pem");
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -40,7 +43,7 @@ pub fn tls(name: &str) -> Tls {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    Tls { acceptor: TlsAcceptor::from(Arc::new(config)), file, _directory: directory }
+    Tls { acceptor: TlsAcceptor::from(Arc::new(config)), file, key: key_file, _directory: directory }
 }
 
 /// What an HTTP server does with one request.

@@ -114,3 +114,12 @@ fn everything_that_is_wrong_with_outgoing_mail_is_told_at_once() {
     }
     insta::assert_snapshot!(told.join("\n\n"));
 }
+
+#[test]
+fn links_need_a_url_to_begin_with() {
+    assert_eq!(problems("[private]\nurl = \"https://proxy.example/tlsight/\"\n"), [""; 0]);
+    for url in ["tlsight.internal", "ftp://x.example", "https://x.example/?a=b"] {
+        let told = problems(&format!("[private]\nurl = {url:?}\n"));
+        assert_eq!(told, [format!("`private.url` = {url:?}: not a URL like https://tlsight.internal")]);
+    }
+}
