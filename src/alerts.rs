@@ -11,7 +11,6 @@ pub mod mute;
 pub mod plan;
 pub mod replay;
 pub mod rule;
-pub mod sentence;
 pub mod settings;
 pub mod words;
 
@@ -22,5 +21,5 @@ pub use mute::Mute;
 pub use plan::{Plan, Wrong};
 pub use replay::replay;
 pub use rule::{Rule, Severity};
-pub use sentence::sentence;
 pub use settings::{Maintenance, Settings, Silence};
+pub use words::sentence;

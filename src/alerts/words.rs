@@ -7,9 +7,10 @@ mod time;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 
-use super::{Alert, Event, Rule, Subject, Transition};
+pub use advice::of_rule;
+
+use super::{Alert, Event, Rule, Status, Subject, Transition};
 use crate::{
     explain::{Mail, result_types},
     notice::{About, Notice},
@@ -18,49 +19,36 @@ use crate::{
 /// Alerts, organisations and result types that a notice lists before it says how many more there are.
 const LISTED_MAX: usize = 10;
 
-/// A notice, and the key by which the outbox knows it: the same transitions have the same key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Told {
-    pub notice: Notice,
-    pub dedupe: String,
+/// An alert in one sentence without a full stop at its end: what is wrong, or that it is over. Names are as the reports give
+/// them, shortened and without control characters; what shows it still has to escape it.
+pub fn sentence(alert: &Alert) -> String {
+    let by_reports =
+        !matches!(alert.rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk);
+    let event = match alert.status {
+        Status::Firing => Event::Fired,
+        // No report showed that it is over.
+        Status::Resolved if by_reports && alert.evidence.clear_day.is_none() => Event::Lapsed,
+        Status::Resolved => Event::Resolved,
+    };
+    sentence::title(event, alert)
 }
 
 /// What the channels are told of one evaluation. Where several alerts of a rule changed in the same way, one notice tells of
-/// all. Transitions that are not told, and those a channel is not interested in, are left out before.
-pub fn told(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Told> {
+/// all.
+pub fn told(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
     let mut groups: BTreeMap<(Rule, Event), Vec<&Alert>> = BTreeMap::new();
     for transition in transitions.iter().filter(|transition| transition.told) {
         groups.entry((transition.alert.rule, transition.event)).or_default().push(&transition.alert);
     }
-    let mut told: Vec<Told> = groups
+    let mut told: Vec<Notice> = groups
         .into_iter()
-        .map(|((rule, event), alerts)| Told {
-            dedupe: dedupe(event, &alerts),
-            notice: match alerts.as_slice() {
-                [alert] => single(event, alert, now),
-                alerts => several(rule, event, alerts, now),
-            },
+        .map(|((rule, event), alerts)| match alerts.as_slice() {
+            [alert] => single(event, alert, now),
+            alerts => several(rule, event, alerts, now),
         })
         .collect();
-    told.sort_by_key(|told| std::cmp::Reverse(told.notice.severity));
+    told.sort_by_key(|notice| std::cmp::Reverse(notice.severity));
     told
-}
-
-/// Event, alerts, and which time it is for each of them.
-fn dedupe(event: Event, alerts: &[&Alert]) -> String {
-    let mut digest = Sha256::new();
-    let mut alerts: Vec<&&Alert> = alerts.iter().collect();
-    alerts.sort_by_key(|alert| alert.uuid);
-    for alert in alerts {
-        digest.update(alert.uuid.as_bytes());
-        digest.update(alert.times.to_be_bytes());
-        if event == Event::Reminded {
-            digest.update(alert.told_at.map_or(0, |at| at.timestamp_micros()).to_be_bytes());
-        }
-    }
-    let bytes: [u8; 32] = digest.finalize().into();
-    let name = uuid::Builder::from_custom_bytes(std::array::from_fn(|at| bytes[at])).into_uuid();
-    format!("{}-{name}", event.as_str())
 }
 
 fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {

@@ -22,7 +22,6 @@ use crate::{
     clock::Clock,
     config::{Channel, Config},
     health::{Board, State},
-    notice::Notice,
     notify, query,
     store::{Store, StoreError, alert, known, outbox, silence},
 };
@@ -129,9 +128,7 @@ impl Rounds {
             known::note(conn, &evaluation.known, now)?;
             alert::record(conn, &evaluation.transitions, now)?;
             outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
-            let notices: Vec<Notice> =
-                words::told(&evaluation.transitions, now).into_iter().map(|told| told.notice).collect();
-            notify::put(conn, &channels, &notices, now)
+            notify::put(conn, &channels, &words::told(&evaluation.transitions, now), now)
         };
         self.store.change(change).await
     }

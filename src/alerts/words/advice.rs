@@ -7,37 +7,66 @@ use crate::{
 
 /// Sentences; commands on lines of their own.
 pub fn advice(alert: &Alert) -> Vec<String> {
-    let sentence = |text: &str| vec![text.to_owned()];
-    match alert.rule {
-        Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NewFailure => of_result_types(alert),
-        Rule::FailureShare => {
-            if alert.subject.result_type.is_some() {
-                return of_result_types(alert);
-            }
-            sentence(
-                "Look at the result types of these failures on the overview: each says why it happens and what to do.",
-            )
+    let about_result_types = match alert.rule {
+        Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NewFailure => true,
+        Rule::FailureShare => alert.subject.result_type.is_some(),
+        _ => false,
+    };
+    if about_result_types {
+        return of_result_types(alert);
+    }
+    let (todo, commands) = of_rule(alert.rule, alert.subject.policy_domain.as_deref());
+    todo.into_iter().map(str::to_owned).chain(commands).collect()
+}
+
+/// What to do about a rule that is not about result types: sentences, and commands with the domain's name where there is one.
+pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<String>) {
+    let domain = domain.filter(|name| result_types::is_host_name(name)).unwrap_or("example.com");
+    let record = || vec![format!("dig +short TXT _smtp._tls.{domain}"), format!("tlsight send-test-report {domain}")];
+    match rule {
+        Rule::SilentSender => (
+            vec![
+                "One sender that stops has mostly changed something on its side, or has no mail for you any more.",
+                "If several stop, look at the TLSRPT record and the ways in first.",
+            ],
+            record(),
+        ),
+        Rule::NoReports => (
+            vec![
+                "See whether the TLSRPT record still names this server, and whether a report gets through: the second command tries every address in it.",
+                "Look at the ways in and, for mail, at the log of the mail server in front.",
+            ],
+            record(),
+        ),
+        Rule::Quarantine => (
+            vec![
+                "Look at the faults in the quarantine: one sender with a broken signature can be trusted, forged mail needs nothing.",
+                "What was quarantined is not lost: it can be judged again.",
+            ],
+            Vec::new(),
+        ),
+        Rule::Conflict => (
+            vec![
+                "Compare both in the quarantine. The first one counts until you admit the other.",
+                "A sender that corrects itself is harmless; somebody who posts in the name of another is not.",
+            ],
+            Vec::new(),
+        ),
+        Rule::WayIn => (
+            vec![
+                "Read what the way in says of itself, mend that, and it goes on by itself. Senders try again for days.",
+            ],
+            vec!["tlsight healthcheck".to_owned(), "journalctl -u tlsight --since today".to_owned()],
+        ),
+        Rule::Disk => (
+            vec![
+                "Make room, or move the data directory: once the disk is full, senders are asked to come back later and nothing is stored.",
+            ],
+            vec!["df -h".to_owned(), "du -xh --max-depth=2 / 2>/dev/null | sort -h | tail".to_owned()],
+        ),
+        Rule::PolicyFetch | Rule::FailureShare | Rule::NewFailure | Rule::Certificate | Rule::Dane => {
+            (vec!["Look at the reports behind it: their failure details say where and why."], Vec::new())
         }
-        Rule::SilentSender => sentence(
-            "Ask whether this organisation still delivers mail to you, and whether the _smtp._tls record still names this server. A single organisation that stops has mostly a trouble of its own.",
-        ),
-        Rule::NoReports => vec![
-            "Prove the way in by a report of your own, and look at the health page and the _smtp._tls record."
-                .to_owned(),
-            "tlsight send-test-report --help".to_owned(),
-        ],
-        Rule::Quarantine => sentence(
-            "Look at the quarantine: each entry says what is wrong with it. What a sender does wrong all the time can be admitted.",
-        ),
-        Rule::Conflict => sentence(
-            "Compare the two in the quarantine. Either the sender has corrected a report, or somebody pretends to be it.",
-        ),
-        Rule::WayIn => sentence(
-            "The health page says what is wrong. Senders try again for a few days at most: what they give up is lost.",
-        ),
-        Rule::Disk => sentence(
-            "Make room, or move the data directory: when the disk is full, senders are asked to come again later.",
-        ),
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     row, silences, thresholds,
 };
 use crate::{
-    alerts::{Alert, Event, Evidence, Rule, sentence},
+    alerts::{Alert, Event, Evidence, sentence, words::of_rule},
     explain::result_types,
     store::{
         alert::{self, Happened},
@@ -106,58 +106,8 @@ fn advice(alert: &Alert) -> Vec<Value> {
     if !by_type.is_empty() {
         return by_type;
     }
-    let (todo, commands) = rule_advice(alert.rule, domain);
+    let (todo, commands) = of_rule(alert.rule, domain);
     vec![fields! { name => "", happened => "", todo, commands }]
-}
-
-fn rule_advice(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<String>) {
-    let domain = domain.filter(|name| result_types::is_host_name(name)).unwrap_or("example.com");
-    let record = || vec![format!("dig +short TXT _smtp._tls.{domain}"), format!("tlsight send-test-report {domain}")];
-    match rule {
-        Rule::SilentSender => (
-            vec![
-                "One sender that stops has mostly changed something on its side, or has no mail for you any more.",
-                "If several stop, look at the TLSRPT record and the ways in first.",
-            ],
-            record(),
-        ),
-        Rule::NoReports => (
-            vec![
-                "See whether the TLSRPT record still names this server, and whether a report gets through: the second command tries every address in it.",
-                "Look at the ways in and, for mail, at the log of the mail server in front.",
-            ],
-            record(),
-        ),
-        Rule::Quarantine => (
-            vec![
-                "Look at the faults in the quarantine: one sender with a broken signature can be trusted, forged mail needs nothing.",
-                "What was quarantined is not lost: it can be judged again.",
-            ],
-            Vec::new(),
-        ),
-        Rule::Conflict => (
-            vec![
-                "Compare both in the quarantine. The first one counts until you admit the other.",
-                "A sender that corrects itself is harmless; somebody who posts in the name of another is not.",
-            ],
-            Vec::new(),
-        ),
-        Rule::WayIn => (
-            vec![
-                "Read what the way in says of itself, mend that, and it goes on by itself. Senders try again for days.",
-            ],
-            vec!["tlsight healthcheck".to_owned(), "journalctl -u tlsight --since today".to_owned()],
-        ),
-        Rule::Disk => (
-            vec![
-                "Make room, or move the data directory: once the disk is full, senders are asked to come back later and nothing is stored.",
-            ],
-            vec!["df -h".to_owned(), "du -xh --max-depth=2 / 2>/dev/null | sort -h | tail".to_owned()],
-        ),
-        Rule::PolicyFetch | Rule::FailureShare | Rule::NewFailure | Rule::Certificate | Rule::Dane => {
-            (vec!["Look at the reports behind it: their failure details say where and why."], Vec::new())
-        }
-    }
 }
 
 fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
