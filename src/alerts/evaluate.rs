@@ -73,7 +73,10 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
     findings.extend(share::shares(facts, plan, &standing, &causes, now));
     findings.extend(senders::senders(facts, plan, &standing, now));
     findings.extend(intake::intake(facts, plan, &standing, now));
-    findings.retain(|finding| plan.is_on(finding.rule));
+    findings.retain(|finding| {
+        let changes = finding.state == State::Failing || standing.firing(finding.rule, &finding.subject).is_some();
+        changes && plan.is_on(finding.rule)
+    });
     let transitions = lifecycle::transitions(&standing, findings, plan, mutes, now);
     Evaluation { transitions, known, first: facts.first }
 }

@@ -24,22 +24,19 @@ pub struct Wrong {
 }
 
 /// `[alerts]` and `[[maintenance]]`, with the MX hosts of the served domains.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub settings: Settings,
     /// Host names in lower case; empty: every MX host in a report is taken for ours.
     pub mx_hosts: BTreeSet<String>,
     windows: Vec<Window>,
-    min_trust: MinTrust,
+    min_trust: Trust,
     shares_of: Vec<Of>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct MinTrust(Trust);
-
-impl Default for MinTrust {
-    fn default() -> MinTrust {
-        MinTrust(Trust::Import)
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan::new(Settings::default(), [], &[]).expect("the defaults can be used")
     }
 }
 
@@ -83,7 +80,7 @@ impl Plan {
         }
         let windows = maintenance.iter().map(Maintenance::compile).collect::<Result<_, _>>()?;
         let mx_hosts = mx_hosts.into_iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect();
-        Ok(Plan { settings, mx_hosts, windows, min_trust: MinTrust(min_trust), shares_of })
+        Ok(Plan { settings, mx_hosts, windows, min_trust, shares_of })
     }
 
     pub fn is_on(&self, rule: Rule) -> bool {
@@ -92,7 +89,7 @@ impl Plan {
 
     /// The trusts that count.
     pub fn trusts(&self) -> impl Iterator<Item = Trust> {
-        let least = self.min_trust.0;
+        let least = self.min_trust;
         Trust::ALL.into_iter().filter(move |trust| *trust >= least)
     }
 

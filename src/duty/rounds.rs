@@ -23,7 +23,10 @@ use crate::{
     config::{Channel, Config},
     health::{Board, State},
     notify, query,
-    store::{Store, StoreError, alert, known, outbox, silence},
+    store::{
+        Store, StoreError, alert, known, outbox,
+        silence::{self, SetSilence},
+    },
 };
 
 /// How long nothing need have come before the rules are looked at all the same.
@@ -105,24 +108,24 @@ impl Rounds {
         let asked = move |conn: &duckdb::Connection| {
             let standing = alert::standing(conn, now)?;
             let mut mutes = mutes;
-            mutes.extend(silence::silences(conn)?.into_iter().filter_map(|set| set.mute(now)));
+            mutes.extend(silence::silences(conn)?.iter().filter_map(SetSilence::mute));
             Ok((standing, query::facts::facts(conn, now, &plan)?, mutes))
         };
         let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
         let evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
-        if !evaluation.transitions.is_empty() || !evaluation.known.is_empty() || facts.first {
-            self.write(evaluation.clone(), facts.first, now).await?;
+        if !evaluation.transitions.is_empty() || !evaluation.known.is_empty() || evaluation.first {
+            self.write(evaluation.clone(), now).await?;
             self.poke.notify_one();
         }
         Ok(evaluation)
     }
 
-    async fn write(&self, evaluation: Evaluation, first: bool, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn write(&self, evaluation: Evaluation, now: DateTime<Utc>) -> Result<(), StoreError> {
         let (plan, channels) = (Arc::clone(&self.plan), Arc::clone(&self.channels));
         let change = move |conn: &duckdb::Connection| {
-            if first {
+            if evaluation.first {
                 known::note_all(conn, &plan, now)?;
             }
             known::note(conn, &evaluation.known, now)?;

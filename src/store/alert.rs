@@ -222,7 +222,7 @@ mod tests {
         migrate::migrate(&conn).unwrap();
         let alert = fired();
         record(&conn, &[transition(Event::Fired, alert.clone())], at(10)).unwrap();
-        assert_eq!(standing(&conn, at(10)).unwrap(), [alert.clone()]);
+        assert_eq!(standing(&conn, at(10)).unwrap(), std::slice::from_ref(&alert));
         assert!(acknowledge(&conn, alert.uuid, "known", at(20)).unwrap());
         assert_eq!(firing(&conn).unwrap(), (1, 0));
 

@@ -23,17 +23,10 @@ pub struct SetSilence {
 }
 
 impl SetSilence {
-    /// As an evaluation uses it; `None` where it is over or was ended.
-    pub fn mute(self, now: DateTime<Utc>) -> Option<Mute> {
-        let in_force = self.ended_at.is_none() && now < self.until;
-        in_force.then_some(Mute {
-            until: self.until,
-            reason: self.reason,
-            rule: self.rule,
-            policy_domain: self.policy_domain,
-            organisation: self.organisation,
-            result_type: self.result_type,
-        })
+    /// As the evaluation takes it; `None` where it was ended before its time.
+    pub fn mute(&self) -> Option<Mute> {
+        let SetSilence { rule, policy_domain, organisation, result_type, until, reason, ended_at, .. } = self.clone();
+        ended_at.is_none().then_some(Mute { until, reason, rule, policy_domain, organisation, result_type })
     }
 }
 
@@ -112,8 +105,10 @@ mod tests {
             ended_at: None,
         };
         add(&conn, &silence).unwrap();
-        assert_eq!(silences(&conn).unwrap(), [silence.clone()]);
+        assert_eq!(silences(&conn).unwrap(), std::slice::from_ref(&silence));
+        assert_eq!(silences(&conn).unwrap()[0].mute().unwrap().until, at(100));
         assert!(end(&conn, silence.uuid, at(50)).unwrap());
+        assert_eq!(silences(&conn).unwrap()[0].mute(), None);
         assert!(!end(&conn, silence.uuid, at(60)).unwrap());
         assert_eq!(silences(&conn).unwrap()[0].ended_at, Some(at(50)));
     }

@@ -27,7 +27,7 @@ pub fn shares(
         let subject = subject(share);
         let firing = standing.firing(rule, &subject);
         let state = match firing {
-            None => fires(share, told(share, facts, plan, causes, today), plan),
+            None => fires(share, || told(share, facts, plan, causes, today), plan),
             Some(alert) => goes_on(share, alert, plan, today),
         };
         if state == State::Open && firing.is_none() {
@@ -53,12 +53,11 @@ pub fn shares(
     findings
 }
 
-fn fires(share: &Share, told: i64, plan: &Plan) -> State {
-    let failed = share.now.failed.saturating_sub(told);
-    let fails = failed > 0
-        && has_enough(share, plan)
-        && failed as f64 / share.now.sessions as f64 >= limit(baseline(share, plan), plan);
-    if fails { State::Failing } else { State::Open }
+fn fires(share: &Share, told: impl FnOnce() -> i64, plan: &Plan) -> State {
+    let limit = limit(baseline(share, plan), plan);
+    let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= limit;
+    let fires = has_enough(share, plan) && fails(share.now.failed) && fails(share.now.failed.saturating_sub(told()));
+    if fires { State::Failing } else { State::Open }
 }
 
 /// It is over below half of what made it fire, so that a share close to the limit does not come and go.

@@ -33,7 +33,7 @@ pub fn shares(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Re
 fn summaries(connection: &Connection, scope: &Scope, of: Of, key: &str, name: &str) -> duckdb::Result<Vec<Share>> {
     let sql = include_str!("shares.sql").replace("key_column", key).replace("name_column", name);
     let maintained = scope.maintained();
-    ask(connection, &scope.fill(&sql), None, &parameters(&maintained), |row| {
+    ask(connection, &scope.fill(&sql), None, &parameters(&maintained.as_str()), |row| {
         Ok(Share {
             of,
             key: get(row, 0)?,
@@ -54,7 +54,7 @@ fn result_types(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Sh
     let Some(all) = first(all) else { return Ok(Vec::new()) };
     let maintained = scope.maintained();
     let sql = scope.fill(include_str!("result_type_shares.sql"));
-    ask(connection, &sql, None, &parameters(&maintained), |row| {
+    ask(connection, &sql, None, &parameters(&maintained.as_str()), |row| {
         Ok(Share {
             key: get(row, 0)?,
             now: Counted { failed: sessions(row, 1)?, ..all.now },
@@ -66,6 +66,6 @@ fn result_types(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Sh
     })
 }
 
-fn parameters(maintained: &String) -> [(&'static str, &dyn ToSql); 2] {
+fn parameters<'a>(maintained: &'a &str) -> [(&'static str, &'a dyn ToSql); 2] {
     [("sessions_max", &SESSIONS_PLAUSIBLE_MAX), ("maintained", maintained)]
 }

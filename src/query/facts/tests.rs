@@ -1,3 +1,4 @@
 mod post;
+mod rows;
 mod scenario;
 mod year;
