@@ -1,6 +1,7 @@
 //! Eight weeks of invented reports in a data directory, for `tlsight demo`.
 
 pub mod generator;
+mod history;
 mod random;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::{
+    alerts::Plan,
     config::{Config, Domain},
     pipeline::Pipeline,
     submission::{Outcome, Receipt},
@@ -89,8 +91,8 @@ pub fn days(now: DateTime<Utc>) -> (NaiveDate, NaiveDate) {
     (to - Days::new(DAYS - 1), to)
 }
 
-/// Sends the reports through the pipeline as if they had arrived when they would have.
-pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, now: DateTime<Utc>) -> io::Result<Filled> {
+/// Sends the reports through the pipeline as if they had arrived when they would have, and evaluates `plan` over that time.
+pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, plan: &Plan, now: DateTime<Utc>) -> io::Result<Filled> {
     fs::write(place.join(UNFINISHED), "")?;
     let (from, to) = days(now);
     let mut reports = Generator::new(SEED).days(from, to).peekable();
@@ -104,6 +106,7 @@ pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, now: DateTime<Utc>) -> io::R
         let batch = batch.collect();
         pipeline.store_blocking(batch).iter().try_for_each(|receipt| filled.add(receipt))?;
     }
+    history::invent(pipeline.store(), plan, from, now).map_err(io::Error::other)?;
     fs::remove_file(place.join(UNFINISHED))?;
     Ok(filled)
 }

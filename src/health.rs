@@ -1,4 +1,4 @@
-//! How the ways in are doing, for the health page and the overview: each says when it works and when it does not, and counts
+//! How the ways in and the channels are doing, for the health page and the overview: each says when it works and when it does not, and counts
 //! what it brought. Names come from the configuration, so that no stranger makes the board grow.
 
 use std::{
@@ -9,6 +9,9 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::submission::{Outcome, Receipt};
+
+/// Begins the names of channels, which no way in has.
+const CHANNEL: &str = "notify ";
 
 /// All parts of one server. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +64,22 @@ impl Board {
         let name = name.into();
         self.lock().entry(name.clone()).or_default();
         Part { board: self.clone(), name }
+    }
+
+    /// A channel by which people are told, by its name.
+    pub fn channel(&self, name: &str) -> Part {
+        self.part(format!("{CHANNEL}{name}"))
+    }
+
+    /// The ways in by name.
+    pub fn ways_in(&self) -> Vec<(String, Health)> {
+        self.all().into_iter().filter(|(name, _)| !name.starts_with(CHANNEL)).collect()
+    }
+
+    /// The channels by name.
+    pub fn channels(&self) -> Vec<(String, Health)> {
+        let channel = |(name, health): (String, Health)| Some((name.strip_prefix(CHANNEL)?.to_owned(), health));
+        self.all().into_iter().filter_map(channel).collect()
     }
 
     /// Every part by name.
@@ -157,6 +176,18 @@ mod tests {
         assert_eq!(name, "imap reports");
         assert_eq!((health.state, health.since, health.worked_at), (State::Failing, Some(at(3)), Some(at(2))));
         assert_eq!(health.words, "the server is gone");
+    }
+
+    #[test]
+    fn a_channel_is_no_way_in() {
+        let board = Board::default();
+        board.part("smtp").well(at(1), "listening");
+        board.channel("slack").failing(at(2), "answered 403");
+        let names = |parts: Vec<(String, Health)>| parts.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            (names(board.ways_in()), names(board.channels())),
+            (vec!["smtp".to_owned()], vec!["slack".to_owned()])
+        );
     }
 
     #[test]

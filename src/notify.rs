@@ -37,9 +37,6 @@ pub use postman::Postman;
 /// Name of the channel in drafts of digests, which go as `[mail]` says.
 pub const MAIL: &str = "mail";
 
-/// Begins the names of the channels' places on the health board.
-pub const PART_PREFIX: &str = "notify ";
-
 /// How digests are delivered.
 pub const LETTER_TERMS: Terms =
     Terms { per_hour_max: u32::MAX, give_up_after: TimeDelta::hours(NOTIFY_LETTER_GIVE_UP_H) };

@@ -37,7 +37,7 @@ use std::{
 };
 
 use duckdb::{Connection, OptionalExt, params};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 pub use entry::{Arrival, Entry, Kind};
@@ -161,7 +161,24 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.queue_change(change).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same for callers outside the async runtime.
+    pub fn change_blocking<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.queue_change(change).blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn queue_change<T, F>(&self, change: F) -> oneshot::Receiver<Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
         self.0.queue.change(Box::new(move |conn| {
             let changed = conn.and_then(|conn| transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
@@ -169,7 +186,7 @@ impl Store {
             let _ = sender.send(changed);
             fatal
         }));
-        receiver.await.unwrap_or(Err(StoreError::Closed))
+        receiver
     }
 
     /// Runs a question on a reader's own connection, off the async threads.

@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::{Config, Environment, Listen},
     demo::{self, Place},
+    duty::rounds,
 };
 
 pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
@@ -48,7 +49,7 @@ fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result
 fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
     eprintln!("Inventing eight weeks of reports …");
     let local = open::open(config)?;
-    let filled = demo::fill(place, &local.pipeline, Clock::system().now());
+    let filled = demo::fill(place, &local.pipeline, &rounds::plan(config)?, Clock::system().now());
     local.close()?;
     let filled = filled.context("cannot fill the demo's directory")?;
     tracing::info!(

@@ -2,8 +2,9 @@ use chrono::TimeZone;
 
 use super::*;
 use crate::{
+    alerts::Rule,
     pipeline::fixtures::signatures,
-    store::{Settings, Store},
+    store::{Settings, Store, alert},
 };
 
 #[test]
@@ -20,16 +21,21 @@ fn a_directory_is_filled_once() {
     let store = Store::open(place.path(), &settings).expect("opens");
     let pipeline = Pipeline::new(config.limits.clone(), config.served().unwrap(), signatures(""), store).unwrap();
 
-    let filled = fill(place.path(), &pipeline, now).expect("is filled");
+    let filled = fill(place.path(), &pipeline, &Plan::default(), now).expect("is filled");
     assert!(filled.stored > 1_800 && filled.duplicate > 10, "{filled:?}");
     assert!((2..=6).contains(&filled.quarantined), "{filled:?}");
     assert_eq!(filled.refused, 0);
     assert!(!place.wants_filling().unwrap());
+    let alerts = || pipeline.store().read_blocking(|conn| alert::alerts(conn, 100)).unwrap();
+    let past = alerts();
+    let told = |rule| past.iter().filter(|alert| alert.rule == rule).count();
+    assert_eq!((told(Rule::PolicyFetch), told(Rule::Certificate), told(Rule::Dane)), (1, 1, 2), "the stories are told");
 
     fs::write(place.path().join(UNFINISHED), "").unwrap();
     assert!(place.wants_filling().unwrap(), "an interrupted filling is done again");
-    let again = fill(place.path(), &pipeline, now).expect("again");
+    let again = fill(place.path(), &pipeline, &Plan::default(), now).expect("again");
     assert_eq!(again.stored, 0, "{again:?}");
+    assert_eq!(alerts(), past);
 }
 
 #[test]

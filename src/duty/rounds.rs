@@ -139,7 +139,7 @@ impl Rounds {
     /// The health board without the channels: that a channel fails cannot be told by it, and is shown on the pages.
     fn parts(&self, now: DateTime<Utc>) -> Vec<facts::Part> {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
-        let ways_in = self.board.all().into_iter().filter(|(name, _)| !name.starts_with(notify::PART_PREFIX));
+        let ways_in = self.board.ways_in().into_iter();
         ways_in
             .map(|(name, health)| {
                 let seen = later.entry(name.clone()).or_default();

@@ -15,7 +15,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    MAIL, PART_PREFIX,
+    MAIL,
     drafts::keeps_state,
     failure::Failure,
     mail::Mailer,
@@ -88,7 +88,7 @@ impl Postman {
         let by_mail = (!config.digest.is_empty()).then(|| MAIL.to_owned());
         let mut parts = BTreeMap::new();
         for name in outlets.keys().cloned().chain(by_mail) {
-            let part = board.part(format!("{PART_PREFIX}{name}"));
+            let part = board.channel(&name);
             part.starting("nothing was sent since the start");
             parts.insert(name, part);
         }

@@ -48,6 +48,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         previous => words::range(figures.filter.range.previous()),
         firing, unacknowledged,
         troubles => ways_in::troubles(site),
+        untold => ways_in::untold(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
     };
     Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)

@@ -17,19 +17,30 @@ pub(super) async fn page(site: web::Data<Site>) -> HttpResponse {
 }
 
 pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
-    let items: Vec<Value> = site.board.all().iter().map(|(name, health)| item(name, health)).collect();
+    let items: Vec<Value> = site.board.ways_in().iter().map(|(name, health)| item(name, health)).collect();
     answer::json(Ok(json!({ "items": items })))
 }
 
 /// Sentences about what does not work now, for the overview.
 pub(super) fn troubles(site: &Site) -> Vec<String> {
     let failing = |(_, health): &(String, Health)| health.state == State::Failing;
-    site.board.all().into_iter().filter(failing).map(|(name, health)| format!("{name}: {}", health.words)).collect()
+    site.board.ways_in().into_iter().filter(failing).map(|(name, health)| format!("{name}: {}", health.words)).collect()
+}
+
+/// The same about channels.
+pub(super) fn untold(site: &Site) -> Vec<String> {
+    let failing = |(_, health): &(String, Health)| health.state == State::Failing;
+    site.board
+        .channels()
+        .into_iter()
+        .filter(failing)
+        .map(|(name, health)| format!("{name}: {}", health.words))
+        .collect()
 }
 
 async fn show(site: &Site) -> Result<String, Fail> {
     let badges = site.store().read(Badges::ask).await?;
-    let parts = site.board.all();
+    let parts = site.board.ways_in();
     let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
     let rows: Vec<_> = parts
         .iter()

@@ -53,7 +53,7 @@ const MAP: &[(&str, &[&str])] = &[
         &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
     ),
     ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "schedule", "store"]),
-    ("demo", &["app", "clock", "config", "pipeline", "submission"]),
+    ("demo", &["alerts", "app", "clock", "config", "pipeline", "query", "store", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
     (
         "cli",
