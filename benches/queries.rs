@@ -2,12 +2,9 @@
 //! `TLSIGHT_BENCH_WEEKS` (52) weeks.
 //!
 //! `DUCKDB_LIB_DIR=… cargo bench --no-default-features --features server --bench queries`. Rows: `TLSIGHT_BENCH_ROWS`
-//! (1,000,000). Each question is asked five times after one that warms the page cache; the median is printed.
+//! (1,000,000), of `TLSIGHT_BENCH_DOMAINS` (2,000) policy domains. Each question is asked five times after one that warms the page cache; the median is printed.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 use tlsight::{
@@ -18,11 +15,15 @@ use tlsight::{
         failures::{self, By},
         pairs, policies_seen, policy_fetch, quarantine, reported, reports, shares, span, trend,
     },
-    store::{Settings, Store, known},
+    store::{Settings, Store},
 };
 
-const LAST_DAY: &str = "2026-11-22";
 const TIMES: usize = 5;
+
+#[path = "load/rows.rs"]
+mod rows;
+
+use rows::{LAST_DAY, Shape};
 
 type Question = Box<dyn Fn(&Connection) -> duckdb::Result<()>>;
 
@@ -32,7 +33,8 @@ fn main() {
     let directory = tempfile::tempdir().expect("a directory");
     let settings = Settings { threads: 2, ..Settings::default() };
     Store::open(directory.path(), &settings).and_then(|store| store.close_blocking()).expect("the store opens");
-    load(directory.path(), rows, weeks * 7).expect("the rows are written");
+    let shape = Shape { rows, days: weeks * 7, organisations: 400, domains: number("TLSIGHT_BENCH_DOMAINS", 2_000) };
+    rows::load(directory.path(), shape).expect("the rows are written");
     let store = Store::open(directory.path(), &settings).expect("the store opens again");
 
     println!("{rows} policy rows over {weeks} weeks, 2 threads; median of {TIMES}");
@@ -141,44 +143,6 @@ fn questions() -> Vec<(&'static str, Question)> {
 
 fn week() -> Period {
     Period::parse("2026-W47").expect("an ISO week")
-}
-
-/// Rows in the order of their days, as they come in: 400 organisations, 2,000 domains, one failure in fifty. One domain in a
-/// hundred changed its policy in the last week.
-#[expect(clippy::disallowed_methods, reason = "ten million rows are written by one statement, not as reports")]
-fn load(data: &Path, rows: usize, days: usize) -> duckdb::Result<()> {
-    let connection = Connection::open(data.join("tlsight.duckdb"))?;
-    connection.execute_batch(&format!(
-        "CREATE TEMP TABLE n AS
-           SELECT i, md5(i::VARCHAR)::UUID AS uuid, DATE '{LAST_DAY}' - ({days} - 1 - i * {days} // {rows})::INTEGER AS day,
-                  'sender' || (hash(i) % 400) || '.example' AS organisation, 'domain' || (hash(i, 1) % 2000) || '.example' AS domain,
-                  hash(i, 2) % 50 = 0 AS fails
-           FROM range({rows}) AS numbers(i);
-         INSERT INTO report BY NAME
-           SELECT uuid, uuid AS content, day, organisation AS organisation_key, organisation, i::VARCHAR AS report_id,
-                  day::TIMESTAMP AS range_start, day::TIMESTAMP + INTERVAL 1 DAY AS range_end,
-                  day::TIMESTAMP + INTERVAL 30 HOUR AS received_at, 'https' AS channel, 'token' AS trust, domain AS policy_domains,
-                  100 AS successful, fails::INTEGER * 3 AS failed, '' AS deviations FROM n ORDER BY i;
-         INSERT INTO policy BY NAME
-           SELECT uuid AS report, 0 AS position, day, organisation AS organisation_key, organisation, domain AS policy_domain,
-                  'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode, 604800 AS max_age,
-                  'version: STSv1' || CASE WHEN hash(domain) % 100 = 0 AND day >= DATE '2026-11-16' THEN chr(10) || 'mode: testing' ELSE '' END
-                    AS policy_string,
-                  'mx1.' || domain AS mx_hosts, 100 AS successful, fails::INTEGER * 3 AS failed, 0 AS not_itemised, true AS counted
-           FROM n ORDER BY i;
-         INSERT INTO failure BY NAME
-           SELECT uuid AS report, 0 AS policy_position, 0 AS position, day, organisation AS organisation_key, organisation,
-                  domain AS policy_domain, 'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode,
-                  ['certificate-expired', 'starttls-not-supported', 'validation-failure', 'sts-policy-fetch-error'][1 + i % 4] AS result_type,
-                  '192.0.2.' || (i % 250) AS sending_mta_ip, 'mx1.' || domain AS receiving_mx_hostname, 3 AS failed_sessions,
-                  true AS counted
-           FROM n WHERE fails ORDER BY i;
-         CHECKPOINT;"
-    ))?;
-    // As after the first evaluation.
-    let now = "2026-11-23T12:00:00Z".parse().expect("a time");
-    known::note_all(&connection, &Plan::default(), now).expect("the failures are noted");
-    Ok(())
 }
 
 fn number(name: &str, default: usize) -> usize {
