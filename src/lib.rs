@@ -11,13 +11,15 @@
 //!   decode ── report ── verify ── store          mail, gzip, zip · RFC 8460 · DKIM, domains, trust · DuckDB
 //!                                   │
 //!                                 query          one question = one .rs + one .sql
-//!                                   │
-//!                                present         pages, JSON, SVG
+//!                          ┌────────┴───────┐
+//!                       present           duty    pages, JSON, SVG, digests · rounds of the alerts, calendar of the digests
+//!                                            │
+//!                                         notify  the outbox, by mail and to other services
 //! ```
 //!
 //! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
 //! `dns` finds the keys of signatures, `health` is the board on which the ways in say how they are, `courier` sends a report
-//! as a sender would, to prove a way in, `notify` delivers what the outbox in the store holds: notices and digests.
+//! as a sender would, to prove a way in. `alerts` judges facts, `notice` is what is told of them, `schedule` knows when.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
 //! report from the socket to the page.

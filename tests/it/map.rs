@@ -52,7 +52,10 @@ const MAP: &[(&str, &[&str])] = &[
         "duty",
         &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
     ),
-    ("app", &["clock", "config", "dns", "duty", "health", "ingest", "pipeline", "present", "schedule", "store"]),
+    (
+        "app",
+        &["clock", "config", "dns", "duty", "health", "ingest", "notify", "pipeline", "present", "schedule", "store"],
+    ),
     ("demo", &["alerts", "app", "clock", "config", "pipeline", "query", "store", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
     (

@@ -19,7 +19,8 @@ fn every_tlsight_command_is_one() {
         let Some((_, arguments)) = line.split_once("tlsight ") else { continue };
         let mut words = arguments.split_whitespace();
         let subcommand = words.next().expect("a subcommand");
-        let output = tlsight().args([subcommand, "--help"]).output().unwrap();
+        let deeper = if ["alerts", "config"].contains(&subcommand) { words.next() } else { None };
+        let output = tlsight().arg(subcommand).args(deeper).arg("--help").output().unwrap();
         assert!(output.status.success(), "`tlsight {subcommand}` of the README does not exist");
         let help = String::from_utf8(output.stdout).unwrap();
         for flag in words.filter(|word| word.starts_with("--")) {
@@ -40,7 +41,10 @@ fn configuration_blocks_are_accepted() {
         fs::write(&certificate, pair.cert.pem()).unwrap();
         fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
         // What the blocks name has to be there: beside the file, or moved to the directory.
-        fs::write(directory.path().join("tlsight-imap-password"), "secret\n").unwrap();
+        for secret in ["tlsight-imap-password", "tlsight-mail-password"] {
+            fs::write(directory.path().join(secret), "secret\n").unwrap();
+        }
+        fs::write(directory.path().join("tlsight-slack-url"), "https://hooks.example.net/secret\n").unwrap();
         let maildir = directory.path().join("maildir");
         fs::create_dir_all(maildir.join("new")).unwrap();
         fs::create_dir_all(maildir.join("cur")).unwrap();
