@@ -101,7 +101,7 @@ fn draw_lines(root: &Area<'_>, lines: &[&Line], periods: &[String], lowest: f64)
             .map_err(said)?;
         }
         let last =
-            line.shares.iter().enumerate().filter_map(|(at, share)| share.map(|share| (at as f64, share))).last();
+            line.shares.iter().enumerate().filter_map(|(at, share)| share.map(|share| (at as f64, share))).next_back();
         let Some(end) = last else { continue };
         chart.draw_series([Circle::new(end, 7, colour.filled())]).map_err(said)?;
         let (x, y) = chart.plotting_area().map_coordinate(&end);
