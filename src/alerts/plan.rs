@@ -47,36 +47,9 @@ impl Plan {
         mx_hosts: impl IntoIterator<Item = String>,
         maintenance: &[Maintenance],
     ) -> Result<Plan, Wrong> {
-        let min_trust = Trust::from_name(&settings.min_trust).ok_or_else(|| Wrong {
-            key: "min_trust",
-            value: settings.min_trust.clone(),
-            why: "not one of \"none\", \"import\", \"token\" and \"dkim\"",
-        })?;
-        let share = |name: &String| {
-            Of::from_name(name).ok_or_else(|| Wrong {
-                key: "failure_share_of",
-                value: name.clone(),
-                why: "not one of \"policy_domain\", \"organisation\" and \"result_type\"",
-            })
-        };
-        let shares_of = settings.failure_share_of.iter().map(share).collect::<Result<_, _>>()?;
-        for (key, number, max) in [
-            ("failure_share_percent", settings.failure_share_percent, 100.0),
-            ("failure_share_times", settings.failure_share_times, 1e6),
-            ("quarantine_percent", settings.quarantine_percent, 100.0),
-        ] {
-            if !(0.0..=max).contains(&number) {
-                return Err(Wrong { key, value: number.to_string(), why: "outside what makes sense" });
-            }
-        }
-        for (key, days) in [
-            ("fresh_days", settings.fresh_days),
-            ("lapse_days", settings.lapse_days),
-            ("failure_share_days", settings.failure_share_days),
-        ] {
-            if !(1..=30).contains(&days) {
-                return Err(Wrong { key, value: days.to_string(), why: "not a number of days from 1 to 30" });
-            }
+        let (min_trust, shares_of) = (min_trust(&settings)?, shares_of(&settings)?);
+        if let Some(wrong) = out_of_bounds(&settings).next() {
+            return Err(wrong);
         }
         let windows = maintenance.iter().map(Maintenance::compile).collect::<Result<_, _>>()?;
         let mx_hosts = mx_hosts.into_iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect();
@@ -136,6 +109,50 @@ impl Plan {
         }
         found
     }
+}
+
+impl Settings {
+    /// Everything that cannot be used; the first of it is what `Plan::new` refuses.
+    pub fn problems(&self) -> Vec<Wrong> {
+        min_trust(self).err().into_iter().chain(shares_of(self).err()).chain(out_of_bounds(self)).collect()
+    }
+}
+
+fn min_trust(settings: &Settings) -> Result<Trust, Wrong> {
+    Trust::from_name(&settings.min_trust).ok_or_else(|| Wrong {
+        key: "min_trust",
+        value: settings.min_trust.clone(),
+        why: "not one of \"none\", \"import\", \"token\" and \"dkim\"",
+    })
+}
+
+fn shares_of(settings: &Settings) -> Result<Vec<Of>, Wrong> {
+    let share = |name: &String| {
+        Of::from_name(name).ok_or_else(|| Wrong {
+            key: "failure_share_of",
+            value: name.clone(),
+            why: "not one of \"policy_domain\", \"organisation\" and \"result_type\"",
+        })
+    };
+    settings.failure_share_of.iter().map(share).collect()
+}
+
+fn out_of_bounds(settings: &Settings) -> impl Iterator<Item = Wrong> {
+    let numbers = [
+        ("failure_share_percent", settings.failure_share_percent, 100.0),
+        ("failure_share_times", settings.failure_share_times, 1e6),
+        ("quarantine_percent", settings.quarantine_percent, 100.0),
+    ];
+    let days = [
+        ("fresh_days", settings.fresh_days),
+        ("lapse_days", settings.lapse_days),
+        ("failure_share_days", settings.failure_share_days),
+    ];
+    let numbers = numbers.into_iter().filter(|(_, number, max)| !(0.0..=*max).contains(number));
+    let days = days.into_iter().filter(|(_, days)| !(1..=30).contains(days));
+    numbers
+        .map(|(key, number, _)| Wrong { key, value: number.to_string(), why: "outside what makes sense" })
+        .chain(days.map(|(key, days)| Wrong { key, value: days.to_string(), why: "not a number of days from 1 to 30" }))
 }
 
 pub fn back(day: NaiveDate, days: u64) -> NaiveDate {

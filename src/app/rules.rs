@@ -10,8 +10,9 @@ use crate::{
 pub fn rules(config: &Config) -> Rules {
     Rules {
         settings: config.alerts.clone(),
-        silences: config.silence.clone(),
-        maintenance: config.maintenance.clone(),
+        // With domains as the evaluation compares them; what it cannot use, the start refuses.
+        silences: config.silences().unwrap_or_else(|_| config.silence.clone()),
+        maintenance: config.maintenances().unwrap_or_else(|_| config.maintenance.clone()),
         channels: config.channel.iter().map(channel).collect(),
         digests: config.digest.iter().map(digest).collect(),
     }

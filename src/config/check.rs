@@ -1,5 +1,6 @@
 //! Whether the values make sense together. Everything is looked at, so that one run of `tlsight config check` tells all.
 
+mod alerts;
 mod imap;
 mod mail;
 mod maildir;
@@ -35,6 +36,7 @@ impl Config {
         mail::check_smtp(&self.smtp, &mut problems);
         mail::check_dkim(&self.dkim, &mut problems);
         mail::check_dns(&self.dns, &mut problems);
+        self.check_alerts(&mut problems);
         self.check_notify(&mut problems);
         problems.finish()
     }

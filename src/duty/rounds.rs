@@ -14,11 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    alerts::{
-        Alert, Evaluation, Facts, Mute, Plan, evaluate,
-        facts::{self},
-        words,
-    },
+    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, evaluate, facts, words},
     clock::Clock,
     config::{Channel, Config},
     health::{Board, State},
@@ -63,7 +59,7 @@ struct Later {
 impl Rounds {
     /// Fails where the configuration's alerts, silences, maintenance windows or channels cannot be used.
     pub fn new(config: &Config, store: Store, clock: Clock, board: Board, poke: Arc<Notify>) -> anyhow::Result<Rounds> {
-        let mutes = config.silence.iter().map(|silence| silence.compile()).collect::<Result<_, _>>();
+        let mutes = config.silences()?.iter().map(Silence::compile).collect::<Result<_, _>>();
         Ok(Rounds {
             store,
             clock,
@@ -175,7 +171,7 @@ impl Rounds {
 /// The rules with what the configuration says of the served domains.
 pub fn plan(config: &Config) -> anyhow::Result<Plan> {
     let hosts = config.served()?.domains.into_values().flatten();
-    Plan::new(config.alerts.clone(), hosts, &config.maintenance).context("[alerts]")
+    Plan::new(config.alerts.clone(), hosts, &config.maintenances()?).context("[alerts]")
 }
 
 fn log(evaluation: &Evaluation) {
@@ -191,3 +187,6 @@ fn log(evaluation: &Evaluation) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
