@@ -53,8 +53,8 @@ fn by_itself(
 /// Where the server's pages will be, if its port is fixed.
 fn address(config: &Config) -> Option<SocketAddr> {
     match config.private.listen {
-        Listen::At(address) => Some(address),
-        Listen::Off => None,
+        Listen::At(address) if address.port() != 0 => Some(address),
+        Listen::At(_) | Listen::Off => None,
     }
 }
 
