@@ -13,6 +13,8 @@ use crate::submission::Submission;
 
 /// A server that says nothing for so long is given up.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
+/// A `Clerk` may have to send to many recipients, or to look at years. A server that ends ends the connection, too.
+const CLERK_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// A connection to the server that holds a data directory.
 #[derive(Debug)]
@@ -105,6 +107,8 @@ impl Client {
     ) -> Result<Result<serde_json::Value, String>, ControlError> {
         let body = order.to_string();
         let header = Header { bytes: body.len() as u64, ..Header::plain(command) };
+        // The two ends of the connection are one socket.
+        self.write.set_read_timeout(Some(CLERK_DEADLINE)).map_err(|error| self.failed(error))?;
         write_request(&mut self.write, &header, body.as_bytes()).map_err(|error| self.failed(error))?;
         match self.answer()? {
             Answer::Said { value } => Ok(Ok(value)),
