@@ -39,8 +39,9 @@ pub struct Surroundings {
 impl Surroundings {
     pub fn of(config: &Config, base: &str) -> Surroundings {
         // The next reminder renews it; between two of them it must not run out.
-        let reminded =
-            i64::try_from(config.alerts.remind_after_h).ok().and_then(|hours| TimeDelta::try_hours(2 * hours));
+        let reminded = i64::try_from(config.alerts.remind_after_h)
+            .ok()
+            .and_then(|hours| TimeDelta::try_hours(hours.checked_mul(2)?));
         let fires_for = reminded.filter(|time| *time > TimeDelta::zero());
         Surroundings {
             base: base.to_owned(),
