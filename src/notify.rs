@@ -21,7 +21,7 @@ mod postman;
 mod round;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::net::SocketAddr;
 

@@ -190,3 +190,6 @@ fn answer<O: DeserializeOwned, A: Serialize>(
     let given = give(order).map_err(|error| format!("{error:#}"))?;
     serde_json::to_value(given).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! What no report tells: ways in, the disk, silence.
+
+use super::*;
+
+#[tokio::test]
+async fn a_way_in_that_fails_fires_after_its_minutes() {
+    let watch = Watch::new(CHANNEL);
+    let part = watch.board.part("imap reports");
+    let notify = watch.board.part("notify webhook");
+    watch.post(&["alpha.example"], 1, "", 0, Trust::Token).await;
+    part.failing(watch.clock.now(), "the password is wrong");
+    notify.failing(watch.clock.now(), "connection refused");
+    assert_eq!(watch.happens().await, []);
+    watch.advance(TimeDelta::minutes(15) - TimeDelta::seconds(1));
+    assert_eq!(watch.happens().await, []);
+    watch.advance(TimeDelta::seconds(1));
+    // A channel that fails is no way in: it could not be told by itself.
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    let alert = watch.alert().await;
+    assert_eq!(alert.subject.part.as_deref(), Some("imap reports"));
+    assert_eq!(alert.evidence.detail.as_deref(), Some("the password is wrong"));
+    assert_eq!(alert.since, october(2) + TimeDelta::hours(9));
+
+    // After a restart nothing is known yet, which is not well.
+    let watch = watch.restart().await;
+    let part = watch.board.part("imap reports");
+    assert_eq!(watch.happens().await, []);
+    part.well(watch.clock.now(), "waiting");
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+    assert_eq!(watch.alert().await.status, Status::Resolved);
+}
+
+#[tokio::test]
+async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
+    let watch = Watch::new(CHANNEL);
+    watch.post(&["alpha.example"], 1, "", 0, Trust::Token).await;
+    let part = watch.board.part("https");
+    part.well(watch.clock.now(), "listening");
+    assert_eq!(watch.happens().await, []);
+    part.count(&crate::submission::Receipt(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    assert_eq!(watch.alert().await.evidence.detail.as_deref(), Some("senders are asked to come again later"));
+    watch.advance(TimeDelta::minutes(14));
+    assert_eq!(watch.happens().await, []);
+    watch.advance(TimeDelta::minutes(1));
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_fires() {
+    let most = i64::MAX;
+    let watch = Watch::new(&CHANNEL.replace("disk_free_min_bytes = 0", &format!("disk_free_min_bytes = {most}")));
+    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Fired, true)]);
+    let detail = watch.alert().await.evidence.detail.expect("how much is free");
+    assert!(detail.ends_with(" MiB are free") && !detail.starts_with("0 "), "{detail}");
+    assert_eq!(watch.happens().await, []);
+    let text = CHANNEL.to_owned();
+    let watch = Watch { text, ..watch }.restart().await;
+    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+}
+
+#[tokio::test]
+async fn when_nobody_reports_any_more_it_is_told() {
+    let watch = Watch::new(CHANNEL);
+    assert_eq!(watch.happens().await, [], "where nothing ever came nothing is missing");
+    for day in 1..=10 {
+        watch.post(&["alpha.example", "beta.example"], day, "", 0, Trust::Token).await;
+        watch.advance(TimeDelta::days(1));
+        assert_eq!(watch.happens().await, [], "{day}");
+    }
+    // One cause: not that, and two senders that fell silent.
+    watch.advance(TimeDelta::days(1));
+    assert_eq!(watch.happens().await, [], "it is two days, and not more");
+    watch.advance(TimeDelta::seconds(1));
+    assert_eq!(watch.happens().await, [(Rule::NoReports, Event::Fired, true)]);
+}
+
+#[tokio::test]
+async fn a_rule_that_is_switched_off_tells_nothing_any_more() {
+    let watch = Watch::new(CHANNEL);
+    watch.outage(1).await;
+    watch.evaluate().await;
+    let text = CHANNEL.replace("[alerts]", "[alerts]\noff = [\"policy-fetch\", \"failure-share\"]");
+    let watch = Watch { text, ..watch }.restart().await;
+    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Lapsed, false)]);
+    assert_eq!(watch.entries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
+    let watch = Watch::new(CHANNEL);
+    watch.outage(1).await;
+    let (_stop, stopped) = watch::channel(true);
+    watch.rounds.run(stopped).await;
+    assert_eq!(watch.alert().await.rule, Rule::PolicyFetch);
+}
