@@ -8,7 +8,7 @@ use std::{
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::{Filter, ask, get, sessions};
+use super::{Filter, Range, ask, get, sessions};
 
 /// Pairs of domain and organisation looked at; those with the most failed sessions.
 const PAIRS_MAX: i64 = 200;
@@ -77,6 +77,35 @@ pub fn policy_fetch(connection: &Connection, filter: &Filter) -> duckdb::Result<
         ))
     });
     Ok(seen)
+}
+
+/// Looks for the end of outages that were ongoing when their range ended, in the days of `later`. Their days and sessions stay
+/// those of the range.
+pub fn recovered_later(
+    connection: &Connection,
+    filter: &Filter,
+    outages: &mut [Outage],
+    later: Range,
+) -> duckdb::Result<()> {
+    let mut domains: Vec<String> =
+        outages.iter().filter(|outage| outage.ongoing).map(|outage| outage.policy_domain.clone()).collect();
+    domains.sort();
+    domains.dedup();
+    if domains.is_empty() {
+        return Ok(());
+    }
+    let filter = Filter { policy_domains: Some(domains), ..filter.with_range(later) };
+    let mut clean: BTreeMap<Pair, NaiveDate> = BTreeMap::new();
+    for (pair, day) in ask(connection, include_str!("policy_fetch_later.sql"), Some(&filter), &[], |row| {
+        Ok(((get::<String>(row, 0)?, get::<String>(row, 1)?), get::<NaiveDate>(row, 2)?))
+    })? {
+        clean.entry(pair).and_modify(|first| *first = day.min(*first)).or_insert(day);
+    }
+    for outage in outages.iter_mut().filter(|outage| outage.ongoing) {
+        outage.recovered = clean.get(&(outage.policy_domain.clone(), outage.organisation.clone())).copied();
+        outage.ongoing = outage.recovered.is_none();
+    }
+    Ok(())
 }
 
 fn reported_days(connection: &Connection, filter: &Filter) -> duckdb::Result<BTreeMap<Pair, BTreeSet<NaiveDate>>> {

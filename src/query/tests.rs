@@ -1,6 +1,7 @@
 //! Questions against a real store.
 
 mod narrowed;
+mod outages;
 mod pairs;
 mod policies_seen;
 mod received;

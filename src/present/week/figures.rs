@@ -9,7 +9,7 @@ use crate::query::{
     coverage::{Coverage, coverage},
     pairs::{Pairs, pairs},
     policies_seen::{Changes, policies_seen},
-    policy_fetch::{Outage, policy_fetch},
+    policy_fetch::{Outage, policy_fetch, recovered_later},
     quarantine::{self, Codes},
     reported::{Reported, reported},
     shares::{Shares, shares},
@@ -18,6 +18,8 @@ use crate::query::{
     trend::{Trend, trend},
 };
 
+/// Days after the period in which the end of an outage is looked for.
+const ENDS_WITHIN_DAYS: u64 = 28;
 /// Periods of the trend, the asked one last.
 pub const TREND_PERIODS: usize = 12;
 
@@ -70,7 +72,7 @@ impl Figures {
             shares_before: shares(connection, &filter_before)?,
             trend: trend(connection, &filter, &ranges)?,
             periods,
-            outages: outages(connection, &filter, before)?,
+            outages: outages(connection, &filter, before, today)?,
             pairs: pairs(connection, &filter, before)?,
             silent: if is_settled(period, today) {
                 silent(connection, &filter, earlier(period))?
@@ -118,8 +120,9 @@ fn earlier(period: Period) -> [Range; silent::PERIODS] {
     before
 }
 
-/// An outage of the period before is told too, so that its end is: it ended here, or nobody knows.
-fn outages(connection: &Connection, filter: &Filter, before: Range) -> duckdb::Result<Vec<Outage>> {
+/// An outage of the period before is told too, so that its end is: it ended here, or nobody knows. One that went on beyond
+/// the period is told with its end as far as that is known by now.
+fn outages(connection: &Connection, filter: &Filter, before: Range, today: NaiveDate) -> duckdb::Result<Vec<Outage>> {
     let first = filter.range.first();
     let both = Range::new(before.first(), filter.range.last()).unwrap_or(filter.range);
     let mut outages = policy_fetch(connection, &filter.with_range(both))?;
@@ -127,6 +130,11 @@ fn outages(connection: &Connection, filter: &Filter, before: Range) -> duckdb::R
         outage.failed = outage.days.range(first..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed));
         outage.until >= first || outage.recovered.is_none_or(|day| day >= first)
     });
+    let last = filter.range.last();
+    let later = last.succ_opt().zip(last.checked_add_days(Days::new(ENDS_WITHIN_DAYS)));
+    if let Some(later) = later.and_then(|(first, last)| Range::new(first, last.min(today))) {
+        recovered_later(connection, filter, &mut outages, later)?;
+    }
     outages.sort_by_key(|outage| (!outage.ongoing, std::cmp::Reverse(outage.failed)));
     Ok(outages)
 }
