@@ -42,6 +42,7 @@ use uuid::Uuid;
 
 pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
+pub use open::is_there;
 pub use quarantine::{QuarantineEntry, quarantined};
 pub use repair::{RepairReport, repair};
 

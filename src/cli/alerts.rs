@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use tokio::runtime::Builder;
 
 use super::{Common, ask};
 use crate::{
-    config::Environment,
+    clock::Clock,
+    config::{Config, Environment},
     duty::desk::{self, AlertsTestAnswer, AlertsTestOrder, SendTestAnswer, SendTestOrder},
+    notify,
 };
 
 #[derive(Debug, Subcommand)]
@@ -74,13 +77,28 @@ fn run_test(common: &Common, test: &Test) -> anyhow::Result<ExitCode> {
 
 fn send_test(common: &Common, test: SendTest) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
-    let answer: SendTestAnswer = ask::ask(config, desk::SEND_TEST, &SendTestOrder { channel: test.channel })?;
+    let order = SendTestOrder { channel: test.channel };
+    // The server sends as itself, with the files that only it may read.
+    let answer = match ask::ask_server(&config, desk::SEND_TEST, &order)? {
+        Some(answer) => answer,
+        None => send_by_itself(&config, &order)?,
+    };
     if common.json {
         println!("{}", serde_json::to_string(&answer)?);
     } else {
         println!("{}", answer.said);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without a database, which a first try of the configuration has not got yet.
+fn send_by_itself(config: &Config, order: &SendTestOrder) -> anyhow::Result<SendTestAnswer> {
+    config.check()?;
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
+    let (base_url, clock) = (ask::base_url(config), Clock::system());
+    let sent = notify::send_test(config, &base_url, &order.channel, &clock);
+    let said = runtime.block_on(sent).map_err(|error| anyhow!(error))?;
+    Ok(SendTestAnswer { said })
 }
 
 /// A day is meant as its noon, when the reports about the day before have come.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::open;
@@ -13,15 +13,33 @@ use crate::{
     ingest::control::{Clerk, Client},
     notify,
     present::digest::Press,
+    store,
 };
 
 /// Sends the order to whoever can answer it.
 pub fn ask<O: Serialize, A: DeserializeOwned>(config: Config, command: &str, order: &O) -> anyhow::Result<A> {
-    let order = serde_json::to_value(order)?;
-    let answered = match connect(&config)? {
-        Some(mut client) => client.ask(command, &order).context("cannot ask the server")?,
-        None => by_itself(config, command, &order)?,
-    };
+    match ask_server(&config, command, order)? {
+        Some(answer) => Ok(answer),
+        None => read(by_itself(config, command, &serde_json::to_value(order)?)?),
+    }
+}
+
+/// Sends the order to the server; `None` where none holds the data directory.
+pub fn ask_server<O: Serialize, A: DeserializeOwned>(
+    config: &Config,
+    command: &str,
+    order: &O,
+) -> anyhow::Result<Option<A>> {
+    let Some(mut client) = connect(config)? else { return Ok(None) };
+    read(client.ask(command, &serde_json::to_value(order)?).context("cannot ask the server")?).map(Some)
+}
+
+/// Where the links in what this process sends lead.
+pub fn base_url(config: &Config) -> String {
+    notify::base_url(config, address(config))
+}
+
+fn read<A: DeserializeOwned>(answered: Result<serde_json::Value, String>) -> anyhow::Result<A> {
     let value = answered.map_err(|error| anyhow!(error))?;
     serde_json::from_value(value).context("the answer cannot be read")
 }
@@ -32,6 +50,12 @@ fn by_itself(
     order: &serde_json::Value,
 ) -> anyhow::Result<Result<serde_json::Value, String>> {
     config.check()?;
+    // All of these ask about what is stored: an empty database, left in a mistyped directory, would answer "nothing".
+    ensure!(
+        store::is_there(&config.data),
+        "there is no database in {}: either it is not the data directory, or the server has never run",
+        config.data.display()
+    );
     let local = match open::open(&config) {
         Ok(local) => local,
         // A server may have started in this very moment.
@@ -40,7 +64,7 @@ fn by_itself(
             None => return Err(error),
         },
     };
-    let base_url = notify::base_url(&config, address(&config));
+    let base_url = base_url(&config);
     let store = local.pipeline.store().clone();
     let press = Arc::new(Press::new(None).context("the embedded templates")?);
     let desk = Desk::new(Arc::new(config), store, Clock::system(), press, base_url, local.handle());

@@ -70,6 +70,12 @@ pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> 
     Ok(conn)
 }
 
+/// Whether the directory holds a database, or what is left of one. What cannot be looked at may: opening it says why not.
+pub fn is_there(data: &Path) -> bool {
+    let path = data.join(DATABASE);
+    [recover::log_of(&path), path].iter().any(|path| exists(path).unwrap_or(true))
+}
+
 /// Makes a complete database under another name, so that a crash on the way leaves no half of one.
 fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
     let path = data.join(DATABASE);

@@ -2,9 +2,9 @@
 
 mod courier;
 mod crash;
-mod dovecot;
+pub mod dovecot;
 mod imap;
-mod postfix;
+pub mod postfix;
 mod relayed;
 mod reporter;
 mod signed;

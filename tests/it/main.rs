@@ -1,5 +1,6 @@
 //! Everything that needs the running thing: the binary, a socket, a browser. One test binary, so that it links DuckDB once.
 
+mod alerts;
 mod browser;
 mod crash;
 mod disk;

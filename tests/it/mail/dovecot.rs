@@ -68,6 +68,11 @@ impl Dovecot {
         )
     }
 
+    /// Where a mail server asks whether a login is right: anybody with the password `secret`.
+    pub fn auth_socket(&self) -> PathBuf {
+        self.path("auth")
+    }
+
     /// Delivers a mail to INBOX as a delivery agent does: with the line ends of the system.
     pub fn deliver(&mut self, mail: &[u8]) {
         self.delivered += 1;
@@ -138,6 +143,7 @@ impl Dovecot {
              mailbox_idle_check_interval = 1 secs\n\
              passdb {{\n  driver = static\n  args = password=secret\n}}\n\
              userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={root}\n}}\n\
+             service auth {{\n  unix_listener {root}/auth {{\n    mode = 0666\n  }}\n}}\n\
              namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n\
              service imap-login {{\n  inet_listener imap {{\n    port = 0\n  }}\n  \
              inet_listener imaps {{\n    port = {}\n    ssl = yes\n  }}\n}}\n{users}",

@@ -30,6 +30,11 @@ pub struct Postfix {
 impl Postfix {
     /// Starts one with a transport such as `smtp:[127.0.0.1]:2525`, or says why not. Only root may start it.
     pub fn start(next_hop: &str) -> Option<Postfix> {
+        Postfix::start_with(next_hop, "mynetworks = 127.0.0.0/8\n")
+    }
+
+    /// The same with more lines of `main.cf`, which say who may send.
+    pub fn start_with(next_hop: &str, settings: &str) -> Option<Postfix> {
         if program_missing("postfix") {
             return None;
         }
@@ -49,7 +54,7 @@ impl Postfix {
         assert!(Command::new("chown").arg("postfix").arg(data).status().unwrap().success());
         for _ in 0..ATTEMPTS {
             postfix.smtp_port = free_port();
-            postfix.configure(next_hop);
+            postfix.configure(next_hop, settings);
             if postfix.launch() {
                 return Some(postfix);
             }
@@ -112,13 +117,13 @@ impl Postfix {
         answers
     }
 
-    fn configure(&self, next_hop: &str) {
+    fn configure(&self, next_hop: &str, settings: &str) {
         let root = self.directory.path().display();
         let main = format!(
             "compatibility_level = 3.6\nqueue_directory = {root}/queue\ndata_directory = {root}/data\n\
              maillog_file_prefixes = {root}\nmaillog_file = {root}/log\nmyhostname = relay.example\nmydestination =\n\
-             inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\nalias_maps =\n\
-             alias_database =\ndefault_transport = {next_hop}\nbiff = no\n"
+             inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\n\
+             alias_database =\ndefault_transport = {next_hop}\nbiff = no\n{settings}"
         );
         let mut master = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.smtp_port);
         for service in ["pickup", "cleanup", "qmgr", "rewrite", "bounce", "defer", "trace", "verify", "flush"] {
@@ -131,10 +136,10 @@ impl Postfix {
             writeln!(master, "{service} unix {privacy} - n - {} {process}", at_most(service)).unwrap();
         }
         for service in ["proxymap", "smtp", "lmtp", "error", "anvil", "scache"] {
-            writeln!(master, "{service} unix - - n - - {service}").unwrap();
+            writeln!(master, "{service} unix - - n - {} {service}", at_most(service)).unwrap();
         }
         master.push_str(
-            "retry unix - - n - - error\nshowq unix n - n - - showq\npostlog unix-dgram n - n - 1 postlogd\n",
+            "tlsmgr unix - - n - 1 tlsmgr\nretry unix - - n - - error\nshowq unix n - n - - showq\npostlog unix-dgram n - n - 1 postlogd\n",
         );
         fs::write(self.path("etc").join("main.cf"), main).unwrap();
         fs::write(self.path("etc").join("master.cf"), master).unwrap();
@@ -144,8 +149,8 @@ impl Postfix {
 /// How many of a service there may be, as in the `master.cf` that Postfix comes with.
 fn at_most(service: &str) -> &'static str {
     match service {
-        "pickup" | "qmgr" | "verify" => "1",
-        "rewrite" => "-",
+        "pickup" | "qmgr" | "verify" | "anvil" | "scache" => "1",
+        "rewrite" | "proxymap" | "smtp" | "lmtp" | "error" => "-",
         _ => "0",
     }
 }
