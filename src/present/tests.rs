@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api;
+mod digest;
 mod filler;
 mod guards;
 mod mail;

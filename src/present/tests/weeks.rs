@@ -7,25 +7,25 @@ use super::{Running, empty, filled};
 use crate::submission::{Channel, Hints, Submission};
 
 /// What one organisation says about example.com on one day.
-struct Told<'a> {
-    organisation: &'a str,
-    day: &'a str,
-    policy_type: &'a str,
-    successful: i64,
-    failed: i64,
-    result_type: &'a str,
+pub(super) struct Told<'a> {
+    pub(super) organisation: &'a str,
+    pub(super) day: &'a str,
+    pub(super) policy_type: &'a str,
+    pub(super) successful: i64,
+    pub(super) failed: i64,
+    pub(super) result_type: &'a str,
 }
 
 impl<'a> Told<'a> {
-    fn clean(organisation: &'a str, day: &'a str) -> Told<'a> {
+    pub(super) fn clean(organisation: &'a str, day: &'a str) -> Told<'a> {
         Told { organisation, day, policy_type: "sts", successful: 100, failed: 0, result_type: "" }
     }
 
-    fn failing(organisation: &'a str, day: &'a str, result_type: &'a str, failed: i64) -> Told<'a> {
+    pub(super) fn failing(organisation: &'a str, day: &'a str, result_type: &'a str, failed: i64) -> Told<'a> {
         Told { failed, result_type, ..Told::clean(organisation, day) }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let details = if self.result_type.is_empty() {
             json!([])
         } else {
@@ -49,11 +49,16 @@ impl<'a> Told<'a> {
     }
 }
 
-fn tell(running: &Running, told: &[Told<'_>]) {
-    let prepared = told.iter().map(|told| {
-        let day: NaiveDate = told.day.parse().expect("a date");
+pub(super) fn tell(running: &Running, told: &[Told<'_>]) {
+    tell_documents(running, told.iter().map(|told| (told.day, told.json())));
+}
+
+/// Stores a report for each day and document.
+pub(super) fn tell_documents<'a>(running: &Running, told: impl Iterator<Item = (&'a str, Value)>) {
+    let prepared = told.map(|(day, document)| {
+        let day: NaiveDate = day.parse().expect("a date");
         let submission = Submission {
-            bytes: told.json().to_string().into_bytes(),
+            bytes: document.to_string().into_bytes(),
             channel: Channel::Import,
             peer: None,
             received_at: day.and_hms_opt(0, 0, 0).expect("midnight").and_utc() + chrono::Duration::hours(30),
@@ -67,7 +72,7 @@ fn tell(running: &Running, told: &[Told<'_>]) {
     }
 }
 
-fn days(first: &str, count: u64) -> Vec<String> {
+pub(super) fn days(first: &str, count: u64) -> Vec<String> {
     let first: NaiveDate = first.parse().expect("a date");
     (0..count).map(|ahead| first.checked_add_days(Days::new(ahead)).expect("in range").to_string()).collect()
 }
@@ -97,8 +102,7 @@ fn snapshot(name: &str, running: &Running, week: &str) {
     insta::assert_json_snapshot!(format!("{name}_json"), running.json(&format!("/api/v1/weeks/{week}")));
 }
 
-#[test]
-fn first_week_ever() {
+pub(super) fn first() -> Running {
     let running = empty();
     for day in days("2026-11-18", 5) {
         tell(
@@ -110,16 +114,25 @@ fn first_week_ever() {
             ],
         );
     }
-    snapshot("first_week", &running, "2026-W47");
+    running
 }
 
 #[test]
-fn quiet_week() {
+fn first_week_ever() {
+    snapshot("first_week", &first(), "2026-W47");
+}
+
+pub(super) fn quiet() -> Running {
     let running = empty();
     for day in days("2026-11-02", 21) {
         tell(&running, &[Told::clean("google.com", &day), Told::clean("comcast.net", &day)]);
     }
-    snapshot("quiet_week", &running, "2026-W47");
+    running
+}
+
+#[test]
+fn quiet_week() {
+    snapshot("quiet_week", &quiet(), "2026-W47");
 }
 
 #[test]
@@ -127,8 +140,7 @@ fn bad_week() {
     snapshot("bad_week", filled(), "2026-W47");
 }
 
-#[test]
-fn week_of_recovery() {
+pub(super) fn recovery() -> Running {
     let running = empty();
     for (at, day) in days("2026-10-19", 35).iter().enumerate() {
         let is_before = (21..28).contains(&at);
@@ -159,11 +171,15 @@ fn week_of_recovery() {
         }
         tell(&running, &told);
     }
-    snapshot("week_of_recovery", &running, "2026-W47");
+    running
 }
 
 #[test]
-fn week_53() {
+fn week_of_recovery() {
+    snapshot("week_of_recovery", &recovery(), "2026-W47");
+}
+
+pub(super) fn in_week_53() -> Running {
     let running = empty();
     for day in days("2020-12-21", 21) {
         tell(
@@ -175,11 +191,15 @@ fn week_53() {
             }],
         );
     }
-    snapshot("week_53", &running, "2020-W53");
+    running
 }
 
 #[test]
-fn two_hundred_failing_organisations() {
+fn week_53() {
+    snapshot("week_53", &in_week_53(), "2020-W53");
+}
+
+pub(super) fn two_hundred() -> Running {
     let running = empty();
     let names: Vec<String> = (0..200).map(|at| format!("sender-{at:03}.example")).collect();
     let told: Vec<Told<'_>> = names
@@ -196,6 +216,12 @@ fn two_hundred_failing_organisations() {
         })
         .collect();
     tell(&running, &told);
+    running
+}
+
+#[test]
+fn two_hundred_failing_organisations() {
+    let running = two_hundred();
     let page = running.page("/weeks/2026-W47");
     insta::assert_snapshot!("two_hundred_page", text(&page));
     assert_eq!(page.matches("<details><summary>85 more").count(), 2, "a hundred each, fifteen of them before the fold");
