@@ -1,6 +1,8 @@
 //! The digest: what the week page says, as a mail. `story` decides what is told and in which order, `text` and the template
 //! `mail_digest.html` say it twice. Nothing in it is loaded from elsewhere.
 
+mod advice;
+mod failures;
 mod sections;
 mod story;
 mod text;

@@ -1,37 +1,39 @@
 //! The sections in the order of consequence: policies that cannot be fetched, new failures, ongoing, resolved, silence, changes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::story::{Item, Links, Section};
+use super::{
+    Addressee, advice,
+    failures::{Explained, failures, past},
+    story::{Item, Links, Section, quoted, shown},
+};
 use crate::{
-    explain::{Mail, result_types},
+    explain::Mail,
     present::{
-        filters::visible,
-        outages,
-        week::{self, Figures},
+        outages::{self, Trouble},
+        week::{self, Figures, Kind, Period},
         words,
     },
-    query::pairs::{Pair, State},
+    query::{pairs::State, silent::Missing},
 };
 
 /// Lines of one section; the page has them all.
-const LINES_MAX: usize = 12;
-const PAST_LINES_MAX: usize = 6;
-const NAMES_SHOWN: usize = 4;
-const CAUSES_SHOWN: usize = 3;
+pub(super) const LINES_MAX: usize = 12;
+pub(super) const NAMES_SHOWN: usize = 4;
+const DIFFERENCES_SHOWN: usize = 6;
+const SILENT_NAMES_SHOWN: usize = 8;
 
-/// Result types that the mail has explained already.
-type Explained = BTreeSet<String>;
-
-pub(super) fn sections(figures: &Figures, links: &Links<'_>) -> Vec<Section> {
+pub(super) fn sections(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Vec<Section> {
+    if figures.reported.reports == 0 {
+        // That each of the senders fell silent, and that nothing is known of each failure, is one and the same.
+        return vec![advice::section(figures, addressee, links)];
+    }
     let new = if figures.is_first() { "Failing" } else { "New failures" };
-    let mut explained = BTreeSet::new();
+    let mut explained = Explained::default();
     let mut sections = vec![
         fetch(figures, links, &mut explained),
-        failures(figures, links, State::New, new, "", &mut explained),
-        failures(figures, links, State::Ongoing, "Ongoing failures", "", &mut explained),
+        failures(figures, links, State::New, new, &mut explained),
+        failures(figures, links, State::Ongoing, "Ongoing failures", &mut explained),
         past(figures, links, State::Resolved, "Resolved", "Failed before; reported since, without failures."),
-        past(figures, links, State::Silent, "Unknown", "Failed before; not reported on since."),
+        past(figures, links, State::Silent, "Not known whether over", "Failed before; not reported on since."),
         silent(figures, links),
         changes(figures, links),
     ];
@@ -44,29 +46,18 @@ fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Sec
     let total = troubles.len();
     let mut lines = Vec::new();
     for trouble in troubles.iter().take(LINES_MAX) {
-        let names: Vec<String> = trouble.organisations.iter().map(|who| visible(&who.name).into_owned()).collect();
-        let who = words::listed(&names, NAMES_SHOWN);
-        let sessions = words::counted(trouble.failed, "session", "sessions");
-        let since = words::day(trouble.since);
-        let text = match (trouble.ongoing, trouble.recovered) {
-            (true, _) if trouble.unheard => format!(": {who} since {since}; no report from them in this time"),
-            (true, _) => format!(": {who} since {since}, {sessions}; last seen {}", words::day(trouble.until)),
-            (false, Some(recovered)) => {
-                format!(
-                    ": over, {who}, {since} to {}, {sessions}; fetched again {}",
-                    words::day(trouble.until),
-                    words::day(recovered)
-                )
-            }
-            (false, None) => format!(": over, {who}, {since} to {}, {sessions}", words::day(trouble.until)),
-        };
-        let mut notes = vec![explain(&trouble.result_type, String::new(), explained)];
-        notes.extend(trouble.reasons.iter().map(|reason| format!("“{}”", visible(reason))));
+        let meaning = explained.explain(&trouble.result_type, Mail::Unprotected);
+        let mut notes = vec![format!("{}. {meaning}", shown(&trouble.result_type)).trim_end().to_owned()];
+        notes.extend(trouble.reasons.iter().map(|reason| format!("“{}”", quoted(reason))));
+        let days =
+            crate::query::Range::new(trouble.since.min(figures.filter.range.first()), figures.filter.range.last());
+        let asked = [("policy_domain", trouble.domain.as_str()), ("result_type", &trouble.result_type)];
         lines.push(Item {
-            head: visible(&trouble.domain).into_owned(),
-            text,
+            head: shown(&trouble.domain),
+            text: format!(": {}", course(figures, trouble)),
             notes,
-            url: links.to("/reports", &[("policy_domain", &trouble.domain), ("result_type", &trouble.result_type)]),
+            url: links.over(days.unwrap_or(figures.filter.range), "/reports", &asked),
+            ..Item::default()
         });
     }
     let ongoing = troubles.iter().any(|trouble| trouble.ongoing);
@@ -74,179 +65,72 @@ fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Sec
         title: if ongoing { "Policy cannot be fetched" } else { "Policy could not be fetched" }.to_owned(),
         alarming: ongoing,
         note: String::new(),
-        lines,
-        rest: rest(total, total.min(LINES_MAX), "policies with errors", links.page()),
-    }
-}
-
-/// One line for each organisation: who fails is the question, its domains and causes are the answer.
-fn failures(
-    figures: &Figures,
-    links: &Links<'_>,
-    state: State,
-    title: &str,
-    note: &str,
-    explained: &mut Explained,
-) -> Section {
-    let organisations = by_organisation(figures, state);
-    let mut lines = Vec::new();
-    for (failed, pairs) in organisations.iter().take(LINES_MAX) {
-        let sum = |pick: fn(&Pair) -> i64| pairs.iter().fold(0, |sum: i64, pair| sum.saturating_add(pick(pair)));
-        let (sessions, before) = (sum(|pair| pair.sessions.total()), sum(|pair| pair.before.failed));
-        let moved = match words::Trend::of(*failed, before) {
-            words::Trend::Grew => format!(", up from {}", words::thousands(before)),
-            words::Trend::Fell => format!(", down from {}", words::thousands(before)),
-            words::Trend::Same => ", much as before".to_owned(),
-            words::Trend::New | words::Trend::Quiet | words::Trend::Resolved => String::new(),
-        };
-        lines.push(Item {
-            head: visible(pairs[0].name()).into_owned(),
-            text: format!(
-                " at {}: {} of {} failed ({}){moved}",
-                domains(pairs),
-                words::thousands(*failed),
-                words::counted(sessions, "session", "sessions"),
-                words::share_kept(*failed, sessions),
-            ),
-            notes: causes(pairs, explained),
-            url: links.within(figures.filter.range, "/reports", &asked(pairs)),
-        });
-    }
-    Section {
-        title: title.to_owned(),
-        alarming: state == State::New && !figures.is_first(),
-        note: note.to_owned(),
-        rest: rest(organisations.len(), lines.len(), "organisations", links.page()),
+        rest: rest(total, lines.len(), "policies with errors", links.page()),
         lines,
     }
 }
 
-/// What failed before and does not now is told in one line each.
-fn past(figures: &Figures, links: &Links<'_>, state: State, title: &str, note: &str) -> Section {
-    let organisations = by_organisation(figures, state);
-    let line = |(failed, pairs): &(i64, Vec<&Pair>)| {
-        let last = pairs.iter().filter_map(|pair| pair.last_failed).max().map(words::day).unwrap_or_default();
-        let mut types: Vec<String> =
-            pairs.iter().flat_map(|pair| &pair.causes).map(|cause| visible(&cause.result_type).into_owned()).collect();
-        types.sort();
-        types.dedup();
-        let types =
-            if types.is_empty() { String::new() } else { format!(" ({})", words::listed(&types, CAUSES_SHOWN)) };
-        let sessions = words::counted(*failed, "failed session", "failed sessions");
-        Item {
-            head: visible(pairs[0].name()).into_owned(),
-            text: format!(" at {}: {sessions} before{types}, last on {last}", domains(pairs)),
-            notes: Vec::new(),
-            url: links.within(figures.period.previous().range(), "/reports", &asked(pairs)),
+/// Who has or had the trouble, from when to when, and in how many sessions.
+fn course(figures: &Figures, trouble: &Trouble) -> String {
+    let names: Vec<String> = trouble.organisations.iter().map(|who| shown(&who.name)).collect();
+    let who = words::listed(&names, NAMES_SHOWN);
+    let day = words::day;
+    // Days before the period are told, their sessions are not counted.
+    let here = match trouble.since < figures.filter.range.first() {
+        true => format!(" {}", days(figures)),
+        false => String::new(),
+    };
+    let sessions = match trouble.failed {
+        0 => String::new(),
+        failed => format!(", {}{here}", words::counted(failed, "session", "sessions")),
+    };
+    let (since, until) = (day(trouble.since), day(trouble.until));
+    let time = if trouble.since == trouble.until { format!("on {since}") } else { format!("from {since} to {until}") };
+    match (trouble.ongoing, trouble.recovered) {
+        (true, _) if trouble.unheard => {
+            format!("{who} since {since}; no report from them {}", days(figures))
         }
-    };
-    let lines: Vec<Item> = organisations.iter().take(PAST_LINES_MAX).map(line).collect();
-    Section {
-        title: title.to_owned(),
-        alarming: false,
-        note: note.to_owned(),
-        rest: rest(organisations.len(), lines.len(), "organisations", links.page()),
-        lines,
+        (true, _) => format!("{who} since {since}{sessions}; last seen {until}"),
+        (false, Some(recovered)) => format!("fetched again since {}; {who} could not {time}{sessions}", day(recovered)),
+        (false, None) => format!("over; {who} could not fetch it {time}{sessions}"),
     }
 }
 
-/// The pairs of one state by organisation, with their failed sessions, the most first; none of them is empty.
-fn by_organisation(figures: &Figures, state: State) -> Vec<(i64, Vec<&Pair>)> {
-    let mut by_organisation: BTreeMap<&str, Vec<&Pair>> = BTreeMap::new();
-    for pair in figures.pairs.in_state(state) {
-        by_organisation.entry(&pair.organisation).or_default().push(pair);
-    }
-    let failed = |pairs: &[&Pair]| {
-        let each = pairs.iter().map(|pair| match state {
-            State::New | State::Ongoing => pair.sessions.failed,
-            State::Resolved | State::Silent => pair.before.failed,
-        });
-        each.fold(0, i64::saturating_add)
-    };
-    let mut organisations: Vec<(i64, Vec<&Pair>)> =
-        by_organisation.into_values().map(|pairs| (failed(&pairs), pairs)).collect();
-    // Stable: those with as many stay in the order of their keys.
-    organisations.sort_by_key(|(failed, _)| std::cmp::Reverse(*failed));
-    organisations
-}
-
-fn domains(pairs: &[&Pair]) -> String {
-    let domains: Vec<String> = pairs.iter().map(|pair| visible(&pair.policy_domain).into_owned()).collect();
-    words::listed(&domains, NAMES_SHOWN)
-}
-
-/// What leads to the reports behind the line of an organisation.
-fn asked<'a>(pairs: &[&'a Pair]) -> Vec<(&'static str, &'a str)> {
-    let mut asked = vec![("organisation", pairs[0].organisation.as_str())];
-    if let [one] = pairs {
-        asked.push(("policy_domain", &one.policy_domain));
-    }
-    asked.push(("failed", "true"));
-    asked
-}
-
-/// The causes over all pairs with their weight, and what became of the mail.
-fn causes(pairs: &[&Pair], explained: &mut Explained) -> Vec<String> {
-    let mut sums: BTreeMap<(&str, Mail), i64> = BTreeMap::new();
-    for cause in pairs.iter().flat_map(|pair| &pair.causes) {
-        let mail = Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref());
-        let sum = sums.entry((&cause.result_type, mail)).or_default();
-        *sum = sum.saturating_add(cause.failed);
-    }
-    let mut causes: Vec<((&str, Mail), i64)> = sums.into_iter().filter(|(_, failed)| *failed > 0).collect();
-    causes.sort_by_key(|((name, mail), failed)| (std::cmp::Reverse(*failed), *name, *mail));
-    let mut notes: Vec<String> = Vec::new();
-    for ((name, mail), failed) in causes.iter().take(CAUSES_SHOWN) {
-        let told = format!(" in {}: {}", words::counted(*failed, "session", "sessions"), mail.sentence());
-        notes.push(explain(name, told, explained));
-    }
-    match causes.len().saturating_sub(CAUSES_SHOWN) {
-        0 => {}
-        1 => notes.push("and one more result type".to_owned()),
-        more => notes.push(format!("and {more} more result types")),
-    }
-    if causes.is_empty() {
-        notes.push("The senders give no details.".to_owned());
-    }
-    notes
-}
-
-/// A result type with what is told about it; what it means is said where it comes first.
-fn explain(result_type: &str, told: String, explained: &mut Explained) -> String {
-    let name = visible(result_type).into_owned();
-    if explained.insert(result_type.to_owned()) {
-        format!("{name}{told}. {}", result_types::short(result_type))
-    } else {
-        format!("{name}{told}.")
+/// Said of the period: the reader's own week is another one.
+fn days(figures: &Figures) -> &'static str {
+    match figures.period.kind() {
+        Kind::Day => "on this day",
+        Kind::Week | Kind::Month => "in these days",
     }
 }
 
 fn silent(figures: &Figures, links: &Links<'_>) -> Section {
+    let usual = |missing: &Missing| match missing.days_a_week {
+        ..1.5 => "one day a week".to_owned(),
+        6.5.. => "daily".to_owned(),
+        days => format!("on {days:.0} days a week"),
+    };
     let lines: Vec<Item> = figures
         .silent
         .rows
         .iter()
         .take(LINES_MAX)
         .map(|missing| Item {
-            head: visible(missing.name()).into_owned(),
-            text: format!(
-                ": last report about {}; used to report on {:.0} days a week",
-                words::day(missing.last_day),
-                missing.days_a_week.max(1.0)
-            ),
-            notes: Vec::new(),
-            url: links.within(
+            head: shown(missing.name()),
+            text: format!(": reported {}, last about {}", usual(missing), words::day(missing.last_day)),
+            url: links.over(
                 crate::query::Range::new(missing.last_day, missing.last_day).unwrap_or(figures.filter.range),
                 "/reports",
                 &[("organisation", &missing.organisation)],
             ),
+            ..Item::default()
         })
         .collect();
     let total = usize::try_from(figures.silent.total).unwrap_or(usize::MAX);
     Section {
         title: "Fell silent".to_owned(),
         alarming: false,
-        note: "Reported regularly before, and not in this time.".to_owned(),
+        note: format!("Reported regularly before, and not {}.", days(figures)),
         rest: rest(total, lines.len(), "organisations", links.page()),
         lines,
     }
@@ -259,17 +143,26 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
         .rows
         .iter()
         .take(LINES_MAX)
-        .map(|change| Item {
-            head: visible(&change.domain).into_owned(),
-            text: format!(
-                ": {} policy {}, {}, as seen by {}",
-                change.policy_type,
-                change.what,
-                change.since,
-                visible(&change.who)
-            ),
-            notes: change.differences.iter().take(6).map(|difference| visible(difference).into_owned()).collect(),
-            url: links.to("/reports", &[("policy_domain", &change.domain), ("policy_type", &change.policy_type)]),
+        .map(|change| {
+            let differences = &change.differences;
+            let mut notes: Vec<String> = differences.iter().take(DIFFERENCES_SHOWN).map(|told| quoted(told)).collect();
+            let left = differences.len().saturating_sub(DIFFERENCES_SHOWN);
+            if left > 0 {
+                notes.push(format!("and {left} more"));
+            }
+            Item {
+                head: shown(&change.domain),
+                text: format!(
+                    ": {} policy {}, {}, as seen by {}",
+                    shown(&change.policy_type),
+                    change.what,
+                    change.since,
+                    quoted(&change.who)
+                ),
+                notes,
+                url: links.to("/reports", &[("policy_domain", &change.domain), ("policy_type", &change.policy_type)]),
+                ..Item::default()
+            }
         })
         .collect();
     Section {
@@ -282,49 +175,85 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
 }
 
 /// How much stands behind all this.
-pub(super) fn proof(figures: &Figures, links: &Links<'_>) -> Vec<Item> {
-    let mut items = vec![Item {
-        head: format!(
-            "{} from {}",
-            words::counted(figures.reported.reports, "report", "reports"),
-            words::counted(figures.reported.organisations, "organisation", "organisations")
-        ),
-        text: String::new(),
-        notes: Vec::new(),
-        url: links.to("/reports", &[]),
-    }];
-    if let (Some(sentence), Some(coverage)) = (week::coverage(figures), &figures.coverage) {
-        let day = crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range);
+pub(super) fn proof(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Vec<Item> {
+    let mut items = Vec::new();
+    let before = figures.reported_before;
+    if figures.reported.reports > 0 {
+        let compared = match before.reports {
+            0 => String::new(),
+            reports => format!(
+                "; the {} before {} from {}",
+                figures.period.kind().as_str(),
+                words::thousands(reports),
+                words::thousands(before.organisations)
+            ),
+        };
         items.push(Item {
-            head: visible(&sentence).into_owned(),
+            head: format!(
+                "{} from {}",
+                words::counted(figures.reported.reports, "report", "reports"),
+                words::counted(figures.reported.organisations, "organisation", "organisations")
+            ),
+            text: compared,
+            url: links.to("/reports", &[]),
+            ..Item::default()
+        });
+        if let (Some(sentence), Some(coverage)) = (week::coverage(figures), &figures.coverage) {
+            let day = crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range);
+            let url = links.over(day, "/reports", &[]);
+            items.push(Item { head: quoted(&sentence), url, ..Item::default() });
+        }
+    } else if before.reports > 0 {
+        items.push(Item {
+            head: format!(
+                "{} from {} the {} before",
+                words::counted(before.reports, "report", "reports"),
+                words::counted(before.organisations, "organisation", "organisations"),
+                figures.period.kind().as_str()
+            ),
             text: String::new(),
-            notes: Vec::new(),
-            url: links.within(day, "/reports", &[]),
+            url: links.within(figures.period.previous(), "/reports", &[]),
+            ..Item::default()
         });
     }
-    if figures.quarantined.total > 0 {
-        let codes: Vec<String> = figures
-            .quarantined
-            .codes
-            .iter()
-            .map(|(code, inputs)| format!("{} {code}", words::thousands(*inputs)))
-            .collect();
+    items.extend(regulars(figures, links, figures.period.previous()));
+    // What cannot be read belongs to nobody's domain: who asks about some of them is told nothing of it.
+    if figures.quarantined.total > 0 && figures.reported.reports > 0 && addressee.policy_domains.is_empty() {
+        let codes =
+            figures.quarantined.codes.iter().map(|(code, inputs)| format!("{code} {}", words::thousands(*inputs)));
+        let codes: Vec<String> = codes.collect();
         items.push(Item {
             head: format!("{} quarantined", words::thousands(figures.quarantined.total)),
-            text: format!(": {} (kept, not counted)", words::listed(&codes, NAMES_SHOWN)),
-            notes: Vec::new(),
+            text: format!(", kept and not counted: {}", words::listed(&codes, NAMES_SHOWN)),
             url: format!("{}/quarantine", links.base_url),
+            ..Item::default()
         });
     }
     items
 }
 
-fn rest(total: usize, shown: usize, what: &str, url: String) -> Option<Item> {
-    let left = total.saturating_sub(shown);
+/// Where nobody has reported: who usually does.
+fn regulars(figures: &Figures, links: &Links<'_>, before: Period) -> Option<Item> {
+    if figures.reported.reports > 0 || figures.silent.rows.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = figures.silent.rows.iter().map(|missing| shown(missing.name())).collect();
+    Some(Item {
+        head: format!(
+            "{} reported regularly before",
+            words::counted(figures.silent.total, "organisation", "organisations")
+        ),
+        text: format!(": {}", words::listed(&names, SILENT_NAMES_SHOWN)),
+        url: links.within(before, "/reports", &[]),
+        ..Item::default()
+    })
+}
+
+pub(super) fn rest(total: usize, told: usize, what: &str, url: String) -> Option<Item> {
+    let left = total.saturating_sub(told);
     (left > 0).then(|| Item {
         head: format!("and {} more {what}", words::thousands(i64::try_from(left).unwrap_or(i64::MAX))),
-        text: String::new(),
-        notes: Vec::new(),
         url,
+        ..Item::default()
     })
 }

@@ -6,15 +6,22 @@ use super::{Addressee, sections};
 use crate::{
     present::{
         filters,
-        week::{self, Figures, Phase},
+        week::{self, Figures, Kind, Period, Phase},
         words,
     },
-    query::shares::Sessions,
+    query::{Range, shares::Sessions},
 };
 
 /// Policy types with a line of their own.
 const TYPES_SHOWN: usize = 4;
 const DOMAINS_NAMED: usize = 5;
+/// Characters.
+const NAME_MAX: usize = 72;
+const QUOTE_MAX: usize = 240;
+const SENTENCE_MAX: usize = 600;
+/// Characters: what a list of mails shows of a subject.
+const SUBJECT_MAX: usize = 90;
+const SUBJECT_DOMAIN_MAX: usize = 48;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Story {
@@ -31,7 +38,9 @@ pub(super) struct Story {
     pub(super) quiet: bool,
     pub(super) sections: Vec<Section>,
     pub(super) types: Vec<Type>,
-    /// The same numbers as the pictures, for who does not see them.
+    /// What the pictures show, as a table for the text part.
+    pub(super) trend: Trend,
+    /// The same numbers for who does not see the pictures.
     pub(super) trend_words: String,
     pub(super) failed_words: String,
     /// How many reports, from whom, how complete.
@@ -52,15 +61,26 @@ pub(super) struct Section {
     pub(super) rest: Option<Item>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Item {
     /// Who or what.
     pub(super) head: String,
     /// What about it, with its numbers; follows the head without a blank.
     pub(super) text: String,
+    /// To copy, a line each.
+    pub(super) commands: Vec<String>,
     /// Smaller print: what it means.
     pub(super) notes: Vec<String>,
     pub(super) url: String,
+}
+
+/// A value for each period, oldest first; the rows have as many as there are labels.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Trend {
+    pub(super) labels: Vec<String>,
+    /// Policy type and its secure share in percent.
+    pub(super) secure: Vec<(String, Vec<String>)>,
+    pub(super) failed: Vec<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,49 +96,106 @@ pub(super) struct Type {
 pub(super) struct Links<'a> {
     pub(super) figures: &'a Figures,
     pub(super) base_url: &'a str,
+    /// The pages can be asked about one domain, not about a set.
+    policy_domain: Option<&'a str>,
 }
 
 impl Links<'_> {
     /// A page about the period, with what else is asked of it.
     pub(super) fn to(&self, path: &str, more: &[(&str, &str)]) -> String {
-        self.within(self.figures.filter.range, path, more)
+        self.within(self.figures.period, path, more)
     }
 
-    /// The same about other days.
-    pub(super) fn within(&self, range: crate::query::Range, path: &str, more: &[(&str, &str)]) -> String {
-        let (from, to) = (range.first().to_string(), range.last().to_string());
-        let trust = self.figures.filter.trust.as_deref();
-        let pairs = [("from", from.as_str()), ("to", to.as_str())]
-            .into_iter()
-            .chain(more.iter().copied())
-            .chain(trust.map(|trust| ("trust", trust)));
+    /// The same about another period.
+    pub(super) fn within(&self, period: Period, path: &str, more: &[(&str, &str)]) -> String {
+        match period.kind() {
+            Kind::Week => self.address(path, vec![("week".to_owned(), period.name())], more),
+            Kind::Day | Kind::Month => self.over(period.range(), path, more),
+        }
+    }
+
+    /// The same about any days.
+    pub(super) fn over(&self, range: Range, path: &str, more: &[(&str, &str)]) -> String {
+        let days = vec![("from".to_owned(), range.first().to_string()), ("to".to_owned(), range.last().to_string())];
+        self.address(path, days, more)
+    }
+
+    /// The page that tells what the digest tells: of days and months it is the overview.
+    pub(super) fn page(&self) -> String {
+        let period = self.figures.period;
+        match period.kind() {
+            Kind::Week => self.address(&format!("/weeks/{}", period.name()), Vec::new(), &[]),
+            Kind::Day | Kind::Month => self.to("/", &[]),
+        }
+    }
+
+    fn address(&self, path: &str, days: Vec<(String, String)>, more: &[(&str, &str)]) -> String {
+        let names_a_domain = more.iter().any(|(name, _)| *name == "policy_domain");
+        let domain = self.policy_domain.filter(|_| !names_a_domain).map(|domain| ("policy_domain", domain));
+        let names_a_trust = more.iter().any(|(name, _)| *name == "trust");
+        let trust = self.figures.filter.trust.as_deref().filter(|_| !names_a_trust).map(|trust| ("trust", trust));
+        let days = days.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs = days.chain(domain).chain(more.iter().copied()).chain(trust);
         format!("{}{}", self.base_url, filters::address(path, pairs))
     }
+}
 
-    pub(super) fn page(&self) -> String {
-        let path = format!("/weeks/{}", self.figures.period.name());
-        let trust = self.figures.filter.trust.as_deref();
-        format!("{}{}", self.base_url, filters::address(&path, trust.map(|trust| ("trust", trust)).into_iter()))
+/// A name of a stranger: nothing in it is hidden, and it is not longer than a line.
+pub(super) fn shown(name: &str) -> String {
+    cut(name, NAME_MAX)
+}
+
+/// A sentence of a stranger, or one with several of their names in it.
+pub(super) fn quoted(text: &str) -> String {
+    cut(text, QUOTE_MAX)
+}
+
+/// One line of at most so many characters.
+fn cut(text: &str, characters_max: usize) -> String {
+    let visible = filters::visible(text);
+    let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(characters_max) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
 pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
-    let links = Links { figures, base_url: &addressee.base_url };
-    let verdict = week::verdict(figures);
-    let sections = sections::sections(figures, &links);
+    let policy_domain = match addressee.policy_domains.as_slice() {
+        [one] => Some(one.as_str()),
+        _ => None,
+    };
+    let links = Links { figures, base_url: &addressee.base_url, policy_domain };
+    let mut verdict = week::verdict(figures);
+    if figures.reported.reports == 0 && !addressee.policy_domains.is_empty() {
+        // How much is here of other domains is not for this reader.
+        let domains = words::listed(&addressee.policy_domains, DOMAINS_NAMED);
+        verdict.sentence = format!("No report about {domains} covers {}.", figures.period.title());
+        verdict.more.clear();
+    }
+    // Names of strangers stand in them.
+    let sentence = cut(&verdict.sentence, SENTENCE_MAX);
+    let more = verdict.more.iter().map(|sentence| cut(sentence, SENTENCE_MAX)).collect();
+    let sections = sections::sections(figures, addressee, &links);
     let quiet = figures.is_quiet() && figures.reported.reports > 0 && figures.phase == Phase::Over;
-    let title = figures.period.title();
+    let (title, trend) = (figures.period.title(), trend(figures));
     Story {
         subject: subject(figures, addressee),
         share: verdict.share,
-        sentence: verdict.sentence,
+        sentence,
         fine: verdict.fine,
-        more: verdict.more,
+        more,
         quiet,
         types: types(figures, &links),
-        trend_words: trend_words(figures),
-        failed_words: failed_words(figures),
-        proof: sections::proof(figures, &links),
+        trend_words: trend
+            .secure
+            .iter()
+            .map(|(name, shares)| format!("{name} {}", shares.join(" ")))
+            .collect::<Vec<_>>()
+            .join("; "),
+        failed_words: trend.failed.iter().map(|failed| words::thousands(*failed)).collect::<Vec<_>>().join(" "),
+        trend,
+        proof: sections::proof(figures, addressee, &links),
         url: links.page(),
         foot: foot(addressee, figures),
         sections,
@@ -128,35 +205,49 @@ pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
 
 /// What matters most, first, and short: it is read in a list.
 fn subject(figures: &Figures, addressee: &Addressee) -> String {
-    let of = match addressee.policy_domains.as_slice() {
-        [one] => format!("{one}, "),
-        _ => String::new(),
-    };
-    let title = figures.period.title();
     let once = figures.shares.once;
-    let mut domains: Vec<String> = figures.ongoing_outages().map(|outage| outage.policy_domain.clone()).collect();
-    domains.sort();
+    let mut domains: Vec<&str> = figures.ongoing_outages().map(|outage| outage.policy_domain.as_str()).collect();
+    domains.sort_unstable();
     domains.dedup();
     let what = match (domains.as_slice(), once) {
-        _ if figures.reported.reports == 0 => "no TLS reports".to_owned(),
+        _ if figures.reported.reports == 0 => "No TLS reports".to_owned(),
+        ([], once) if once.total() == 0 => "TLS reports without sessions".to_owned(),
         ([], Sessions { failed: 0, .. }) => "TLS all secure".to_owned(),
         ([], once) => format!("TLS {} secure", words::share_cut(once.successful, once.total())),
-        ([one], _) => format!("MTA-STS policy of {one} cannot be fetched"),
+        ([one], _) => format!("MTA-STS policy of {} cannot be fetched", cut(one, SUBJECT_DOMAIN_MAX)),
         (several, _) => format!("{} MTA-STS policies cannot be fetched", several.len()),
     };
-    let new = match figures.pairs.totals.new {
-        0 => String::new(),
-        _ if figures.is_first() => String::new(),
-        new => format!(", {}", words::counted(new, "new failure", "new failures")),
+    // Beside a policy that cannot be fetched there is room for one thing more.
+    let room = if domains.is_empty() { 2 } else { 1 };
+    let subject: String =
+        [what].into_iter().chain(movement(figures).into_iter().take(room)).collect::<Vec<_>>().join(", ");
+    let of = match addressee.policy_domains.as_slice() {
+        // Said already.
+        [one] if !domains.contains(&one.as_str()) => format!("{}, ", cut(one, SUBJECT_DOMAIN_MAX)),
+        _ => String::new(),
     };
-    format!("{what}{new} – {of}{title}")
+    let long = format!("{subject} – {of}{}", figures.period.title());
+    if long.chars().count() <= SUBJECT_MAX { long } else { format!("{subject} – {of}{}", figures.period.name()) }
+}
+
+/// What changed, in a few words each, most important first.
+fn movement(figures: &Figures) -> Vec<String> {
+    let (totals, silent) = (figures.pairs.totals, figures.silent.total);
+    if figures.reported.reports == 0 {
+        return Vec::new();
+    }
+    let new =
+        (totals.new > 0 && !figures.is_first()).then(|| words::counted(totals.new, "new failure", "new failures"));
+    let resolved = (totals.resolved > 0).then(|| format!("{} resolved", words::thousands(totals.resolved)));
+    let silent = (silent > 0).then(|| words::counted(silent, "sender silent", "senders silent"));
+    [new, resolved, silent].into_iter().flatten().collect()
 }
 
 fn types(figures: &Figures, links: &Links<'_>) -> Vec<Type> {
     let row = |(name, sessions): &(String, Sessions)| {
         let before = figures.shares_before.by_policy_type.iter().find(|(other, _)| other == name);
         Type {
-            name: filters::visible(name).into_owned(),
+            name: shown(name),
             sessions: words::thousands(sessions.total()),
             share: words::share_cut(sessions.successful, sessions.total()),
             before: before.map_or("–".to_owned(), |(_, before)| words::share_cut(before.successful, before.total())),
@@ -177,24 +268,21 @@ pub(super) fn shares(figures: &Figures) -> Vec<(String, Vec<Option<f64>>)> {
         .by_policy_type
         .iter()
         .take(TYPES_SHOWN)
-        .map(|(name, row)| (filters::visible(name).into_owned(), row.iter().map(share).collect()))
+        .map(|(name, row)| (shown(name), row.iter().map(share).collect()))
         .collect()
 }
 
-fn trend_words(figures: &Figures) -> String {
-    let rows = figures.trend.by_policy_type.iter().take(TYPES_SHOWN).map(|(name, row)| {
-        let shares: Vec<String> = row
-            .iter()
-            .map(|sessions| words::share_cut(sessions.successful, sessions.total()).replace(" %", ""))
-            .collect();
-        format!("{} {}", filters::visible(name), shares.join(" "))
-    });
-    rows.collect::<Vec<_>>().join("; ")
-}
-
-fn failed_words(figures: &Figures) -> String {
-    let counts = figures.trend.once.iter().map(|sessions| words::thousands(sessions.failed));
-    counts.collect::<Vec<_>>().join(" ")
+/// The periods since the first one with sessions: what was before tells nothing.
+fn trend(figures: &Figures) -> Trend {
+    let begun = figures.trend.once.iter().position(|sessions| sessions.total() > 0);
+    let Some(begun) = begun else { return Trend::default() };
+    let secure = |sessions: &Sessions| words::share_cut(sessions.successful, sessions.total()).replace(" %", "");
+    let rows = figures.trend.by_policy_type.iter().take(TYPES_SHOWN);
+    Trend {
+        labels: figures.periods.iter().skip(begun).map(|period| period.label()).collect(),
+        secure: rows.map(|(name, row)| (shown(name), row.iter().skip(begun).map(secure).collect())).collect(),
+        failed: figures.trend.once.iter().skip(begun).map(|sessions| sessions.failed).collect(),
+    }
 }
 
 fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
@@ -203,9 +291,15 @@ fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
         _ => words::listed(&addressee.policy_domains, DOMAINS_NAMED),
     };
     let reports = match figures.filter.trust.as_deref() {
-        Some("trusted") => "reports that not just anybody can have sent (dkim, token, import)".to_owned(),
-        Some(trust) => format!("reports of the trust {trust}"),
-        None => "all reports, also those anybody can have posted".to_owned(),
+        Some("trusted") => {
+            "reports of the trust dkim, token or import count, which not just anybody can send".to_owned()
+        }
+        Some(trust) => format!("only reports of the trust {trust} count"),
+        None => "all reports count, also those that anybody can post".to_owned(),
+    };
+    let others = match addressee.policy_domains.len() {
+        0 | 1 => "",
+        _ => " Pages behind the links may show other policy domains as well.",
     };
     let origin = match &addressee.name {
         Some(name) => {
@@ -213,5 +307,5 @@ fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
         }
         None => "Sent by tlsight, because somebody asked for it by hand.".to_owned(),
     };
-    vec![format!("About {domains}, from {reports}. Days are UTC, as in the reports."), origin]
+    vec![format!("About {domains}; {reports}. Days are UTC, as in the reports.{others}"), origin]
 }

@@ -1,5 +1,6 @@
 //! The digest as it is read, of weeks as they come: the same as those of the week page, from a real store.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::NaiveDate;
 
 use super::{Running, empty, filled, weeks};
@@ -48,6 +49,14 @@ fn weekly(running: &Running, period: &str) -> Letter {
 }
 
 fn snapshot(name: &str, letter: &Letter) {
+    if let Ok(path) = std::env::var("TLSIGHT_PICTURES") {
+        // To be looked at in a browser.
+        let html = letter.pictures.iter().fold(letter.html.clone(), |html, picture| {
+            let data = format!("data:image/png;base64,{}", STANDARD.encode(&picture.png));
+            html.replace(&format!("cid:{}", picture.name), &data)
+        });
+        std::fs::write(format!("{path}/{name}.html"), html).expect("the directory is there");
+    }
     insta::assert_snapshot!(format!("{name}_text"), format!("Subject: {}\n\n{}", letter.subject, letter.text));
 }
 
