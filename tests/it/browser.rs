@@ -1,15 +1,23 @@
-//! A person's way through the pages in headless Chromium: from the verdict to the bytes a sender posted.
+//! A person's ways through the pages in headless Chromium: from the verdict to the bytes a sender posted, and from an alert to
+//! the reports behind it.
 
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
-use crate::server::{Demo, program_missing};
+use crate::{
+    alerts::{World, days_ago, post},
+    server::{Demo, Server, program_missing, until},
+};
+
+/// How long a page may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn from_the_overview_to_a_raw_report() {
@@ -17,13 +25,81 @@ fn from_the_overview_to_a_raw_report() {
         return;
     }
     let demo = Demo::start();
+    in_a_browser(async |browser| walk(browser, &demo.private).await);
+}
+
+#[test]
+fn from_an_alert_to_the_reports_behind_it_and_its_week() {
+    if program_missing("chromedriver") || program_missing("chromium") {
+        return;
+    }
+    let world = World::new("");
+    let server = world.start();
+    post(&server, "alpha.example", days_ago(2), 8);
+    post(&server, "beta.example", days_ago(2), 8);
+    until("the alert fires", || server.get("/api/v1/alerts").json()["firing"] == 1);
+    in_a_browser(async |browser| attend(browser, &server).await);
+}
+
+/// Walks with a browser that is closed afterwards, whatever happened on the way.
+fn in_a_browser(walk: impl AsyncFnOnce(&Client) -> Result<(), fantoccini::error::CmdError>) {
     let driver = Driver::start();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let browser = driver.browser().await;
-        let walked = walk(&browser, &demo.private).await;
+        let walked = walk(&browser).await;
         browser.close().await.unwrap();
         walked.unwrap();
     });
+}
+
+async fn attend(browser: &Client, server: &Server) -> Result<(), fantoccini::error::CmdError> {
+    browser.goto(&format!("http://{}/", server.private)).await?;
+    browser.find(Locator::Css("header a[href='/alerts']")).await?.click().await?;
+    shows(browser, "1 alert is firing, and nobody has acknowledged it.").await;
+    no_sideways_scroll(browser).await?;
+
+    browser.find(Locator::Css("table.alerts tbody th a")).await?.click().await?;
+    shows(browser, "What it means, and what to do").await;
+    let alert = browser.current_url().await?;
+    assert!(alert.path().starts_with("/alerts/"), "{alert}");
+    let verdict = browser.find(Locator::Css("main .verdict")).await?.text().await?;
+    assert!(verdict.starts_with("alpha.example and beta.example cannot fetch the MTA-STS policy"), "{verdict}");
+    no_sideways_scroll(browser).await?;
+
+    // The figure leads to just the reports it counts.
+    browser.find(Locator::Css("dl.facts a.hot")).await?.click().await?;
+    shows(browser, "2 reports").await;
+    assert_eq!(browser.current_url().await?.path(), "/reports");
+    let rows = browser.find_all(Locator::Css("main table tbody th a")).await?;
+    assert_eq!(rows.len(), 2, "{}", text(browser).await?);
+    rows[0].click().await?;
+    shows(browser, "The report as sent").await;
+    assert!(text(browser).await?.contains("sts-policy-fetch-error"));
+
+    // Somebody looks after it.
+    browser.goto(alert.as_str()).await?;
+    browser.find(Locator::Css("form.acknowledge input[name=note]")).await?.send_keys("Anna looks after it").await?;
+    browser.find(Locator::Css("form.acknowledge button")).await?.click().await?;
+    shows(browser, "It is acknowledged").await;
+    assert_eq!(browser.current_url().await?.path(), alert.path());
+    assert!(text(browser).await?.contains("Anna looks after it"));
+    assert_eq!(server.get("/api/v1/alerts").json()["unacknowledged"], 0);
+
+    // … and nobody is to be told of others like it for a day.
+    browser.find(Locator::Css("section[aria-labelledby=act] summary")).await?.click().await?;
+    browser.find(Locator::Css("form.silence input[name=reason]")).await?.send_keys("a move").await?;
+    browser.find(Locator::Css("form.silence button")).await?.click().await?;
+    shows(browser, "The silence is in force.").await;
+    browser.goto(alert.as_str()).await?;
+    shows(browser, "Silenced until").await;
+
+    browser.find(Locator::Css("dl.facts a[href^='/weeks/']")).await?.click().await?;
+    let week = days_ago(2).format("%G-W%V");
+    shows(browser, "Who failed by organisation").await;
+    assert_eq!(browser.current_url().await?.path(), format!("/weeks/{week}"));
+    let page = text(browser).await?;
+    assert!(page.contains("example.com") && page.contains("alpha.example"), "{page}");
+    no_sideways_scroll(browser).await
 }
 
 async fn walk(browser: &Client, overview: &str) -> Result<(), fantoccini::error::CmdError> {
@@ -57,12 +133,25 @@ async fn walk(browser: &Client, overview: &str) -> Result<(), fantoccini::error:
 async fn no_sideways_scroll(browser: &Client) -> Result<(), fantoccini::error::CmdError> {
     let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     let overflow = browser.execute(overflow, Vec::new()).await?;
-    assert_eq!(overflow, json!(0), "the overview is wider than the window");
+    assert_eq!(overflow, json!(0), "{} is wider than the window", browser.current_url().await?);
     Ok(())
 }
 
 async fn text(browser: &Client) -> Result<String, fantoccini::error::CmdError> {
     browser.find(Locator::Css("main")).await?.text().await
+}
+
+/// Waits until the page that was asked for by a click shows this.
+async fn shows(browser: &Client, words: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // The old page may go away while it is read.
+        let page = text(browser).await;
+        if page.as_ref().is_ok_and(|page| page.contains(words)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "never shown: {words}: {page:?}");
+    }
 }
 
 struct Driver {
