@@ -7,15 +7,16 @@ mod relay;
 
 use std::{
     fs,
+    io::Write,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use chrono::{Days, NaiveDate};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
-use std::io::Write;
 use tempfile::TempDir;
+use tlsight::clock::Clock;
 
 use crate::{
     http::{Answer, Client},
@@ -58,7 +59,7 @@ impl World {
         let mut command: Command = tlsight();
         command.args(arguments).arg("--config").arg(self.configuration()).arg("--data").arg(self.data());
         command.env("TLSIGHT_LOG", "warn");
-        let Output { status, stdout, stderr } = command.stderr(std::process::Stdio::piped()).output().unwrap();
+        let Output { status, stdout, stderr } = command.stderr(Stdio::piped()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ran { code: status.code().expect("it ends by itself"), said: text(stdout), complained: text(stderr) }
     }
@@ -79,7 +80,7 @@ impl Ran {
 
 /// So many UTC days ago.
 pub fn days_ago(days: u64) -> NaiveDate {
-    chrono::Local::now().to_utc().date_naive() - Days::new(days)
+    Clock::system().now().date_naive() - Days::new(days)
 }
 
 /// One organisation's report of a day, to the URL with the token. `failed` sessions could not fetch the policy.
