@@ -1,8 +1,12 @@
 //! Sends digests when they are due. What was settled is in the store, so that a restart neither forgets one nor sends it twice; of
 //! those that came due while nothing ran, the last one is sent.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 
@@ -68,40 +72,45 @@ impl Calendar {
         }
     }
 
-    /// Puts what is due into the outbox. One that is configured for the first time begins with its next date.
+    /// Puts what is due into the outbox. One that is configured for the first time begins with its next date. One that cannot
+    /// be written keeps none of the others; the first error is returned.
     pub async fn settle_due(&self) -> anyhow::Result<()> {
-        let now = self.clock.now();
+        let mut first = Ok(());
         for (edition, schedule) in &self.entries {
-            let name = edition.name.clone().unwrap_or_default();
-            let due = schedule.last_due(now);
-            let known = name.clone();
-            let settled = self.store.read(move |conn| digest::settled(conn, &known)).await?;
-            if settled.is_some_and(|settled| settled >= due) {
-                continue;
+            let settled = self.settle(edition, schedule).await;
+            match settled.with_context(|| format!("digest {:?}", edition.name.as_deref().unwrap_or_default())) {
+                Ok(()) => {}
+                Err(error) if first.is_ok() => first = Err(error),
+                Err(error) => tracing::error!("a digest could not be written and will be tried again: {error:#}"),
             }
-            let sent = match settled {
-                None => None,
-                Some(_) => {
-                    Some(self.letter(edition, Period::containing(edition.kind, schedule.about(due)), now).await?)
-                }
-            };
+        }
+        first
+    }
+
+    async fn settle(&self, edition: &Edition, schedule: &Schedule) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let name = edition.name.clone().unwrap_or_default();
+        let due = schedule.last_due(now);
+        let known = name.clone();
+        let settled = self.store.read(move |conn| digest::settled(conn, &known)).await?;
+        if settled.is_some_and(|settled| settled >= due) {
+            return Ok(());
+        }
+        let sent = match settled {
+            None => None,
+            Some(_) => Some(self.letter(edition, Period::containing(edition.kind, schedule.about(due)), now).await?),
+        };
+        let told = sent.as_ref().map(|(letter, period)| (letter.subject.clone(), period.name()));
+        let to = edition.to.clone();
+        let change = move |conn: &duckdb::Connection| {
             if let Some((letter, period)) = &sent {
-                tracing::info!(
-                    digest = name,
-                    period = period.name(),
-                    recipients = edition.to.len(),
-                    "{}",
-                    letter.subject
-                );
+                notify::put_letter(conn, &name, &to, letter, &period.name(), now)?;
             }
-            let to = edition.to.clone();
-            let change = move |conn: &duckdb::Connection| {
-                if let Some((letter, period)) = &sent {
-                    notify::put_letter(conn, &name, &to, letter, &period.name(), now)?;
-                }
-                digest::settle(conn, &name, due, now)
-            };
-            self.store.change(change).await?;
+            digest::settle(conn, &name, due, now)
+        };
+        self.store.change(change).await?;
+        if let Some((subject, period)) = told {
+            tracing::info!(digest = edition.name, period, recipients = edition.to.len(), "{subject}");
             self.poke.notify_one();
         }
         Ok(())

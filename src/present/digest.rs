@@ -41,7 +41,9 @@ impl Press {
     /// The digest of the figures' period. The same figures give the same letter, byte for byte.
     pub fn letter(&self, figures: &Figures, addressee: &Addressee) -> Result<Letter, minijinja::Error> {
         let story = story::tell(figures, addressee);
-        let pictures = if story.quiet { Vec::new() } else { pictures(figures) };
+        // One point is no trend, and where nobody reported there is no place for one.
+        let bare = story.quiet || story.types.is_empty() || story.trend.labels.len() < 2;
+        let pictures = if bare { Vec::new() } else { pictures(figures) };
         let shown: Vec<&str> = pictures.iter().map(|picture| picture.name.as_str()).collect();
         let html = self.0.render("mail_digest.html", context! { ..fields! { story => story, shown => shown } })?;
         Ok(Letter {

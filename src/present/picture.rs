@@ -9,9 +9,9 @@ use plotters::{
 
 use super::{font, words};
 
-/// Pixels; shown at half of it.
-const WIDTH: u32 = 1_040;
-const HEIGHT: u32 = 300;
+/// Pixels; shown at half of it, and on a telephone not much smaller, so that the letters can be read there.
+const WIDTH: u32 = 840;
+const HEIGHT: u32 = 280;
 const LABEL: RGBColor = RGBColor(85, 85, 85);
 const GRID: RGBColor = RGBColor(224, 224, 224);
 /// Told apart without colour by the names that stand at their ends, and by their dashes.

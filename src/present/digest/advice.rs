@@ -30,6 +30,7 @@ pub(super) fn section(figures: &Figures, addressee: &Addressee, links: &Links<'_
             Some(record(&domains, links)),
             Some(post(&domains, figures, links)),
             uncounted(figures, addressee, links),
+            untrusted(figures, links),
         ]
         .into_iter()
         .flatten()

@@ -28,6 +28,8 @@ pub(super) struct Story {
     pub(super) subject: String,
     /// `Week 47, 16–22 Nov 2026`.
     pub(super) title: String,
+    /// `day`, `week`, `month`.
+    pub(super) unit: &'static str,
     /// `98.7 %`, or empty.
     pub(super) share: String,
     /// The verdict; goes on after the share where there is one.
@@ -179,7 +181,7 @@ pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
     let sections = sections::sections(figures, addressee, &links);
     let quiet = figures.is_quiet() && figures.reported.reports > 0 && figures.phase == Phase::Over;
     let (title, trend) = (figures.period.title(), trend(figures));
-    Story {
+    let mut story = Story {
         subject: subject(figures, addressee),
         share: verdict.share,
         sentence,
@@ -200,6 +202,19 @@ pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
         foot: foot(addressee, figures),
         sections,
         title,
+        unit: figures.period.kind().as_str(),
+    };
+    story.keep_shares_together();
+    story
+}
+
+impl Story {
+    /// A number and its percent sign stay on one line.
+    fn keep_shares_together(&mut self) {
+        let sections = self.sections.iter_mut().flat_map(|section| &mut section.lines).map(|line| &mut line.text);
+        for text in sections.chain(&mut self.more).chain([&mut self.share, &mut self.sentence]) {
+            *text = text.replace(" %", "\u{a0}%");
+        }
     }
 }
 
