@@ -18,7 +18,7 @@ use crate::{
     notify,
     present::{digest::Press, week::Period},
     schedule::Schedule,
-    store::{Store, StoreError, digest},
+    store::{Store, digest},
 };
 
 /// The longest sleep, because clocks are set.
@@ -56,10 +56,10 @@ impl Calendar {
 
     /// Sends what comes due until told to stop or the store closes.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
+        let mut closed = self.store.commits();
         loop {
             match self.settle_due().await {
                 Ok(()) => {}
-                Err(error) if matches!(error.downcast_ref(), Some(StoreError::Closed)) => return,
                 Err(error) => tracing::error!("a digest could not be written and will be tried again: {error:#}"),
             }
             let now = self.clock.now();
@@ -67,6 +67,8 @@ impl Calendar {
             let pause = next.and_then(|next| (next - now).to_std().ok()).unwrap_or(PAUSE_MAX).min(PAUSE_MAX);
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
+                // Its sender goes with the store.
+                _ = closed.wait_for(|_| false) => return,
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -109,3 +109,66 @@ pub fn kind(cadence: Cadence) -> Kind {
         Cadence::Monthly => Kind::Month,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tlsight.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file), &crate::config::Environment::default()).expect("the configuration is valid")
+    }
+
+    const TWO: &str = r#"
+[[digest]]
+to = ["a@example.net"]
+policy_domains = ["example.com"]
+trust = "all"
+
+[[digest]]
+cadence = "monthly"
+to = ["b@example.net"]
+"#;
+
+    fn found(text: &str, name: Option<&str>, kind: Option<Kind>, to: &[&str]) -> Vec<(Option<String>, String, Kind)> {
+        let to: Vec<String> = to.iter().map(|address| (*address).to_owned()).collect();
+        let found = editions(&config(text), name, kind, &to).unwrap();
+        found.into_iter().map(|edition| (edition.name, edition.to.join(" "), edition.kind)).collect()
+    }
+
+    #[test]
+    fn an_order_means_the_configured_ones_of_its_kind() {
+        let named = |name: &str, to: &str, kind| vec![(Some(name.to_owned()), to.to_owned(), kind)];
+        let by_hand = |to: &str, kind| vec![(None, to.to_owned(), kind)];
+        assert_eq!(found(TWO, None, None, &[]), named("weekly", "a@example.net", Kind::Week));
+        assert_eq!(found(TWO, None, Some(Kind::Month), &[]), named("monthly", "b@example.net", Kind::Month));
+        assert_eq!(found(TWO, None, Some(Kind::Day), &[]), by_hand("", Kind::Day));
+        assert_eq!(found("", None, None, &[]), by_hand("", Kind::Week));
+        // Somebody else gets one about everything, or the named one.
+        assert_eq!(found(TWO, None, None, &["c@example.net"]), by_hand("c@example.net", Kind::Week));
+        assert_eq!(
+            found(TWO, Some("monthly"), None, &["c@example.net"]),
+            named("monthly", "c@example.net", Kind::Month)
+        );
+    }
+
+    #[test]
+    fn an_edition_is_about_what_is_configured() {
+        let editions = editions(&config(TWO), None, None, &[]).unwrap();
+        assert_eq!(
+            (editions[0].policy_domains.clone(), editions[0].trust.clone()),
+            (vec!["example.com".to_owned()], None)
+        );
+        let by_hand = Edition::by_hand(Kind::Week, Vec::new());
+        assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), Some("trusted")));
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_known_ones() {
+        let error = |text| editions(&config(text), Some("daily"), None, &[]).unwrap_err().to_string();
+        assert_eq!(error(TWO), "no digest \"daily\" is configured; there are weekly, monthly");
+        assert_eq!(error(""), "no digest \"daily\": no [[digest]] is configured");
+    }
+}

@@ -80,7 +80,6 @@ impl Rounds {
             let begun = Instant::now();
             match self.evaluate().await {
                 Ok(evaluation) => log(&evaluation),
-                Err(StoreError::Closed) => return,
                 Err(error) => tracing::warn!(%error, "the alerts could not be evaluated"),
             }
             let pause = PAUSE_MIN.max(begun.elapsed().saturating_mul(PAUSE_TIMES)).min(INTERVAL);

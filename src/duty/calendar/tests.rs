@@ -86,12 +86,14 @@ impl Scene {
         self.temp.store.read(move |conn| digest::settled(conn, name)).await.unwrap()
     }
 
-    fn report(&self, id: &str, on: &str) {
+    async fn report(&self, id: &str, on: &str) {
         let start = at(&format!("{on}T00:00:00Z"));
         let policy = fixtures::policy("example.com", PolicyType::Sts, Some(10), Some(0));
         let range = DateRange { start, end: start + TimeDelta::days(1) };
         let entry = fixtures::entry(Report { range, ..fixtures::report(id, vec![policy]) }, Trust::Token);
-        let outcome = self.temp.store.write_blocking(vec![entry]).remove(0);
+        let store = self.temp.store.clone();
+        let written = tokio::task::spawn_blocking(move || store.write_blocking(vec![entry])).await;
+        let outcome = written.expect("it is written").remove(0);
         assert!(matches!(outcome, Outcome::Stored(_)), "{outcome:?}");
     }
 }
@@ -114,7 +116,7 @@ async fn nothing_is_sent_for_the_time_before_it_was_configured() {
 async fn what_is_due_is_sent_once_to_each_recipient_also_over_restarts() {
     let scene = Scene::new(WEEKLY, "2026-11-17T10:00:00Z");
     scene.settle("2026-11-17T10:00:00Z").await;
-    scene.report("a", "2026-11-18");
+    scene.report("a", "2026-11-18").await;
     scene.settle("2026-11-23T07:00:00Z").await;
     assert_eq!(scene.keys().await, both("2026-W47"));
     assert_eq!(scene.letters().await[0].2, "TLS all secure – Week 47, 16–22 Nov 2026");
@@ -280,12 +282,12 @@ to = ["second@example.net"]
 }
 
 #[tokio::test]
-async fn it_ends_with_the_store_and_when_told() {
+async fn it_settles_what_is_due_and_ends_when_told() {
     let scene = Scene::new(WEEKLY, "2026-11-17T10:00:00Z");
+    scene.settle("2026-11-17T10:00:00Z").await;
+    scene.clock.set(at("2026-11-23T07:00:00Z"));
     let (stop, stopped) = watch::channel(false);
     stop.send(true).unwrap();
     scene.calendar.run(stopped).await;
-    let (_stop, stopped) = watch::channel(false);
-    scene.temp.store.close().await.unwrap();
-    scene.calendar.run(stopped).await;
+    assert_eq!(scene.keys().await, both("2026-W47"));
 }

@@ -1,5 +1,7 @@
 //! What is answered at the terminal, from a real store. Sending is tested with the binary.
 
+mod orders;
+
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde_json::json;
 

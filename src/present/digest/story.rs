@@ -118,6 +118,9 @@ impl Links<'_> {
 
     /// The same about any days.
     pub(super) fn over(&self, range: Range, path: &str, more: &[(&str, &str)]) -> String {
+        if self.figures.period.kind() == Kind::Week && range == self.figures.period.range() {
+            return self.to(path, more);
+        }
         let days = vec![("from".to_owned(), range.first().to_string()), ("to".to_owned(), range.last().to_string())];
         self.address(path, days, more)
     }
