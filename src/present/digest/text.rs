@@ -115,7 +115,12 @@ impl Text {
         }
         let rows: Vec<(&str, Vec<String>)> = [("percent secure", trend.labels.clone())]
             .into_iter()
-            .chain(trend.secure.iter().map(|(name, shares)| (name.as_str(), shares.iter().map(narrow).collect())))
+            .chain(
+                trend
+                    .secure
+                    .iter()
+                    .map(|(name, shares)| (name.as_str(), shares.iter().map(|share| narrow(share)).collect())),
+            )
             .chain([("failed", trend.failed.iter().map(|failed| words::short(*failed)).collect())])
             .collect();
         let first = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -169,9 +174,9 @@ impl Text {
 }
 
 /// `99.92` as `99.9`: still not more than it is.
-fn narrow(share: &String) -> String {
+fn narrow(share: &str) -> String {
     match share.split_once('.') {
         Some((whole, tenths)) => format!("{whole}.{}", tenths.get(..1).unwrap_or(tenths)),
-        None => share.clone(),
+        None => share.to_owned(),
     }
 }
