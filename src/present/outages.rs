@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
-use super::words;
+use super::words::{self, Dates};
 use crate::{explain::result_types, query::policy_fetch::Outage};
 
 /// Days in the row of bars, the last one that of the range.
@@ -82,7 +82,7 @@ fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
 }
 
 /// Who cannot get the policies of the two first domains, as sentences; empty where everybody can.
-pub(super) fn cannot_fetch(outages: &[Outage]) -> String {
+pub(super) fn cannot_fetch(outages: &[Outage], dates: Dates) -> String {
     let mut by_domain: BTreeMap<&str, (BTreeSet<String>, NaiveDate)> = BTreeMap::new();
     for outage in outages.iter().filter(|outage| outage.ongoing) {
         let name = outage.organisation_name.clone().unwrap_or_else(|| outage.organisation.clone());
@@ -95,14 +95,14 @@ pub(super) fn cannot_fetch(outages: &[Outage]) -> String {
         .take(2)
         .map(|(domain, (names, since))| {
             let names: Vec<String> = names.iter().cloned().collect();
-            format!("{} cannot get the policy of {domain} since {}.", words::listed(&names, 3), words::day(*since))
+            format!("{} cannot get the policy of {domain} since {}.", words::listed(&names, 3), dates.day(*since))
         })
         .collect();
     sentences.join(" ")
 }
 
 /// Who can get the policies of the two first domains again, as sentences; empty where nobody had trouble that is over.
-pub(super) fn can_fetch_again(outages: &[Outage]) -> String {
+pub(super) fn can_fetch_again(outages: &[Outage], dates: Dates) -> String {
     let pair = |outage: &Outage| (outage.organisation.clone(), outage.policy_domain.clone());
     // One kind of trouble may have followed another.
     let still: BTreeSet<(String, String)> = outages.iter().filter(|outage| outage.ongoing).map(pair).collect();
@@ -119,7 +119,7 @@ pub(super) fn can_fetch_again(outages: &[Outage]) -> String {
         .take(2)
         .map(|(domain, (names, day))| {
             let names: Vec<String> = names.iter().cloned().collect();
-            format!("{} can get the policy of {domain} again since {}.", words::listed(&names, 3), words::day(*day))
+            format!("{} can get the policy of {domain} again since {}.", words::listed(&names, 3), dates.day(*day))
         })
         .collect();
     sentences.join(" ")

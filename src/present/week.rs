@@ -58,7 +58,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
         .await?;
     let shell = frame.context(&asked, "/weeks", today);
     let page = fields! {
-        verdict => verdict(&figures),
+        verdict => verdict(&figures, words::Dates::Short),
         week => fields! {
             title => period.title(),
             name => period.name(),
@@ -77,12 +77,12 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
             organisations_before => figures.reported_before.organisations,
         },
         quarantine => fields! { total => figures.quarantined.total, codes => figures.quarantined.codes },
-        coverage => rows::coverage(&figures),
+        coverage => rows::coverage(&figures, words::Dates::Short),
         outages => outages::outages(&figures.outages, figures.filter.range.last()),
         pairs => rows::groups(&figures),
         meanings => rows::meanings(&figures),
         silent => rows::silent(&figures),
-        changes => rows::changes(&figures),
+        changes => rows::changes(&figures, words::Dates::Short),
         shares => shares::shares(&figures),
         before_text => words::range(period.previous().range()),
         before => fields! { from => period.previous().range().first(), to => period.previous().range().last() },

@@ -70,6 +70,31 @@ pub(super) fn day_with_year(day: NaiveDate) -> String {
     day.format("%a %-d %b %Y").to_string()
 }
 
+/// How days are written: on pages short, in mails in the form that every reader has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dates {
+    /// `Thu 19 Nov`
+    Short,
+    /// `2026-11-19`
+    Iso,
+}
+
+impl Dates {
+    pub(super) fn day(self, date: NaiveDate) -> String {
+        match self {
+            Dates::Short => day(date),
+            Dates::Iso => date.to_string(),
+        }
+    }
+
+    pub(super) fn day_with_year(self, date: NaiveDate) -> String {
+        match self {
+            Dates::Short => day_with_year(date),
+            Dates::Iso => date.to_string(),
+        }
+    }
+}
+
 /// `2026-11-19 07:12 UTC`.
 pub(super) fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()

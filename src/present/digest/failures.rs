@@ -86,7 +86,12 @@ pub(super) fn failures(
 pub(super) fn past(figures: &Figures, links: &Links<'_>, state: State, title: &str, note: &str) -> Section {
     let organisations = by_organisation(figures, state);
     let line = |(failed, pairs): &(i64, Vec<&Pair>)| {
-        let last = pairs.iter().filter_map(|pair| pair.last_failed).max().map(words::day).unwrap_or_default();
+        let last = pairs
+            .iter()
+            .filter_map(|pair| pair.last_failed)
+            .max()
+            .map(|day| words::Dates::Iso.day(day))
+            .unwrap_or_default();
         let mut types: Vec<String> =
             pairs.iter().flat_map(|pair| &pair.causes).map(|cause| shown(&cause.result_type)).collect();
         types.sort();

@@ -10,7 +10,7 @@ use crate::{
     present::{
         outages::{self, Trouble},
         week::{self, Figures, Kind, Period},
-        words,
+        words::{self, Dates},
     },
     query::{pairs::State, silent::Missing},
 };
@@ -74,7 +74,7 @@ fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Sec
 fn course(figures: &Figures, trouble: &Trouble) -> String {
     let names: Vec<String> = trouble.organisations.iter().map(|who| shown(&who.name)).collect();
     let who = words::listed(&names, NAMES_SHOWN);
-    let day = words::day;
+    let day = |day| Dates::Iso.day(day);
     // Days before the period are told, their sessions are not counted.
     let here = match trouble.since < figures.filter.range.first() {
         true => format!(" {}", days(figures)),
@@ -117,7 +117,7 @@ fn silent(figures: &Figures, links: &Links<'_>) -> Section {
         .take(LINES_MAX)
         .map(|missing| Item {
             head: shown(missing.name()),
-            text: format!(": reported {}, last about {}", usual(missing), words::day(missing.last_day)),
+            text: format!(": reported {}, last about {}", usual(missing), Dates::Iso.day(missing.last_day)),
             url: links.over(
                 crate::query::Range::new(missing.last_day, missing.last_day).unwrap_or(figures.filter.range),
                 "/reports",
@@ -137,7 +137,7 @@ fn silent(figures: &Figures, links: &Links<'_>) -> Section {
 }
 
 fn changes(figures: &Figures, links: &Links<'_>) -> Section {
-    let changes = week::changes(figures);
+    let changes = week::changes(figures, Dates::Iso);
     let total = changes.rows.len() + changes.left_out;
     let lines: Vec<Item> = changes
         .rows
@@ -198,7 +198,7 @@ pub(super) fn proof(figures: &Figures, addressee: &Addressee, links: &Links<'_>)
             url: links.to("/reports", &[]),
             ..Item::default()
         });
-        if let (Some(sentence), Some(coverage)) = (week::coverage(figures), &figures.coverage) {
+        if let (Some(sentence), Some(coverage)) = (week::coverage(figures, Dates::Iso), &figures.coverage) {
             let day = crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range);
             let url = links.over(day, "/reports", &[]);
             items.push(Item { head: quoted(&sentence), url, ..Item::default() });

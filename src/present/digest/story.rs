@@ -19,8 +19,6 @@ const DOMAINS_NAMED: usize = 5;
 const NAME_MAX: usize = 72;
 const QUOTE_MAX: usize = 240;
 const SENTENCE_MAX: usize = 600;
-/// Characters: what a list of mails shows of a subject.
-const SUBJECT_MAX: usize = 90;
 const SUBJECT_DOMAIN_MAX: usize = 48;
 
 #[derive(Debug, Serialize)]
@@ -171,11 +169,11 @@ pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
         _ => None,
     };
     let links = Links { figures, base_url: &addressee.base_url, policy_domain };
-    let mut verdict = week::verdict(figures);
+    let mut verdict = week::verdict(figures, words::Dates::Iso);
     if figures.reported.reports == 0 && !addressee.policy_domains.is_empty() {
         // How much is here of other domains is not for this reader.
         let domains = words::listed(&addressee.policy_domains, DOMAINS_NAMED);
-        verdict.sentence = format!("No report about {domains} covers {}.", figures.period.title());
+        verdict.sentence = format!("No report about {domains} covers {}.", figures.period.iso_title());
         verdict.more.clear();
     }
     // Names of strangers stand in them.
@@ -183,7 +181,7 @@ pub(super) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
     let more = verdict.more.iter().map(|sentence| cut(sentence, SENTENCE_MAX)).collect();
     let sections = sections::sections(figures, addressee, &links);
     let quiet = figures.is_quiet() && figures.reported.reports > 0 && figures.phase == Phase::Over;
-    let (title, trend) = (figures.period.title(), trend(figures));
+    let (title, trend) = (figures.period.iso_title(), trend(figures));
     let mut story = Story {
         subject: subject(figures, addressee),
         share: verdict.share,
@@ -244,8 +242,7 @@ fn subject(figures: &Figures, addressee: &Addressee) -> String {
         [one] if !domains.contains(&one.as_str()) => format!("{}, ", cut(one, SUBJECT_DOMAIN_MAX)),
         _ => String::new(),
     };
-    let long = format!("{subject} – {of}{}", figures.period.title());
-    if long.chars().count() <= SUBJECT_MAX { long } else { format!("{subject} – {of}{}", figures.period.name()) }
+    format!("{subject} – {of}{}", figures.period.name())
 }
 
 /// What changed, in a few words each, most important first.

@@ -51,10 +51,15 @@ pub(super) fn verdict(figures: &Figures) -> Verdict {
     Verdict {
         share: words::share_cut(once.successful, once.total()),
         sentence: format!("of {sessions} were secure."),
-        more: [who(figures), outages::cannot_fetch(&figures.outages), mail(figures), before(figures)]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect(),
+        more: [
+            who(figures),
+            outages::cannot_fetch(&figures.outages, words::Dates::Short),
+            mail(figures),
+            before(figures),
+        ]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect(),
         fine: false,
     }
 }

@@ -124,6 +124,15 @@ impl Period {
         }
     }
 
+    /// The same for readers of any language: `2026-11-22`, `2026-W47, 2026-11-16 to 2026-11-22`, `2026-11`.
+    pub fn iso_title(self) -> String {
+        let range = self.range();
+        match self.kind {
+            Kind::Day | Kind::Month => self.name(),
+            Kind::Week => format!("{}, {} to {}", self.name(), range.first(), range.last()),
+        }
+    }
+
     /// Below a mark of a chart: `22 Nov`, `W47`, `Nov`.
     pub fn label(self) -> String {
         match self.kind {

@@ -10,7 +10,7 @@ use crate::{
     explain::result_types,
     present::{
         why::Why,
-        words::{self, Trend},
+        words::{self, Dates, Trend},
     },
     query::{
         pairs::{Pair, State},
@@ -203,12 +203,13 @@ pub(super) fn silent(figures: &Figures) -> Silent {
     Silent { left_out: (figures.silent.total - rows.len() as i64).max(0), rows }
 }
 
-pub(in crate::present) fn changes(figures: &Figures) -> Changes {
-    let rows: Vec<ChangeRow> = figures.changes.rows.iter().take(CHANGES_SHOWN).map(change).collect();
+pub(in crate::present) fn changes(figures: &Figures, dates: Dates) -> Changes {
+    let rows: Vec<ChangeRow> =
+        figures.changes.rows.iter().take(CHANGES_SHOWN).map(|seen| change(seen, dates)).collect();
     Changes { left_out: figures.changes.rows.len() - rows.len(), rows, complete: figures.changes.complete }
 }
 
-fn change(change: &Change) -> ChangeRow {
+fn change(change: &Change, dates: Dates) -> ChangeRow {
     let told = if change.new.is_empty() { &change.vanished } else { &change.new };
     let mut names: Vec<String> = told
         .iter()
@@ -219,7 +220,7 @@ fn change(change: &Change) -> ChangeRow {
     names.dedup();
     let day = |pick: fn(&Seen) -> NaiveDate, last: bool| {
         let days = told.iter().map(pick);
-        if last { days.max() } else { days.min() }.map(words::day).unwrap_or_default()
+        if last { days.max() } else { days.min() }.map(|day| dates.day(day)).unwrap_or_default()
     };
     ChangeRow {
         domain: change.policy_domain.clone(),
@@ -251,9 +252,9 @@ fn difference(difference: &Difference) -> String {
 }
 
 /// How many of those who report daily have reported about the last day; `None` where nobody does.
-pub(in crate::present) fn coverage(figures: &Figures) -> Option<String> {
+pub(in crate::present) fn coverage(figures: &Figures, dates: Dates) -> Option<String> {
     let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
-    let day = words::day(coverage.day);
+    let day = dates.day(coverage.day);
     let names: Vec<String> =
         coverage.missing.iter().map(|(key, name)| name.clone().unwrap_or_else(|| key.clone())).collect();
     Some(match (coverage.reported, coverage.usual) {

@@ -5,7 +5,10 @@ use serde::Serialize;
 use super::{Figures, Phase};
 use crate::{
     explain::Mail,
-    present::{outages, words},
+    present::{
+        outages,
+        words::{self, Dates},
+    },
     query::pairs::Totals,
 };
 
@@ -21,8 +24,11 @@ pub struct Verdict {
     pub fine: bool,
 }
 
-pub fn verdict(figures: &Figures) -> Verdict {
-    let title = figures.period.title();
+pub fn verdict(figures: &Figures, dates: Dates) -> Verdict {
+    let title = match dates {
+        Dates::Short => figures.period.title(),
+        Dates::Iso => figures.period.iso_title(),
+    };
     let without_share =
         |sentence: String, more: Vec<String>| Verdict { share: String::new(), sentence, more, fine: true };
     if figures.phase == Phase::Future {
@@ -31,15 +37,16 @@ pub fn verdict(figures: &Figures) -> Verdict {
     if figures.reported.reports == 0 {
         return match figures.span {
             None => without_share("No report has arrived yet.".to_owned(), Vec::new()),
-            Some(_) => {
-                without_share(format!("No report covers {title}."), present([running(figures), elsewhere(figures)]))
-            }
+            Some(_) => without_share(
+                format!("No report covers {title}."),
+                present([running(figures, dates), elsewhere(figures, dates)]),
+            ),
         };
     }
     let once = figures.shares.once;
     if once.total() == 0 {
         let sentence = format!("The reports of {title} count no sessions.");
-        return without_share(sentence, present([running(figures), proof(figures)]));
+        return without_share(sentence, present([running(figures, dates), proof(figures)]));
     }
     let sessions = words::counted(once.total(), "session", "sessions");
     let fine = once.failed == 0;
@@ -49,9 +56,9 @@ pub fn verdict(figures: &Figures) -> Verdict {
         (words::share_cut(once.successful, once.total()), format!("of {sessions} were secure."))
     };
     let more = present([
-        running(figures),
-        outages::cannot_fetch(&figures.outages),
-        outages::can_fetch_again(&figures.outages),
+        running(figures, dates),
+        outages::cannot_fetch(&figures.outages, dates),
+        outages::can_fetch_again(&figures.outages, dates),
         movement(figures),
         mail(figures),
         if fine { proof(figures) } else { String::new() },
@@ -64,12 +71,12 @@ fn present<const COUNT: usize>(sentences: [String; COUNT]) -> Vec<String> {
     sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect()
 }
 
-fn running(figures: &Figures) -> String {
+fn running(figures: &Figures, dates: Dates) -> String {
     match figures.phase {
         Phase::Running => format!(
             "The {} runs until {}; this is what has been reported so far.",
             figures.period.kind().as_str(),
-            words::day(figures.period.range().last())
+            dates.day(figures.period.range().last())
         ),
         _ => String::new(),
     }
@@ -143,13 +150,13 @@ fn before(figures: &Figures) -> String {
     )
 }
 
-fn elsewhere(figures: &Figures) -> String {
+fn elsewhere(figures: &Figures, dates: Dates) -> String {
     figures.span.map_or(String::new(), |span| {
         format!(
             "The {} here cover {} to {}.",
             words::counted(span.reports, "report", "reports"),
-            words::day_with_year(span.first),
-            words::day_with_year(span.last),
+            dates.day_with_year(span.first),
+            dates.day_with_year(span.last),
         )
     })
 }

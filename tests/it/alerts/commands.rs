@@ -49,6 +49,8 @@ fn a_digest_is_printed_and_sent_with_its_pictures() {
     let day = days_ago(1);
     post(&server, "alpha.example", day, 8);
     post(&server, "beta.example", day, 8);
+    // One week alone is no trend to draw.
+    post(&server, "alpha.example", days_ago(8), 3);
     let week = day.format("%G-W%V").to_string();
 
     let printed = world.run(&["digest", "--week", &week]);

@@ -32,7 +32,7 @@ fn a_dry_run_writes_the_digest_and_sends_nothing() {
     let letter = &answer["letters"][0];
     assert_eq!((&letter["digest"], &letter["period"]), (&"weekly".into(), &"2026-W47".into()));
     assert_eq!((&letter["to"], &letter["sent"]), (&serde_json::json!(["a@example.net"]), &serde_json::json!([])));
-    assert_eq!(letter["subject"], "No TLS reports – Week 47, 16–22 Nov 2026");
+    assert_eq!(letter["subject"], "No TLS reports – 2026-W47");
     assert!(letter["text"].as_str().unwrap().contains("WHAT TO CHECK"), "{letter}");
     assert!(letter["html"].as_str().unwrap().starts_with("<!doctype html>"), "{letter}");
     let answer = asked(order(Some("2026-10"), None)).unwrap();
