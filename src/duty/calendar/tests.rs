@@ -142,8 +142,8 @@ async fn of_several_missed_ones_the_last_is_sent() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_sends_nothing_twice() {
     let scene = Scene::new(WEEKLY, "2026-11-17T10:00:00Z");
-    for now in ["2026-11-17T10:00:00Z", "2026-11-23T07:00:00Z", "2026-11-22T07:00:00Z", "2026-11-23T08:00:00Z"] {
-        scene.settle(now).await;
+    for moment in ["2026-11-17T10:00:00Z", "2026-11-23T07:00:00Z", "2026-11-22T07:00:00Z", "2026-11-23T08:00:00Z"] {
+        scene.settle(moment).await;
     }
     assert_eq!(scene.keys().await, both("2026-W47"));
 }
