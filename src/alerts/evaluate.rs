@@ -13,6 +13,7 @@ mod share;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble};
 
@@ -22,6 +23,8 @@ pub struct Evaluation {
     pub transitions: Vec<Transition>,
     /// Failures that are news no more; to be noted in the transaction that records the transitions.
     pub known: Vec<Triple>,
+    /// Alerts that go on as they were, with what is known of them by now.
+    pub refreshed: Vec<Alert>,
     /// Everything that was ever stored has to be noted with them: nothing was noted before.
     pub first: bool,
 }
@@ -77,8 +80,11 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
         let changes = finding.state == State::Failing || standing.firing(finding.rule, &finding.subject).is_some();
         changes && plan.is_on(finding.rule)
     });
+    let mut refreshed = lifecycle::refreshed(&standing, &findings);
     let transitions = lifecycle::transitions(&standing, findings, plan, mutes, now);
-    Evaluation { transitions, known, first: facts.first }
+    let changed: BTreeSet<Uuid> = transitions.iter().map(|transition| transition.alert.uuid).collect();
+    refreshed.retain(|alert| !changed.contains(&alert.uuid));
+    Evaluation { transitions, known, refreshed, first: facts.first }
 }
 
 /// What is told already, or was until lately, so that no other rule tells it again.

@@ -47,6 +47,11 @@ impl State {
             self.known.insert((policy_domain.clone(), organisation.clone(), result_type.clone()));
         }
         apply(&mut self.alerts, &evaluation.transitions);
+        for alert in &evaluation.refreshed {
+            if let Some(stale) = self.alerts.iter_mut().find(|stale| stale.uuid == alert.uuid) {
+                *stale = alert.clone();
+            }
+        }
         evaluation
     }
 }

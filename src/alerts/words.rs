@@ -125,6 +125,9 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
     if alert.times > 1 && !is_end(event) {
         lines.push(format!("It has come {} times since {}.", alert.times, time::moment(alert.fired_at)));
     }
+    if alert.rule == Rule::FailureShare {
+        lines.push(format!("{} of {} failed.", evidence.failed, sentence::count(evidence.sessions, "session")));
+    }
     if evidence.organisations.iter().any(|affected| affected.failed > 0) {
         for affected in evidence.organisations.iter().take(LISTED_MAX) {
             let days = time::days(affected.first_day, affected.last_day);

@@ -136,6 +136,9 @@ fn words(answer: &AlertsTestAnswer, is_range: bool) -> String {
             text.push_str("Nothing would have been firing.\n");
         }
     }
-    text.push_str(&format!("{}, evaluated {} times, every twelve hours.\n", answer.rule, answer.evaluations));
+    text.push_str(&format!(
+        "{}, evaluated {} times: every twelve hours, from 45 days before. What began and ended in between is not seen.\n",
+        answer.rule, answer.evaluations
+    ));
     text
 }

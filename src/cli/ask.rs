@@ -9,7 +9,7 @@ use super::open;
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    duty::desk::Desk,
+    duty::desk::{self, Desk},
     ingest::control::{Clerk, Client},
     notify,
     present::digest::Press,
@@ -31,6 +31,12 @@ pub fn ask_server<O: Serialize, A: DeserializeOwned>(
     order: &O,
 ) -> anyhow::Result<Option<A>> {
     let Some(mut client) = connect(config)? else { return Ok(None) };
+    let theirs = client.ask(desk::SETTINGS, &serde_json::Value::Null).context("cannot ask the server")?;
+    if theirs.is_ok_and(|theirs| theirs != desk::fingerprint(config)) {
+        eprintln!(
+            "The running server answers, and it was started with other settings than those read here: restart it to use these."
+        );
+    }
     read(client.ask(command, &serde_json::to_value(order)?).context("cannot ask the server")?).map(Some)
 }
 

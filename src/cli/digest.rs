@@ -37,6 +37,7 @@ pub struct Digest {
 
 pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
+    let dry_run = digest.dry_run;
     let order = DigestOrder {
         period: digest.week.or(digest.month).or(digest.day),
         name: digest.name,
@@ -47,10 +48,18 @@ pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
     if common.json {
         println!("{}", serde_json::to_string(&answer)?);
     } else {
+        if !digest_configured(&answer) && !dry_run {
+            eprintln!("No such digest is configured: printed only. --to ADDRESS sends it.");
+        }
         answer.letters.iter().for_each(print);
     }
     let failed = answer.letters.iter().any(|letter| !letter.errors.is_empty());
     Ok(if failed { ExitCode::from(NOT_SENT) } else { ExitCode::SUCCESS })
+}
+
+/// Whether it was somebody's to have.
+fn digest_configured(answer: &DigestAnswer) -> bool {
+    answer.letters.iter().any(|letter| letter.digest.is_some() || !letter.to.is_empty())
 }
 
 /// The letter where it went to nobody, else where it went.

@@ -31,6 +31,7 @@ pub fn invent(store: &Store, plan: &Plan, from: NaiveDate, now: DateTime<Utc>) -
 fn write(store: &Store, evaluation: Evaluation, at: DateTime<Utc>) -> Result<(), StoreError> {
     store.change_blocking(move |conn| {
         known::note(conn, &evaluation.known, at)?;
-        alert::record(conn, &evaluation.transitions, at)
+        alert::record(conn, &evaluation.transitions, at)?;
+        alert::refresh(conn, &evaluation.refreshed)
     })
 }

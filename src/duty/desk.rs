@@ -21,12 +21,14 @@ use crate::{
     notice::Letter,
     notify,
     present::{digest::Press, week::Period},
-    store::{Store, StoreError},
+    store::{self, Store, StoreError},
 };
 
 /// Prints or sends the digest of one period.
 pub const DIGEST: &str = "digest";
 
+/// Which configuration the answers rest on.
+pub const SETTINGS: &str = "settings";
 /// Replays a rule over past data.
 pub const ALERTS_TEST: &str = "alerts-test";
 /// Sends a test by a channel.
@@ -169,12 +171,21 @@ impl Desk {
 impl Clerk for Desk {
     fn ask(&self, command: &str, body: &[u8]) -> Option<Result<Value, String>> {
         match command {
+            SETTINGS => Some(Ok(Value::String(fingerprint(&self.config)))),
             DIGEST => Some(answer(body, |order| self.digest(&order))),
             ALERTS_TEST => Some(answer(body, |order| self.alerts_test(&order))),
             SEND_TEST => Some(answer(body, |order| self.send_test(&order))),
             _ => None,
         }
     }
+}
+
+/// A digest of the settings that answers rest on: whether a server was started with those that a command has read.
+pub fn fingerprint(config: &Config) -> String {
+    let Config { domain, alerts, silence, maintenance, channel, digest, mail, .. } = config;
+    // Plain structs of text and numbers: they always have a form in JSON.
+    let text = serde_json::to_vec(&(domain, alerts, silence, maintenance, channel, digest, mail)).unwrap_or_default();
+    store::name(&text).to_string()
 }
 
 fn read_period(name: &str) -> anyhow::Result<Period> {

@@ -110,7 +110,8 @@ impl Rounds {
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
         let evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
-        if !evaluation.transitions.is_empty() || !evaluation.known.is_empty() || evaluation.first {
+        let Evaluation { transitions, known, refreshed, first } = &evaluation;
+        if !transitions.is_empty() || !known.is_empty() || !refreshed.is_empty() || *first {
             self.write(evaluation.clone(), now).await?;
             self.poke.notify_one();
         }
@@ -125,6 +126,7 @@ impl Rounds {
             }
             known::note(conn, &evaluation.known, now)?;
             alert::record(conn, &evaluation.transitions, now)?;
+            alert::refresh(conn, &evaluation.refreshed)?;
             outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
             notify::put(conn, &channels, &words::told(&evaluation.transitions, now), now)
         };

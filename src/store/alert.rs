@@ -9,6 +9,8 @@ use crate::alerts::{Alert, Event, Evidence, Rule, Status, Subject, Transition};
 
 /// Days a resolved alert is remembered for: one that comes back within a few of them goes on.
 const REMEMBERED_DAYS: i64 = 30;
+/// Alerts whose evidence one transaction brings up to date: senders of reports wait behind it.
+const REFRESHED_MAX: usize = 500;
 
 /// One line of an alert's history.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +121,17 @@ pub fn record(conn: &Connection, transitions: &[Transition], now: DateTime<Utc>)
             )?;
         }
         append(conn, alert.uuid, now, transition.event, transition.told, transition.muted.as_deref(), &evidence)?;
+    }
+    Ok(())
+}
+
+/// Brings the evidence of alerts that go on up to date; of many the rest is left to the next evaluation.
+pub fn refresh(conn: &Connection, alerts: &[Alert]) -> Result<(), StoreError> {
+    let sql = "UPDATE alert SET since = ?, evidence = ? WHERE uuid = ?::UUID AND status = 'firing'";
+    let mut statement = conn.prepare(sql)?;
+    for alert in alerts.iter().take(REFRESHED_MAX) {
+        let evidence = serde_json::to_string(&alert.evidence).unwrap_or_default();
+        statement.execute(params![At(alert.since), evidence, alert.uuid])?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What is to be told and has been told: a notification is put in by the transaction that writes its cause, and stays until
 //! it is delivered or given up.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{Connection, Row, params, types::Type};
 use uuid::Uuid;
@@ -64,7 +66,7 @@ pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -
     let (count, due) = match &draft.payload {
         Payload::Letter(_) => (0, now),
         Payload::Notices(notices) => {
-            if let Some(held) = held(conn, draft, now)? {
+            if let Some(held) = held(conn, draft, now)?.or(untold(conn, draft, notices, now)?) {
                 return join(conn, held, draft, notices);
             }
             let is_full = put_within_an_hour(conn, draft, now)? >= u64::from(terms.per_hour_max.max(1));
@@ -107,6 +109,31 @@ fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<S
     );
     let mut statement = conn.prepare(&sql)?;
     Ok(statement.query_map(params![At(now), draft.channel, draft.recipient], read)?.next().transpose()?)
+}
+
+/// The entry about one of the same alerts that waits after a failure. What comes later about the alert joins it, so that
+/// nobody hears that something is over before they hear that it began. One that is due may be on its way already.
+fn untold(
+    conn: &Connection,
+    draft: &Draft,
+    notices: &[Notice],
+    now: DateTime<Utc>,
+) -> Result<Option<Sent>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND attempts > 0 AND next_attempt_at > ? AND notices > 0 \
+         AND channel = ? AND recipient = ? ORDER BY created_at, uuid"
+    );
+    let alerts: HashSet<Uuid> = notices.iter().flat_map(|notice| &notice.alerts).map(|about| about.alert).collect();
+    let mut statement = conn.prepare(&sql)?;
+    for sent in statement.query_map(params![At(now), draft.channel, draft.recipient], read)? {
+        let sent = sent?;
+        if let Payload::Notices(waiting) = &sent.payload
+            && waiting.iter().flat_map(|notice| &notice.alerts).any(|about| alerts.contains(&about.alert))
+        {
+            return Ok(Some(sent));
+        }
+    }
+    Ok(None)
 }
 
 fn join(conn: &Connection, held: Sent, draft: &Draft, more: &[Notice]) -> Result<(), StoreError> {

@@ -101,6 +101,13 @@ pub fn is_told(trouble: &Trouble, plan: &Plan, causes: &BTreeSet<(Rule, Subject)
     cause_of(trouble, plan).is_some_and(|cause| causes.contains(&cause))
 }
 
+/// Whether a rule tells of this trouble by its sessions alone, sooner or later: what it does not find worth telling no other
+/// rule tells either. One organisation is not enough for the rule about certificates, so a share may have to tell of those.
+pub fn has_own_rule(trouble: &Trouble, plan: &Plan) -> bool {
+    let by_sessions = |(rule, _): (Rule, Subject)| matches!(rule, Rule::PolicyFetch | Rule::Dane) && plan.is_on(rule);
+    cause_of(trouble, plan).is_some_and(by_sessions)
+}
+
 #[expect(clippy::too_many_arguments, reason = "all an evaluation knows, and what is asked for")]
 fn find(
     rule: Rule,

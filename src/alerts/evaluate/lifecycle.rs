@@ -48,6 +48,18 @@ pub fn transitions(
     found
 }
 
+/// The alerts that fire, where more or other evidence is found by now. What is over is left to its end.
+pub fn refreshed(standing: &Standing<'_>, findings: &[Finding]) -> Vec<Alert> {
+    let refresh = |finding: &Finding| {
+        let alert = standing.firing(finding.rule, &finding.subject)?;
+        let since = finding.since.min(alert.since);
+        let is_news = matches!(finding.state, State::Failing | State::Open)
+            && (finding.evidence != alert.evidence || since != alert.since);
+        is_news.then(|| Alert { evidence: finding.evidence.clone(), since, ..alert.clone() })
+    };
+    findings.iter().filter_map(refresh).collect()
+}
+
 struct Lifecycle<'a> {
     plan: &'a Plan,
     mutes: &'a [Mute],

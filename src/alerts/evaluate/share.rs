@@ -1,17 +1,24 @@
 //! failure-share: too many sessions fail, or many more than usual.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Finding, Standing, State, failures::is_told, start_of};
+use super::{
+    Finding, Standing, State,
+    failures::{has_own_rule, is_told},
+    start_of,
+};
 use crate::alerts::{
     Affected, Alert, Evidence, Facts, Plan, Rule, Subject,
-    facts::{Of, Share},
+    facts::{Of, Share, Trouble},
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
 const BASELINE_MIN: f64 = 0.01;
+/// Kept as evidence.
+const ORGANISATIONS_MAX: usize = 20;
+const RESULT_TYPES_MAX: usize = 5;
 
 pub fn shares(
     facts: &Facts,
@@ -33,7 +40,7 @@ pub fn shares(
         if state == State::Open && firing.is_none() {
             continue;
         }
-        let evidence = evidence(share, firing, plan);
+        let evidence = evidence(share, firing, facts, plan, today);
         let since = evidence.first_day.map_or(now, start_of);
         findings.push(Finding { rule, subject, state, since, evidence });
     }
@@ -99,13 +106,28 @@ fn told(share: &Share, facts: &Facts, plan: &Plan, causes: &BTreeSet<(Rule, Subj
     }
     let first = plan.share_first(today);
     let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
-    let days =
-        troubles.filter(|trouble| is_told(trouble, plan, causes)).flat_map(|trouble| trouble.days.range(first..));
+    let elsewhere = |trouble: &&Trouble| has_own_rule(trouble, plan) || is_told(trouble, plan, causes);
+    let days = troubles.filter(elsewhere).flat_map(|trouble| trouble.days.range(first..));
     days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
 }
 
-fn evidence(share: &Share, firing: Option<&Alert>, plan: &Plan) -> Evidence {
+fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, today: NaiveDate) -> Evidence {
     let before = firing.map(|alert| &alert.evidence);
+    let first = plan.share_first(today);
+    let of_this = |trouble: &&Trouble| match share.of {
+        Of::PolicyDomain => trouble.policy_domain == share.key,
+        Of::Organisation => trouble.organisation == share.key,
+        Of::ResultType => trouble.result_type == share.key,
+    };
+    let troubles: Vec<(&Trouble, i64)> = facts
+        .troubles
+        .iter()
+        .filter(of_this)
+        .map(|trouble| {
+            (trouble, trouble.days.range(first..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed)))
+        })
+        .filter(|(_, failed)| *failed > 0)
+        .collect();
     let organisations = match share.of {
         Of::Organisation => vec![Affected {
             key: share.key.clone(),
@@ -114,11 +136,12 @@ fn evidence(share: &Share, firing: Option<&Alert>, plan: &Plan) -> Evidence {
             first_day: share.first_day,
             last_day: share.last_day,
         }],
-        Of::PolicyDomain | Of::ResultType => Vec::new(),
+        Of::PolicyDomain | Of::ResultType => who(&troubles),
     };
     Evidence {
         organisations_total: organisations.len() as u64,
-        organisations,
+        organisations: organisations.into_iter().take(ORGANISATIONS_MAX).collect(),
+        result_types: what(&troubles),
         failed: share.now.failed,
         sessions: share.now.sessions,
         // Of the time before it fired: else a trouble that lasts would in the end be its own measure.
@@ -127,6 +150,34 @@ fn evidence(share: &Share, firing: Option<&Alert>, plan: &Plan) -> Evidence {
         last_day: share.last_day.or(before.and_then(|evidence| evidence.last_day)),
         ..Evidence::default()
     }
+}
+
+/// The organisations that fail, most failed sessions first.
+fn who(troubles: &[(&Trouble, i64)]) -> Vec<Affected> {
+    let mut found: BTreeMap<&str, Affected> = BTreeMap::new();
+    for (trouble, failed) in troubles {
+        let affected = found.entry(&trouble.organisation).or_insert_with(|| Affected {
+            key: trouble.organisation.clone(),
+            name: trouble.organisation_name.clone().unwrap_or_else(|| trouble.organisation.clone()),
+            ..Affected::default()
+        });
+        affected.failed = affected.failed.saturating_add(*failed);
+    }
+    let mut found: Vec<Affected> = found.into_values().collect();
+    found.sort_by_key(|affected| std::cmp::Reverse(affected.failed));
+    found
+}
+
+/// The result types they fail with, most failed sessions first.
+fn what(troubles: &[(&Trouble, i64)]) -> Vec<String> {
+    let mut found: BTreeMap<&str, i64> = BTreeMap::new();
+    for (trouble, failed) in troubles {
+        let sum = found.entry(&trouble.result_type).or_default();
+        *sum = sum.saturating_add(*failed);
+    }
+    let mut found: Vec<(&str, i64)> = found.into_iter().collect();
+    found.sort_by_key(|(_, failed)| std::cmp::Reverse(*failed));
+    found.into_iter().take(RESULT_TYPES_MAX).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn subject(share: &Share) -> Subject {

@@ -135,7 +135,7 @@ fn over(alert: &Alert) -> String {
         Rule::Dane => format!("DANE works again at {}", part(&subject.policy_domain)),
         Rule::FailureShare => {
             let of = [&subject.policy_domain, &subject.organisation, &subject.result_type].into_iter().flatten().next();
-            format!("Few sessions fail again: {}", name(of.map_or("?", String::as_str)))
+            format!("The share of failed sessions of {} is back to normal", name(of.map_or("?", String::as_str)))
         }
         Rule::NewFailure => format!(
             "{} does not fail any more at {} with {}",
@@ -206,8 +206,13 @@ fn organisations(evidence: &Evidence) -> String {
 }
 
 fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent > 0.0 && percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    // Cut as on the pages. The small addition keeps 0.29 from being 28.999… %.
+    let tenths = (share * 1_000.0 + 1e-6).floor();
+    if (1.0..100.0).contains(&tenths) {
+        format!("{:.1} %", tenths / 10.0)
+    } else {
+        format!("{} %", (tenths / 10.0).floor())
+    }
 }
 
 /// `1 session`, `812 sessions`.

@@ -197,6 +197,23 @@ async fn an_outage_fires_once_and_a_restart_changes_nothing() {
 }
 
 #[tokio::test]
+async fn who_comes_later_is_in_the_evidence_without_being_told() {
+    let watch = Watch::new(CHANNEL);
+    watch.outage(1).await;
+    watch.happens().await;
+    let uuid = watch.alert().await.uuid;
+    let now = watch.clock.now();
+    watch.change(move |conn| alert::acknowledge(conn, uuid, "known", now).map(drop)).await;
+    watch.post(&["gamma.example"], 1, "sts-policy-fetch-error", 7, Trust::Token).await;
+    assert_eq!(watch.happens().await, []);
+    let alert = watch.alert().await;
+    assert_eq!((alert.evidence.organisations_total, alert.evidence.failed), (3, 67));
+    assert_eq!(alert.acknowledgement.as_deref(), Some("known"));
+    assert_eq!(watch.entries().await.len(), 1);
+    assert!(watch.evaluate().await.refreshed.is_empty(), "it is written once");
+}
+
+#[tokio::test]
 async fn an_alert_its_history_and_its_notices_are_written_together_or_not_at_all() {
     for table in ["outbox", "alert_event", "known_failure"] {
         let watch = Watch::new(CHANNEL);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     alerts::{Event, Rule, Severity},
-    notice::Letter,
+    notice::{About, Letter},
     store::{fixtures::memory, migrate},
 };
 
@@ -132,6 +132,50 @@ fn a_cap_holds_for_one_recipient_and_not_for_letters() {
     // Nobody is left out altogether.
     put(&conn, &Draft { channel: "other".to_owned(), ..draft(1) }, Terms { per_hour_max: 0, ..TERMS }, at(0)).unwrap();
     assert_eq!(waiting(&conn).unwrap()[4].next_attempt_at, at(0));
+}
+
+#[test]
+fn an_end_does_not_overtake_its_beginning() {
+    let about = |number: u128, key: &str| {
+        let mut draft = draft(0);
+        draft.dedupe = key.to_owned();
+        let about = About {
+            alert: Uuid::from_u128(number),
+            title: key.to_owned(),
+            policy_domain: None,
+            organisation: None,
+            result_type: None,
+            mx_host: None,
+            part: None,
+            since: at(0),
+            ended_at: None,
+            path: "/alerts".to_owned(),
+        };
+        draft.payload = Payload::Notices(vec![Notice { title: key.to_owned(), alerts: vec![about], ..notice(0) }]);
+        draft
+    };
+    let conn = outbox();
+    put(&conn, &about(1, "fired one"), TERMS, at(0)).unwrap();
+    let first = entries(&conn, 9).unwrap().remove(0).uuid;
+    put(&conn, &about(1, "told while under way"), TERMS, at(0)).unwrap();
+    failed(&conn, first, "answered 500", at(10), at(1)).unwrap();
+    put(&conn, &about(1, "resolved one"), TERMS, at(5)).unwrap();
+    put(&conn, &about(1, "resolved one"), TERMS, at(5)).unwrap();
+    put(&conn, &about(2, "fired two"), TERMS, at(5)).unwrap();
+    let mut found: Vec<(u32, Vec<String>)> = entries(&conn, 9)
+        .unwrap()
+        .into_iter()
+        .map(|sent| match sent.payload {
+            Payload::Notices(notices) => (sent.attempts, notices.into_iter().map(|notice| notice.title).collect()),
+            Payload::Letter(_) => unreachable!("only notices were put in"),
+        })
+        .collect();
+    found.sort();
+    let texts = |titles: &[&str]| titles.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        found,
+        [(0, texts(&["fired two"])), (0, texts(&["told while under way"])), (1, texts(&["fired one", "resolved one"]))]
+    );
 }
 
 #[test]

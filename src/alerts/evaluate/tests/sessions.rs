@@ -211,6 +211,23 @@ fn a_share_is_not_told_where_its_cause_is() {
 }
 
 #[test]
+fn a_share_is_not_told_where_its_cause_has_not_fired_yet() {
+    let mut world = World::new(plan(|_| {}));
+    // One organisation, fewer than twenty sessions: the second one's report is on its way.
+    world.fails("example.com", "a", FETCH, &[1], 12);
+    world.share((12, 112), (0, 10_000), 1);
+    assert_eq!(world.at(2), []);
+    // One organisation is not enough for the rule about certificates: the share has to tell.
+    let mut world = World::new(plan(|_| {}));
+    world.fails("example.com", "a", "certificate-expired", &[1], 12).mx_host = Some("mx1.example.com".to_owned());
+    world.share((12, 112), (0, 10_000), 1);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::FailureShare)]);
+    let evidence = &world.alerts[0].evidence;
+    assert_eq!((evidence.organisations[0].key.as_str(), evidence.organisations[0].failed), ("a", 12));
+    assert_eq!(evidence.result_types, ["certificate-expired"]);
+}
+
+#[test]
 fn a_share_without_reports_lapses() {
     let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
     world.share((500, 1_000), (0, 10_000), 1);

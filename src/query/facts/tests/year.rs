@@ -77,15 +77,16 @@ fn evaluate_and_record(store: &Store, scenario: &Scenario, plan: &Plan, now: Dat
     look_at_the_machine(&mut facts, scenario, now);
     let set = scenario.silences.iter().filter(|(from, _)| *from <= now);
     let mutes: Vec<Mute> = set.map(|(_, mute)| mute.clone()).collect();
-    let Evaluation { transitions, known, first } = evaluate(&standing, &facts, plan, &mutes, now);
+    let Evaluation { transitions, known, refreshed, first } = evaluate(&standing, &facts, plan, &mutes, now);
     let (recorded, plan) = (transitions.clone(), plan.clone());
-    if first || !known.is_empty() || !recorded.is_empty() {
+    if first || !known.is_empty() || !recorded.is_empty() || !refreshed.is_empty() {
         change(store, move |conn| {
             if first {
                 known::note_all(conn, &plan, now)?;
             }
             known::note(conn, &known, now)?;
-            alert::record(conn, &recorded, now)
+            alert::record(conn, &recorded, now)?;
+            alert::refresh(conn, &refreshed)
         });
     }
     transitions
