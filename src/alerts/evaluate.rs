@@ -10,7 +10,7 @@ mod lifecycle;
 mod senders;
 mod share;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -63,12 +63,17 @@ enum State {
     Lapsed,
 }
 
-/// The alerts an evaluation starts from: those that fire, and those resolved lately.
-struct Standing<'a>(&'a [Alert]);
+/// The alerts an evaluation starts from: those that fire, and those resolved lately. They can be thousands, and each finding
+/// is looked up in them.
+struct Standing<'a> {
+    alerts: &'a [Alert],
+    firing: HashMap<(Rule, &'a Subject), &'a Alert>,
+    over: HashMap<(Rule, &'a Subject), &'a Alert>,
+}
 
 /// Holds the facts against the rules. The same input gives the same output, uuids included.
 pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], now: DateTime<Utc>) -> Evaluation {
-    let standing = Standing(standing);
+    let standing = Standing::new(standing);
     let mut findings = failures::causes(facts, plan, &standing, now);
     let causes = causes(&findings, plan, &standing, now);
     let (news, known) = failures::news(facts, plan, &standing, &causes, now);
@@ -91,7 +96,7 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
 fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> BTreeSet<(Rule, Subject)> {
     let lately = now - TimeDelta::days(days(plan.settings.failure_share_days.saturating_add(1)));
     let firing = findings.iter().filter(|finding| finding.state == State::Failing);
-    let told = standing.0.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
+    let told = standing.alerts.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
     firing
         .map(|finding| (finding.rule, finding.subject.clone()))
         .chain(told.map(|alert| (alert.rule, alert.subject.clone())))
@@ -100,18 +105,33 @@ fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateT
 }
 
 impl<'a> Standing<'a> {
+    fn new(alerts: &'a [Alert]) -> Standing<'a> {
+        let mut standing = Standing { alerts, firing: HashMap::new(), over: HashMap::new() };
+        for alert in alerts {
+            let key = (alert.rule, &alert.subject);
+            if alert.is_firing() {
+                standing.firing.entry(key).or_insert(alert);
+                continue;
+            }
+            match standing.over.entry(key) {
+                Entry::Occupied(held) if held.get().changed_at > alert.changed_at => {}
+                entry => drop(entry.insert_entry(alert)),
+            }
+        }
+        standing
+    }
+
     fn firing(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
-        self.0.iter().find(|alert| alert.is_firing() && alert.rule == rule && alert.subject == *subject)
+        self.firing.get(&(rule, subject)).copied()
     }
 
     fn firing_of(&self, rule: Rule) -> impl Iterator<Item = &'a Alert> {
-        self.0.iter().filter(move |alert| alert.is_firing() && alert.rule == rule)
+        self.alerts.iter().filter(move |alert| alert.is_firing() && alert.rule == rule)
     }
 
     /// The last one of this rule and subject that is over.
     fn over(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
-        let over = self.0.iter().filter(|alert| !alert.is_firing() && alert.rule == rule && alert.subject == *subject);
-        over.max_by_key(|alert| alert.changed_at)
+        self.over.get(&(rule, subject)).copied()
     }
 }
 

@@ -20,9 +20,11 @@ use crate::{
 /// Puts the notices into the outbox for every channel that wants them. The channels are those of `Config::channels`.
 pub fn put(conn: &Connection, channels: &[Channel], notices: &[Notice], now: DateTime<Utc>) -> Result<(), StoreError> {
     for channel in channels {
-        let terms = terms(channel);
-        for draft in drafts(channel, notices) {
-            outbox::put(conn, &draft, terms, now)?;
+        let (drafts, terms) = (drafts(channel, notices), terms(channel));
+        if keeps_state(channel.kind) {
+            outbox::put_uncapped(conn, &drafts, terms, now)?;
+        } else {
+            drafts.iter().try_for_each(|draft| outbox::put(conn, draft, terms, now))?;
         }
     }
     Ok(())
@@ -44,11 +46,11 @@ pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
         match channel.kind {
             ChannelKind::Mail => drafts.extend(channel.to.iter().map(|to| draft(to.clone(), &key, notice.clone()))),
             _ if keeps_state(channel.kind) => {
-                drafts.extend(notice.alerts.iter().map(|about| {
-                    let mut single = notice.clone();
-                    single.title.clone_from(&about.title);
-                    single.alerts = vec![about.clone()];
-                    draft(about.alert.to_string(), &key, single)
+                // Without the others: a copy of all of them for each would be millions.
+                let (alerts, bare) = (notice.alerts, Notice { alerts: Vec::new(), ..notice });
+                drafts.extend(alerts.into_iter().map(|about| {
+                    let (to, title) = (about.alert.to_string(), about.title.clone());
+                    draft(to, &key, Notice { title, alerts: vec![about], ..bare.clone() })
                 }));
             }
             _ => drafts.push(draft(String::new(), &key, notice)),

@@ -1,16 +1,20 @@
 //! The alerts that stand or stood, and what happened to each.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{Connection, Row, params, types::Type};
 use uuid::Uuid;
 
-use super::{StoreError, rows::At};
+use super::{StoreError, rows::At, sql};
 use crate::alerts::{Alert, Event, Evidence, Rule, Status, Subject, Transition};
 
 /// Days a resolved alert is remembered for: one that comes back within a few of them goes on.
 const REMEMBERED_DAYS: i64 = 30;
 /// Alerts whose evidence one transaction brings up to date: senders of reports wait behind it.
 const REFRESHED_MAX: usize = 500;
+/// Alerts looked up by one statement.
+const AT_ONCE_MAX: usize = 4_096;
 
 /// One line of an alert's history.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,55 +78,75 @@ pub fn history(conn: &Connection, uuid: Uuid) -> Result<Vec<Happened>, StoreErro
     Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
-/// Writes what an evaluation found. An acknowledgement that came meanwhile stays.
+/// Writes what an evaluation found. An acknowledgement that came meanwhile stays. A few statements for all of them: senders of
+/// reports wait behind this transaction, and one outage can be about thousands of policy domains.
 pub fn record(conn: &Connection, transitions: &[Transition], now: DateTime<Utc>) -> Result<(), StoreError> {
-    for transition in transitions {
-        let alert = &transition.alert;
-        let evidence = serde_json::to_string(&alert.evidence).unwrap_or_default();
-        let Subject { policy_domain, organisation, result_type, mx_host, part } = &alert.subject;
-        let changed = conn.execute(
-            "UPDATE alert SET status = ?, since = ?, changed_at = ?, told_at = ?, times = ?, evidence = ?, \
-             acknowledged_at = CASE WHEN ? THEN NULL ELSE acknowledged_at END, \
-             acknowledgement = CASE WHEN ? THEN NULL ELSE acknowledgement END WHERE uuid = ?::UUID",
-            params![
-                alert.status.as_str(),
-                At(alert.since),
-                At(alert.changed_at),
-                alert.told_at.map(At),
-                alert.times,
-                evidence,
-                // Who acknowledged it the last time has not seen that it came back.
-                transition.event == Event::Reopened,
-                transition.event == Event::Reopened,
-                alert.uuid
-            ],
-        )?;
-        if changed == 0 {
-            conn.execute(
-                &format!("INSERT INTO alert ({COLUMNS}) VALUES (?::UUID, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-                params![
-                    alert.uuid,
-                    alert.rule.as_str(),
-                    policy_domain,
-                    organisation,
-                    result_type,
-                    mx_host,
-                    part,
-                    alert.status.as_str(),
-                    At(alert.since),
-                    At(alert.fired_at),
-                    At(alert.changed_at),
-                    alert.told_at.map(At),
-                    alert.acknowledged_at.map(At),
-                    alert.acknowledgement,
-                    alert.times,
-                    evidence
-                ],
-            )?;
-        }
-        append(conn, alert.uuid, now, transition.event, transition.told, transition.muted.as_deref(), &evidence)?;
+    if transitions.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let last: HashMap<Uuid, &Transition> = transitions.iter().map(|it| (it.alert.uuid, it)).collect();
+    let mut acknowledged = take_out(conn, &last.keys().copied().collect::<Vec<_>>())?;
+    let mut rows = conn.appender("alert")?;
+    for transition in
+        transitions.iter().filter(|it| last.get(&it.alert.uuid).is_some_and(|last| std::ptr::eq(*last, *it)))
+    {
+        let alert = &transition.alert;
+        let Subject { policy_domain, organisation, result_type, mx_host, part } = &alert.subject;
+        let stood = acknowledged.remove(&alert.uuid);
+        let (acknowledged_at, acknowledgement) = match stood {
+            // Who acknowledged it the last time has not seen that it came back.
+            Some(_) if transition.event == Event::Reopened => (None, None),
+            Some(stood) => stood,
+            None => (alert.acknowledged_at, alert.acknowledgement.clone()),
+        };
+        rows.append_row(params![
+            alert.uuid,
+            alert.rule.as_str(),
+            policy_domain,
+            organisation,
+            result_type,
+            mx_host,
+            part,
+            alert.status.as_str(),
+            At(alert.since),
+            At(alert.fired_at),
+            At(alert.changed_at),
+            alert.told_at.map(At),
+            acknowledged_at.map(At),
+            acknowledgement,
+            alert.times,
+            json(&alert.evidence)
+        ])?;
+    }
+    rows.flush()?;
+    let mut history = conn.appender("alert_event")?;
+    for Transition { event, alert, told, muted } in transitions {
+        history.append_row(params![alert.uuid, At(now), event.as_str(), told, muted, json(&alert.evidence)])?;
+    }
+    Ok(history.flush()?)
+}
+
+/// When somebody acknowledged an alert, and what they wrote.
+type Acknowledgement = (Option<DateTime<Utc>>, Option<String>);
+
+/// Removes the rows of these alerts; of each that there was, the acknowledgement.
+fn take_out(conn: &Connection, uuids: &[Uuid]) -> Result<HashMap<Uuid, Acknowledgement>, StoreError> {
+    let mut stood = HashMap::new();
+    for part in uuids.chunks(AT_ONCE_MAX) {
+        let listed = sql::uuid_table(part.iter());
+        let sql = format!("SELECT uuid, acknowledged_at, acknowledgement FROM alert WHERE uuid IN ({listed})");
+        let mut statement = conn.prepare(&sql)?;
+        for row in statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))? {
+            let (uuid, acknowledgement) = row?;
+            stood.insert(uuid, acknowledgement);
+        }
+        conn.execute_batch(&format!("DELETE FROM alert WHERE uuid IN ({listed})"))?;
+    }
+    Ok(stood)
+}
+
+fn json(evidence: &Evidence) -> String {
+    serde_json::to_string(evidence).unwrap_or_default()
 }
 
 /// Brings the evidence of alerts that go on up to date; of many the rest is left to the next evaluation.
@@ -130,8 +154,7 @@ pub fn refresh(conn: &Connection, alerts: &[Alert]) -> Result<(), StoreError> {
     let sql = "UPDATE alert SET since = ?, evidence = ? WHERE uuid = ?::UUID AND status = 'firing'";
     let mut statement = conn.prepare(sql)?;
     for alert in alerts.iter().take(REFRESHED_MAX) {
-        let evidence = serde_json::to_string(&alert.evidence).unwrap_or_default();
-        statement.execute(params![At(alert.since), evidence, alert.uuid])?;
+        statement.execute(params![At(alert.since), json(&alert.evidence), alert.uuid])?;
     }
     Ok(())
 }
@@ -252,5 +275,32 @@ mod tests {
         assert_eq!(super::alert(&conn, alert.uuid).unwrap().unwrap().acknowledged_at, None);
         let later = at(30) + TimeDelta::days(REMEMBERED_DAYS + 1);
         assert_eq!(standing(&conn, later).unwrap().len(), 1, "it fires");
+    }
+
+    #[test]
+    fn an_outage_of_thousands_of_domains_is_recorded_at_once() {
+        let conn = memory();
+        migrate::migrate(&conn).unwrap();
+        let fired: Vec<Transition> = (0..20_000)
+            .map(|number| {
+                let subject = Subject { policy_domain: Some(format!("{number}.example")), ..Subject::default() };
+                let uuid = Alert::name(Rule::PolicyFetch, &subject, at(10));
+                transition(Event::Fired, Alert { uuid, subject, ..super::tests::fired() })
+            })
+            .collect();
+        record(&conn, &fired, at(10)).unwrap();
+        let seen = fired[7].alert.uuid;
+        assert!(acknowledge(&conn, seen, "known", at(20)).unwrap());
+        // One statement for each would take minutes here, and everybody who writes would wait.
+        let resolved: Vec<Transition> = fired
+            .into_iter()
+            .map(|it| transition(Event::Resolved, Alert { status: Status::Resolved, changed_at: at(30), ..it.alert }))
+            .collect();
+        record(&conn, &resolved, at(30)).unwrap();
+        assert_eq!(firing(&conn).unwrap(), (0, 0));
+        let rows =
+            |table: &str| conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        assert_eq!((rows("alert").unwrap(), rows("alert_event").unwrap()), (20_000, 40_001));
+        assert_eq!(super::alert(&conn, seen).unwrap().unwrap().acknowledgement.as_deref(), Some("known"));
     }
 }

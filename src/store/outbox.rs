@@ -1,7 +1,7 @@
 //! What is to be told and has been told: a notification is put in by the transaction that writes its cause, and stays until
 //! it is delivered or given up.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{Connection, Row, params, types::Type};
@@ -91,6 +91,45 @@ pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -
         ],
     )?;
     Ok(())
+}
+
+/// Puts in drafts for a channel without a cap, those that were put in before left out: a few statements for thousands.
+pub fn put_uncapped(conn: &Connection, drafts: &[Draft], terms: Terms, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let Some(channel) = drafts.first().map(|draft| &draft.channel) else { return Ok(()) };
+    let keys: BTreeSet<&str> = drafts.iter().map(|draft| draft.dedupe.as_str()).collect();
+    let keys = keys.into_iter().collect::<Vec<_>>().join("\n");
+    let mut statement = conn.prepare(
+        "SELECT recipient, dedupe FROM outbox WHERE channel = ? AND dedupe IN (SELECT unnest(string_split(?, chr(10))))",
+    )?;
+    let known = statement.query_map(params![channel, keys], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut known: HashSet<(String, String)> = known.collect::<duckdb::Result<_>>()?;
+    let mut rows = conn.appender("outbox")?;
+    for draft in drafts {
+        if !known.insert((draft.recipient.clone(), draft.dedupe.clone())) {
+            continue;
+        }
+        let count = match &draft.payload {
+            Payload::Letter(_) => 0,
+            Payload::Notices(notices) => notices.len(),
+        };
+        rows.append_row(params![
+            Uuid::new_v4(),
+            draft.channel,
+            draft.recipient,
+            draft.dedupe,
+            draft.title,
+            json(&draft.payload)?,
+            as_count(count),
+            "pending",
+            At(now),
+            At(now),
+            At(now + terms.give_up_after),
+            0_u32,
+            None::<At>,
+            None::<String>
+        ])?;
+    }
+    Ok(rows.flush()?)
 }
 
 /// An entry that took in others has their keys as well, one a line.

@@ -1,9 +1,11 @@
 //! From findings to transitions: fires once, is told again after a while, is over, comes back.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Finding, Standing, State, days, hours};
-use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Transition};
+use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Subject, Transition};
 
 /// What comes back so soon after it was over goes on.
 const BACK_WITHIN_DAYS: i64 = 7;
@@ -36,11 +38,12 @@ pub fn transitions(
         };
         found.extend(transition);
     }
-    for alert in standing.0.iter().filter(|alert| alert.is_firing()) {
+    let judged: HashSet<(Rule, &Subject)> = findings.iter().map(|finding| (finding.rule, &finding.subject)).collect();
+    for alert in standing.alerts.iter().filter(|alert| alert.is_firing()) {
         if !plan.is_on(alert.rule) {
             let ended = lasting.end(alert, Event::Lapsed, alert.evidence.clone());
             found.push(Transition { told: false, muted: None, ..ended });
-        } else if !findings.iter().any(|finding| finding.rule == alert.rule && finding.subject == alert.subject) {
+        } else if !judged.contains(&(alert.rule, &alert.subject)) {
             found.extend(lasting.go_on(alert, None));
         }
     }

@@ -44,8 +44,8 @@ pub fn shares(
         let since = evidence.first_day.map_or(now, start_of);
         findings.push(Finding { rule, subject, state, since, evidence });
     }
-    let silent =
-        standing.firing_of(rule).filter(|alert| facts.shares.iter().all(|share| subject(share) != alert.subject));
+    let heard: BTreeSet<Subject> = facts.shares.iter().map(subject).collect();
+    let silent = standing.firing_of(rule).filter(|alert| !heard.contains(&alert.subject));
     let lapsed = silent.map(|alert| {
         let is_old = alert.evidence.last_day.is_none_or(|day| day < plan.lapse_first(today));
         Finding {

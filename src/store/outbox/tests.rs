@@ -220,3 +220,21 @@ fn what_can_never_go_is_given_up_and_what_is_settled_is_forgotten() {
     assert_eq!(forget(&conn, at(2)).unwrap(), 1);
     assert_eq!(entries(&conn, 10).unwrap().len(), 1);
 }
+
+#[test]
+fn thousands_are_put_in_at_once_where_there_is_no_cap() {
+    let conn = outbox();
+    let of =
+        |number: usize| Draft { recipient: format!("alert {number}"), dedupe: "fired".to_owned(), ..draft(number) };
+    let drafts: Vec<Draft> = (0..20_000).map(of).collect();
+    put_uncapped(&conn, &drafts[..10_000], TERMS, at(0)).unwrap();
+    put_uncapped(&conn, &drafts, TERMS, at(1)).unwrap();
+    put_uncapped(&conn, &[], TERMS, at(1)).unwrap();
+    let waiting = waiting(&conn).unwrap();
+    assert_eq!(waiting.len(), 20_000, "what was put in before is left as it is");
+    assert!(waiting.iter().all(|entry| entry.next_attempt_at <= at(1)));
+    let first = entry(&conn, waiting[0].uuid).unwrap().unwrap();
+    let Payload::Notices(notices) = &first.payload else { panic!("{first:?}") };
+    assert_eq!((notices.len(), first.notices, first.state, first.attempts), (1, 1, State::Pending, 0));
+    assert_eq!((first.created_at, first.give_up_at), (at(0), at(0) + TERMS.give_up_after));
+}
