@@ -82,6 +82,7 @@ pub(super) async fn render(
         table => thresholds::table(&rules.settings),
         settings => rules.settings.clone(),
         channels => channels(site, &found.deliveries),
+        has_channels => !rules.channels.is_empty(),
         digests => digests(site),
         known => fields! {
             domains => domains(site, &found.choices),
@@ -89,8 +90,15 @@ pub(super) async fn render(
             result_types => crate::explain::result_types::ALL.iter().map(|known| known.name).collect::<Vec<_>>(),
         },
     };
-    let rows = |alerts: &[&Alert]| -> Vec<Value> { alerts.iter().map(|alert| row::row(alert, rules)).collect() };
-    let lists = context! { firing => rows(&firing), over => rows(&over), form => typed.shown(problem) };
+    let silenced = |alert: &&Alert| {
+        let until = silences::covering(&found.silences, rules, alert, now);
+        context! { ..fields! { silenced => until }, ..row::row(alert, rules) }
+    };
+    let lists = context! {
+        firing => firing.iter().map(silenced).collect::<Vec<_>>(),
+        over => over.iter().map(|alert| row::row(alert, rules)).collect::<Vec<_>>(),
+        form => typed.shown(problem),
+    };
     let shell = shell::without_filter(site, "/alerts", found.badges);
     Ok(site.templates.render("alerts.html", context! { ..content, ..lists, ..shell })?)
 }

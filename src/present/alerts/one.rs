@@ -71,7 +71,8 @@ pub(super) async fn render(
         last_seen_at => alert.evidence.last_seen_at,
         week => alert.evidence.first_day.map(week),
         silenced,
-        note => typed.get("note").unwrap_or_default(),
+        has_channels => !rules.channels.is_empty(),
+        note => note(typed, problem, &alert),
         wrong => problem.map(|problem| problem.detail.clone()),
     };
     let parts = context! {
@@ -83,6 +84,12 @@ pub(super) async fn render(
     };
     let shell = shell::without_filter(site, "/alerts", badges);
     Ok(site.templates.render("alert.html", context! { ..content, ..parts, ..shell })?)
+}
+
+/// As it was typed where that was wrong, or as it stands.
+fn note<'a>(typed: &'a Typed, problem: Option<&Problem>, alert: &'a Alert) -> &'a str {
+    let stands = if problem.is_none() { alert.acknowledgement.as_deref() } else { None };
+    typed.get("note").or(stands).unwrap_or_default()
 }
 
 /// By result type what happened and what to do, each command once; for alerts about no result type what the rule itself advises.

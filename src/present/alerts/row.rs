@@ -97,10 +97,11 @@ fn lasted(alert: &Alert) -> Option<String> {
     Some(span(end - alert.since))
 }
 
-/// `3 days`, `5 hours`, `12 minutes`: the largest unit of which there are two, or one.
+/// `3 days`, `5 hours`, `12 minutes`: the largest unit of which there are two, or one; a day is `1 day`, as the sentence has it.
 pub(super) fn span(length: TimeDelta) -> String {
     let (days, hours, minutes) = (length.num_days(), length.num_hours(), length.num_minutes());
     match (days, hours, minutes) {
+        _ if length == TimeDelta::days(1) => "1 day".to_owned(),
         (2.., ..) => words::counted(days, "day", "days"),
         (_, 2.., _) => words::counted(hours, "hour", "hours"),
         (_, _, minutes) => words::counted(minutes.max(1), "minute", "minutes"),
@@ -115,6 +116,7 @@ mod tests {
     fn spans_are_short() {
         assert_eq!(span(TimeDelta::seconds(5)), "1 minute");
         assert_eq!(span(TimeDelta::minutes(90)), "90 minutes");
+        assert_eq!(span(TimeDelta::hours(24)), "1 day");
         assert_eq!(span(TimeDelta::hours(47)), "47 hours");
         assert_eq!(span(TimeDelta::hours(71)), "2 days");
     }

@@ -170,7 +170,12 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
     let page = running.page(answer.header("location").expect("a location"));
     assert!(page.contains("It is acknowledged") && page.contains("Anna looks after it"), "{page}");
     let page = running.page("/alerts");
-    assert!(page.contains("alerts are firing, <strong class=\"bad\">1</strong> nobody has acknowledged."), "{page}");
+    assert!(
+        page.contains("name=\"note\" value=\"Anna looks after it\""),
+        "a note is changed, not written anew: {page}"
+    );
+    assert!(running.page("/").contains("2 alerts are firing.</strong></a> 1 of them is not acknowledged."));
+    assert!(page.contains("alerts are firing, <strong class=\"bad\">1</strong> of them not acknowledged."), "{page}");
     assert!(page.find("nearly full") < page.find(sentence), "what nobody has acknowledged comes first");
     assert!(page.contains("Alerts <span class=\"badge hot\">1</span>"));
 
@@ -212,6 +217,22 @@ fn the_timeline_tells_who_was_told_and_how_it_grew() {
 }
 
 #[test]
+#[test]
+fn without_a_channel_nobody_is_told() {
+    let alert = outage();
+    let path = format!("/alerts/{}", alert.uuid);
+    let alone = empty();
+    record(&alone, Event::Fired, &alert, alert.fired_at, None);
+    let page = alone.page(&path);
+    assert!(page.contains(">nobody: no channel is configured</td>") && !page.contains("told at once"), "{page}");
+    assert!(alone.page("/alerts").contains("<td data-label=\"Told\" class=\"quiet\">nobody</td>"));
+
+    let heard = running(rules());
+    record(&heard, Event::Fired, &alert, alert.fired_at, None);
+    let page = heard.page(&path);
+    assert!(page.contains(">the channels</td>") && page.contains("told at once"), "{page}");
+}
+
 fn a_silence_is_added_and_ended() {
     let running = empty();
     let alert = outage();
@@ -229,13 +250,20 @@ fn a_silence_is_added_and_ended() {
     assert!(page.contains("Silences in force") && page.contains("moving the &lt;b&gt;web server"), "{page}");
     assert!(page.contains("2026-11-30 09:00 UTC") && page.contains("The silence is in force."), "{page}");
     assert!(running.page(&format!("/alerts/{}", alert.uuid)).contains("Silenced until "));
+    let row = "<span class=\"block quiet\">silenced until <time datetime=\"2026-11-30T09:00:00Z\"";
+    assert!(page.contains(row), "{page}");
     let silence = items(&running.json("/api/v1/silences"))[0].clone();
     assert_eq!((&silence["in_force"], &silence["policy_domain"]), (&json!(true), &json!("example.com")));
     let end = format!("/silences/{}/end", silence["uuid"].as_str().expect("a uuid"));
     assert_eq!(post(&running, &end, "").header("location"), Some("/alerts?done=ended"));
     assert_eq!(post(&running, &end, "").header("location"), Some("/alerts?done=gone"));
     let page = running.page("/alerts");
-    assert!(!page.contains("Silences in force") && page.contains("Silences that have ended"), "{page}");
+    assert!(
+        !page.contains("silenced until ")
+            && !page.contains("Silences in force")
+            && page.contains("Silences that have ended"),
+        "{page}"
+    );
     assert!(!running.page(&format!("/alerts/{}", alert.uuid)).contains("Silenced until "));
 }
 
