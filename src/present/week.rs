@@ -26,6 +26,7 @@ pub use figures::{Figures, TREND_PERIODS};
 pub use json::figures as to_json;
 pub use period::{Kind, Period, Phase};
 pub(super) use rows::{changes, coverage};
+pub(super) use verdict::covered;
 pub use verdict::{Verdict, verdict};
 
 /// To the last week that is over, with the rest of the filter.
@@ -69,6 +70,10 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
             older => neighbour(period.previous(), &asked),
             newer => neighbour(period.next(), &asked).filter(|_| period.next().range().first() <= today),
             newest => address(Period::last_complete(Kind::Week, today), &asked),
+            reported => reported(&figures).map(|period| fields! {
+                title => period.title(),
+                address => address(period, &asked),
+            }),
         },
         reported => fields! {
             reports => figures.reported.reports,
@@ -110,6 +115,13 @@ fn read(week: &str, query_string: &str, today: chrono::NaiveDate) -> Result<(Per
     }
     asked.filter.range = period.range();
     Ok((period, asked))
+}
+
+/// The week of the newest report, where the one asked for has none.
+fn reported(figures: &Figures) -> Option<Period> {
+    let span = figures.span.filter(|_| figures.reported.reports == 0 && figures.phase != Phase::Future)?;
+    let period = Period::containing(Kind::Week, span.last);
+    (period != figures.period && period.is_within_reach()).then_some(period)
 }
 
 fn neighbour(period: Period, asked: &Asked) -> Option<Value> {

@@ -5,7 +5,10 @@ use serde::Serialize;
 use super::figures::Figures;
 use crate::{
     explain::Mail,
-    present::{outages, words},
+    present::{
+        outages, week,
+        words::{self, Dates},
+    },
 };
 
 #[derive(Serialize)]
@@ -51,15 +54,10 @@ pub(super) fn verdict(figures: &Figures) -> Verdict {
     Verdict {
         share: words::share_cut(once.successful, once.total()),
         sentence: format!("of {sessions} were secure."),
-        more: [
-            who(figures),
-            outages::cannot_fetch(&figures.outages, words::Dates::Short),
-            mail(figures),
-            before(figures),
-        ]
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect(),
+        more: [who(figures), outages::cannot_fetch(&figures.outages, Dates::Short), mail(figures), before(figures)]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect(),
         fine: false,
     }
 }
@@ -112,13 +110,5 @@ fn before(figures: &Figures) -> String {
 }
 
 fn elsewhere(figures: &Figures) -> String {
-    match figures.span {
-        Some(span) => format!(
-            "The {} here cover {} to {}.",
-            words::counted(span.reports, "report", "reports"),
-            words::day_with_year(span.first),
-            words::day_with_year(span.last),
-        ),
-        None => String::new(),
-    }
+    figures.span.map_or(String::new(), |span| week::covered(&span, Dates::Short))
 }

@@ -9,7 +9,7 @@ use crate::{
         outages,
         words::{self, Dates},
     },
-    query::pairs::Totals,
+    query::{pairs::Totals, span::Span},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -151,12 +151,30 @@ fn before(figures: &Figures) -> String {
 }
 
 fn elsewhere(figures: &Figures, dates: Dates) -> String {
-    figures.span.map_or(String::new(), |span| {
-        format!(
-            "The {} here cover {} to {}.",
-            words::counted(span.reports, "report", "reports"),
-            dates.day_with_year(span.first),
-            dates.day_with_year(span.last),
-        )
-    })
+    figures.span.map_or(String::new(), |span| covered(&span, dates))
+}
+
+/// Which days there are reports about, where those asked for have none.
+pub(in crate::present) fn covered(span: &Span, dates: Dates) -> String {
+    let (first, last) = (dates.day_with_year(span.first), dates.day_with_year(span.last));
+    match (span.reports, span.first == span.last) {
+        (1, true) => format!("The one report here is about {first}."),
+        (1, false) => format!("The one report here covers {first} to {last}."),
+        (reports, true) => format!("The {} reports here are about {first}.", words::thousands(reports)),
+        (reports, false) => format!("The {} reports here cover {first} to {last}.", words::thousands(reports)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_day_is_not_a_range() {
+        let day = |text: &str| text.parse().expect("a date");
+        let span = |reports, last| Span { reports, first: day("2026-11-24"), last: day(last) };
+        assert_eq!(covered(&span(1, "2026-11-24"), Dates::Short), "The one report here is about Tue 24 Nov 2026.");
+        assert_eq!(covered(&span(6, "2026-11-24"), Dates::Short), "The 6 reports here are about Tue 24 Nov 2026.");
+        assert_eq!(covered(&span(6, "2026-11-26"), Dates::Iso), "The 6 reports here cover 2026-11-24 to 2026-11-26.");
+    }
 }
