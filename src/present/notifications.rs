@@ -74,7 +74,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
         is_cut => entries.len() == limit,
         done => match asked.done.as_deref() {
             Some("again") => Some("It waits for delivery once more."),
-            Some("gone") => Some("It does not wait to be tried again: it was delivered, is under way or has been forgotten."),
+            Some("gone") => Some("It cannot be tried again now: it was delivered, is under way already or has been forgotten."),
             _ => None,
         },
     };

@@ -252,11 +252,13 @@ pub fn give_up(conn: &Connection, uuid: Uuid, reason: &str, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Tries what was given up again from now on. False where there is no such entry.
+/// Tries at once what was given up or failed so far: what was given up as long as a new one, the rest until its own time is over.
+/// What the hourly limit holds back was never tried and goes on waiting. False where there is no such entry, or it is due already.
 pub fn again(conn: &Connection, uuid: Uuid, now: DateTime<Utc>, give_up_after: TimeDelta) -> Result<bool, StoreError> {
-    let sql = "UPDATE outbox SET state = 'pending', next_attempt_at = ?, give_up_at = ?, settled_at = NULL \
-               WHERE uuid = ?::UUID AND state = 'given-up'";
-    Ok(conn.execute(sql, params![At(now), At(now + give_up_after), uuid])? > 0)
+    let sql = "UPDATE outbox SET state = 'pending', next_attempt_at = ?, settled_at = NULL, \
+               give_up_at = CASE state WHEN 'given-up' THEN ? ELSE give_up_at END WHERE uuid = ?::UUID \
+               AND (state = 'given-up' OR state = 'pending' AND attempts > 0 AND next_attempt_at > ?)";
+    Ok(conn.execute(sql, params![At(now), At(now + give_up_after), uuid, At(now)])? > 0)
 }
 
 /// The last entries for the page: pending ones first, then the others, newest first.

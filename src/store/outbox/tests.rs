@@ -206,6 +206,23 @@ fn a_failure_is_tried_again_until_its_time_is_over() {
 }
 
 #[test]
+fn what_failed_so_far_is_tried_at_once_and_what_the_cap_holds_back_is_not() {
+    let conn = outbox();
+    let one = Terms { per_hour_max: 1, ..TERMS };
+    put(&conn, &draft(1), one, at(0)).unwrap();
+    put(&conn, &draft(2), one, at(0)).unwrap();
+    let [tried, held]: [Waiting; 2] = waiting(&conn).unwrap().try_into().unwrap();
+    failed(&conn, tried.uuid, "500", at(40), at(10)).unwrap();
+    assert!(again(&conn, tried.uuid, at(20), TimeDelta::hours(1)).unwrap());
+    let now = entry(&conn, tried.uuid).unwrap().unwrap();
+    assert_eq!((now.state, now.attempts, now.next_attempt_at), (State::Pending, 1, at(20)));
+    assert_eq!(now.give_up_at, at(0) + TERMS.give_up_after, "its time is its own");
+    assert!(!again(&conn, tried.uuid, at(20), TimeDelta::hours(1)).unwrap(), "it is due already");
+    assert!(!again(&conn, held.uuid, at(20), TimeDelta::hours(1)).unwrap());
+    assert_eq!(entry(&conn, held.uuid).unwrap().unwrap().next_attempt_at, held.next_attempt_at);
+}
+
+#[test]
 fn what_can_never_go_is_given_up_and_what_is_settled_is_forgotten() {
     let conn = outbox();
     put(&conn, &draft(1), TERMS, at(0)).unwrap();
