@@ -104,6 +104,20 @@ pub(super) fn failed_page(site: &Site, fail: &Fail) -> HttpResponse {
     }
 }
 
+/// What is wrong with a request that was to change something: a page for a browser, a problem document for a script.
+pub(super) fn failed_change(site: &Site, request: &HttpRequest, fail: &Fail) -> HttpResponse {
+    if wants_page(request) { failed_page(site, fail) } else { failed_json(fail) }
+}
+
+/// Whether whoever asks names HTML among what it reads. Browsers do; `*/*` alone is a script.
+pub(super) fn wants_page(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
 pub(super) fn problem(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({

@@ -30,8 +30,8 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
     answer::json(tell(&site, request.query_string()).await)
 }
 
-/// Tries what was given up once more, for as long as a new one would be tried.
-pub(super) async fn again(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+/// Tries at once what was given up, for as long as a new one would be tried, or what has failed so far.
+pub(super) async fn again(site: web::Data<Site>, path: web::Path<String>, request: HttpRequest) -> HttpResponse {
     let result = async {
         let uuid = read_uuid(&path)?;
         let (now, rules) = (site.clock.now(), site.rules.clone());
@@ -49,7 +49,7 @@ pub(super) async fn again(site: web::Data<Site>, path: web::Path<String>) -> Htt
     };
     match result.await {
         Ok(location) => answer::see_other(location),
-        Err(fail) => answer::failed_page(&site, &fail),
+        Err(fail) => answer::failed_change(&site, &request, &fail),
     }
 }
 

@@ -28,7 +28,7 @@ const ROWS_MAX: usize = 1_000;
 /// A century: room for every report there can be, none for a typing error.
 const DAYS_MAX: i64 = 36_600;
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "from",
     "to",
     "week",
@@ -48,6 +48,7 @@ const NAMES: [&str; 19] = [
     "done",
     "counted",
     "stayed",
+    "silence",
 ];
 
 /// What a query string asks for.

@@ -1,7 +1,7 @@
 //! What the operator does: acknowledge, silence, end a silence. Each ends in a redirect, so that reloading does nothing twice.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::StatusCode,
     web::{self, Bytes},
 };
@@ -17,6 +17,7 @@ use crate::store::{alert, silence};
 pub(in crate::present) async fn acknowledge(
     site: web::Data<Site>,
     path: web::Path<String>,
+    request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
     let result = async {
@@ -24,6 +25,7 @@ pub(in crate::present) async fn acknowledge(
         let typed = Typed::read(&body, &["note"]).map_err(parameter)?;
         let note = match typed.note("note") {
             Ok(note) => note.unwrap_or_default(),
+            Err(wrong) if !answer::wants_page(&request) => return Err(parameter(wrong)),
             Err(wrong) => {
                 return Ok((StatusCode::BAD_REQUEST, one::render(&site, uuid, &typed, Some(&wrong), None).await?));
             }
@@ -34,16 +36,17 @@ pub(in crate::present) async fn acknowledge(
         let done = if acknowledged { "acknowledged" } else { "over" };
         Ok((StatusCode::SEE_OTHER, format!("/alerts/{uuid}?done={done}")))
     };
-    finish(&site, result.await)
+    finish(&site, &request, result.await)
 }
 
 /// Takes the form of `Typed::silence`.
-pub(in crate::present) async fn add_silence(site: web::Data<Site>, body: Bytes) -> HttpResponse {
+pub(in crate::present) async fn add_silence(site: web::Data<Site>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let result = async {
         let typed = Typed::silence(&body).map_err(parameter)?;
         let now = site.clock.now();
         let silence = match typed.to_silence(now) {
             Ok(silence) => silence,
+            Err(wrong) if !answer::wants_page(&request) => return Err(parameter(wrong)),
             Err(wrong) => return Ok((StatusCode::BAD_REQUEST, list::render(&site, &typed, Some(&wrong), None).await?)),
         };
         tracing::info!(
@@ -54,14 +57,19 @@ pub(in crate::present) async fn add_silence(site: web::Data<Site>, body: Bytes) 
             until = %silence.until,
             "the operator adds a silence"
         );
+        let uuid = silence.uuid;
         site.store().change(move |conn| silence::add(conn, &silence)).await?;
         // The form's address leads back to the form where something is wrong; a fragment of its own keeps that from here.
-        Ok((StatusCode::SEE_OTHER, "/alerts?done=silenced#main".to_owned()))
+        Ok((StatusCode::SEE_OTHER, format!("/alerts?done=silenced&silence={uuid}#main")))
     };
-    finish(&site, result.await)
+    finish(&site, &request, result.await)
 }
 
-pub(in crate::present) async fn end_silence(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
+pub(in crate::present) async fn end_silence(
+    site: web::Data<Site>,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> HttpResponse {
     let result = async {
         let uuid = read_uuid(&path)?;
         let now = site.clock.now();
@@ -69,15 +77,15 @@ pub(in crate::present) async fn end_silence(site: web::Data<Site>, path: web::Pa
         tracing::info!(silence = %uuid, ended, "the operator ends a silence");
         Ok((StatusCode::SEE_OTHER, format!("/alerts?done={}", if ended { "ended" } else { "gone" })))
     };
-    finish(&site, result.await)
+    finish(&site, &request, result.await)
 }
 
 /// To where it leads, or back to the form with what is wrong with it.
-fn finish(site: &Site, result: Result<(StatusCode, String), Fail>) -> HttpResponse {
+fn finish(site: &Site, request: &HttpRequest, result: Result<(StatusCode, String), Fail>) -> HttpResponse {
     match result {
         Ok((StatusCode::SEE_OTHER, location)) => answer::see_other(&location),
         Ok((status, html)) => answer::html_answer(status, html),
-        Err(fail) => answer::failed_page(site, &fail),
+        Err(fail) => answer::failed_change(site, request, &fail),
     }
 }
 

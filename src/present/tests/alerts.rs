@@ -80,6 +80,7 @@ fn post(running: &Running, path: &str, form: &str) -> Answer {
     let length = form.len().to_string();
     let headers = [
         ("Sec-Fetch-Site", "same-origin"),
+        ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Content-Length", length.as_str()),
     ];
@@ -169,12 +170,12 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
     assert_eq!((answer.status, answer.header("location")), (303, Some(format!("{path}?done=acknowledged").as_str())));
     let page = running.page(answer.header("location").expect("a location"));
     assert!(page.contains("It is acknowledged") && page.contains("Anna looks after it"), "{page}");
-    let page = running.page("/alerts");
     assert!(
         page.contains("name=\"note\" value=\"Anna looks after it\""),
         "a note is changed, not written anew: {page}"
     );
     assert!(running.page("/").contains("2 alerts are firing.</strong></a> 1 of them is not acknowledged."));
+    let page = running.page("/alerts");
     assert!(page.contains("alerts are firing, <strong class=\"bad\">1</strong> of them not acknowledged."), "{page}");
     assert!(page.find("nearly full") < page.find(sentence), "what nobody has acknowledged comes first");
     assert!(page.contains("Alerts <span class=\"badge hot\">1</span>"));
@@ -217,7 +218,6 @@ fn the_timeline_tells_who_was_told_and_how_it_grew() {
 }
 
 #[test]
-#[test]
 fn without_a_channel_nobody_is_told() {
     let alert = outage();
     let path = format!("/alerts/{}", alert.uuid);
@@ -233,6 +233,7 @@ fn without_a_channel_nobody_is_told() {
     assert!(page.contains(">the channels</td>") && page.contains("told at once"), "{page}");
 }
 
+#[test]
 fn a_silence_is_added_and_ended() {
     let running = empty();
     let alert = outage();
@@ -245,15 +246,17 @@ fn a_silence_is_added_and_ended() {
     let form =
         "rule=policy-fetch&policy_domain=Example.COM&organisation=&for=1w&until=&reason=moving+the+%3Cb%3Eweb+server";
     let answer = post(&running, "/silences", form);
-    assert_eq!((answer.status, answer.header("location")), (303, Some("/alerts?done=silenced#main")));
-    let page = running.page("/alerts?done=silenced");
+    let location = answer.header("location").expect("a location").to_owned();
+    let page = running.page(location.strip_suffix("#main").expect("past the form"));
     assert!(page.contains("Silences in force") && page.contains("moving the &lt;b&gt;web server"), "{page}");
     assert!(page.contains("2026-11-30 09:00 UTC") && page.contains("The silence is in force."), "{page}");
-    assert!(running.page(&format!("/alerts/{}", alert.uuid)).contains("Silenced until "));
     let row = "<span class=\"block quiet\">silenced until <time datetime=\"2026-11-30T09:00:00Z\"";
     assert!(page.contains(row), "{page}");
+    assert!(running.page(&format!("/alerts/{}", alert.uuid)).contains("Silenced until "));
     let silence = items(&running.json("/api/v1/silences"))[0].clone();
     assert_eq!((&silence["in_force"], &silence["policy_domain"]), (&json!(true), &json!("example.com")));
+    let expected = format!("/alerts?done=silenced&silence={}#main", silence["uuid"].as_str().expect("a uuid"));
+    assert_eq!((answer.status, location), (303, expected), "a script learns the name of what it added");
     let end = format!("/silences/{}/end", silence["uuid"].as_str().expect("a uuid"));
     assert_eq!(post(&running, &end, "").header("location"), Some("/alerts?done=ended"));
     assert_eq!(post(&running, &end, "").header("location"), Some("/alerts?done=gone"));
@@ -294,6 +297,32 @@ fn a_wrong_form_comes_back_as_it_was_typed() {
     let long = format!("note={}", "x".repeat(1_001));
     let answer = post(&running, &format!("/alerts/{}/acknowledge", alert.uuid), &long);
     assert!(answer.status == 400 && answer.text().contains("more than 1000") && answer.text().contains(&long[5..]));
+}
+
+#[test]
+fn a_script_is_told_what_is_wrong_as_a_problem_document() {
+    let running = empty();
+    let alert = outage();
+    record(&running, Event::Fired, &alert, alert.fired_at, None);
+    let long = format!("note={}", "x".repeat(1_001));
+    for (path, form, status, code) in [
+        ("/silences".to_owned(), "reason=only+this", 400, "bad-parameter"),
+        ("/silences".to_owned(), "reason=x&rules=dane", 400, "bad-parameter"),
+        (format!("/alerts/{}/acknowledge", alert.uuid), long.as_str(), 400, "bad-parameter"),
+        ("/silences/x/end".to_owned(), "", 404, "not-found"),
+        ("/notifications/x/again".to_owned(), "", 404, "not-found"),
+    ] {
+        let length = form.len().to_string();
+        let headers = [("Sec-Fetch-Site", "none"), ("Accept", "*/*"), ("Content-Length", length.as_str())];
+        let answer = running.send_body("POST", &path, &headers, form);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, Some("application/problem+json")),
+            "{path}"
+        );
+        let problem: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(problem["code"], code, "{path}: {problem}");
+    }
 }
 
 #[test]
