@@ -1,10 +1,19 @@
 -- On which days these pairs of policy domain and organisation were reported on at all: one bit a day, the lowest for the first.
+-- A day with a failure of which the sender did not say how often, or said what nobody can believe, is not one that shows anything to be over.
 WITH pairs AS (
   SELECT unnest(string_split($domains, chr(10))) AS policy_domain, unnest(string_split($organisations, chr(10))) AS organisation_key
+), untold AS (
+  SELECT DISTINCT policy_domain, organisation_key, day
+  FROM failure
+  SEMI JOIN pairs USING (policy_domain, organisation_key)
+  WHERE day BETWEEN first_day_of_troubles AND last_day_of_all
+    AND (failed_sessions IS NULL OR failed_sessions > $sessions_max)
+    AND /* credible */ AND /* of a report known then */
 )
 SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT)
 FROM policy
 SEMI JOIN pairs USING (policy_domain, organisation_key)
+ANTI JOIN untold USING (policy_domain, organisation_key, day)
 WHERE day BETWEEN first_day_of_troubles AND last_day_of_all
   AND /* credible */ AND /* of a report known then */ AND /* not under maintenance */
 GROUP BY policy_domain, organisation_key

@@ -100,8 +100,12 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
     }
     let domains = pairs.iter().map(|(domain, _)| *domain).collect::<Vec<_>>().join("\n");
     let organisations = pairs.iter().map(|(_, organisation)| *organisation).collect::<Vec<_>>().join("\n");
-    let parameters: [(&str, &dyn ToSql); 3] =
-        [("domains", &domains), ("organisations", &organisations), ("maintained", &scope.maintained())];
+    let parameters: [(&str, &dyn ToSql); 4] = [
+        ("domains", &domains),
+        ("organisations", &organisations),
+        ("maintained", &scope.maintained()),
+        ("sessions_max", &SESSIONS_PLAUSIBLE_MAX),
+    ];
     facts.reported = ask(connection, &scope.fill(include_str!("reported.sql")), None, &parameters, |row| {
         Ok(((get(row, 0)?, get(row, 1)?), days(scope.first, get(row, 2)?)))
     })?

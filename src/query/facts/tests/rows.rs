@@ -11,7 +11,7 @@ use super::{
 use crate::{
     alerts::{Facts, Maintenance, Plan, Rule, Settings, evaluate, facts::Of},
     store::{
-        Arrival, Entry,
+        Arrival, Entry, Kind,
         fixtures::{TempStore, temp_store},
         known,
     },
@@ -120,6 +120,33 @@ fn shares_are_taken_of_what_is_asked_for() {
     assert_eq!(result_type.now.sessions, 3 * (domain.now.sessions - 50) + 50);
     assert_eq!((domain.days, domain.reported_day.to_string().as_str()), (3, "2026-02-28"));
     assert_eq!(domain.before.failed, 0);
+}
+
+#[test]
+fn a_day_whose_failures_cannot_be_counted_shows_nothing_to_be_over() {
+    let seen = |count: Option<i64>| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("scenario");
+        fs::write(&path, "fail 2026-02-27..2026-02-28 example.com Google tlsa-invalid 50").unwrap();
+        let scenario = scenario::read(path.to_str().unwrap());
+        let mut post = post::post(&scenario, "2026-02-27".parse().unwrap(), "2026-02-28".parse().unwrap());
+        for Entry { kind, .. } in post.iter_mut().map(|post| &mut post.entry) {
+            let Kind::Report { report, .. } = kind else { panic!("a report") };
+            let is_last = report.range.day().to_string() == "2026-02-28";
+            for failure in report.policies.iter_mut().flat_map(|result| &mut result.failures).filter(|_| is_last) {
+                failure.failed_sessions = count;
+            }
+        }
+        let temp = temp_store();
+        temp.store.write_blocking(post.into_iter().map(|post| post.entry).collect());
+        let facts = asked(&temp, NOW, &plan(|_| {}, &[]));
+        let reported = &facts.reported[&("example.com".to_owned(), "google".to_owned())];
+        (facts.troubles[0].days.len(), reported.len())
+    };
+    assert_eq!(seen(Some(50)), (2, 2));
+    assert_eq!(seen(None), (1, 1), "it failed, nobody knows how often");
+    assert_eq!(seen(Some(i64::MAX)), (1, 1));
+    assert_eq!(seen(Some(0)), (1, 2), "it says that nothing failed");
 }
 
 #[test]
