@@ -2,9 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{limits::NOTIFY_AT_ONCE_MAX, store::outbox::Waiting};
+use crate::{
+    limits::{NOTIFY_AT_ONCE_MAX, NOTIFY_RETRY_LONGEST_S},
+    store::outbox::Waiting,
+};
+
+/// Nothing waits longer, be it for another attempt or for the end of an hour with too many notices. Twice that time, as clocks
+/// are put right by seconds all the time.
+const WAIT_MAX: TimeDelta = TimeDelta::seconds(2 * NOTIFY_RETRY_LONGEST_S);
 
 /// Channel and recipient.
 pub type Lane = (String, String);
@@ -62,7 +69,8 @@ pub fn plan(waiting: Vec<Waiting>, busy: &Busy, manner: impl Fn(&str) -> Manner,
             continue;
         }
         let Manner { group, in_order } = manner(&waiting.channel);
-        if waiting.next_attempt_at > now {
+        // What would wait longer than anything does was put in when the clock was ahead.
+        if waiting.next_attempt_at > now && waiting.next_attempt_at <= now + WAIT_MAX {
             plan.next_at = Some(plan.next_at.map_or(waiting.next_attempt_at, |at| at.min(waiting.next_attempt_at)));
             if in_order {
                 taken.insert(lane);
@@ -129,6 +137,12 @@ mod tests {
         let all = |channel| vec![waiting(1, channel, "alert", 130), waiting(2, channel, "alert", 90)];
         assert_eq!(planned(all("webhook"), &Busy::default()), (vec![2], Some(130)));
         assert_eq!(planned(all("pagerduty"), &Busy::default()), (vec![], Some(130)));
+    }
+
+    #[test]
+    fn what_was_put_in_while_the_clock_was_ahead_does_not_wait_for_that_time() {
+        let all = vec![waiting(1, "webhook", "", 100 + 3_600), waiting(2, "pagerduty", "a", 100 + 86_400 * 365)];
+        assert_eq!(planned(all, &Busy::default()), (vec![2], Some(3_700)));
     }
 
     #[test]

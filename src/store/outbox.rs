@@ -54,6 +54,11 @@ pub struct Sent {
     pub last_error: Option<String>,
 }
 
+/// From the moment an evaluation takes for now until its notices are written.
+const UNDER_WAY_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// What is held back is due within the hour, and clocks are put right by seconds.
+const HELD_WITHIN: TimeDelta = TimeDelta::hours(2);
+
 const COLUMNS: &str = "uuid, channel, recipient, dedupe, title, payload, notices, state, created_at, next_attempt_at, \
                        give_up_at, attempts, settled_at, last_error";
 
@@ -140,14 +145,16 @@ fn is_known(conn: &Connection, draft: &Draft) -> Result<bool, StoreError> {
     Ok(known > 0)
 }
 
-/// The entry that already waits because of the cap.
+/// The entry that already waits because of the cap. Not one that is due so soon that it may be under way before this is
+/// written, as what joined it would be taken for delivered; nor one of a time when the clock was ahead.
 fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<Sent>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND attempts = 0 AND next_attempt_at > ? AND notices > 0 \
-         AND channel = ? AND recipient = ? ORDER BY next_attempt_at LIMIT 1"
+        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND attempts = 0 AND notices > 0 \
+         AND next_attempt_at > ? AND next_attempt_at <= ? AND channel = ? AND recipient = ? ORDER BY next_attempt_at LIMIT 1"
     );
+    let (soon, latest) = (At(now + UNDER_WAY_WITHIN), At(now + HELD_WITHIN));
     let mut statement = conn.prepare(&sql)?;
-    Ok(statement.query_map(params![At(now), draft.channel, draft.recipient], read)?.next().transpose()?)
+    Ok(statement.query_map(params![soon, latest, draft.channel, draft.recipient], read)?.next().transpose()?)
 }
 
 /// The entry about one of the same alerts that waits after a failure. What comes later about the alert joins it, so that
@@ -192,9 +199,10 @@ fn join(conn: &Connection, held: Sent, draft: &Draft, more: &[Notice]) -> Result
 }
 
 fn put_within_an_hour(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let sql = "SELECT count(*) FROM outbox WHERE channel = ? AND recipient = ? AND notices > 0 AND created_at > ?";
+    let sql = "SELECT count(*) FROM outbox WHERE channel = ? AND recipient = ? AND notices > 0 \
+               AND created_at > ? AND created_at <= ?";
     let since = At(now - TimeDelta::hours(1));
-    Ok(conn.query_row(sql, params![draft.channel, draft.recipient, since], |row| row.get(0))?)
+    Ok(conn.query_row(sql, params![draft.channel, draft.recipient, since, At(now)], |row| row.get(0))?)
 }
 
 fn json(payload: &Payload) -> Result<String, StoreError> {

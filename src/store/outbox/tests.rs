@@ -255,3 +255,25 @@ fn thousands_are_put_in_at_once_where_there_is_no_cap() {
     assert_eq!((notices.len(), first.notices, first.state, first.attempts), (1, 1, State::Pending, 0));
     assert_eq!((first.created_at, first.give_up_at), (at(0), at(0) + TERMS.give_up_after));
 }
+
+#[test]
+fn nothing_joins_what_may_be_under_way_or_waits_for_a_clock_that_was_ahead() {
+    let conn = outbox();
+    let one = Terms { per_hour_max: 1, ..TERMS };
+    put(&conn, &draft(0), one, at(0)).unwrap();
+    put(&conn, &draft(1), one, at(1)).unwrap();
+    put(&conn, &draft(2), one, at(55)).unwrap();
+    let counts = || entries(&conn, 100).unwrap().iter().map(|sent| sent.notices).collect::<Vec<_>>();
+    assert_eq!(counts(), [2, 1], "it joined the one that waits for minute 61");
+    // An evaluation that took minute 58 for now is written at minute 61, while the summary is being delivered.
+    put(&conn, &draft(3), one, at(58)).unwrap();
+    assert_eq!(counts(), [1, 2, 1]);
+
+    let conn = outbox();
+    let year = 366 * 24 * 60;
+    put(&conn, &draft(0), one, at(year)).unwrap();
+    put(&conn, &draft(1), one, at(year)).unwrap();
+    put(&conn, &draft(2), one, at(0)).unwrap();
+    let due: Vec<_> = waiting(&conn).unwrap().iter().map(|entry| entry.next_attempt_at).collect();
+    assert_eq!(due, [at(0), at(year), at(year + 60)]);
+}
