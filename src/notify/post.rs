@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
+use reqwest::{Client, Response, StatusCode, Url, header, redirect::Policy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
@@ -64,7 +64,8 @@ impl Poster {
 async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
     let of_header = |name| answer.headers().get(name).map(|value| quoted(&String::from_utf8_lossy(value.as_bytes())));
     if status.is_redirection() {
-        let to = of_header(header::LOCATION).unwrap_or_else(|| "nowhere".to_owned());
+        // Often the same path by https, and the paths of such URLs are secrets.
+        let to = of_header(header::LOCATION).map_or_else(|| "nowhere".to_owned(), |to| without_path(&to));
         return Failure::refused(format!("answered {status} and sent us to {to}: redirects are not followed"));
     }
     let asked = of_header(header::RETRY_AFTER).and_then(|value| value.parse::<u32>().ok());
@@ -90,6 +91,12 @@ async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
     Failure { words: format!("answered {status}{said}"), patience }
 }
 
+/// `https://hooks.example.net/…` of a URL, `another path` of anything else.
+fn without_path(to: &str) -> String {
+    let url = Url::parse(to).ok().filter(Url::has_host);
+    url.map_or_else(|| "another path".to_owned(), |url| format!("{}/…", url.origin().ascii_serialization()))
+}
+
 fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     // Some unreadable file among many is no reason to do without the others.
@@ -107,4 +114,19 @@ fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_path;
+
+    #[test]
+    fn where_a_redirect_leads_is_told_without_what_may_be_a_secret() {
+        assert_eq!(
+            without_path("https://user:word@hooks.example.net:8443/services/T0/SECRET?key=1"),
+            "https://hooks.example.net:8443/…"
+        );
+        assert_eq!(without_path("/services/T0/SECRET"), "another path");
+        assert_eq!(without_path("data:SECRET"), "another path");
+    }
 }
