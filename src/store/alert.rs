@@ -37,7 +37,7 @@ pub fn standing(conn: &Connection, now: DateTime<Utc>) -> Result<Vec<Alert>, Sto
         format!("SELECT {COLUMNS} FROM alert WHERE status = 'firing' OR changed_at >= ? ORDER BY fired_at, rule, uuid");
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map(params![At(now - TimeDelta::days(REMEMBERED_DAYS))], read)?;
-    Ok(rows.collect::<duckdb::Result<_>>()?)
+    readable(rows)
 }
 
 /// The alerts for the page: firing ones first, then the others, last changed first.
@@ -45,8 +45,22 @@ pub fn alerts(conn: &Connection, rows_max: usize) -> Result<Vec<Alert>, StoreErr
     let sql =
         format!("SELECT {COLUMNS} FROM alert ORDER BY status <> 'firing', changed_at DESC, uuid LIMIT {rows_max}");
     let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map([], read)?;
-    Ok(rows.collect::<duckdb::Result<_>>()?)
+    readable(statement.query_map([], read)?)
+}
+
+/// One row that cannot be read, such as of a rule that a newer version knows, must not keep all others from being judged.
+fn readable(rows: impl Iterator<Item = duckdb::Result<Alert>>) -> Result<Vec<Alert>, StoreError> {
+    let mut alerts = Vec::new();
+    for row in rows {
+        match row {
+            Ok(alert) => alerts.push(alert),
+            Err(duckdb::Error::FromSqlConversionFailure(_, _, error)) => {
+                tracing::warn!(%error, "an alert cannot be read and is left out");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(alerts)
 }
 
 /// How many alerts fire now, and how many of them nobody has acknowledged.
@@ -275,6 +289,20 @@ mod tests {
         assert_eq!(super::alert(&conn, alert.uuid).unwrap().unwrap().acknowledged_at, None);
         let later = at(30) + TimeDelta::days(REMEMBERED_DAYS + 1);
         assert_eq!(standing(&conn, later).unwrap().len(), 1, "it fires");
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_does_not_hide_the_others() {
+        let conn = memory();
+        migrate::migrate(&conn).unwrap();
+        let other = Alert { uuid: Uuid::from_u128(1), ..fired() };
+        record(&conn, &[transition(Event::Fired, fired()), transition(Event::Fired, other.clone())], at(10)).unwrap();
+        for poison in ["rule = 'of-tomorrow'", "rule = 'dane', evidence = '{'", "evidence = '{}', status = 'asleep'"] {
+            let uuid = fired().uuid;
+            conn.execute_batch(&format!("UPDATE alert SET {poison} WHERE uuid = '{uuid}'")).unwrap();
+            assert_eq!(alerts(&conn, 10).unwrap(), std::slice::from_ref(&other), "{poison}");
+            assert!(standing(&conn, at(10)).unwrap().contains(&other));
+        }
     }
 
     #[test]

@@ -150,11 +150,12 @@ fn is_known(conn: &Connection, draft: &Draft) -> Result<bool, StoreError> {
 fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<Sent>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND attempts = 0 AND notices > 0 \
-         AND next_attempt_at > ? AND next_attempt_at <= ? AND channel = ? AND recipient = ? ORDER BY next_attempt_at LIMIT 1"
+         AND next_attempt_at > ? AND next_attempt_at <= ? AND channel = ? AND recipient = ? ORDER BY next_attempt_at"
     );
     let (soon, latest) = (At(now + UNDER_WAY_WITHIN), At(now + HELD_WITHIN));
     let mut statement = conn.prepare(&sql)?;
-    Ok(statement.query_map(params![soon, latest, draft.channel, draft.recipient], read)?.next().transpose()?)
+    let rows = statement.query_map(params![soon, latest, draft.channel, draft.recipient], read)?;
+    Ok(readable(rows)?.into_iter().next())
 }
 
 /// The entry about one of the same alerts that waits after a failure. What comes later about the alert joins it, so that
@@ -274,8 +275,22 @@ pub fn entries(conn: &Connection, rows_max: usize) -> Result<Vec<Sent>, StoreErr
     let sql =
         format!("SELECT {COLUMNS} FROM outbox ORDER BY state <> 'pending', created_at DESC, uuid LIMIT {rows_max}");
     let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map([], read)?;
-    Ok(rows.collect::<duckdb::Result<_>>()?)
+    readable(statement.query_map([], read)?)
+}
+
+/// One entry that cannot be read must not keep others from being put in or shown. Who delivers gives it up.
+fn readable(rows: impl Iterator<Item = duckdb::Result<Sent>>) -> Result<Vec<Sent>, StoreError> {
+    let mut entries = Vec::new();
+    for row in rows {
+        match row {
+            Ok(entry) => entries.push(entry),
+            Err(duckdb::Error::FromSqlConversionFailure(_, _, error)) => {
+                tracing::warn!(%error, "an entry of the outbox cannot be read and is left out");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(entries)
 }
 
 /// Forgets what was settled before this moment. Dedupe keys are forgotten with it.

@@ -277,3 +277,15 @@ fn nothing_joins_what_may_be_under_way_or_waits_for_a_clock_that_was_ahead() {
     let due: Vec<_> = waiting(&conn).unwrap().iter().map(|entry| entry.next_attempt_at).collect();
     assert_eq!(due, [at(0), at(year), at(year + 60)]);
 }
+
+#[test]
+fn an_entry_that_cannot_be_read_keeps_nothing_from_being_put_in() {
+    let conn = outbox();
+    let one = Terms { per_hour_max: 1, ..TERMS };
+    put(&conn, &draft(0), one, at(0)).unwrap();
+    put(&conn, &draft(1), one, at(1)).unwrap();
+    conn.execute_batch("UPDATE outbox SET payload = '{' WHERE next_attempt_at > created_at").unwrap();
+    put(&conn, &draft(2), one, at(2)).unwrap();
+    assert_eq!(entries(&conn, 100).unwrap().len(), 2);
+    assert_eq!(waiting(&conn).unwrap().len(), 3, "who delivers hears of it and gives it up");
+}
