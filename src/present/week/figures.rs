@@ -66,7 +66,11 @@ impl Figures {
             span: span(connection, today)?,
             reported: reported(connection, &filter)?,
             reported_before: reported(connection, &filter_before)?,
-            quarantined: quarantine::codes(connection, &filter)?,
+            // It belongs to no policy domain: who is told of some only is not told of what came for others.
+            quarantined: match filter.policy_domains {
+                Some(_) => Codes::default(),
+                None => quarantine::codes(connection, &filter)?,
+            },
             coverage: if phase == Phase::Future { None } else { Some(coverage(connection, &filter, covered_day)?) },
             shares: shares(connection, &filter)?,
             shares_before: shares(connection, &filter_before)?,
@@ -137,4 +141,37 @@ fn outages(connection: &Connection, filter: &Filter, before: Range, today: Naive
     }
     outages.sort_by_key(|outage| (!outage.ongoing, std::cmp::Reverse(outage.failed)));
     Ok(outages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        present::week::verdict,
+        store::fixtures::{entry, garbage, policy, report, temp_store},
+        submission::Trust,
+    };
+
+    #[test]
+    fn who_is_told_of_some_domains_is_not_told_of_what_came_for_others() {
+        let temp = temp_store();
+        let known = policy("example.com", crate::report::PolicyType::Sts, Some(100), Some(0));
+        let (stored, kept) = (entry(report("one", vec![known]), Trust::Token), garbage(b"not a report", Trust::Token));
+        let came = kept.arrival.received_at.date_naive();
+        temp.store.write_blocking(vec![stored, kept]);
+        let told = |domains: Option<&str>, day: NaiveDate| {
+            let period = Period::containing(Kind::Day, day);
+            let policy_domains = domains.map(|domain| vec![domain.to_owned()]);
+            let filter = Filter { policy_domains, ..Filter::new(period.range()) };
+            let today = day.checked_add_days(Days::new(40)).unwrap();
+            let asked = temp.store.read_blocking(|conn| Ok(Figures::ask(conn, &filter, period, today)?));
+            let figures = asked.unwrap();
+            (figures.quarantined.total, verdict(&figures).more)
+        };
+        assert_eq!(told(None, came).0, 1);
+        assert_eq!(told(Some("other.example"), came).0, 0);
+        let later = came.checked_add_days(Days::new(20)).unwrap();
+        assert!(told(None, later).1.iter().any(|sentence| sentence.contains("The 1 report here")));
+        assert_eq!(told(Some("other.example"), later).1, Vec::<String>::new());
+    }
 }

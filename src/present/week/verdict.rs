@@ -151,7 +151,9 @@ fn before(figures: &Figures) -> String {
 }
 
 fn elsewhere(figures: &Figures, dates: Dates) -> String {
-    figures.span.map_or(String::new(), |span| covered(&span, dates))
+    // Who is told of some policy domains only is not told how much there is about all of them.
+    let span = figures.span.filter(|_| figures.filter.policy_domains.is_none());
+    span.map_or(String::new(), |span| covered(&span, dates))
 }
 
 /// Which days there are reports about, where those asked for have none.
