@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use super::Common;
 use crate::{
-    config::{Config, ConfigError, Environment, Listen, LmtpListen, Maildir},
+    config::{ChannelKind, Config, ConfigError, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
     ingest::{
         certificate::Certificate,
@@ -45,6 +45,7 @@ impl Findings {
     fn of(config: &Config) -> Findings {
         let mut findings = Findings::default();
         findings.problems.extend(config.check().err().iter().flat_map(ConfigError::problems).cloned());
+        findings.look_at_domains(config);
         findings.look_at_certificate(config);
         findings.look_at_listeners(config);
         findings.look_at_mailboxes(config);
@@ -52,6 +53,26 @@ impl Findings {
             findings.problems.push(format!("`dns.records` = {problem}"));
         }
         findings
+    }
+
+    /// A domain that nobody serves is mostly a slip of the pen, and whoever is to be told about it hears nothing.
+    fn look_at_domains(&mut self, config: &Config) {
+        let Ok(served) = config.served() else { return };
+        if served.domains.is_empty() {
+            return;
+        }
+        let (Ok(channels), Ok(digests)) = (config.channels(), config.digests()) else { return };
+        let of_channels = channels.iter().map(|channel| ("channel", channel.name(), &channel.policy_domains));
+        let of_digests = digests.iter().map(|digest| ("digest", digest.name(), &digest.policy_domains));
+        for (section, name, domains) in of_channels.chain(of_digests) {
+            for domain in domains.iter().filter(|domain| !served.domains.contains_key(*domain)) {
+                self.notes.push(format!("{section} {name:?} is about {domain}, which is no [[domain]] here"));
+            }
+        }
+        let by_mail = !digests.is_empty() || channels.iter().any(|channel| channel.kind == ChannelKind::Mail);
+        if by_mail && config.mail.from.is_none() {
+            self.notes.push("mail leaves as tlsight@ this machine's name: set `mail.from`".to_owned());
+        }
     }
 
     fn look_at_certificate(&mut self, config: &Config) {
@@ -196,6 +217,14 @@ mod tests {
             (problems, notes.join("\n").as_str()),
             (vec![], "no mail listener is on: set smtp.listen or smtp.lmtp")
         );
+        let text = "[[domain]]\nname = \"example.com\"\n[[channel]]\npolicy_domains = [\"exmaple.com\", \"Example.com\"]\n\
+                    to = [\"a@example.com\"]\n";
+        let (problems, notes) = findings(directory.path(), text);
+        let told = [
+            "channel \"mail\" is about exmaple.com, which is no [[domain]] here",
+            "mail leaves as tlsight@ this machine's name: set `mail.from`",
+        ];
+        assert_eq!((problems, notes), (vec![], told.map(str::to_owned).to_vec()));
         let text = "[smtp]\nlmtp = \"unix:/run/no-such-service/lmtp\"\nrecipients = [\"a@x.example\"]\n";
         let (problems, notes) = findings(directory.path(), text);
         let note = "`smtp.lmtp` = unix:/run/no-such-service/lmtp: the directory /run/no-such-service does not exist \

@@ -166,12 +166,12 @@ mod tests {
             let today = day.checked_add_days(Days::new(40)).unwrap();
             let asked = temp.store.read_blocking(|conn| Ok(Figures::ask(conn, &filter, period, today)?));
             let figures = asked.unwrap();
-            (figures.quarantined.total, verdict(&figures).more)
+            (figures.quarantined.total, verdict(&figures, crate::present::words::Dates::Iso).more)
         };
         assert_eq!(told(None, came).0, 1);
         assert_eq!(told(Some("other.example"), came).0, 0);
         let later = came.checked_add_days(Days::new(20)).unwrap();
-        assert!(told(None, later).1.iter().any(|sentence| sentence.contains("The 1 report here")));
+        assert!(told(None, later).1.iter().any(|sentence| sentence.contains("The one report here")));
         assert_eq!(told(Some("other.example"), later).1, Vec::<String>::new());
     }
 }
