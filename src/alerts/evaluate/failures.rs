@@ -19,6 +19,9 @@ pub const CERTIFICATE: [&str; 2] = ["certificate-expired", "certificate-host-mis
 /// RFC 8460 §4.3.2.1.
 pub const DANE: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
 
+/// Alerts of the rule new-failure that fire at once for one organisation. What is above is noted and stands on the pages.
+const NEWS_MAX: usize = 100;
+
 /// policy-fetch, certificate and dane.
 pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let mut subjects: BTreeMap<(Rule, Subject), Vec<&Trouble>> = BTreeMap::new();
@@ -93,7 +96,28 @@ pub fn news(
             findings.push(finding);
         }
     }
-    (findings, known)
+    (heard(findings, standing), known)
+}
+
+/// Of what one organisation has that is new, the largest, so that it cannot drown the rest: result types are words it chooses.
+fn heard(findings: Vec<Finding>, standing: &Standing<'_>) -> Vec<Finding> {
+    let mut room: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for alert in standing.firing_of(Rule::NewFailure) {
+        let room = room.entry(alert.subject.organisation.clone()).or_insert(NEWS_MAX);
+        *room = room.saturating_sub(1);
+    }
+    let begins = |finding: &Finding| {
+        finding.state == State::Failing && standing.firing(finding.rule, &finding.subject).is_none()
+    };
+    let (mut new, mut heard): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(begins);
+    new.sort_by_key(|finding| std::cmp::Reverse(finding.evidence.failed));
+    heard.extend(new.into_iter().filter(|finding| {
+        let room = room.entry(finding.subject.organisation.clone()).or_insert(NEWS_MAX);
+        let has_room = *room > 0;
+        *room = room.saturating_sub(1);
+        has_room
+    }));
+    heard
 }
 
 /// Whether an alert with a cause of its own tells of this trouble.

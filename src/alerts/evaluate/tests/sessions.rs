@@ -236,3 +236,23 @@ fn a_share_without_reports_lapses() {
     assert_eq!(world.at(15), []);
     assert_eq!(world.at(16), [(Event::Lapsed, Rule::FailureShare)]);
 }
+
+#[test]
+fn one_organisation_cannot_drown_the_news_of_others() {
+    let mut world = World::new(plan(|_| {}));
+    for number in 0..250 {
+        world.fails("example.com", "evil.example", &format!("made-up-{number}"), &[5], 5 + number).unknown = true;
+    }
+    world.fails("example.com", "google", "validation-failure", &[5], 5).unknown = true;
+    let found = world.evaluate(noon(6));
+    assert_eq!(found.known.len(), 251, "all of it is known from now on");
+    let of = |who: &str| -> Vec<i64> {
+        let fired = found.transitions.iter().filter(|it| it.alert.subject.organisation.as_deref() == Some(who));
+        fired.map(|it| it.alert.evidence.failed).collect()
+    };
+    assert_eq!((of("google").len(), of("evil.example").len()), (1, 100));
+    assert_eq!(of("evil.example").into_iter().min(), Some(155), "the largest");
+    world.fails("example.com", "evil.example", "another", &[5], 5_000).unknown = true;
+    world.facts.troubles.iter_mut().rev().skip(1).for_each(|trouble| trouble.unknown = false);
+    assert_eq!(world.evaluate(noon(6)).transitions, [], "while a hundred fire");
+}
