@@ -14,6 +14,8 @@ pub struct Facts {
     pub troubles: Vec<Trouble>,
     /// The days on which each pair in `troubles` was reported on, over the days that were looked at.
     pub reported: BTreeMap<Pair, BTreeSet<NaiveDate>>,
+    /// The same, only where sessions took place under an MTA-STS policy.
+    pub reported_under_sts: BTreeMap<Pair, BTreeSet<NaiveDate>>,
     pub shares: Vec<Share>,
     /// Nothing was ever noted as known: this is the first evaluation.
     pub first: bool,

@@ -37,7 +37,7 @@ pub struct Digest {
 
 pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
-    let dry_run = digest.dry_run;
+    let (dry_run, has_digests) = (digest.dry_run, !config.digest.is_empty());
     let order = DigestOrder {
         period: digest.week.or(digest.month).or(digest.day),
         name: digest.name,
@@ -48,7 +48,7 @@ pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
     if common.json {
         println!("{}", serde_json::to_string(&answer)?);
     } else {
-        if !digest_configured(&answer) && !dry_run {
+        if has_digests && !digest_configured(&answer) && !dry_run {
             eprintln!("No such digest is configured: printed only. --to ADDRESS sends it.");
         }
         answer.letters.iter().for_each(print);

@@ -94,7 +94,7 @@ impl Calendar {
         let name = edition.name.clone().unwrap_or_default();
         let due = schedule.last_due(now);
         let known = name.clone();
-        let settled = self.store.read(move |conn| digest::settled(conn, &known)).await?;
+        let settled = self.store.read(move |conn| digest::settled(conn, &known, now)).await?;
         if settled.is_some_and(|settled| settled >= due) {
             return Ok(());
         }

@@ -6,9 +6,10 @@ use duckdb::{Connection, OptionalExt, params};
 use super::{StoreError, rows::At};
 
 /// The last due moment that was settled for the digest of this name; `None` for one that is new.
-pub fn settled(conn: &Connection, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let sql = "SELECT max(due_at) FROM digest WHERE name = ?";
-    let found = conn.prepare(sql)?.query_row(params![name], |row| row.get::<_, Option<DateTime<Utc>>>(0));
+/// What was settled by a clock that was ahead does not count until its time has come.
+pub fn settled(conn: &Connection, name: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let sql = "SELECT max(due_at) FROM digest WHERE name = ? AND due_at <= ?";
+    let found = conn.prepare(sql)?.query_row(params![name, At(now)], |row| row.get::<_, Option<DateTime<Utc>>>(0));
     Ok(found.optional()?.flatten())
 }
 
@@ -28,10 +29,11 @@ mod tests {
         let at = |second| DateTime::from_timestamp(second, 0).unwrap();
         let conn = memory();
         migrate::migrate(&conn).unwrap();
-        assert_eq!(settled(&conn, "weekly").unwrap(), None);
+        assert_eq!(settled(&conn, "weekly", at(99)).unwrap(), None);
         settle(&conn, "weekly", at(7), at(8)).unwrap();
         settle(&conn, "weekly", at(14), at(15)).unwrap();
         settle(&conn, "daily", at(21), at(22)).unwrap();
-        assert_eq!(settled(&conn, "weekly").unwrap(), Some(at(14)));
+        assert_eq!(settled(&conn, "weekly", at(99)).unwrap(), Some(at(14)));
+        assert_eq!(settled(&conn, "weekly", at(13)).unwrap(), Some(at(7)), "the clock was ahead");
     }
 }

@@ -8,9 +8,12 @@ use std::{
 use chrono::NaiveDate;
 
 use super::State;
-use crate::alerts::{
-    Affected, Alert, Evidence, Plan,
-    facts::{Facts, Trouble},
+use crate::{
+    alerts::{
+        Affected, Alert, Evidence, Plan,
+        facts::{Facts, Trouble},
+    },
+    explain::result_types::POLICY_FETCH,
 };
 
 /// Organisations and reason codes an alert's evidence lists.
@@ -37,7 +40,10 @@ pub fn carriers<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<Carrier<'
         carrier.name = carrier.name.or(trouble.organisation_name.as_deref());
         carrier.result_types.insert(&trouble.result_type);
         carrier.reasons.extend(trouble.reason.as_deref());
-        carrier.reported = facts.reported.get(&(trouble.policy_domain.clone(), trouble.organisation.clone()));
+        // That a policy can be fetched again is shown by sessions under it, not by a report that knows of none.
+        let is_about_policy = POLICY_FETCH.contains(&trouble.result_type.as_str());
+        let reported = if is_about_policy { &facts.reported_under_sts } else { &facts.reported };
+        carrier.reported = reported.get(&(trouble.policy_domain.clone(), trouble.organisation.clone()));
         for (day, failed) in &trouble.days {
             let sum = carrier.days.entry(*day).or_default();
             *sum = sum.saturating_add(*failed);

@@ -120,9 +120,18 @@ fn usual_gap_days(sender: &Sender) -> Option<i64> {
 }
 
 fn no_reports(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
-    let last_at = facts.arrivals.last_at?;
     let (rule, subject) = (Rule::NoReports, Subject::default());
     let firing = standing.firing(rule, &subject);
+    let Some(last_at) = facts.arrivals.last_at else {
+        // So long ago that it is not looked at any more: whoever has not acted on the reminders will not.
+        return firing.map(|alert| Finding {
+            rule,
+            subject,
+            state: State::Lapsed,
+            since: alert.since,
+            evidence: alert.evidence.clone(),
+        });
+    };
     let is_long = now - last_at > hours(plan.settings.no_reports_after_h.max(1));
     let is_recent = now - last_at <= TimeDelta::days(LEFT_AFTER_DAYS + days(plan.settings.no_reports_after_h / 24));
     let state = match firing {

@@ -83,7 +83,11 @@ impl Scene {
     }
 
     async fn settled(&self, name: &'static str) -> Option<DateTime<Utc>> {
-        self.temp.store.read(move |conn| digest::settled(conn, name)).await.unwrap()
+        self.temp
+            .store
+            .read(move |conn| digest::settled(conn, name, "2099-01-01T00:00:00Z".parse().unwrap()))
+            .await
+            .unwrap()
     }
 
     async fn report(&self, id: &str, on: &str) {

@@ -1,4 +1,5 @@
 -- On which days these pairs of policy domain and organisation were reported on at all: one bit a day, the lowest for the first.
+-- The second time only where sessions took place under an MTA-STS policy: nothing else shows that it can be fetched.
 -- A day with a failure of which the sender did not say how often, or said what nobody can believe, is not one that shows anything to be over.
 WITH pairs AS (
   SELECT unnest(string_split($domains, chr(10))) AS policy_domain, unnest(string_split($organisations, chr(10))) AS organisation_key
@@ -10,7 +11,9 @@ WITH pairs AS (
     AND (failed_sessions IS NULL OR failed_sessions > $sessions_max)
     AND /* credible */ AND /* of a report known then */
 )
-SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT)
+SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT),
+       coalesce(bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT)
+         FILTER (policy_type = 'sts' AND (successful IS NULL OR successful > 0 OR failed > 0)), 0)
 FROM policy
 SEMI JOIN pairs USING (policy_domain, organisation_key)
 ANTI JOIN untold USING (policy_domain, organisation_key, day)

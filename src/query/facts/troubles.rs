@@ -106,11 +106,15 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
         ("maintained", &scope.maintained()),
         ("sessions_max", &SESSIONS_PLAUSIBLE_MAX),
     ];
-    facts.reported = ask(connection, &scope.fill(include_str!("reported.sql")), None, &parameters, |row| {
-        Ok(((get(row, 0)?, get(row, 1)?), days(scope.first, get(row, 2)?)))
-    })?
-    .into_iter()
-    .collect();
+    for (pair, all, under_sts) in
+        ask(connection, &scope.fill(include_str!("reported.sql")), None, &parameters, |row| {
+            let pair: (String, String) = (get(row, 0)?, get(row, 1)?);
+            Ok((pair, days(scope.first, get(row, 2)?), days(scope.first, get(row, 3)?)))
+        })?
+    {
+        facts.reported_under_sts.insert(pair.clone(), under_sts);
+        facts.reported.insert(pair, all);
+    }
     Ok(())
 }
 

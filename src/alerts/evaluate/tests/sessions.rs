@@ -172,6 +172,18 @@ fn nothing_is_news_while_it_learns_or_when_it_came_late() {
 }
 
 #[test]
+fn a_report_that_knows_of_no_policy_does_not_show_that_it_can_be_fetched() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.fails("example.com", "a", FETCH, &[1], 400);
+    assert_eq!(world.at(2), [(Event::Fired, Rule::PolicyFetch)]);
+    let pair = ("example.com".to_owned(), "a".to_owned());
+    world.facts.reported.get_mut(&pair).unwrap().insert(march(2));
+    assert_eq!(world.at(3), [], "`no-policy-found`, or DANE only");
+    world.facts.reported_under_sts.get_mut(&pair).unwrap().insert(march(3));
+    assert_eq!(world.at(4), [(Event::Resolved, Rule::PolicyFetch)]);
+}
+
+#[test]
 fn a_share_fires_above_its_limit_or_its_baseline_and_ends_below_half() {
     let rule = Rule::FailureShare;
     let mut world = World::new(plan(|settings| settings.remind_after_h = 0));

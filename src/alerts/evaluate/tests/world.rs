@@ -56,8 +56,10 @@ impl World {
 
     /// The organisation reports on the domain on these days.
     pub fn reports(&mut self, domain: &str, who: &str, days: &[i64]) {
-        let reported = self.facts.reported.entry((domain.to_owned(), who.to_owned())).or_default();
-        reported.extend(days.iter().map(|day| march(*day)));
+        for reported in [&mut self.facts.reported, &mut self.facts.reported_under_sts] {
+            let reported = reported.entry((domain.to_owned(), who.to_owned())).or_default();
+            reported.extend(days.iter().map(|day| march(*day)));
+        }
     }
 
     pub fn share(&mut self, now: (i64, i64), before: (i64, i64), reported: i64) {
