@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 
 use super::{LETTER_TERMS, MAIL, format::is_over};
 use crate::{
-    alerts::Event,
     config::{Channel, ChannelKind},
     notice::{About, Draft, Letter, Notice, Payload},
     store::{
@@ -100,9 +99,7 @@ pub fn terms(channel: &Channel) -> Terms {
 /// The notice as far as the channel wants it.
 fn wanted(channel: &Channel, notice: &Notice) -> Option<Notice> {
     let is_rule = channel.rules.is_empty() || notice.rule.is_none_or(|rule| channel.rules.contains(&rule));
-    // Alertmanager knows no acknowledgement.
-    let is_known = !(channel.kind == ChannelKind::Alertmanager && notice.event == Some(Event::Acknowledged));
-    if !is_rule || !is_known || (is_over(notice) && !channel.resolved) {
+    if !is_rule || (is_over(notice) && !channel.resolved) {
         return None;
     }
     let is_wanted = |about: &&About| {

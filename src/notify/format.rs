@@ -194,10 +194,10 @@ fn heading(notice: &Notice) -> String {
         None => "Test".to_owned(),
         Some(Event::Fired) => severity.to_owned(),
         Some(Event::Reopened) => format!("{severity}, again"),
-        Some(Event::Reminded) => format!("{severity}, still"),
+        // An acknowledgement is the operator's own word, and not told.
+        Some(Event::Reminded | Event::Acknowledged) => format!("{severity}, still"),
         Some(Event::Resolved) => "Resolved".to_owned(),
         Some(Event::Lapsed) => "Lapsed".to_owned(),
-        Some(Event::Acknowledged) => "Acknowledged".to_owned(),
     };
     format!("{label}: {}", visible(&notice.title))
 }

@@ -54,7 +54,7 @@ pub struct Sent {
     pub last_error: Option<String>,
 }
 
-/// From the moment an evaluation takes for now until its notices are written.
+/// How much older the time of an evaluation may be than the writing of its notices.
 const UNDER_WAY_WITHIN: TimeDelta = TimeDelta::minutes(5);
 /// What is held back is due within the hour, and clocks are put right by seconds.
 const HELD_WITHIN: TimeDelta = TimeDelta::hours(2);

@@ -9,7 +9,6 @@ use super::{
     text::{fit_units, plain, visible},
 };
 use crate::{
-    alerts::Event,
     config::Channel,
     notice::{About, Notice},
 };
@@ -45,11 +44,7 @@ pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) ->
 }
 
 fn action(notice: &Notice) -> &'static str {
-    match notice.event {
-        Some(Event::Acknowledged) => "acknowledge",
-        _ if is_over(notice) => "resolve",
-        _ => "trigger",
-    }
+    if is_over(notice) { "resolve" } else { "trigger" }
 }
 
 fn trigger(key: &str, dedup_key: &str, notice: &Notice, about: Option<&About>, context: &Context<'_>) -> Value {

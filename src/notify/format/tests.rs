@@ -168,9 +168,6 @@ fn every_alert_is_an_incident_of_its_own() {
     assert_eq!(alerts.len(), 1);
     let alerts: serde_json::Value = serde_json::from_slice(&alerts[0].body).unwrap();
     assert_eq!(alerts.as_array().unwrap().len(), 2);
-
-    notice.event = Some(Event::Acknowledged);
-    assert!(written(ChannelKind::PagerDuty, &[notice]).contains("\"event_action\": \"acknowledge\""));
 }
 
 /// Alertmanager knows an alert by its labels, and takes it for over once `endsAt` has passed.

@@ -49,9 +49,6 @@ fn services_with_a_state_hear_of_each_alert_by_itself() {
     for kind in both {
         assert_eq!(told(&channel(kind), &[grouped()]), expected(kind.as_str()));
     }
-    let acknowledged = Notice { event: Some(Event::Acknowledged), ..notice(1) };
-    let counts = both.map(|kind| drafts(&channel(kind), std::slice::from_ref(&acknowledged)).len());
-    assert_eq!(counts, [1, 0], "Alertmanager knows no acknowledgement");
 }
 
 #[test]

@@ -265,7 +265,7 @@ fn nothing_joins_what_may_be_under_way_or_waits_for_a_clock_that_was_ahead() {
     put(&conn, &draft(2), one, at(55)).unwrap();
     let counts = || entries(&conn, 100).unwrap().iter().map(|sent| sent.notices).collect::<Vec<_>>();
     assert_eq!(counts(), [2, 1], "it joined the one that waits for minute 61");
-    // An evaluation that took minute 58 for now is written at minute 61, while the summary is being delivered.
+    // An evaluation as of minute 58 is written at minute 61, while the summary is being delivered.
     put(&conn, &draft(3), one, at(58)).unwrap();
     assert_eq!(counts(), [1, 2, 1]);
 

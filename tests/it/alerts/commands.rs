@@ -1,5 +1,7 @@
 //! What an operator tries at the terminal, with and without the server.
 
+use std::fs;
+
 use mailparse::MailHeaderMap;
 
 use super::{
@@ -39,6 +41,16 @@ fn a_channel_is_tried() {
         server.get_or_insert_with(|| world.start());
     }
     assert_eq!(hook.asked().len(), 6, "a test does not go through the outbox");
+
+    // The file is edited, the server was started before.
+    let edited = fs::read_to_string(world.configuration()).unwrap() + "resolved = false\n";
+    fs::write(world.configuration(), edited).unwrap();
+    let told = world.run(&["alerts", "send-test", "operators"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(
+        told.complained.starts_with("The running server answers, and it was started with other settings"),
+        "{told:?}"
+    );
 }
 
 #[test]

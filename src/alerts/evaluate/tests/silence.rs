@@ -59,6 +59,16 @@ fn a_silent_sender_is_given_up_after_a_month() {
 }
 
 #[test]
+fn reports_that_are_missing_for_longer_than_is_looked_back_lapse() {
+    let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
+    world.facts.arrivals = Arrivals { last_at: Some(hour(1, 6)), days: 14, back_at: None };
+    assert_eq!(world.at(4), [(Event::Fired, Rule::NoReports)]);
+    world.facts.arrivals = Arrivals::default();
+    assert_eq!(world.at(62), [(Event::Lapsed, Rule::NoReports)]);
+    assert_eq!(world.at(63), []);
+}
+
+#[test]
 fn where_nobody_reports_that_is_the_one_thing_told() {
     let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
     for who in ["a", "b", "c"] {
