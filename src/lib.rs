@@ -33,6 +33,7 @@ pub mod limits;
 pub mod notice;
 pub mod report;
 pub mod schedule;
+pub mod share;
 pub mod smtp;
 pub mod submission;
 pub mod verify;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     explain::result_types,
     query::failures::{By, Failures, Page, failures},
+    share,
 };
 
 #[derive(Serialize)]
@@ -125,7 +126,7 @@ fn row(by: By, failures: &Failures, of: i64) -> Row {
         name: if absent { "(not given)".to_owned() } else { failures.key.clone() },
         short: if by == By::ResultType { result_types::short(&failures.key) } else { "" },
         failed: failures.failed,
-        share: words::share_kept(failures.failed, of),
+        share: share::failed(failures.failed, of),
         trend: trend(by, failures),
         reports: failures.reports,
         organisations: failures.organisations,

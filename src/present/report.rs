@@ -21,6 +21,7 @@ use crate::{
         self,
         report::{Failure, Policy, Raw, Whole},
     },
+    share,
 };
 
 /// Bytes of the unpacked document shown on the page; all of it is one link away.
@@ -156,7 +157,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         to => report.to,
         sessions => report.sessions.total(),
         failed => report.sessions.failed,
-        share => words::share_cut(report.sessions.successful, report.sessions.total()),
+        share => share::secure(report.sessions.successful, report.sessions.total()),
         domains => report.policy_domains.clone(),
         received_at => report.received_at,
         channel => report.channel.clone(),
@@ -197,7 +198,7 @@ fn section(policy: &Policy) -> Section {
         mx_hosts: policy.mx_hosts.clone(),
         successful: policy.successful,
         failed: policy.failed,
-        share: words::share_cut(successful, successful.saturating_add(failed)),
+        share: share::secure(successful, successful.saturating_add(failed)),
         not_itemised: policy.not_itemised,
         excess: claimed.saturating_sub(failed).max(0),
         counted: policy.counted,

@@ -32,34 +32,6 @@ pub(super) fn source(source: &str) -> &str {
     if source == "-" { "standard input" } else { source }
 }
 
-/// A share that never looks better than it is: cut, not rounded, and `100 %` only for all of them.
-pub(super) fn share_cut(part: i64, of: i64) -> String {
-    if of <= 0 {
-        return "–".to_owned();
-    }
-    if part >= of {
-        return "100 %".to_owned();
-    }
-    let hundredths = (i128::from(part) * 10_000 / i128::from(of)) as i64;
-    match hundredths {
-        9_990.. => format!("{}.{:02} %", hundredths / 100, hundredths % 100),
-        _ => format!("{}.{} %", hundredths / 100, hundredths / 10 % 10),
-    }
-}
-
-/// A small share that never vanishes: `< 0.1 %` instead of `0.0 %`.
-pub(super) fn share_kept(part: i64, of: i64) -> String {
-    if of <= 0 || part <= 0 {
-        return "–".to_owned();
-    }
-    let tenths = (i128::from(part) * 1_000 / i128::from(of)) as i64;
-    match tenths {
-        0 => "< 0.1 %".to_owned(),
-        1..=99 => format!("{}.{} %", tenths / 10, tenths % 10),
-        _ => format!("{} %", tenths / 10),
-    }
-}
-
 /// `Thu 19 Nov`.
 pub(super) fn day(day: NaiveDate) -> String {
     day.format("%a %-d %b").to_string()
@@ -183,19 +155,6 @@ impl Trend {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_honest() {
-        assert_eq!(share_cut(41_202, 41_203), "99.99 %");
-        assert_eq!(share_cut(41_203, 41_203), "100 %");
-        assert_eq!(share_cut(999_999_999, 1_000_000_000), "99.99 %");
-        assert_eq!(share_cut(987, 1_000), "98.7 %");
-        assert_eq!(share_cut(0, 0), "–");
-        assert_eq!(share_kept(1, 1_000_000), "< 0.1 %");
-        assert_eq!(share_kept(812, 3_204), "25 %");
-        assert_eq!(share_kept(14, 9_120), "0.1 %");
-        assert_eq!(share_kept(i64::MAX, i64::MAX), "100 %");
-    }
 
     #[test]
     fn ranges_are_short() {

@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 
 use super::time;
-use crate::alerts::{Alert, Event, Evidence, Rule};
+use crate::{
+    alerts::{Alert, Event, Evidence, Rule},
+    share,
+};
 
 /// Characters of a name that somebody else chose.
 const NAME_MAX_CHARS: usize = 60;
@@ -85,8 +88,7 @@ fn what(alert: &Alert) -> String {
                 (_, Some(result_type)) => format!("of all sessions fail with {}", name(result_type)),
                 _ => format!("of the sessions of {} fail", organisations(evidence)),
             };
-            let share = if evidence.sessions > 0 { evidence.failed as f64 / evidence.sessions as f64 } else { 0.0 };
-            format!("{} {of}", percent(share))
+            format!("{} {of}", share::failed(evidence.failed, evidence.sessions))
         }
         Rule::NewFailure => format!(
             "{} fails at {} with {} for the first time",
@@ -166,9 +168,10 @@ fn measure(alert: &Alert) -> String {
         Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NewFailure => {
             format!(" ({})", count(alert.evidence.failed, "session"))
         }
-        Rule::FailureShare => {
-            alert.evidence.baseline.map_or(String::new(), |share| format!(" ({} before)", percent(share)))
-        }
+        Rule::FailureShare => alert
+            .evidence
+            .baseline
+            .map_or(String::new(), |share| format!(" ({} before)", share::failed_fraction(share))),
         Rule::WayIn => alert.evidence.detail.as_deref().map_or(String::new(), |words| format!(": {}", cut(words, 80))),
         _ => String::new(),
     }
@@ -202,16 +205,6 @@ fn organisations(evidence: &Evidence) -> String {
         [one] => format!("{one} and {} more", total - 1),
         [one, two, ..] if total <= 2 => format!("{one} and {two}"),
         [one, two, ..] => format!("{one}, {two} and {} more", total - 2),
-    }
-}
-
-fn percent(share: f64) -> String {
-    // Cut as on the pages. The small addition keeps 0.29 from being 28.999… %.
-    let tenths = (share * 1_000.0 + 1e-6).floor();
-    if (1.0..100.0).contains(&tenths) {
-        format!("{:.1} %", tenths / 10.0)
-    } else {
-        format!("{} %", (tenths / 10.0).floor())
     }
 }
 

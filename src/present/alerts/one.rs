@@ -20,6 +20,7 @@ use super::{
 use crate::{
     alerts::{Alert, Event, Evidence, sentence, words::of_rule},
     explain::result_types,
+    share,
     store::{
         alert::{self, Happened},
         silence,
@@ -63,8 +64,8 @@ pub(super) async fn render(
         result_types => alert.evidence.result_types.clone(),
         reasons => alert.evidence.reasons.clone(),
         detail => alert.evidence.detail.clone(),
-        baseline => alert.evidence.baseline.map(|share| format!("{:.1} %", share * 100.0)),
-        share => (alert.evidence.sessions > 0).then(|| words::share_kept(alert.evidence.failed, alert.evidence.sessions)),
+        baseline => alert.evidence.baseline.map(share::failed_fraction),
+        share => (alert.evidence.sessions > 0).then(|| share::failed(alert.evidence.failed, alert.evidence.sessions)),
         first_day => alert.evidence.first_day,
         last_day => alert.evidence.last_day,
         clear_day => alert.evidence.clear_day,

@@ -13,6 +13,7 @@ use crate::{
     explain::{Mail, result_types},
     present::{week::Figures, words},
     query::pairs::{Pair, State},
+    share,
 };
 
 const PAST_LINES_MAX: usize = 6;
@@ -64,7 +65,7 @@ pub(super) fn failures(
                 domains(pairs),
                 words::thousands(*failed),
                 words::counted(sessions, "session", "sessions"),
-                words::share_kept(*failed, sessions),
+                share::failed(*failed, sessions),
                 why(&causes, sum(|pair| pair.not_itemised)),
             ),
             notes: meanings(&causes, explained),

@@ -10,6 +10,7 @@ use crate::{
         words,
     },
     query::{Range, shares::Sessions},
+    share,
 };
 
 /// Policy types with a line of their own.
@@ -229,7 +230,7 @@ fn subject(figures: &Figures, addressee: &Addressee) -> String {
         _ if figures.reported.reports == 0 => "No TLS reports".to_owned(),
         ([], once) if once.total() == 0 => "TLS reports without sessions".to_owned(),
         ([], Sessions { failed: 0, .. }) => "TLS all secure".to_owned(),
-        ([], once) => format!("TLS {} secure", words::share_cut(once.successful, once.total())),
+        ([], once) => format!("TLS {} secure", share::secure(once.successful, once.total())),
         ([one], _) => format!("MTA-STS policy of {} cannot be fetched", cut(one, SUBJECT_DOMAIN_MAX)),
         (several, _) => format!("{} MTA-STS policies cannot be fetched", several.len()),
     };
@@ -264,8 +265,8 @@ fn types(figures: &Figures, links: &Links<'_>) -> Vec<Type> {
         Type {
             name: shown(name),
             sessions: words::thousands(sessions.total()),
-            share: words::share_cut(sessions.successful, sessions.total()),
-            before: before.map_or("–".to_owned(), |(_, before)| words::share_cut(before.successful, before.total())),
+            share: share::secure(sessions.successful, sessions.total()),
+            before: before.map_or("–".to_owned(), |(_, before)| share::secure(before.successful, before.total())),
             url: links.to("/reports", &[("policy_type", name)]),
         }
     };
@@ -291,7 +292,7 @@ pub(super) fn shares(figures: &Figures) -> Vec<(String, Vec<Option<f64>>)> {
 fn trend(figures: &Figures) -> Trend {
     let begun = figures.trend.once.iter().position(|sessions| sessions.total() > 0);
     let Some(begun) = begun else { return Trend::default() };
-    let secure = |sessions: &Sessions| words::share_cut(sessions.successful, sessions.total()).replace(" %", "");
+    let secure = |sessions: &Sessions| share::secure(sessions.successful, sessions.total()).replace(" %", "");
     let rows = figures.trend.by_policy_type.iter().take(TYPES_SHOWN);
     Trend {
         labels: figures.periods.iter().skip(begun).map(|period| period.label()).collect(),

@@ -12,6 +12,7 @@ use crate::{
         words::{self, Trend},
     },
     query::breakdown::Part,
+    share,
 };
 
 /// Rows of one group on the overview; the list of failures has them all.
@@ -117,7 +118,7 @@ fn groups(
             name,
             failed: part.sessions.failed,
             sessions: part.sessions.total(),
-            share: words::share_kept(part.sessions.failed, part.sessions.total()),
+            share: share::failed(part.sessions.failed, part.sessions.total()),
             periods: part.periods.to_vec(),
             trend: trend.as_str(),
             trend_words: trend_words(figures, part, trend),
@@ -183,8 +184,8 @@ pub(super) fn policy_types(figures: &Figures) -> Vec<PolicyType> {
                 name: name.clone(),
                 sessions: sessions.total(),
                 failed: sessions.failed,
-                share: words::share_cut(sessions.successful, sessions.total()),
-                before: words::share_cut(earlier.successful, earlier.total()),
+                share: share::secure(sessions.successful, sessions.total()),
+                before: share::secure(earlier.successful, earlier.total()),
             }
         })
         .collect()

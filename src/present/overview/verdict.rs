@@ -9,6 +9,7 @@ use crate::{
         outages, week,
         words::{self, Dates},
     },
+    share,
 };
 
 #[derive(Serialize)]
@@ -52,7 +53,7 @@ pub(super) fn verdict(figures: &Figures) -> Verdict {
         };
     }
     Verdict {
-        share: words::share_cut(once.successful, once.total()),
+        share: share::secure(once.successful, once.total()),
         sentence: format!("of {sessions} were secure."),
         more: [who(figures), outages::cannot_fetch(&figures.outages, Dates::Short), mail(figures), before(figures)]
             .into_iter()
@@ -104,7 +105,7 @@ fn before(figures: &Figures) -> String {
     let period = words::period(figures.filter.range);
     format!(
         "The {period} before: {} of {}.",
-        words::share_cut(once.successful, once.total()),
+        share::secure(once.successful, once.total()),
         words::thousands(once.total())
     )
 }

@@ -16,6 +16,7 @@ use crate::{
         pairs::{Pair, State},
         policies_seen::{Change, Difference, Kind, Seen},
     },
+    share,
 };
 
 /// Rows of one group before the fold.
@@ -142,7 +143,7 @@ fn row(figures: &Figures, pair: &Pair) -> Row {
         domain: pair.policy_domain.clone(),
         failed: counts.failed,
         sessions: counts.total(),
-        share: words::share_kept(counts.failed, counts.total()),
+        share: share::failed(counts.failed, counts.total()),
         causes,
         more_causes,
         moved: moved(figures, pair, trend),

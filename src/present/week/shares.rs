@@ -9,6 +9,7 @@ use crate::{
         words,
     },
     query::shares::Sessions,
+    share,
 };
 
 const WIDE: Size = Size { width: 760, height: 220 };
@@ -51,8 +52,8 @@ pub(super) fn shares(figures: &Figures) -> Shares {
             name: name.clone(),
             sessions: sessions.total(),
             failed: sessions.failed,
-            share: words::share_cut(sessions.successful, sessions.total()),
-            before: words::share_cut(earlier.successful, earlier.total()),
+            share: share::secure(sessions.successful, sessions.total()),
+            before: share::secure(earlier.successful, earlier.total()),
         }
     });
     let drawn = &figures.trend.by_policy_type[..figures.trend.by_policy_type.len().min(LINES_MAX)];
@@ -91,7 +92,7 @@ fn rows(figures: &Figures, drawn: &[(String, Vec<Sessions>)]) -> Vec<Row> {
             .iter()
             .map(|(_, periods)| {
                 let sessions = periods.get(at).copied().unwrap_or_default();
-                (words::share_cut(sessions.successful, sessions.total()), sessions.total())
+                (share::secure(sessions.successful, sessions.total()), sessions.total())
             })
             .collect(),
     });
@@ -103,6 +104,6 @@ fn share(sessions: Sessions) -> Option<f64> {
 }
 
 fn describe(line: &Line, periods: &[Sessions]) -> String {
-    let shares = periods.iter().map(|sessions| words::share_cut(sessions.successful, sessions.total()));
+    let shares = periods.iter().map(|sessions| share::secure(sessions.successful, sessions.total()));
     format!("{}: {}", line.name, shares.collect::<Vec<_>>().join(", "))
 }

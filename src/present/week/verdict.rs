@@ -10,6 +10,7 @@ use crate::{
         words::{self, Dates},
     },
     query::{pairs::Totals, span::Span},
+    share,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +54,7 @@ pub fn verdict(figures: &Figures, dates: Dates) -> Verdict {
     let (share, sentence) = if fine {
         ("All".to_owned(), format!("{sessions} were secure."))
     } else {
-        (words::share_cut(once.successful, once.total()), format!("of {sessions} were secure."))
+        (share::secure(once.successful, once.total()), format!("of {sessions} were secure."))
     };
     let more = present([
         running(figures, dates),
@@ -145,7 +146,7 @@ fn before(figures: &Figures) -> String {
     format!(
         "The {} before: {} of {}.",
         figures.period.kind().as_str(),
-        words::share_cut(once.successful, once.total()),
+        share::secure(once.successful, once.total()),
         words::thousands(once.total())
     )
 }
