@@ -19,12 +19,14 @@ pub mod outbox;
 mod quarantine;
 mod queue;
 mod reader;
+mod recount;
 mod recover;
 mod repair;
 mod rows;
 pub mod sender;
 pub mod silence;
 mod sql;
+pub mod test_report;
 mod transaction;
 mod wal;
 mod writer;
@@ -44,6 +46,7 @@ pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
 pub use open::is_there;
 pub use quarantine::{QuarantineEntry, quarantined};
+pub use recount::{Renewed, Reread, Stored};
 pub use repair::{RepairReport, repair};
 
 use crate::{
@@ -72,6 +75,8 @@ pub struct Settings {
     pub quarantine_max_bytes: u64,
     /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
     pub log_max_bytes: u64,
+    /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
+    pub reread: Option<Arc<dyn Reread>>,
 }
 
 impl Default for Settings {
@@ -84,6 +89,7 @@ impl Default for Settings {
             question_max: Duration::from_secs(30),
             quarantine_max_bytes: 1024 * 1024 * 1024,
             log_max_bytes: WAL_MAX_BYTES,
+            reread: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use minijinja::{
     value::{Kwargs, Serde},
 };
 
-use super::{spark, words};
+use super::{params::may_carry, spark, words};
 
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.set_formatter(|output, state, value| {
@@ -102,7 +102,7 @@ fn moment(at: chrono::DateTime<chrono::Utc>) -> Value {
 fn link(state: &State, path: &str, more: Kwargs) -> Result<String, Error> {
     let mut query: BTreeMap<String, String> = BTreeMap::new();
     if let Some(kept) = state.lookup("query") {
-        for name in kept.try_iter()? {
+        for name in kept.try_iter()?.filter(|name| may_carry(path, &name.to_string())) {
             query.insert(name.to_string(), kept.get_item(&name)?.to_string());
         }
     }

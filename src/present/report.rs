@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     explain::{self, Mail, deviations, result_types},
+    limits::SESSIONS_PLAUSIBLE_MAX,
     query::{
         self,
         report::{Failure, Policy, Raw, Whole},
+        shares::Sessions,
     },
     share,
 };
@@ -43,7 +45,10 @@ struct Section {
     not_itemised: i64,
     /// What the details claim beyond the summary.
     excess: i64,
+    /// Whether all of it counts where each session counts once.
     counted: bool,
+    once_successful: i64,
+    once_failed: i64,
     failures: Vec<Detail>,
 }
 
@@ -172,7 +177,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         dkim_selector => whole.dkim_selector.clone(),
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
-        has_doubled => whole.policies.iter().any(|policy| !policy.counted),
+        has_doubled => whole.policies.iter().any(|policy| !counts_whole(policy)),
         deviations => report.deviations.iter().map(|deviation| fields! {
             code => deviation.code.clone(),
             count => deviation.count,
@@ -183,6 +188,13 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
     };
     let shell = shell::without_filter(site, "/reports", badges);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
+}
+
+/// Whether nothing of it is left out where one number is shown.
+fn counts_whole(policy: &Policy) -> bool {
+    let plausible =
+        |count: Option<i64>| count.filter(|count| (0..=SESSIONS_PLAUSIBLE_MAX).contains(count)).unwrap_or(0);
+    policy.once == Sessions { successful: plausible(policy.successful), failed: plausible(policy.failed) }
 }
 
 fn section(policy: &Policy) -> Section {
@@ -201,7 +213,9 @@ fn section(policy: &Policy) -> Section {
         share: share::secure(successful, successful.saturating_add(failed)),
         not_itemised: policy.not_itemised,
         excess: claimed.saturating_sub(failed).max(0),
-        counted: policy.counted,
+        counted: counts_whole(policy),
+        once_failed: policy.once.failed,
+        once_successful: policy.once.successful,
         failures: policy.failures.iter().map(|failure| detail(policy, failure)).collect(),
     }
 }
@@ -265,7 +279,8 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
                 "successful": policy.successful,
                 "failed": policy.failed,
                 "not_itemised": policy.not_itemised,
-                "counted": policy.counted,
+                "once_successful": policy.once.successful,
+                "once_failed": policy.once.failed,
                 "failure_details": policy.failures.iter().map(|failure| serde_json::json!({
                     "result_type": failure.result_type,
                     "failed_sessions": failure.failed_sessions,

@@ -32,7 +32,7 @@ pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::RESULT_TYPES, site.today())?;
     let question = asked.clone();
     let (hosts, domains, types, frame) = site
         .store()

@@ -9,7 +9,7 @@ use std::{
 
 use duckdb::{Config, Connection};
 
-use super::{Settings, StoreError, error, migrate, recover};
+use super::{Settings, StoreError, error, migrate, recount, recover};
 
 /// The database file in the data directory.
 pub const DATABASE: &str = "tlsight.duckdb";
@@ -67,6 +67,7 @@ pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> 
     recover::recover(&path)?;
     let conn = connect(&path, settings)?;
     migrate::migrate(&conn)?;
+    recount::finish(&conn, settings.reread.as_ref())?;
     Ok(conn)
 }
 
@@ -93,6 +94,7 @@ fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
     }
     let conn = connect(&unborn, settings)?;
     migrate::migrate(&conn)?;
+    recount::finish(&conn, settings.reread.as_ref())?;
     conn.execute_batch("CHECKPOINT")?;
     conn.close().map_err(|(_, source)| StoreError::Duckdb(source))?;
     recover::sync(&unborn)?;

@@ -27,7 +27,7 @@ pub(in crate::present) async fn silences(site: web::Data<Site>) -> HttpResponse 
 }
 
 async fn tell_all(site: &Site, query_string: &str) -> Result<Value, Fail> {
-    let limit = params::parse(query_string, site.today())?.limit;
+    let limit = params::parse(query_string, params::LIST, site.today())?.limit;
     let ((firing, unacknowledged), alerts) = site
         .store()
         .read(move |connection| Ok((alert::firing(connection)?, alert::alerts(connection, limit)?)))

@@ -45,7 +45,7 @@ struct Asked {
 }
 
 pub(super) async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     render(site, &Typed::default(), None, done(asked.done.as_deref())).await
 }
 

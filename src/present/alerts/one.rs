@@ -29,7 +29,7 @@ use crate::{
 
 pub(super) async fn show(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
     let uuid = read_uuid(path)?;
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     render(site, uuid, &Typed::default(), None, done(asked.done.as_deref())).await
 }
 

@@ -6,12 +6,13 @@ use super::{empty, filled, items, sum};
 use crate::present::{PAGES, templates};
 
 /// Parts of other templates, and the page for what went wrong.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "base.html",
     "channels.html",
     "filter.html",
     "mail_digest.html",
     "message.html",
+    "outage_rows.html",
     "outages.html",
     "rows.html",
     "selects.html",
