@@ -281,4 +281,6 @@ pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreEr
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod recount_tests;
+#[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod api;
 mod digest;
 mod filler;
 mod guards;
+mod hoster;
 mod mail;
 mod pages;
 mod quarantine;

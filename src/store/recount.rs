@@ -65,14 +65,8 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
     if !is_pending(conn)? {
         return Ok(());
     }
+    slices(conn, reread, usize::MAX)?;
     let total: i64 = conn.query_row("SELECT count(*) FROM report", [], |row| row.get(0))?;
-    let mut progress = Progress::new(total, conn)?;
-    while let Some((day, after)) = next(conn)? {
-        let slice = read(conn, day, after)?;
-        let renewed = renew(&slice, reread);
-        within(conn, |conn| write(conn, &slice, renewed))?;
-        progress.tell(slice.len());
-    }
     if total > 0 {
         let (before, after) = (sums(conn, "report")?, sums(conn, "report_next")?);
         tracing::info!(
@@ -93,6 +87,22 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
         Ok(conn.execute_batch("DROP TABLE recount")?)
     })?;
     Ok(conn.execute_batch("CHECKPOINT")?)
+}
+
+/// Counts slice after slice, as long as there are any or for so many; each in a transaction of its own. How many it were.
+pub fn slices(conn: &Connection, reread: Option<&Arc<dyn Reread>>, slices_max: usize) -> Result<usize, StoreError> {
+    let mut progress = Progress::new(conn)?;
+    let mut slices = 0;
+    while slices < slices_max
+        && let Some((day, after)) = next(conn)?
+    {
+        let slice = read(conn, day, after)?;
+        let renewed = renew(&slice, reread);
+        within(conn, |conn| write(conn, &slice, renewed))?;
+        progress.tell(slice.len());
+        slices += 1;
+    }
+    Ok(slices)
 }
 
 fn is_pending(conn: &Connection) -> Result<bool, StoreError> {
@@ -256,7 +266,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(total: i64, conn: &Connection) -> Result<Progress, StoreError> {
+    fn new(conn: &Connection) -> Result<Progress, StoreError> {
+        let total: i64 = conn.query_row("SELECT count(*) FROM report", [], |row| row.get(0))?;
         let done: i64 = conn.query_row("SELECT count(*) FROM report_next", [], |row| row.get(0))?;
         if total > 0 {
             tracing::info!(
