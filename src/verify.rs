@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub mod dkim;
+mod domain;
 pub mod senders;
 
 use std::{
@@ -77,19 +78,24 @@ impl Served {
 
 /// Keeps what is ours of a report and says how far it is believed.
 ///
-/// A report of none of our domains is a fault; of a mixed one the foreign policies are dropped. A policy without a domain
-/// stays where another one is ours or a token vouches, and takes the domain of a token for one domain.
-pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &Served) -> Result<Trust, Fault> {
+/// A report that names foreign domains only is a fault; of a mixed one the foreign policies are dropped. A policy without a
+/// domain takes the one it can only be about, else it stays without. `field` is the mail's TLS-Report-Domain where it is
+/// believed.
+pub fn standing(
+    report: &mut Report,
+    channel: Channel,
+    hints: &Hints,
+    field: Option<&str>,
+    served: &Served,
+) -> Result<Trust, Fault> {
     let vouched = check_token(hints, served)?;
     if channel == Channel::Import {
         // Old reports are what an import is for.
         report.deviations.remove(Deviation::Late);
     }
-    if let Some([domain]) = vouched.as_deref() {
-        supply_domain(report, domain);
-    }
+    domain::supply(report, field, vouched.as_deref(), served);
     if !served.domains.is_empty() {
-        keep_ours(report, served, vouched.is_some())?;
+        keep_ours(report, served)?;
     }
     Ok(match (channel, vouched) {
         (Channel::Import, _) => Trust::Import,
@@ -98,13 +104,11 @@ pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &S
     })
 }
 
-/// Whether `standing` may find a report to be ours, so that it is worth asking for its signature. `report_domain` is what the
-/// mail's TLS-Report-Domain field says, which may stand in for a missing policy domain.
-pub fn may_be_ours(report: &Report, hints: &Hints, served: &Served, report_domain: Option<&str>) -> bool {
-    let stands_in = hints.token.is_some() || report_domain.is_some_and(|domain| served.domains.contains_key(domain));
+/// Whether `standing` may find a report to be ours, so that it is worth asking for its signature.
+pub fn may_be_ours(report: &Report, served: &Served) -> bool {
     served.domains.is_empty()
-        || (report.policies.is_empty() && stands_in)
-        || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(stands_in))
+        || report.policies.is_empty()
+        || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(true))
 }
 
 /// The domains the submission's token vouches for, where it came with one.
@@ -116,17 +120,9 @@ pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>
     }
 }
 
-/// Policies without a domain take this one.
-pub fn supply_domain(report: &mut Report, domain: &str) {
-    for result in &mut report.policies {
-        result.policy.domain.get_or_insert_with(|| domain.to_owned());
-    }
-}
-
-fn keep_ours(report: &mut Report, served: &Served, has_token: bool) -> Result<(), Fault> {
+fn keep_ours(report: &mut Report, served: &Served) -> Result<(), Fault> {
     let ours: Vec<Option<bool>> = report.policies.iter().map(|result| served.is_ours(&result.policy)).collect();
-    let may_be_ours = has_token && (ours.is_empty() || ours.contains(&None));
-    if !ours.contains(&Some(true)) && !may_be_ours {
+    if !ours.is_empty() && ours.iter().all(|ours| *ours == Some(false)) {
         return Err(foreign(report));
     }
     let mut index = 0;
@@ -153,10 +149,7 @@ fn foreign(report: &Report) -> Fault {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let detail = match named.is_empty() {
-        true => "the report names no policy domain, so it is for none that is served here".to_owned(),
-        false => format!("the report is for {}{more}, which is not served here", named.join(", ")),
-    };
+    let detail = format!("the report is for {}{more}, which is not served here", named.join(", "));
     Fault::new(FaultCode::ForeignDomain, detail, Place::Path("/policies".to_owned()))
 }
 

@@ -76,8 +76,12 @@ fn isolated(text: &str) -> Value {
     Value::from_safe_string(format!("<bdi>{}</bdi>", escape(&visible(text))))
 }
 
-/// A domain as A-labels, with the U-labels beside it where they differ: a look-alike shows its real name.
+/// A domain as A-labels, with the U-labels beside it where they differ: a look-alike shows its real name. A report may name
+/// none.
 fn domain(name: &str) -> Value {
+    if name.is_empty() {
+        return Value::from_safe_string("<span class=\"quiet\">unknown</span>".to_owned());
+    }
     let plain = format!("<bdi>{}</bdi>", escape(&visible(name)));
     if !name.contains("xn--") {
         return Value::from_safe_string(plain);
@@ -153,6 +157,7 @@ mod tests {
     fn a_domain_shows_both_forms() {
         assert_eq!(domain("example.com").to_string(), "<bdi>example.com</bdi>");
         assert!(domain("xn--bcher-kva.example").to_string().contains("(<bdi>bücher.example</bdi>)"));
+        assert!(domain("").to_string().contains("unknown"));
         assert_eq!(domain("<b>").to_string(), "<bdi>&lt;b&gt;</bdi>");
     }
 
