@@ -3,6 +3,7 @@
 mod documents;
 mod mail;
 mod prepared;
+mod reread;
 mod signatures;
 mod stored;
 mod verdict;
@@ -26,6 +27,7 @@ use prepared::Unwritten;
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
 pub use prepared::Prepared;
+pub use reread::Reread;
 pub use signatures::Signatures;
 pub use stored::stored_document;
 

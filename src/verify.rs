@@ -104,6 +104,19 @@ pub fn standing(
     })
 }
 
+/// The same for a report that was stored: it is believed as before, and policies that were ours then (`kept`) stay ours.
+pub fn renew(report: &mut Report, field: Option<&str>, vouched: Option<&[String]>, kept: &[String], served: &Served) {
+    domain::supply(report, field, vouched, served);
+    if served.domains.is_empty() {
+        return;
+    }
+    let is_ours = |policy: &Policy| {
+        served.is_ours(policy) != Some(false) || policy.domain.as_ref().is_some_and(|domain| kept.contains(domain))
+    };
+    let ours: Vec<bool> = report.policies.iter().map(|result| is_ours(&result.policy)).collect();
+    drop_foreign(report, &ours);
+}
+
 /// Whether `standing` may find a report to be ours, so that it is worth asking for its signature.
 pub fn may_be_ours(report: &Report, served: &Served) -> bool {
     served.domains.is_empty()
@@ -121,21 +134,26 @@ pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>
 }
 
 fn keep_ours(report: &mut Report, served: &Served) -> Result<(), Fault> {
-    let ours: Vec<Option<bool>> = report.policies.iter().map(|result| served.is_ours(&result.policy)).collect();
-    if !ours.is_empty() && ours.iter().all(|ours| *ours == Some(false)) {
+    let ours: Vec<bool> = report.policies.iter().map(|result| served.is_ours(&result.policy) != Some(false)).collect();
+    if !ours.is_empty() && !ours.contains(&true) {
         return Err(foreign(report));
     }
+    drop_foreign(report, &ours);
+    Ok(())
+}
+
+/// Leaves out the policies that are not ours.
+fn drop_foreign(report: &mut Report, ours: &[bool]) {
     let mut index = 0;
     let deviations = &mut report.deviations;
     report.policies.retain(|_| {
-        let keep = ours[index] != Some(false);
+        let keep = ours.get(index).copied().unwrap_or(true);
         if !keep {
             deviations.add(Deviation::ForeignDomain, format!("/policies/{index}"));
         }
         index += 1;
         keep
     });
-    Ok(())
 }
 
 fn foreign(report: &Report) -> Fault {

@@ -39,7 +39,7 @@ pub struct Found {
     /// Index of its part, and of its document among those in the part.
     pub part: usize,
     pub document: usize,
-    report: Result<Box<Report>, Fault>,
+    pub report: Result<Box<Report>, Fault>,
 }
 
 /// Takes a mail apart and reads the reports in it.
@@ -274,7 +274,7 @@ fn judge_report(
 }
 
 /// RFC 8460 §5.3: the submitter is the domain of `contact-info`. One organisation's domains count as one.
-fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
+pub fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
     let contact = report.contact.as_deref().and_then(|contact| contact.rsplit_once('@'));
     let contact = contact.and_then(|(_, host)| report::domain(host));
     match (contact.as_deref(), domain) {

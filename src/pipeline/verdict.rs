@@ -64,6 +64,17 @@ impl Name {
     }
 }
 
+impl Name {
+    /// Digest of the content.
+    pub fn content(&self) -> Uuid {
+        self.content
+    }
+
+    pub fn into_organisation_key(self) -> String {
+        self.organisation_key
+    }
+}
+
 impl Verdict {
     pub fn of(fault: Fault) -> Verdict {
         Verdict::Fault { fault, organisation: None, report_id: None }

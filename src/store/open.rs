@@ -60,6 +60,13 @@ pub fn claim(data: &Path) -> Result<DirectoryLock, StoreError> {
 
 /// Opens the database of a claimed directory, creating it where there is none.
 pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let conn = open_as_counted(data, settings)?;
+    recount::finish(&conn, settings.reread.as_ref())?;
+    Ok(conn)
+}
+
+/// The same without counting again what an older version stored: its figures are still those of then.
+pub fn open_as_counted(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let path = data.join(DATABASE);
     if !exists(&path)? {
         create(data, settings)?;
@@ -67,7 +74,6 @@ pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> 
     recover::recover(&path)?;
     let conn = connect(&path, settings)?;
     migrate::migrate(&conn)?;
-    recount::finish(&conn, settings.reread.as_ref())?;
     Ok(conn)
 }
 

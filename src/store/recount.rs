@@ -19,7 +19,7 @@ use super::{
     transaction::within,
 };
 use crate::{
-    report::Report,
+    report::{Deviation, Report},
     submission::{Channel, Origin, Trust},
 };
 
@@ -42,6 +42,15 @@ pub struct Stored {
     pub element: Option<u32>,
     /// The policy domains under which it was filed.
     pub policy_domains: Vec<String>,
+    /// `code count path`, one a line.
+    deviations: String,
+}
+
+impl Stored {
+    pub fn had_deviation(&self, deviation: Deviation) -> bool {
+        let code = deviation.as_str();
+        self.deviations.lines().any(|line| line.split(' ').next() == Some(code))
+    }
 }
 
 /// The report as it is read now.
@@ -140,7 +149,7 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
     let sql = format!(
         "WITH slice AS (SELECT * FROM report WHERE day = {day} AND ($1 IS NULL OR uuid > $1::UUID) ORDER BY uuid LIMIT {SLICE})
          SELECT r.uuid, r.report_id, w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter,
-                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains
+                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations
          FROM slice r LEFT JOIN raw w ON w.report = r.uuid AND w.day = {day}
          ORDER BY r.uuid",
         day = sql::day(day)
@@ -175,6 +184,7 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
                 },
                 element: row.get(12)?,
                 policy_domains: policy_domains.lines().map(str::to_owned).collect(),
+                deviations: row.get(18)?,
             },
         })
     })?;

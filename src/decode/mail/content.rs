@@ -1,5 +1,9 @@
 //! Which parts may be a report, by type, by name and by what is in them.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
 use super::{
     entity::Entity,
     start::{after_from_line, is_header},
