@@ -292,7 +292,7 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
         .iter()
         .map(|policy| {
             serde_json::json!({
-                "policy_domain": policy.domain,
+                "policy_domain": (!policy.domain.is_empty()).then_some(&policy.domain),
                 "policy_type": policy.policy_type,
                 "mode": policy.mode,
                 "max_age": policy.max_age,

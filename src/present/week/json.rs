@@ -99,7 +99,7 @@ fn pair(pair: &Pair) -> Value {
     json!({
         "organisation": pair.organisation_name,
         "organisation_key": pair.organisation,
-        "policy_domain": pair.policy_domain,
+        "policy_domain": (!pair.policy_domain.is_empty()).then_some(&pair.policy_domain),
         "sessions": sessions(pair.sessions),
         "previous_sessions": sessions(pair.before),
         "not_itemised": pair.not_itemised,
@@ -118,7 +118,7 @@ fn pair(pair: &Pair) -> Value {
 
 fn change(change: &Change) -> Value {
     json!({
-        "policy_domain": change.policy_domain,
+        "policy_domain": (!change.policy_domain.is_empty()).then_some(&change.policy_domain),
         "policy_type": change.policy_type,
         "kind": change.kind.as_str(),
         "new": change.new.iter().map(seen).collect::<Vec<_>>(),
