@@ -92,6 +92,7 @@ fn silent_sender(
             failed: 0,
             first_day: None,
             last_day: Some(last_seen),
+            clear_day: None,
         }],
         organisations_total: 1,
         last_day: Some(last_seen),

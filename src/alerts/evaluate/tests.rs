@@ -1,3 +1,4 @@
+mod causes;
 mod machine;
 mod properties;
 mod sessions;

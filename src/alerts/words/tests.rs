@@ -10,7 +10,7 @@ fn at(text: &str) -> DateTime<Utc> {
 fn affected(name: &str, failed: i64) -> Affected {
     let key = format!("{}.example", name.to_lowercase());
     let (first_day, last_day) = ("2026-11-19".parse().ok(), "2026-11-21".parse().ok());
-    Affected { key, name: name.to_owned(), failed, first_day, last_day }
+    Affected { key, name: name.to_owned(), failed, first_day, last_day, clear_day: None }
 }
 
 fn alert(rule: Rule, subject: Subject, evidence: Evidence) -> Alert {

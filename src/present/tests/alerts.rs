@@ -24,6 +24,7 @@ pub(super) fn outage() -> Alert {
         failed,
         first_day: "2026-11-19".parse().ok(),
         last_day: "2026-11-22".parse().ok(),
+        clear_day: None,
     };
     let evidence = Evidence {
         organisations: vec![
