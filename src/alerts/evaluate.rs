@@ -19,6 +19,8 @@ use uuid::Uuid;
 use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble, hosts::Owners};
 
 pub use failures::{CERTIFICATE, DANE};
+pub use senders::GRACE_MIN_H;
+pub use share::BASELINE_MIN;
 
 /// What one evaluation found.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -3,6 +3,7 @@
 mod advice;
 mod sentence;
 mod time;
+mod who;
 
 use std::collections::BTreeMap;
 
@@ -150,7 +151,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         lines.extend(sentence::lasted(alert));
     }
     if event == Event::Lapsed {
-        lines.push(match sentence::over_for(evidence) {
+        lines.push(match who::over_for(evidence) {
             None => {
                 "No report that could tell whether it is over has come for a long time; the alert is closed.".to_owned()
             }

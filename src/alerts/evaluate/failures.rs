@@ -20,10 +20,10 @@ pub const CERTIFICATE: [&str; 2] = ["certificate-expired", "certificate-host-mis
 pub const DANE: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
 
 /// Alerts of the rule new-failure that fire at once for one organisation. What is above is noted and stands on the pages.
-const NEWS_MAX: usize = 100;
+pub const NEWS_MAX: usize = 100;
 /// Days after the first failing one on which a rule about causes may still make one message of it: reports of other
 /// organisations about that day come on the day after.
-const OTHERS_REPORT_WITHIN_DAYS: i64 = 1;
+pub const OTHERS_REPORT_WITHIN_DAYS: i64 = 1;
 
 /// policy-fetch, certificate and dane.
 pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {

@@ -8,10 +8,10 @@ use super::{Finding, Standing, State, days, hours, outage::Outages};
 use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Subject, Transition};
 
 /// What comes back so soon after it was over goes on.
-const BACK_WITHIN_DAYS: i64 = 7;
+pub const BACK_WITHIN_DAYS: i64 = 7;
 /// From so many firings on an alert is over only when several report days say so.
-const FLAPPING_TIMES: u32 = 3;
-const FLAPPING_CLEAN_DAYS: u64 = 3;
+pub const FLAPPING_TIMES: u32 = 3;
+pub const FLAPPING_CLEAN_DAYS: u64 = 3;
 /// Why nobody is told of what joins an outage.
 const JOINED: &str = "part of an outage that was told already; the next reminder tells of all of it";
 
@@ -40,7 +40,11 @@ pub fn transitions(
             // It has been told, and nothing new is known.
             (Some(alert), State::Unheard) if alert.told_at.is_some() => None,
             (Some(alert), State::Unheard) => lasting.go_on(alert, Some(finding)),
-            (Some(alert), State::Lapsed) => Some(lasting.end(alert, Event::Lapsed, finding.evidence.clone())),
+            (Some(alert), State::Lapsed) => {
+                // Who said last that it is over for them belongs into the last word; else nothing is known but what was.
+                let evidence = if finding.evidence.unheard { &finding.evidence } else { &alert.evidence };
+                Some(lasting.end(alert, Event::Lapsed, evidence.clone()))
+            }
             (Some(alert), State::TakenOver(_)) => {
                 let ended = lasting.end(alert, Event::TakenOver, finding.evidence.clone());
                 Some(Transition {

@@ -8,7 +8,7 @@ use super::{Standing, hours};
 use crate::alerts::{Alert, Plan, Rule};
 
 /// Policy domains that fail since the same day for the same organisation, told, from which on another one is no news of its own.
-const DOMAINS_MIN: usize = 10;
+pub const DOMAINS_MIN: usize = 10;
 
 /// What was told lately and still fires, by rule, first day, organisation and result type.
 pub struct Outages<'a> {

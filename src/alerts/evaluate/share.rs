@@ -16,7 +16,7 @@ use crate::alerts::{
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
-const BASELINE_MIN: f64 = 0.01;
+pub const BASELINE_MIN: f64 = 0.01;
 /// Kept as evidence.
 const ORGANISATIONS_MAX: usize = 20;
 const RESULT_TYPES_MAX: usize = 5;

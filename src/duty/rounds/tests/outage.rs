@@ -1,6 +1,10 @@
 //! One outage of three hundred policy domains that two organisations see, the second one's report later.
 
 use super::*;
+use crate::{
+    explain::Mail,
+    report::{PolicyDetails, StsMode, StsPolicy},
+};
 
 const DOMAINS: usize = 300;
 const FETCH: &str = "sts-policy-fetch-error";
@@ -76,6 +80,7 @@ async fn an_outage_of_many_domains_is_one_message_though_the_second_report_comes
         "Still: 300 policies cannot be fetched or used by alpha.example and beta.example since Fri 16 Oct (MTA-STS)";
     assert_eq!(watch.titles().await[1..], [reminder]);
 
+    watch.advance(TimeDelta::hours(1));
     watch.on_all("alpha.example", 17, |_| 0).await;
     watch.evaluate().await;
     assert_eq!(watch.firing(Rule::PolicyFetch).await, DOMAINS, "over for one of the two");
@@ -137,6 +142,24 @@ async fn a_rule_about_the_cause_takes_over_what_was_told_as_news() {
         crate::alerts::sentence(&ended[0].alert).starts_with("Told by policy-fetch by now: alpha.example fails at")
     );
     assert_eq!(watch.evaluate().await.transitions, []);
+}
+
+#[tokio::test]
+async fn the_evidence_names_the_hosts_and_what_became_of_the_mail() {
+    let watch = Watch::new(CHANNEL);
+    for (who, mode) in [("alpha.example", Some(StsMode::Enforce)), ("beta.example", None)] {
+        let mut entry = about(who, 1, FETCH, 30, Trust::Token, watch.clock.now());
+        let Kind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
+        report.policies[0].policy.details = match mode {
+            Some(mode) => PolicyDetails::Sts(StsPolicy { mode: Some(mode), ..StsPolicy::default() }),
+            None => PolicyDetails::Unknown,
+        };
+        watch.store().write(vec![entry]).await;
+    }
+    watch.evaluate().await;
+    let evidence = watch.alert().await.evidence;
+    assert_eq!(evidence.mx_hosts, ["mx.example.com"]);
+    assert_eq!(evidence.mails, [Mail::Unprotected, Mail::Cached]);
 }
 
 #[tokio::test]
