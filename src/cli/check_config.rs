@@ -35,7 +35,7 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let Findings { problems, notes } = match &loaded {
         Ok(config) => {
             let mut findings = Findings::of(config);
-            findings.look_at_mx_hosts(config);
+            findings.look_at_mx_hosts(config, common.data.as_deref().unwrap_or(&config.data));
             findings
         }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },
@@ -88,8 +88,8 @@ impl Findings {
     }
 
     /// Without a server nothing is said of them: to open the database is not for a check.
-    fn look_at_mx_hosts(&mut self, config: &Config) {
-        let (Ok(plan), Ok(Some(mut client))) = (rounds::plan(config), Client::connect(&config.data)) else { return };
+    fn look_at_mx_hosts(&mut self, config: &Config, data: &Path) {
+        let (Ok(plan), Ok(Some(mut client))) = (rounds::plan(config), Client::connect(data)) else { return };
         let Ok(Ok(seen)) = client.ask(desk::MX_SEEN, &serde_json::Value::Null) else { return };
         let Ok(seen) = serde_json::from_value::<BTreeMap<String, BTreeSet<String>>>(seen) else { return };
         for (domain, host) in unlisted(&plan, &seen) {
