@@ -5,6 +5,7 @@
 
 pub mod alert;
 mod backoff;
+mod bulk;
 mod counts;
 pub mod digest;
 pub mod entry;
@@ -42,6 +43,7 @@ use duckdb::{Connection, OptionalExt, params};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use bulk::{Bulk, Loads};
 pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
 pub use open::is_there;
@@ -102,6 +104,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
+    loads: Arc<watch::Sender<Loads>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
 }
@@ -121,7 +124,8 @@ impl Store {
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
         let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
-        Ok(Store(Arc::new(Inner { queue, readers, commits, writer, lock })))
+        let loads = Arc::new(watch::channel(Loads::default()).0);
+        Ok(Store(Arc::new(Inner { queue, readers, commits, loads, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -155,6 +159,16 @@ impl Store {
     /// end when the store closes.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.0.commits.clone()
+    }
+
+    /// To be held while many reports are loaded that belong together, such as an import.
+    pub fn begin_load(&self) -> Bulk {
+        Bulk::begin(&self.0.loads)
+    }
+
+    /// The loads that are under way; changes when one begins or ends.
+    pub fn loads(&self) -> watch::Receiver<Loads> {
+        self.0.loads.subscribe()
     }
 
     /// Removes a quarantine entry for good. False where there is none.

@@ -1,13 +1,21 @@
-//! `tlsight config check`: the values, and what they name on this machine. No server is asked and no listener is bound.
+//! `tlsight config check`: the values, and what they name on this machine. No listener is bound, and nobody is asked but the
+//! tlsight that runs on the data directory: which MX hosts the policies name that senders hold.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use super::Common;
 use crate::{
+    alerts::hosts::unlisted,
     config::{ChannelKind, Config, ConfigError, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
+    duty::{desk, rounds},
     ingest::{
         certificate::Certificate,
+        control::Client,
         imap,
         smtp::{self, SocketError},
     },
@@ -25,7 +33,11 @@ struct Findings {
 pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let loaded = Config::load(common.config.as_deref(), &Environment::of_process());
     let Findings { problems, notes } = match &loaded {
-        Ok(config) => Findings::of(config),
+        Ok(config) => {
+            let mut findings = Findings::of(config);
+            findings.look_at_mx_hosts(config, common.data.as_deref().unwrap_or(&config.data));
+            findings
+        }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },
     };
     if common.json {
@@ -72,6 +84,18 @@ impl Findings {
         let by_mail = !digests.is_empty() || channels.iter().any(|channel| channel.kind == ChannelKind::Mail);
         if by_mail && config.mail.from.is_none() {
             self.notes.push("mail leaves as tlsight@ this machine's name: set `mail.from`".to_owned());
+        }
+    }
+
+    /// Without a server nothing is said of them: to open the database is not for a check.
+    fn look_at_mx_hosts(&mut self, config: &Config, data: &Path) {
+        let (Ok(plan), Ok(Some(mut client))) = (rounds::plan(config), Client::connect(data)) else { return };
+        let Ok(Ok(seen)) = client.ask(desk::MX_SEEN, &serde_json::Value::Null) else { return };
+        let Ok(seen) = serde_json::from_value::<BTreeMap<String, BTreeSet<String>>>(seen) else { return };
+        for (domain, host) in unlisted(&plan, &seen) {
+            self.notes.push(format!(
+                "{host} is in the policy senders use for {domain} but not in your configuration (`mx` of its [[domain]])"
+            ));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api;
+mod causes;
 mod digest;
 mod filler;
 mod guards;
@@ -30,6 +31,7 @@ use crate::{
     present::{Rules, Site, configure},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Receipt, Submission},
+    verify::Served,
 };
 
 /// Monday at nine.
@@ -68,9 +70,13 @@ fn empty() -> Running {
 
 /// The same with what the configuration says of alerts.
 fn running(rules: Rules) -> Running {
+    serving(rules, filler::served())
+}
+
+/// The same for these domains.
+fn serving(rules: Rules, served: Served) -> Running {
     let store = temp_store();
-    let pipeline =
-        Pipeline::new(Default::default(), filler::served(), signatures(""), store.store.clone()).expect("a store");
+    let pipeline = Pipeline::new(Default::default(), served, signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
     let board = Board::default();
     let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), rules, None, vec!["tlsight.example.net".into()])

@@ -29,7 +29,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("store", &["alerts", "clock", "fault", "limits", "notice", "report", "submission"]),
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "store", "submission", "verify"]),
     ("ingest", &["clock", "config", "decode", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
-    ("query", &["alerts", "limits", "store"]),
+    ("query", &["alerts", "explain", "limits", "store"]),
     (
         "present",
         &[
@@ -63,6 +63,7 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "alerts",
             "app",
             "clock",
             "config",
