@@ -13,6 +13,7 @@ pub mod daily;
 pub mod facts;
 pub mod failures;
 pub mod filter;
+pub mod named;
 pub mod pairs;
 pub mod policies_seen;
 pub mod policy_fetch;
