@@ -24,12 +24,12 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::{Config, Dns, Listen, LmtpListen, StoreConfig},
+    config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
     dns,
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Reread, Signatures},
-    present::{self, Site},
+    present::{self, Setup, Site},
     store::{Settings, Store},
 };
 use duty::Duty;
@@ -46,6 +46,8 @@ pub struct Options {
     pub clock: Clock,
     /// Read templates and static files from `./web` at each request instead of the embedded ones.
     pub dev: bool,
+    /// Everything that is shown is invented, and every page says so.
+    pub demo: bool,
 }
 
 /// Everything bound, nothing served yet.
@@ -86,7 +88,7 @@ impl App {
         let hosts = config.private.hosts.clone();
         let site =
             Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), rules::rules(&config), dev, hosts)?;
-        let site = web::Data::new(site);
+        let site = web::Data::new(site.in_setup(setup(&config, ways_in.public.as_ref(), options.demo)));
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
         let bound = private.as_ref().map(|private| private.address);
         let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
@@ -160,6 +162,7 @@ impl App {
 
 impl Private {
     fn start(self) -> io::Result<(ServerHandle, JoinHandle<io::Result<()>>)> {
+        tracing::info!("the pages are at http://{}/", self.address);
         let site = self.site;
         let app = move || actix_web::App::new().wrap(Compress::default()).configure(present::configure(site.clone()));
         let server = HttpServer::new(app)
@@ -210,6 +213,20 @@ fn bind_private(config: &Config) -> anyhow::Result<Option<(TcpListener, SocketAd
     let socket = TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
     let address = socket.local_addr()?;
     Ok(Some((socket, address)))
+}
+
+/// What the pages say of the set-up. Beyond this machine only the operator knows under which name it is reached.
+fn setup(config: &Config, public: Option<&https::Listener>, demo: bool) -> Setup {
+    let reach = config.reach();
+    let post_url = public.map(|public| if reach.https { format!("https://{UNKNOWN_HOST}") } else { public.url() });
+    Setup {
+        demo,
+        record: reach.record(),
+        over_https: reach.names_https(),
+        by_mail: reach.mailbox.is_some(),
+        post_url,
+        post_is_local: !reach.https,
+    }
 }
 
 /// SIGHUP: the operator, or the certificate's renewal, wants it read again now.

@@ -23,6 +23,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rustix::fs::Mode;
 
 use crate::config::{self, Config, Environment, Listen, LmtpListen};
 
@@ -197,6 +198,12 @@ impl Arguments {
     pub fn log_format(&self) -> LogFormat {
         self.common.log_format
     }
+}
+
+/// What this process makes, it makes for its own user: reports name correspondents, and a database is made by a library that
+/// asks for no mode of its own. Sockets that others may use get theirs when they are made.
+pub fn keep_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Starts the log on standard error.

@@ -9,6 +9,7 @@ mod listen;
 mod mail;
 mod notify;
 mod problem;
+mod reach;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,11 +20,12 @@ use crate::{
     limits::Limits,
 };
 pub use example::example;
-pub use layers::Environment;
+pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
 pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, Smtp};
 pub use notify::{Channel, ChannelKind, Digest, Mail, MailTls};
 pub use problem::ConfigError;
+pub use reach::{Reach, UNKNOWN_HOST};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Serialize, Deserialize)]

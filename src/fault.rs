@@ -148,11 +148,13 @@ pub struct Fault {
     /// One English sentence without a full stop: what was found, and what was expected or which setting bounds it.
     pub detail: String,
     pub place: Place,
+    /// The policy domains that are not served, where that is what is wrong; only the first of many.
+    pub domains: Vec<String>,
 }
 
 impl Fault {
     pub fn new(code: FaultCode, detail: impl Into<String>, place: Place) -> Fault {
-        Fault { code, detail: detail.into(), place }
+        Fault { code, detail: detail.into(), place, domains: Vec::new() }
     }
 }
 

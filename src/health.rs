@@ -8,14 +8,18 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::submission::{Outcome, Receipt};
+use crate::submission::{ByDomain, Outcome, Receipt};
 
 /// Begins the names of channels, which no way in has.
 const CHANNEL: &str = "notify ";
 
 /// All parts of one server. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BTreeMap<String, Health>>>);
+pub struct Board {
+    parts: Arc<Mutex<BTreeMap<String, Health>>>,
+    /// What was refused since the start, over all ways in.
+    foreign: Arc<Mutex<ByDomain>>,
+}
 
 /// One part's place on the board.
 #[derive(Debug, Clone)]
@@ -82,13 +86,18 @@ impl Board {
         self.all().into_iter().filter_map(channel).collect()
     }
 
+    /// The domains that reports were refused for since the start.
+    pub fn foreign(&self) -> ByDomain {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Every part by name.
     pub fn all(&self) -> Vec<(String, Health)> {
         self.lock().iter().map(|(name, health)| (name.clone(), health.clone())).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Health>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +122,13 @@ impl Part {
     }
 
     pub fn count(&self, receipt: &Receipt) {
+        for outcome in &receipt.0 {
+            if let Outcome::Refused(fault) = outcome
+                && !fault.domains.is_empty()
+            {
+                self.board.foreign.lock().unwrap_or_else(PoisonError::into_inner).add(&fault.domains);
+            }
+        }
         self.change(|health| {
             for outcome in &receipt.0 {
                 health.brought.count(outcome);

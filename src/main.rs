@@ -9,6 +9,7 @@ const EXIT_NOT_DONE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = cli::parse();
+    cli::keep_private();
     cli::start_log(arguments.log_format());
     cli::run(arguments).unwrap_or_else(|error| {
         eprintln!("tlsight: {error:#}");

@@ -12,6 +12,7 @@ mod done;
 mod excerpt;
 mod failures;
 mod filters;
+mod find;
 mod font;
 mod guard;
 mod health;
@@ -26,6 +27,7 @@ mod reports;
 mod result_types;
 mod retry;
 mod senders;
+mod setup;
 mod shell;
 mod spark;
 mod sweep;
@@ -47,6 +49,7 @@ use actix_web::{
 
 use crate::{clock::Clock, health::Board, pipeline::Pipeline, store::Store};
 pub use alerts::{ChannelShown, DigestShown, Rules};
+pub use setup::Setup;
 use templates::Templates;
 
 /// What the pages need.
@@ -91,6 +94,12 @@ impl Site {
         Ok(Site { pipeline, clock, board, rules, hosts, templates: Templates::new(dev)? })
     }
 
+    /// The same, with what the pages say of their set-up.
+    pub fn in_setup(mut self, setup: Setup) -> Site {
+        self.templates.set_up(setup);
+        self
+    }
+
     fn store(&self) -> &Store {
         self.pipeline.store()
     }
@@ -108,6 +117,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .app_data(site.clone())
                 .wrap(middleware::from_fn(guard::guard))
                 .route("/", get().to(overview::page))
+                .route("/show", get().to(find::show))
                 .route("/weeks", get().to(week::newest))
                 .route("/weeks/{week}", get().to(week::page))
                 .route("/failures", get().to(failures::page))

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod failures;
 mod fill;
 pub mod filter;
+pub mod named;
 pub mod pairs;
 pub mod policies_seen;
 pub mod policy_fetch;

@@ -1,11 +1,14 @@
 //! What every transport hands in and what it hears back.
 
+mod by_domain;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::fault::Fault;
+pub use by_domain::{ByDomain, Foremost};
 
 /// One body as it arrived, with what the transport knows about it.
 #[derive(Debug, Clone)]

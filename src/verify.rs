@@ -20,6 +20,8 @@ use crate::{
 const NAMED_MAX: usize = 5;
 /// Bytes of one domain in a fault: it may be no domain at all.
 const NAMED_MAX_BYTES: usize = 64;
+/// RFC 1035 §2.3.4; what is longer is no domain.
+const DOMAIN_MAX_BYTES: usize = 253;
 
 /// The domains this server takes reports for. Empty: every domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,7 +170,12 @@ fn foreign(report: &Report) -> Fault {
         more => format!(" and {more} more"),
     };
     let detail = format!("the report is for {}{more}, which is not served here", named.join(", "));
-    Fault::new(FaultCode::ForeignDomain, detail, Place::Path("/policies".to_owned()))
+    let domains =
+        domains.into_iter().filter(|domain| domain.len() <= DOMAIN_MAX_BYTES).take(NAMED_MAX).map(str::to_owned);
+    Fault {
+        domains: domains.collect(),
+        ..Fault::new(FaultCode::ForeignDomain, detail, Place::Path("/policies".to_owned()))
+    }
 }
 
 /// Whether the token vouches for each domain of the report. With no served domains there are no MX hosts to know, then

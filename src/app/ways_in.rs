@@ -85,7 +85,12 @@ impl WaysIn {
         let unattended = self.certificate.filter(|_| self.public.is_none() && self.mail.is_some());
         if let Some(public) = &self.public {
             self.board.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
-            tracing::info!(url = public.url(), "reports are taken over HTTPS");
+            let how = if public.certificate().is_some() {
+                "HTTPS"
+            } else {
+                "HTTP, for a proxy with TLS in front or this machine alone"
+            };
+            tracing::info!("reports are taken by POST to {}/v1/tlsrpt ({how})", public.url());
         }
         if let Some(mail) = &self.mail {
             let smtp::Addresses { smtp, lmtp } = mail.addresses();

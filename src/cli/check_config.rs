@@ -1,6 +1,8 @@
 //! `tlsight config check`: the values, and what they name on this machine. No listener is bound, and nobody is asked but the
 //! tlsight that runs on the data directory: which MX hosts the policies name that senders hold.
 
+mod outlook;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -10,7 +12,7 @@ use std::{
 use super::Common;
 use crate::{
     alerts::hosts::unlisted,
-    config::{ChannelKind, Config, ConfigError, Environment, Listen, LmtpListen, Maildir},
+    config::{ChannelKind, Config, ConfigError, DEFAULT_FILE, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
     duty::{desk, rounds},
     ingest::{
@@ -20,6 +22,7 @@ use crate::{
         smtp::{self, SocketError},
     },
 };
+use outlook::Outlook;
 
 /// What was found out, in the order of the file.
 #[derive(Debug, Default)]
@@ -31,7 +34,12 @@ struct Findings {
 }
 
 pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
-    let loaded = Config::load(common.config.as_deref(), &Environment::of_process());
+    let environment = Environment::of_process();
+    let file = Config::file(common.config.as_deref(), &environment);
+    let mut loaded = Config::load(common.config.as_deref(), &environment);
+    if let (Ok(config), Some(data)) = (&mut loaded, &common.data) {
+        config.data.clone_from(data);
+    }
     let Findings { problems, notes } = match &loaded {
         Ok(config) => {
             let mut findings = Findings::of(config);
@@ -40,17 +48,28 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
         }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },
     };
+    let valid = problems.is_empty();
+    let outlook = loaded.as_ref().ok().filter(|_| valid).map(Outlook::of);
     if common.json {
-        let valid = problems.is_empty();
-        println!("{}", serde_json::json!({ "valid": valid, "problems": problems, "notes": notes }));
+        let mut answer = serde_json::json!({ "valid": valid, "file": file, "problems": problems, "notes": notes });
+        if let (Some(answer), Some(serde_json::Value::Object(outlook))) =
+            (answer.as_object_mut(), outlook.map(|outlook| outlook.json()))
+        {
+            answer.extend(outlook);
+        }
+        println!("{answer}");
     } else {
+        if file.is_none() {
+            println!("There is no file: {DEFAULT_FILE} does not exist and no other is named. These are the defaults.");
+        }
         problems.iter().for_each(|problem| println!("{problem}"));
         notes.iter().for_each(|note| println!("note: {note}"));
-        if let (true, Ok(config)) = (problems.is_empty(), &loaded) {
+        if let (Ok(config), Some(outlook)) = (&loaded, outlook) {
             println!("The configuration is valid{}.", domains(config));
+            print!("{}", outlook.text());
         }
     }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Findings {
@@ -84,6 +103,11 @@ impl Findings {
         let by_mail = !digests.is_empty() || channels.iter().any(|channel| channel.kind == ChannelKind::Mail);
         if by_mail && config.mail.from.is_none() {
             self.notes.push("mail leaves as tlsight@ this machine's name: set `mail.from`".to_owned());
+        }
+        if let (Listen::At(address), None, true) =
+            (config.private.listen, &config.private.url, !digests.is_empty() || !channels.is_empty())
+        {
+            self.notes.push(format!("links in digests and alerts lead to http://{address}: set `private.url`"));
         }
     }
 
@@ -247,6 +271,7 @@ mod tests {
         let told = [
             "channel \"mail\" is about exmaple.com, which is no [[domain]] here",
             "mail leaves as tlsight@ this machine's name: set `mail.from`",
+            "links in digests and alerts lead to http://127.0.0.1:8080: set `private.url`",
         ];
         assert_eq!((problems, notes), (vec![], told.map(str::to_owned).to_vec()));
         let text = "[smtp]\nlmtp = \"unix:/run/no-such-service/lmtp\"\nrecipients = [\"a@x.example\"]\n";

@@ -28,7 +28,7 @@ pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
             print!("{}", welcome(urls, kept.then_some(place.path())));
         }
     };
-    serve::until_stopped(config, Options { dev: demo.dev, ..Options::default() }, &demo.listeners, tell)
+    serve::until_stopped(config, Options { dev: demo.dev, demo: true, ..Options::default() }, &demo.listeners, tell)
 }
 
 /// Nothing of the machine's own configuration but what the flags say: a demo must not need, or touch, a real set-up.

@@ -16,8 +16,6 @@ pub struct Local {
 
 /// Opens the store, creating the data directory where there is none, and puts the stages before it.
 pub fn open(config: &Config) -> anyhow::Result<Local> {
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot create the data directory {}", config.data.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

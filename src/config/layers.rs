@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Read when no file is named and this one exists.
-const DEFAULT_FILE: &str = "/etc/tlsight.toml";
+pub const DEFAULT_FILE: &str = "/etc/tlsight.toml";
 /// A larger file is a mistake.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// `TLSIGHT_…` names that are not keys: read elsewhere, or set by Kubernetes for a service named `tlsight`.
@@ -49,9 +49,7 @@ impl Config {
     /// Reads the file named by the flag, else by `TLSIGHT_CONFIG`, else `/etc/tlsight.toml` where it exists, and lays the
     /// environment over it. The values are of the right type afterwards, `check` says whether they make sense.
     pub fn load(flag: Option<&Path>, environment: &Environment) -> Result<Config, ConfigError> {
-        let named = flag.map(Path::to_owned).or_else(|| environment.get("TLSIGHT_CONFIG").map(PathBuf::from));
-        let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
-        match named.or_else(default) {
+        match Config::file(flag, environment) {
             None => assemble("", "the defaults", environment),
             Some(path) => {
                 let text = read(&path)?;
@@ -60,6 +58,12 @@ impl Config {
                 Ok(config)
             }
         }
+    }
+
+    /// The file that `load` reads; `None` where none is named and none is there.
+    pub fn file(flag: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+        let named = flag.map(Path::to_owned).or_else(|| environment.get("TLSIGHT_CONFIG").map(PathBuf::from));
+        named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
     }
 
     #[cfg(test)]

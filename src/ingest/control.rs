@@ -154,6 +154,9 @@ pub struct Told {
     /// What was found, and where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The policy domains that are not served, where it is refused for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,7 +201,13 @@ impl From<&Outcome> for Told {
             Outcome::Ignored(fault) => (Word::Ignored, None, Some(fault)),
             Outcome::Busy(busy) => {
                 let code = (*busy == Busy::KeyLookup).then(|| KEY_LOOKUP.to_owned());
-                return Told { outcome: Word::Busy, uuid: None, code, detail: Some(busy.to_string()) };
+                return Told {
+                    outcome: Word::Busy,
+                    uuid: None,
+                    code,
+                    detail: Some(busy.to_string()),
+                    domains: Vec::new(),
+                };
             }
         };
         Told {
@@ -206,6 +215,7 @@ impl From<&Outcome> for Told {
             uuid,
             code: fault.map(|fault| fault.code.as_str().to_owned()),
             detail: fault.map(ToString::to_string),
+            domains: fault.map(|fault| fault.domains.clone()).unwrap_or_default(),
         }
     }
 }

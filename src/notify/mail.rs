@@ -1,6 +1,6 @@
 //! Hands mail to the relay, or to the program that takes mail on this machine.
 
-use std::{collections::BTreeSet, error::Error as _, fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{collections::BTreeSet, error::Error as _, fs, net::IpAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use chrono::{DateTime, Utc};
 use lettre::{
@@ -28,11 +28,15 @@ const PORT: u16 = 25;
 /// RFC 8314 §3.3
 const SUBMISSION_PORT: u16 = 587;
 const SUBMISSIONS_PORT: u16 = 465;
+/// What the client says of a relay that does not offer it.
+const NO_STARTTLS: &str = "STARTTLS is not supported on this server";
 
 pub struct Mailer {
     way: Way,
     from: Address,
     deadline: Duration,
+    /// Whether the relay is on this machine.
+    is_near: bool,
     /// Domains whose TLS this server watches.
     served: BTreeSet<String>,
 }
@@ -56,7 +60,8 @@ impl Mailer {
             Some(relay) => Way::Relay(relay_of(mail, relay)?),
             None => Way::Program(mail.sendmail.clone()),
         };
-        Ok(Mailer { way, from, deadline: Duration::from_secs(mail.deadline_s), served })
+        let is_near = mail.relay.as_deref().is_some_and(is_loopback);
+        Ok(Mailer { way, from, deadline: Duration::from_secs(mail.deadline_s), is_near, served })
     }
 
     /// Delivers a letter to one address. What the relay said, where it took it.
@@ -79,7 +84,7 @@ impl Mailer {
                     Ok(reply) => {
                         Ok(quoted(&format!("{} {}", reply.code(), reply.message().collect::<Vec<_>>().join(" "))))
                     }
-                    Err(error) => Err(failure(&error)),
+                    Err(error) => Err(failure(&error, self.is_near)),
                 },
                 Way::Program(program) => run(program, &to, &mail).await,
             }
@@ -147,9 +152,16 @@ async fn run(program: &PathBuf, to: &Address, mail: &[u8]) -> Result<String, Fai
     Err(Failure::soon(format!("{} ended with {}{said}", program.display(), output.status)))
 }
 
-fn failure(error: &smtp::Error) -> Failure {
+fn is_loopback(relay: &str) -> bool {
+    relay == "localhost" || relay.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn failure(error: &smtp::Error, is_near: bool) -> Failure {
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     let words = match error.status() {
+        None if is_near && (source.contains(NO_STARTTLS) || error.to_string().contains(NO_STARTTLS)) => {
+            format!("{NO_STARTTLS}; for a server on this machine set `mail.tls = \"off\"`")
+        }
         Some(code) => format!("the relay answered {code} {source}"),
         None if source.is_empty() => error.to_string(),
         None => source,

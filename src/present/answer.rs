@@ -8,7 +8,7 @@ use actix_web::{
 use minijinja::context;
 use serde::Serialize;
 
-use super::{Site, shell};
+use super::{Site, shell, templates::fields, words};
 use crate::store::StoreError;
 
 /// Why there is no page.
@@ -16,6 +16,9 @@ use crate::store::StoreError;
 pub(super) enum Fail {
     #[error("parameter `{name}`: {detail}")]
     Parameter { name: String, detail: String },
+    /// Several organisations go by what was typed.
+    #[error("several organisations may be meant by `{typed}`")]
+    Ambiguous { typed: String, ways: Vec<Way>, more: bool },
     #[error("{0}")]
     NotFound(String),
     #[error("{0}")]
@@ -26,10 +29,19 @@ pub(super) enum Fail {
     Template(#[from] minijinja::Error),
 }
 
+/// One that may be meant, and the page that shows it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Way {
+    pub(super) address: String,
+    pub(super) key: String,
+    pub(super) name: Option<String>,
+    pub(super) reports: i64,
+}
+
 impl Fail {
     fn status(&self) -> StatusCode {
         match self {
-            Fail::Parameter { .. } => StatusCode::BAD_REQUEST,
+            Fail::Parameter { .. } | Fail::Ambiguous { .. } => StatusCode::BAD_REQUEST,
             Fail::NotFound(_) => StatusCode::NOT_FOUND,
             Fail::Conflict(_) => StatusCode::CONFLICT,
             Fail::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -40,6 +52,7 @@ impl Fail {
     fn code(&self) -> &'static str {
         match self {
             Fail::Parameter { .. } => "bad-parameter",
+            Fail::Ambiguous { .. } => "ambiguous",
             Fail::NotFound(_) => "not-found",
             Fail::Conflict(_) => "conflict",
             Fail::Store(_) => "store",
@@ -60,7 +73,7 @@ impl Fail {
         match self {
             Fail::Store(error) => tracing::error!(%error, "a question to the store failed"),
             Fail::Template(error) => tracing::error!(error = format!("{error:#}"), "a template failed"),
-            Fail::Parameter { .. } | Fail::NotFound(_) | Fail::Conflict(_) => {}
+            Fail::Parameter { .. } | Fail::Ambiguous { .. } | Fail::NotFound(_) | Fail::Conflict(_) => {}
         }
     }
 }
@@ -90,12 +103,18 @@ pub(super) fn failed_page(site: &Site, fail: &Fail) -> HttpResponse {
     fail.log();
     let title = match fail {
         Fail::Parameter { .. } => "That question cannot be answered",
+        Fail::Ambiguous { .. } => "Which one?",
         Fail::NotFound(_) => "Not found",
         Fail::Conflict(_) => "That cannot be done",
         Fail::Store(_) | Fail::Template(_) => "Something failed here",
     };
-    let shell = shell::bare(site);
-    match site.templates.render("message.html", context! { title, detail => fail.detail(), ..shell }) {
+    let (ways, more) = match fail {
+        Fail::Ambiguous { ways, more, .. } => (ways.as_slice(), *more),
+        _ => Default::default(),
+    };
+    let shell = shell::of_failure(site, !matches!(fail, Fail::Store(_)));
+    let content = fields! { title, detail => words::sentence(&fail.detail()), ways, more };
+    match site.templates.render("message.html", context! { ..content, ..shell }) {
         Ok(html) => html_answer(fail.status(), html),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "a template failed");

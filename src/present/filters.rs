@@ -10,6 +10,15 @@ use minijinja::{
 
 use super::{params::may_carry, spark, words};
 
+/// Characters of a stranger's text shown where a name is expected.
+const SHOWN_MAX_CHARS: usize = 120;
+/// Of the same on hovering.
+const TITLE_MAX_CHARS: usize = 2_000;
+/// A word up to this length stays in one line.
+const WORD_MAX_CHARS: usize = 32;
+/// Characters of a longer one that stay together.
+const RUN_MAX_CHARS: usize = 20;
+
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.set_formatter(|output, state, value| {
         if let (AutoEscape::Html, false, Some(text)) = (state.auto_escape(), value.is_safe(), value.as_str()) {
@@ -19,11 +28,19 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     });
     environment.add_filter("n", |number: i64| if number == 0 { "–".to_owned() } else { words::thousands(number) });
     environment.add_filter("number", words::thousands);
-    environment.add_filter("day", |day: Serde<chrono::NaiveDate>| words::day(day.0));
+    // Never in two lines.
+    environment.add_filter("day", |day: Serde<chrono::NaiveDate>| words::day(day.0).replace(' ', "\u{a0}"));
     environment.add_filter("moment", |at: Serde<chrono::DateTime<chrono::Utc>>| moment(at.0));
     environment.add_filter("utc", |at: Serde<chrono::DateTime<chrono::Utc>>| words::moment(at.0));
     environment.add_filter("domain", domain);
-    environment.add_filter("text", isolated);
+    environment.add_filter("text", |text: &str| Value::from_safe_string(isolated(text, SHOWN_MAX_CHARS)));
+    environment.add_filter("whole", |text: &str| Value::from_safe_string(isolated(text, usize::MAX)));
+    // For attributes.
+    environment.add_filter("short", |text: &str| match text.char_indices().nth(SHOWN_MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    });
+    environment.add_filter("ticks", ticks);
     environment.add_filter("spark", |periods: Serde<Vec<i64>>, label: &str| {
         Value::from_safe_string(spark::bars(&periods.0, label))
     });
@@ -71,9 +88,53 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Text of a stranger, kept from changing the direction of what stands beside it.
-fn isolated(text: &str) -> Value {
-    Value::from_safe_string(format!("<bdi>{}</bdi>", escape(&visible(text))))
+/// Text of a stranger, kept from changing the direction of what stands beside it, and from filling the page: what is beyond the
+/// bound is one hover away.
+fn isolated(text: &str, max_chars: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(max_chars) else {
+        return format!("<bdi>{}</bdi>", breakable(&visible(text)));
+    };
+    let title: String = text.chars().take(TITLE_MAX_CHARS).collect();
+    format!("<bdi title=\"{}\">{}…</bdi>", escape(&visible(&title)), breakable(&visible(&text[..end])))
+}
+
+/// Escapes, and says where a long name may go on in the next line: a browser left alone breaks it anywhere or nowhere.
+fn breakable(text: &str) -> String {
+    let mut html = String::with_capacity(text.len() + 16);
+    for word in text.split_inclusive(char::is_whitespace) {
+        if word.chars().nth(WORD_MAX_CHARS).is_none() {
+            html.push_str(&escape(word));
+            continue;
+        }
+        let mut run = 0;
+        for character in word.chars() {
+            html.push_str(&escape(character.encode_utf8(&mut [0; 4])));
+            run += 1;
+            if run == RUN_MAX_CHARS || ".-@/_:,".contains(character) {
+                html.push_str("<wbr>");
+                run = 0;
+            }
+        }
+    }
+    html
+}
+
+/// Our own sentence, in which what it quotes stands in backticks.
+fn ticks(text: &str) -> Value {
+    let mut html = String::new();
+    let parts: Vec<&str> = text.split('`').collect();
+    // Without its partner a backtick is one that somebody typed.
+    let pairs = (parts.len() - 1) / 2;
+    for (at, part) in parts.iter().enumerate() {
+        let part = breakable(&visible(part));
+        match at {
+            at if at > 2 * pairs => write!(html, "`{part}"),
+            at if at % 2 == 1 => write!(html, "<code>{part}</code>"),
+            _ => write!(html, "{part}"),
+        }
+        .expect("a String takes everything");
+    }
+    Value::from_safe_string(html)
 }
 
 /// A domain as A-labels, with the U-labels beside it where they differ: a look-alike shows its real name. A report may name
@@ -82,7 +143,7 @@ fn domain(name: &str) -> Value {
     if name.is_empty() {
         return Value::from_safe_string("<span class=\"quiet\">unknown</span>".to_owned());
     }
-    let plain = format!("<bdi>{}</bdi>", escape(&visible(name)));
+    let plain = isolated(name, SHOWN_MAX_CHARS);
     if !name.contains("xn--") {
         return Value::from_safe_string(plain);
     }
@@ -90,10 +151,8 @@ fn domain(name: &str) -> Value {
     if result.is_err() || unicode == name {
         return Value::from_safe_string(plain);
     }
-    Value::from_safe_string(format!(
-        "{plain} <span class=\"unicode\">(<bdi>{}</bdi>)</span>",
-        escape(&visible(&unicode))
-    ))
+    let unicode = isolated(&unicode, SHOWN_MAX_CHARS);
+    Value::from_safe_string(format!("{plain} <span class=\"unicode\">({unicode})</span>"))
 }
 
 /// A time in UTC that the script may turn into the reader's own zone.
@@ -159,6 +218,28 @@ mod tests {
         assert!(domain("xn--bcher-kva.example").to_string().contains("(<bdi>bücher.example</bdi>)"));
         assert!(domain("").to_string().contains("unknown"));
         assert_eq!(domain("<b>").to_string(), "<bdi>&lt;b&gt;</bdi>");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_may_go_on_in_the_next_line() {
+        assert_eq!(isolated("mx1.mail-out.eu.example.org", 120), "<bdi>mx1.mail-out.eu.example.org</bdi>");
+        let long = isolated(&"a&".repeat(60), 120);
+        assert!(long.starts_with("<bdi>a&amp;") && long.contains("&amp;<wbr>a") && !long.contains('…'), "{long}");
+        let longer = isolated(&"x".repeat(10_000), 120);
+        assert!(longer.ends_with("x…</bdi>") && longer.starts_with("<bdi title=\"xxx"), "{longer}");
+        assert!(longer.len() < 2_300, "{}", longer.len());
+        let whole = isolated(&"x".repeat(10_000), usize::MAX);
+        assert_eq!(whole.matches('x').count(), 10_000);
+    }
+
+    #[test]
+    fn backticks_become_code() {
+        let html = |text: &str| ticks(text).to_string();
+        assert_eq!(
+            html("Parameter `from`: `<b>` is no day"),
+            "Parameter <code>from</code>: <code>&lt;b&gt;</code> is no day"
+        );
+        assert_eq!(html("a `b` c ` d"), "a <code>b</code> c ` d");
     }
 
     #[test]

@@ -94,31 +94,18 @@ impl Frame {
             presets,
             chosen => asked.query(),
             choices => fields! {
-                policy_domains => with_chosen(self.choices.policy_domains.clone(), asked.filter.policy_domain.as_deref()),
+                policy_domains => self.choices.policy_domains,
                 policy_types => with_chosen(self.choices.policy_types.clone(), asked.filter.policy_type.as_deref()),
-                organisations => self.organisations(asked.filter.organisation.as_deref()),
+                organisations => self.choices.organisations,
             },
         }
     }
-
-    fn organisations(&self, chosen: Option<&str>) -> Vec<(String, String)> {
-        let mut organisations: Vec<(String, String)> = self
-            .choices
-            .organisations
-            .iter()
-            .map(|(key, name)| (key.clone(), name.clone().unwrap_or_else(|| key.clone())))
-            .collect();
-        if let Some(chosen) = chosen.filter(|chosen| organisations.iter().all(|(key, _)| key != chosen)) {
-            organisations.push((chosen.to_owned(), chosen.to_owned()));
-        }
-        organisations.sort_by_key(|(_, name)| name.to_lowercase());
-        organisations
-    }
 }
 
-/// The context of a page without a filter, such as an error.
-pub(super) fn bare(site: &Site) -> Value {
-    without_filter(site, "", Badges::default())
+/// The context of a page that says what went wrong. It waits for the numbers beside the names of pages, where they can be had.
+pub(super) fn of_failure(site: &Site, store_answers: bool) -> Value {
+    let badges = store_answers.then(|| site.store().read_blocking(Badges::ask).ok()).flatten();
+    without_filter(site, "", badges.unwrap_or_default())
 }
 
 /// `path` is that of the navigation's item, `""` for none.

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use rust_embed::Embed;
 
-use super::{assets, filters};
+use super::{Setup, assets, filters};
 
 #[derive(Embed)]
 #[folder = "web/templates"]
@@ -25,6 +25,7 @@ pub(super) struct Templates {
     environment: Environment<'static>,
     /// `web/`.
     dev: Option<PathBuf>,
+    setup: Setup,
 }
 
 impl Templates {
@@ -36,7 +37,15 @@ impl Templates {
                 environment.add_template_owned(name, source)?;
             }
         }
-        Ok(Templates { environment, dev })
+        let mut templates = Templates { environment, dev, setup: Setup::default() };
+        templates.set_up(Setup::default());
+        Ok(templates)
+    }
+
+    /// What every template may say of the set-up, as `setup`.
+    pub(super) fn set_up(&mut self, setup: Setup) {
+        self.environment.add_global("setup", Value::from(Serde(&setup)));
+        self.setup = setup;
     }
 
     pub(super) fn dev(&self) -> Option<&Path> {
@@ -48,6 +57,7 @@ impl Templates {
             None => self.environment.get_template(name)?.render(context),
             Some(web) => {
                 let mut environment = environment(Some(web.clone()));
+                environment.add_global("setup", Value::from(Serde(&self.setup)));
                 for name in names() {
                     let path = web.join("templates").join(&name);
                     let source = std::fs::read_to_string(&path).map_err(|error| {

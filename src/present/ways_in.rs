@@ -12,13 +12,24 @@ use super::{
 };
 use crate::health::{Health, State};
 
+/// Domains named on the page that reports were refused for, and in the API.
+const FOREIGN_SHOWN: usize = 20;
+const FOREIGN_TOLD: usize = 1_000;
+
 pub(super) async fn page(site: web::Data<Site>) -> HttpResponse {
     answer::page(&site, show(&site).await)
 }
 
 pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
     let items: Vec<Value> = site.board.ways_in().iter().map(|(name, health)| item(name, health)).collect();
-    answer::json(Ok(json!({ "items": items })))
+    let foreign = site.board.foreign();
+    let refused: Vec<Value> = foreign
+        .foremost(FOREIGN_TOLD)
+        .domains
+        .iter()
+        .map(|(domain, reports)| json!({ "domain": domain, "reports": reports }))
+        .collect();
+    answer::json(Ok(json!({ "items": items, "refused_domains": refused })))
 }
 
 /// Sentences about what does not work now, for the overview.
@@ -60,7 +71,10 @@ async fn show(site: &Site) -> Result<String, Fail> {
             }
         })
         .collect();
-    let content = fields! { rows, failing };
+    let foreign = site.board.foreign();
+    let foreign = foreign.foremost(FOREIGN_SHOWN);
+    let rest = foreign.rest();
+    let content = fields! { rows, failing, foreign => foreign.domains, rest };
     let shell = shell::without_filter(site, "/ways-in", badges);
     Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
 }

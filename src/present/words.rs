@@ -67,6 +67,14 @@ impl Dates {
     }
 }
 
+/// A clause as a sentence: with a capital, which a name in backticks at its start does without, and a full stop.
+pub(super) fn sentence(clause: &str) -> String {
+    let mut rest = clause.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    let stop = if clause.ends_with('.') { "" } else { "." };
+    format!("{}{}{stop}", first.map(String::from).unwrap_or_default(), rest.as_str())
+}
+
 /// `2026-11-19 07:12 UTC`.
 pub(super) fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()

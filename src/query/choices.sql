@@ -1,7 +1,8 @@
--- What there is to choose from in the filter: `key_column` and `name_column` are put in by the question.
-SELECT key_column, any_value(name_column), count(*) AS policies
+-- What the filter suggests: `key_column` and `name_column` are put in by the question. Text that nobody could read in a list, and that
+-- would make the page large, is left out.
+SELECT key_column, any_value(name_column) FILTER (length(name_column) <= 100), count(*) AS policies
 FROM policy
-WHERE day BETWEEN $previous_first_day AND $last_day
+WHERE day BETWEEN $previous_first_day AND $last_day AND length(key_column) BETWEEN 1 AND 100
 GROUP BY key_column
 ORDER BY policies DESC, key_column
-LIMIT 200
+LIMIT 100

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -32,6 +32,7 @@ pub struct DirectoryLock(#[expect(dead_code, reason = "the lock lives as long as
 /// DuckDB locks its file too, but not against this process, and not before we have looked at its log.
 pub fn claim(data: &Path) -> Result<DirectoryLock, StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|source| denied(data, source))?;
+    warn_if_open(data);
     let path = data.join(LOCK);
     let mut file = OpenOptions::new()
         .read(true)
@@ -56,6 +57,19 @@ pub fn claim(data: &Path) -> Result<DirectoryLock, StoreError> {
         .and_then(|()| file.write_all(holder.as_bytes()))
         .map_err(|source| denied(data, source))?;
     Ok(DirectoryLock(file))
+}
+
+/// A directory that was there before may have been made by hand.
+fn warn_if_open(data: &Path) {
+    let Ok(metadata) = fs::metadata(data) else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o007 != 0 {
+        tracing::warn!(
+            "the data directory {} is open to every user of this machine (mode {mode:04o}): chmod o= {}",
+            data.display(),
+            data.display()
+        );
+    }
 }
 
 /// Opens the database of a claimed directory, creating it where there is none.

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn told(outcome: Word, code: Option<&str>) -> Told {
-        Told { outcome, uuid: None, code: code.map(str::to_owned), detail: None }
+        Told { outcome, uuid: None, code: code.map(str::to_owned), detail: None, domains: Vec::new() }
     }
 
     #[test]

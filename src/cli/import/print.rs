@@ -7,10 +7,16 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::ingest::{
-    control::{Told, Word},
-    import::{Item, Stop, Tally, printable, visible},
+use crate::{
+    ingest::{
+        control::{Told, Word},
+        import::{Item, Stop, Tally, printable, visible},
+    },
+    submission::ByDomain,
 };
+
+/// Domains named in the sum; JSON has up to ten times as many.
+const FOREIGN_SHOWN: usize = 20;
 
 /// Written as it comes, so that an import of a million files holds none of them in memory.
 pub enum Listing<W> {
@@ -57,10 +63,12 @@ impl<W: Write> Listing<W> {
                     out.write_all(b"]")?;
                 }
                 let stopped = json!(stop.map(ToString::to_string));
+                let foreign = tally.foreign.foremost(10 * FOREIGN_SHOWN);
+                let foreign = json!(foreign.domains.into_iter().collect::<BTreeMap<_, _>>());
                 writeln!(
                     out,
                     ",\"stored\":{},\"duplicate\":{},\"quarantined\":{},\"refused\":{},\"ignored\":{},\"deferred\":{},\
-                     \"stopped\":{stopped}}}",
+                     \"refused_domains\":{foreign},\"stopped\":{stopped}}}",
                     tally.stored,
                     tally.duplicate,
                     tally.quarantined_total(),
@@ -111,6 +119,14 @@ fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::R
         let files_are = if files == 1 { "other file" } else { "other files" };
         writeln!(out, "             {files:>9}  {files_are}")?;
     }
+    if !tally.foreign.is_empty() {
+        writeln!(out)?;
+        writeln!(
+            out,
+            "Refused for domains that are not served: {}. Add [[domain]] for yours.",
+            foreign(&tally.foreign)
+        )?;
+    }
     if tally.deferred > 0 {
         writeln!(out, "deferred     {:>9}", tally.deferred)?;
         writeln!(out)?;
@@ -131,6 +147,14 @@ fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::R
     Ok(())
 }
 
+/// The domains with the most refused reports, and how many others there are.
+fn foreign(refused: &ByDomain) -> String {
+    let shown = refused.foremost(FOREIGN_SHOWN);
+    let named: Vec<String> =
+        shown.domains.iter().map(|(domain, count)| format!("{} {count}", visible(domain))).collect();
+    format!("{}{}", named.join(", "), shown.rest())
+}
+
 fn write_by_code(out: &mut impl Write, word: &str, total: u64, codes: &BTreeMap<String, u64>) -> io::Result<()> {
     writeln!(out, "{word:<11}  {total:>9}")?;
     for (code, count) in codes {
@@ -146,7 +170,18 @@ mod tests {
     use super::*;
 
     fn told(outcome: Word, code: Option<&str>, detail: Option<&str>) -> Told {
-        Told { outcome, uuid: None, code: code.map(str::to_owned), detail: detail.map(str::to_owned) }
+        Told {
+            outcome,
+            uuid: None,
+            code: code.map(str::to_owned),
+            detail: detail.map(str::to_owned),
+            domains: Vec::new(),
+        }
+    }
+
+    fn foreign(domain: &str) -> Told {
+        let told = told(Word::Refused, Some("foreign-domain"), Some("not served here"));
+        Told { domains: vec![domain.to_owned()], ..told }
     }
 
     fn items() -> Vec<Item> {
@@ -161,6 +196,10 @@ mod tests {
                 ],
             },
             Item { path: PathBuf::from("d"), told: vec![told(Word::Refused, Some("not-json"), Some("no"))] },
+            Item {
+                path: PathBuf::from("d2"),
+                told: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
+            },
             Item { path: PathBuf::from("e.txt"), told: vec![told(Word::Ignored, None, Some("hidden"))] },
             Item { path: PathBuf::from("f.mbox#1"), told: vec![told(Word::Ignored, Some("not-tlsrpt"), Some("spam"))] },
             Item { path: PathBuf::from("f.mbox#2"), told: vec![told(Word::Busy, Some("key-lookup"), Some("not now"))] },

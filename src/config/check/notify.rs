@@ -130,6 +130,9 @@ fn check_mail(mail: &Mail, problems: &mut Problems) -> Mail {
         let bare = relay.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(relay);
         match bare.parse::<IpAddr>().map(|ip| ip.to_string()).or_else(|_| a_label(bare)) {
             Ok(host) => known.relay = Some(host),
+            Err(_) if has_port(relay) => {
+                add(format!("relay` = {relay:?}: the port stands in `mail.port`"));
+            }
             Err(why) => add(format!("relay` = {relay:?}: {why}")),
         }
     }
@@ -159,6 +162,13 @@ fn check_mail(mail: &Mail, problems: &mut Problems) -> Mail {
     check_authorities(mail.ca.as_deref(), &mut add);
     check_bounds(&[("deadline_s", mail.deadline_s, DEADLINE_MAX_S)], &mut add);
     known
+}
+
+/// Whether a host, or an address in brackets, is followed by a port.
+fn has_port(relay: &str) -> bool {
+    let Some((host, port)) = relay.rsplit_once(':') else { return false };
+    let one_host = !host.is_empty() && (!host.contains(':') || host.ends_with(']'));
+    one_host && port.parse::<u16>().is_ok()
 }
 
 fn check_name<'a>(name: &'a str, names: &mut BTreeSet<&'a str>, add: &mut impl FnMut(String)) {

@@ -215,7 +215,7 @@ fn no_report() -> Told {
 }
 
 pub fn ignored(why: &str) -> Told {
-    Told { outcome: Word::Ignored, uuid: None, code: None, detail: Some(why.to_owned()) }
+    Told { outcome: Word::Ignored, uuid: None, code: None, detail: Some(why.to_owned()), domains: Vec::new() }
 }
 
 fn too_large_told(max_bytes: usize, key: &str) -> Told {
@@ -234,6 +234,7 @@ pub fn unreadable(error: &io::Error) -> Told {
         uuid: None,
         code: Some(UNREADABLE.to_owned()),
         detail: Some(format!("cannot be read: {error}")),
+        domains: Vec::new(),
     }
 }
 

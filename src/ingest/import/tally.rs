@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Item;
-use crate::ingest::control::Word;
+use crate::{ingest::control::Word, submission::ByDomain};
 
 /// Reports, and what is none, by outcome; an input with several reports counts each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Tally {
     pub quarantined: BTreeMap<String, u64>,
     /// By fault code.
     pub refused: BTreeMap<String, u64>,
+    /// Those of them that are about domains which are not served.
+    pub foreign: ByDomain,
 }
 
 impl Tally {
@@ -38,7 +40,10 @@ impl Tally {
                     }
                 }
                 Word::Quarantined => *self.quarantined.entry(code()).or_default() += 1,
-                Word::Refused => *self.refused.entry(code()).or_default() += 1,
+                Word::Refused => {
+                    *self.refused.entry(code()).or_default() += 1;
+                    self.foreign.add(&told.domains);
+                }
                 // An import ends with any other busy answer and does not count it.
                 Word::Busy => self.deferred += u64::from(told.is_deferred()),
             }

@@ -6,7 +6,7 @@ use super::{empty, filled, items, sum};
 use crate::present::{PAGES, templates};
 
 /// Parts of other templates, and the page for what went wrong.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "base.html",
     "channels.html",
     "filter.html",
@@ -15,6 +15,7 @@ const PARTS: [&str; 12] = [
     "outage_rows.html",
     "outages.html",
     "rows.html",
+    "scope.html",
     "selects.html",
     "silence_form.html",
     "start.html",

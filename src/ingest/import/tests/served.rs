@@ -20,8 +20,13 @@ fn serve(listener: &UnixListener) -> Vec<(Header, String)> {
         let mut body = vec![0; header.bytes as usize];
         stream.read_exact(&mut body).unwrap();
         let body = String::from_utf8(body).unwrap();
-        let told =
-            |outcome, code: Option<&str>| Told { outcome, uuid: None, code: code.map(str::to_owned), detail: None };
+        let told = |outcome, code: Option<&str>| Told {
+            outcome,
+            uuid: None,
+            code: code.map(str::to_owned),
+            detail: None,
+            domains: Vec::new(),
+        };
         let answer = match body.split_whitespace().last() {
             _ if header.command == "hello" => Answer::Hello {
                 version: VERSION,
