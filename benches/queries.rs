@@ -86,7 +86,13 @@ fn questions() -> Vec<(&'static str, Question)> {
             Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::By::PolicyDomain).map(drop)),
         ),
         ("causes", Box::new(move |conn| causes::causes(conn, &filter()).map(drop))),
-        ("policy fetch errors", Box::new(move |conn| policy_fetch::policy_fetch(conn, &filter()).map(drop))),
+        (
+            "policy fetch errors",
+            Box::new(move |conn| {
+                let filter = filter();
+                policy_fetch::policy_fetch(conn, &filter, filter.range.first(), filter.range.last()).map(drop)
+            }),
+        ),
         (
             "failures by MX host",
             Box::new(move |conn| failures::failures(conn, &filter(), By::ReceivingMxHostname, 10, None).map(drop)),

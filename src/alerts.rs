@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod evaluate;
 pub mod facts;
+pub mod hosts;
 pub mod maintenance;
 pub mod mute;
 pub mod plan;

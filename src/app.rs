@@ -28,7 +28,7 @@ use crate::{
     dns,
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
-    pipeline::{Pipeline, Signatures},
+    pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
     store::{Settings, Store},
 };
@@ -75,7 +75,7 @@ impl App {
         }
         let private_socket = bind_private(&config)?;
         let signatures = signatures(&config, &Handle::current())?;
-        let (data, settings, limits) = (config.data.clone(), settings(&config.store), config.limits.clone());
+        let (data, settings, limits) = (config.data.clone(), settings(&config)?, config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
             Pipeline::new(limits, served, signatures, store)
@@ -184,15 +184,18 @@ pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures
 }
 
 /// The store's settings as configured.
-pub fn settings(config: &StoreConfig) -> Settings {
-    Settings {
-        memory_max_bytes: config.memory_max_bytes,
-        threads: config.threads,
-        queue_max: config.queue_max,
-        readers_max: config.readers_max,
-        quarantine_max_bytes: config.quarantine_max_bytes,
+pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let StoreConfig { memory_max_bytes, threads, queue_max, readers_max, quarantine_max_bytes, .. } = config.store;
+    let reread = Reread { limits: config.limits.clone(), served: config.served()? };
+    Ok(Settings {
+        memory_max_bytes,
+        threads,
+        queue_max,
+        readers_max,
+        quarantine_max_bytes,
+        reread: Some(Arc::new(reread)),
         ..Settings::default()
-    }
+    })
 }
 
 /// Binds the private listener, which has no accounts, to loopback unless the operator insists.

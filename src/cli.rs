@@ -107,7 +107,7 @@ enum Command {
     /// Send a test report the way a sender does, and tell each step
     ///
     /// Without --to it goes to every URI that the domain publishes in its TLSRPT record (RFC 8460 §3). It tells of one
-    /// session that did not take place; the report-id it prints finds it again.
+    /// session that did not take place. Such reports are in no figure; the page of the ways in shows the last one.
     ///
     /// Exit codes: 0 every receiver took it; 1 it arrived but a receiver refuses it or must not count it, or only some took
     /// it; 2 it could not be delivered.

@@ -2,7 +2,7 @@
 //!
 //! A mail is taken apart first (`mail`); each of its parts that may be a report is then a document like any other.
 //!
-//! The bytes decide: gzip in at most two layers, zip with one member, or plain JSON. Layers are read one through the other,
+//! The bytes decide: gzip in at most two layers, a zip archive of such documents, or plain JSON. Layers are read one through the other,
 //! so that a bomb costs the buffers of its layers and nothing more; a document that outgrows what is held while its size
 //! is unknown is only measured, then unpacked a second time into memory of the right size.
 
@@ -15,43 +15,49 @@ mod media;
 mod sniff;
 mod source;
 mod tidy;
+mod unpack;
+mod utf16;
 mod zip;
 
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    fault::{Fault, FaultCode, Layer, Place},
-    limits::{GZIP_LAYERS_MAX, Limits},
+    fault::{Fault, FaultCode, Place},
+    limits::Limits,
     report::{Deviation, Deviations},
     submission::Hints,
 };
-use budget::Budget;
-use gzip::Gunzip;
-use sniff::{Form, sniff};
-use source::{Received, Source, collect, drain, pour};
+use source::Received;
+use unpack::{Unpacked, unpack};
+
+pub use utf16::begins_json as begins_json_in_utf16;
+pub use zip::is_beside;
 
 /// The unpacked document and what had to be tolerated on the way to it.
 #[derive(Debug)]
 pub struct Document {
     pub json: Vec<u8>,
     pub deviations: Deviations,
+    /// Its place among the files of its zip archive, from one, where there are several.
+    pub file: Option<usize>,
 }
 
-/// What stood around the document.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Wrapping {
-    gzip_layers: usize,
-    zip: bool,
-    /// Bytes after the last gzip member that belong to none.
-    trailing: bool,
-}
-
-/// Decides by content, not by name: gzip (several members, two layers), zip with one JSON member, plain JSON, BOM.
-///
-/// The document is not parsed here; it begins like JSON, holds no byte order mark and no trailing NUL. Offsets in later
-/// faults count in it. A `Content-Type` that is present but blank stands for a request without one.
+/// The one document in these bytes, like `documents`.
 pub fn decode(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Document, Fault> {
+    let mut documents = documents(bytes, hints, limits)?;
+    match documents.len() {
+        1 => documents.remove(0),
+        _ => Err(zip::fault("the zip archive holds several documents, one was expected")),
+    }
+}
+
+/// Decides by content, not by name: gzip (several members, two layers), zip, plain JSON, UTF-16, BOM. Never none; several in a
+/// zip archive only, where the inner fault concerns one of them. All that comes out of one body shares one bound.
+///
+/// Nothing is parsed here; a document begins like JSON, holds no byte order mark and no trailing NUL. Offsets in later
+/// faults count in it. A `Content-Type` that is present but blank stands for a request without one.
+pub fn documents(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Vec<Result<Document, Fault>>, Fault> {
     if bytes.is_empty() {
         return Err(Fault::new(FaultCode::Empty, "there are no bytes", Place::Whole));
     }
@@ -72,89 +78,19 @@ pub fn decode(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Document, 
         }
         None => Received::new(bytes),
     };
-    let (mut json, wrapping) = unpack(body, limits)?;
-    wrapping.note(&mut deviations);
-    if !deviations.contains(Deviation::FormUpload) {
-        media::judge(hints.media_type.as_deref(), coded, &wrapping, &mut deviations);
-    }
-    tidy::tidy(&mut json, &mut deviations)?;
-    Ok(Document { json, deviations })
-}
-
-fn unpack(body: Received<'_>, limits: &Limits) -> Result<(Vec<u8>, Wrapping), Fault> {
-    let budget = Budget::new(body.rest().len(), limits);
-    let form = sniff(body.rest());
-    match form {
-        Form::Json => Ok((body.rest().to_vec(), Wrapping::default())),
-        Form::Gzip => unpack_gzip(body, budget),
-        Form::Zip => {
-            let json = zip::only_member(body.rest(), budget)?;
-            Ok((json, Wrapping { zip: true, ..Wrapping::default() }))
+    let finish = |unpacked: Unpacked| {
+        let Unpacked { mut json, wrapping, budget, file } = unpacked;
+        let mut deviations = deviations.clone();
+        wrapping.note(&mut deviations);
+        if !deviations.contains(Deviation::FormUpload) {
+            media::judge(hints.media_type.as_deref(), coded, &wrapping, &mut deviations);
         }
-        Form::Empty | Form::Mail | Form::Foreign(..) => {
-            Err(form.fault(Place::Byte { offset: body.offset(), of: Layer::Received }))
-        }
-    }
-}
-
-fn unpack_gzip(body: Received<'_>, budget: Budget) -> Result<(Vec<u8>, Wrapping), Fault> {
-    let open = || Gunzip::new(body, budget);
-    let mut layer = open();
-    match sniff(layer.fill()?) {
-        Form::Gzip => {}
-        form => return unpack_layer(layer, open, form, 1),
-    }
-    let open = || Gunzip::new(Gunzip::new(body, budget), budget);
-    let mut layer = open();
-    match sniff(layer.fill()?) {
-        Form::Gzip => {
-            let detail = format!("the report is compressed more than {GZIP_LAYERS_MAX} times over");
-            Err(Fault::new(FaultCode::TooManyLayers, detail, Place::Whole))
-        }
-        form => unpack_layer(layer, open, form, 2),
-    }
-}
-
-/// Empties a layer in which no further gzip layer begins.
-fn unpack_layer<S: Source>(
-    mut layer: S,
-    open: impl Fn() -> S,
-    form: Form,
-    gzip_layers: usize,
-) -> Result<(Vec<u8>, Wrapping), Fault> {
-    match form {
-        Form::Json => {}
-        Form::Zip => {
-            let detail = "a zip archive lies inside gzip, one of both was expected";
-            return Err(Fault::new(FaultCode::Zip, detail, Place::Whole));
-        }
-        // Read to the end all the same: damaged or outsized compression is the truer reason.
-        other => {
-            drain(&mut layer)?;
-            return Err(other.fault(Place::Byte { offset: 0, of: Layer::Unpacked }));
-        }
-    }
-    let mut trailing = false;
-    let mut first = Some(layer);
-    let json = collect(|sink| {
-        let mut layer = first.take().unwrap_or_else(&open);
-        pour(&mut layer, sink)?;
-        trailing = layer.trailing();
-        Ok(())
-    })?;
-    Ok((json, Wrapping { gzip_layers, zip: false, trailing }))
-}
-
-impl Wrapping {
-    fn note(&self, deviations: &mut Deviations) {
-        if self.gzip_layers > 1 {
-            deviations.add(Deviation::DoubleGzip, "");
-        }
-        if self.trailing {
-            deviations.add(Deviation::GzipTrailing, "");
-        }
-        if self.zip {
-            deviations.add(Deviation::Zip, "");
-        }
+        tidy::tidy(&mut json, budget, &mut deviations)?;
+        Ok(Document { json, deviations, file })
+    };
+    let mut documents: Vec<_> = unpack(body, limits)?.into_iter().map(|unpacked| unpacked.and_then(finish)).collect();
+    match documents.len() {
+        1 => documents.remove(0).map(|document| vec![Ok(document)]),
+        _ => Ok(documents),
     }
 }

@@ -4,10 +4,10 @@ pub mod deviations;
 pub mod faults;
 pub mod result_types;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What became of the mail of a failed session (RFC 8461 §5, RFC 7672 §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mail {
     /// Not delivered on that try; the sender tries again and in the end returns it.
@@ -16,6 +16,8 @@ pub enum Mail {
     Delivered,
     /// Delivered as if there were no policy.
     Unprotected,
+    /// The policy could not be had anew and the sender went by the one it held: mail went where that one allows.
+    Cached,
     /// The report does not tell the policy's mode.
     Unknown,
 }
@@ -23,9 +25,12 @@ pub enum Mail {
 impl Mail {
     pub fn of(result_type: &str, policy_type: &str, mode: Option<&str>) -> Mail {
         match (policy_type, mode) {
+            // RFC 8461 §5.1: a report that names a policy there names the one the sender held and applied.
+            ("sts", Some("enforce")) if result_types::POLICY_FETCH.contains(&result_type) => Mail::Cached,
+            ("sts", Some("testing" | "none")) => Mail::Delivered,
             _ if result_types::POLICY_FETCH.contains(&result_type) => Mail::Unprotected,
             ("tlsa", _) | ("sts", Some("enforce")) => Mail::Refused,
-            ("sts", Some("testing" | "none")) | ("no-policy-found", _) => Mail::Delivered,
+            ("no-policy-found", _) => Mail::Delivered,
             _ => Mail::Unknown,
         }
     }
@@ -35,6 +40,7 @@ impl Mail {
             Mail::Refused => "mail was not delivered on that try",
             Mail::Delivered => "mail was delivered all the same",
             Mail::Unprotected => "mail went out without your policy’s protection",
+            Mail::Cached => "mail went by the policy the sender had in its cache, in mode enforce",
             Mail::Unknown => "the report does not tell whether mail was delivered",
         }
     }
@@ -63,5 +69,15 @@ mod tests {
         assert_eq!(Mail::of("tlsa-invalid", "tlsa", None), Mail::Refused);
         assert_eq!(Mail::of("starttls-not-supported", "no-policy-found", None), Mail::Delivered);
         assert_eq!(Mail::of("sts-policy-fetch-error", "sts", None), Mail::Unprotected);
+        assert_eq!(Mail::of("sts-policy-fetch-error", "no-policy-found", None), Mail::Unprotected);
+    }
+
+    #[test]
+    fn a_policy_that_is_named_where_none_could_be_fetched_was_in_the_cache() {
+        for result_type in super::result_types::POLICY_FETCH {
+            assert_eq!(Mail::of(result_type, "sts", Some("enforce")), Mail::Cached);
+            assert_eq!(Mail::of(result_type, "sts", Some("testing")), Mail::Delivered);
+            assert_eq!(Mail::of(result_type, "sts", Some("none")), Mail::Delivered);
+        }
     }
 }

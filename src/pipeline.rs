@@ -1,7 +1,9 @@
 //! The one way in: decode, report, verify, store, called in this order for every transport.
 
+mod documents;
 mod mail;
 mod prepared;
+mod reread;
 mod signatures;
 mod stored;
 mod verdict;
@@ -13,26 +15,26 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    decode,
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
-    report,
     store::{Entry, Store, StoreError, sender},
     submission::{Busy, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
+use documents::Reading;
 use mail::Opened;
 use prepared::Unwritten;
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
 pub use prepared::Prepared;
+pub use reread::Reread;
 pub use signatures::Signatures;
 pub use stored::stored_document;
 
 /// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block.
 const INLINE_MAX_BYTES: usize = 16 * 1024;
 
-/// Each report of an array keeps the whole document as its original bytes; this bounds what one body can make of itself.
+/// Each report of an array or an archive keeps the whole body as its original bytes; this bounds what one body can make of itself.
 const DOCUMENT_COPIES_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// The stages with what they need: the bounds, the served domains, what signatures are judged with, the store.
@@ -51,7 +53,7 @@ pub struct Pipeline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     pub entry: Uuid,
-    /// Index in the document, where the document is an array of reports and one of them is meant.
+    /// Index among the reports of the bytes, where they hold several and one of them is meant.
     pub element: Option<u32>,
     /// The operator overrules what kept the report out; else it is only judged again.
     pub admit: bool,
@@ -180,29 +182,24 @@ impl Pipeline {
         }
     }
 
-    /// A document that came by itself: nobody signs those.
+    /// A body that came by itself: nobody signs those.
     fn judge_document(&self, submission: &Submission, retry: Option<Retry>) -> Verdicts {
-        let document = match decode::decode(&submission.bytes, &submission.hints, &self.limits) {
-            Ok(document) => document,
-            Err(fault) => return Verdicts::whole(fault),
-        };
         let admitted = retry.is_some_and(|retry| retry.admit);
-        let parse = if admitted { report::parse_admitted } else { report::parse };
-        let reports = match parse(&document.json, submission.received_at, &self.limits) {
+        let reading = Reading { received_at: submission.received_at, admitted, limits: &self.limits };
+        let reports = match documents::reports(&submission.bytes, &submission.hints, true, reading) {
             Ok(reports) => reports,
-            Err(fault) => return Verdicts::whole(fault),
+            Err(stray) => return Verdicts::whole(stray.fault),
         };
         if submission.bytes.len().saturating_mul(reports.len()) > DOCUMENT_COPIES_MAX_BYTES && reports.len() > 1 {
             return Verdicts::whole(too_many_copies(reports.len()));
         }
-        let verdicts = reports.into_iter().map(|report| {
-            let mut report = match report {
+        let verdicts = reports.into_iter().map(|found| {
+            let mut report = match found.report {
                 Ok(report) => report,
                 Err(fault) => return Verdict::of(fault),
             };
-            report.deviations.merge(&document.deviations);
             let name = Name::of(&report, None);
-            match verify::standing(&mut report, submission.channel, &submission.hints, &self.served) {
+            match verify::standing(&mut report, submission.channel, &submission.hints, None, &self.served) {
                 Ok(trust) => {
                     // Who admits a report vouches for it as if they had fed it in.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };

@@ -1,8 +1,8 @@
 //! What can be asked of the store: one question is one `.rs` with the `.sql` of the same name. Questions only read, each
 //! reads one table (a few add a set of keys from a second one) and is bounded by day, so that it stays fast when the tables are large.
 //!
-//! Where one number over all policy types is asked for, only rows with `counted` are summed, so that a session which a
-//! sender lists under both `sts` and `tlsa` counts once; with a policy type in the filter every row of that type counts.
+//! What is counted how stands in `docs/figures.md`. A statement names its rows by placeholders (`fill`), so that every question understands a filter in
+//! the same way.
 
 pub mod breakdown;
 pub mod causes;
@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod daily;
 pub mod facts;
 pub mod failures;
+mod fill;
 pub mod filter;
 pub mod named;
 pub mod pairs;
@@ -26,8 +27,6 @@ pub mod silent;
 pub mod span;
 pub mod trend;
 
-use std::borrow::Cow;
-
 use duckdb::{Connection, Row, ToSql, types::FromSql};
 
 pub use filter::{Filter, Range};
@@ -40,7 +39,19 @@ fn ask<T>(
     more: &[(&str, &dyn ToSql)],
     read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
 ) -> duckdb::Result<Vec<T>> {
-    let sql = &*filter.map_or(Cow::Borrowed(sql), |filter| filter.narrow(sql));
+    ask_with(connection, sql, &[], filter, more, read)
+}
+
+/// The same for a question that puts text of its own into the SQL.
+fn ask_with<T>(
+    connection: &Connection,
+    sql: &str,
+    put_in: &[(&str, &str)],
+    filter: Option<&Filter>,
+    more: &[(&str, &dyn ToSql)],
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> duckdb::Result<Vec<T>> {
+    let sql = &*fill::fill(sql, filter, put_in);
     let parameters = filter.map(Filter::parameters).unwrap_or_default();
     let bound: Vec<(&str, &dyn ToSql)> = parameters
         .iter()

@@ -24,6 +24,9 @@ use crate::{
 pub use deviation::{Deviation, Deviations};
 use json::{Kind, Reader};
 pub use types::*;
+
+/// How the report-id of a test report begins: it proves a way in and is in no figure.
+pub const TEST_REPORT_ID: &str = "tlsight-test-";
 use wire::Reading;
 
 /// The normal form of a domain name (A-labels, lower case, no trailing dot), or `None` where the text is none.

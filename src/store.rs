@@ -5,6 +5,7 @@
 
 pub mod alert;
 mod backoff;
+mod bulk;
 mod counts;
 pub mod digest;
 pub mod entry;
@@ -19,12 +20,14 @@ pub mod outbox;
 mod quarantine;
 mod queue;
 mod reader;
+mod recount;
 mod recover;
 mod repair;
 mod rows;
 pub mod sender;
 pub mod silence;
 mod sql;
+pub mod test_report;
 mod transaction;
 mod wal;
 mod writer;
@@ -40,10 +43,12 @@ use duckdb::{Connection, OptionalExt, params};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use bulk::{Bulk, Loads};
 pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
 pub use open::is_there;
 pub use quarantine::{QuarantineEntry, quarantined};
+pub use recount::{Renewed, Reread, Stored};
 pub use repair::{RepairReport, repair};
 
 use crate::{
@@ -72,6 +77,8 @@ pub struct Settings {
     pub quarantine_max_bytes: u64,
     /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
     pub log_max_bytes: u64,
+    /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
+    pub reread: Option<Arc<dyn Reread>>,
 }
 
 impl Default for Settings {
@@ -84,6 +91,7 @@ impl Default for Settings {
             question_max: Duration::from_secs(30),
             quarantine_max_bytes: 1024 * 1024 * 1024,
             log_max_bytes: WAL_MAX_BYTES,
+            reread: None,
         }
     }
 }
@@ -96,6 +104,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
+    loads: Arc<watch::Sender<Loads>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
 }
@@ -115,7 +124,8 @@ impl Store {
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
         let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
-        Ok(Store(Arc::new(Inner { queue, readers, commits, writer, lock })))
+        let loads = Arc::new(watch::channel(Loads::default()).0);
+        Ok(Store(Arc::new(Inner { queue, readers, commits, loads, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -149,6 +159,16 @@ impl Store {
     /// end when the store closes.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.0.commits.clone()
+    }
+
+    /// To be held while many reports are loaded that belong together, such as an import.
+    pub fn begin_load(&self) -> Bulk {
+        Bulk::begin(&self.0.loads)
+    }
+
+    /// The loads that are under way; changes when one begins or ends.
+    pub fn loads(&self) -> watch::Receiver<Loads> {
+        self.0.loads.subscribe()
     }
 
     /// Removes a quarantine entry for good. False where there is none.
@@ -274,5 +294,7 @@ pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreEr
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod recount_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub mod dkim;
+mod domain;
 pub mod senders;
 
 use std::{
@@ -79,19 +80,24 @@ impl Served {
 
 /// Keeps what is ours of a report and says how far it is believed.
 ///
-/// A report of none of our domains is a fault; of a mixed one the foreign policies are dropped. A policy without a domain
-/// stays where another one is ours or a token vouches, and takes the domain of a token for one domain.
-pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &Served) -> Result<Trust, Fault> {
+/// A report that names foreign domains only is a fault; of a mixed one the foreign policies are dropped. A policy without a
+/// domain takes the one it can only be about, else it stays without. `field` is the mail's TLS-Report-Domain where it is
+/// believed.
+pub fn standing(
+    report: &mut Report,
+    channel: Channel,
+    hints: &Hints,
+    field: Option<&str>,
+    served: &Served,
+) -> Result<Trust, Fault> {
     let vouched = check_token(hints, served)?;
     if channel == Channel::Import {
         // Old reports are what an import is for.
         report.deviations.remove(Deviation::Late);
     }
-    if let Some([domain]) = vouched.as_deref() {
-        supply_domain(report, domain);
-    }
+    domain::supply(report, field, vouched.as_deref(), served);
     if !served.domains.is_empty() {
-        keep_ours(report, served, vouched.is_some())?;
+        keep_ours(report, served)?;
     }
     Ok(match (channel, vouched) {
         (Channel::Import, _) => Trust::Import,
@@ -100,13 +106,24 @@ pub fn standing(report: &mut Report, channel: Channel, hints: &Hints, served: &S
     })
 }
 
-/// Whether `standing` may find a report to be ours, so that it is worth asking for its signature. `report_domain` is what the
-/// mail's TLS-Report-Domain field says, which may stand in for a missing policy domain.
-pub fn may_be_ours(report: &Report, hints: &Hints, served: &Served, report_domain: Option<&str>) -> bool {
-    let stands_in = hints.token.is_some() || report_domain.is_some_and(|domain| served.domains.contains_key(domain));
+/// The same for a report that was stored: it is believed as before, and policies that were ours then (`kept`) stay ours.
+pub fn renew(report: &mut Report, field: Option<&str>, vouched: Option<&[String]>, kept: &[String], served: &Served) {
+    domain::supply(report, field, vouched, served);
+    if served.domains.is_empty() {
+        return;
+    }
+    let is_ours = |policy: &Policy| {
+        served.is_ours(policy) != Some(false) || policy.domain.as_ref().is_some_and(|domain| kept.contains(domain))
+    };
+    let ours: Vec<bool> = report.policies.iter().map(|result| is_ours(&result.policy)).collect();
+    drop_foreign(report, &ours);
+}
+
+/// Whether `standing` may find a report to be ours, so that it is worth asking for its signature.
+pub fn may_be_ours(report: &Report, served: &Served) -> bool {
     served.domains.is_empty()
-        || (report.policies.is_empty() && stands_in)
-        || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(stands_in))
+        || report.policies.is_empty()
+        || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(true))
 }
 
 /// The domains the submission's token vouches for, where it came with one.
@@ -118,30 +135,27 @@ pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>
     }
 }
 
-/// Policies without a domain take this one.
-pub fn supply_domain(report: &mut Report, domain: &str) {
-    for result in &mut report.policies {
-        result.policy.domain.get_or_insert_with(|| domain.to_owned());
-    }
-}
-
-fn keep_ours(report: &mut Report, served: &Served, has_token: bool) -> Result<(), Fault> {
-    let ours: Vec<Option<bool>> = report.policies.iter().map(|result| served.is_ours(&result.policy)).collect();
-    let may_be_ours = has_token && (ours.is_empty() || ours.contains(&None));
-    if !ours.contains(&Some(true)) && !may_be_ours {
+fn keep_ours(report: &mut Report, served: &Served) -> Result<(), Fault> {
+    let ours: Vec<bool> = report.policies.iter().map(|result| served.is_ours(&result.policy) != Some(false)).collect();
+    if !ours.is_empty() && !ours.contains(&true) {
         return Err(foreign(report));
     }
+    drop_foreign(report, &ours);
+    Ok(())
+}
+
+/// Leaves out the policies that are not ours.
+fn drop_foreign(report: &mut Report, ours: &[bool]) {
     let mut index = 0;
     let deviations = &mut report.deviations;
     report.policies.retain(|_| {
-        let keep = ours[index] != Some(false);
+        let keep = ours.get(index).copied().unwrap_or(true);
         if !keep {
             deviations.add(Deviation::ForeignDomain, format!("/policies/{index}"));
         }
         index += 1;
         keep
     });
-    Ok(())
 }
 
 fn foreign(report: &Report) -> Fault {
@@ -155,10 +169,7 @@ fn foreign(report: &Report) -> Fault {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let detail = match named.is_empty() {
-        true => "the report names no policy domain, so it is for none that is served here".to_owned(),
-        false => format!("the report is for {}{more}, which is not served here", named.join(", ")),
-    };
+    let detail = format!("the report is for {}{more}, which is not served here", named.join(", "));
     let domains =
         domains.into_iter().filter(|domain| domain.len() <= DOMAIN_MAX_BYTES).take(NAMED_MAX).map(str::to_owned);
     Fault {

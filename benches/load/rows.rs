@@ -39,7 +39,7 @@ pub fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
                   'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode, 604800 AS max_age,
                   'version: STSv1' || CASE WHEN hash(domain) % 100 = 0 AND day >= DATE '2026-11-16' THEN chr(10) || 'mode: testing' ELSE '' END
                     AS policy_string,
-                  'mx1.' || domain AS mx_hosts, 100 AS successful, fails::INTEGER * 3 AS failed, 0 AS not_itemised, true AS counted
+                  'mx1.' || domain AS mx_hosts, 100 AS successful, fails::INTEGER * 3 AS failed, 0 AS not_itemised, 100 AS once_successful, fails::INTEGER * 3 AS once_failed
            FROM n ORDER BY i;
          INSERT INTO failure BY NAME
            SELECT uuid AS report, 0 AS policy_position, 0 AS position, day, organisation AS organisation_key, organisation,

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
-use tlsight::{decode::decode, fault::FaultCode, limits::Limits, submission::Hints};
+use tlsight::{decode::{decode, documents}, fault::FaultCode, limits::Limits, submission::Hints};
 
 const UNPACKED_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -19,12 +19,13 @@ fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { report_decompressed_max_bytes: UNPACKED_MAX_BYTES, ..Limits::default() };
     let form = Hints { media_type: Some("multipart/form-data; boundary=B".to_owned()), ..Hints::default() };
     for hints in [&Hints::default(), &form] {
-        match decode(bytes, hints, &limits) {
-            Ok(document) => {
-                assert!(!document.json.is_empty() && document.json.len() <= UNPACKED_MAX_BYTES);
-                assert!(!document.json.ends_with(b"\0"));
+        let all = documents(bytes, hints, &limits).unwrap_or_else(|fault| vec![Err(fault)]);
+        assert!(all.iter().flatten().map(|document| document.json.len()).sum::<usize>() <= UNPACKED_MAX_BYTES);
+        for document in all {
+            match document {
+                Ok(document) => assert!(!document.json.is_empty() && !document.json.ends_with(b"\0")),
+                Err(fault) => assert!(!fault.detail.is_empty() && fault.code != FaultCode::Internal),
             }
-            Err(fault) => assert!(!fault.detail.is_empty() && fault.code != FaultCode::Internal),
         }
     }
     let plain = decode(bytes, &Hints::default(), &limits);

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Rule;
+use crate::explain::Mail;
 
 /// What an alert is about; the parts a rule does not need are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -61,10 +62,21 @@ pub struct Alert {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {
-    /// Most failed sessions first, at most twenty.
+    /// Those for whom it is not over first, then most failed sessions first; at most twenty.
     pub organisations: Vec<Affected>,
     /// How many there are in all.
     pub organisations_total: u64,
+    /// For how many of them it is over.
+    pub organisations_over: u64,
+    /// Those for whom it is not over have not been heard of for some days, while others report that it is.
+    pub unheard: bool,
+    /// MX hosts to look at, those with the most failed sessions first, at most three.
+    pub mx_hosts: Vec<String>,
+    /// What became of the mail.
+    pub mails: Vec<Mail>,
+    /// The rule whose alert tells of it in place of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_over_by: Option<Rule>,
     pub result_types: Vec<String>,
     /// Reason codes as the senders gave them, at most three.
     pub reasons: Vec<String>,
@@ -94,6 +106,9 @@ pub struct Affected {
     pub failed: i64,
     pub first_day: Option<NaiveDate>,
     pub last_day: Option<NaiveDate>,
+    /// The first later day this organisation reported on without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_day: Option<NaiveDate>,
 }
 
 /// What happened to an alert.
@@ -108,6 +123,8 @@ pub enum Event {
     Resolved,
     /// No report came that could tell, for so long that it is not called firing any more.
     Lapsed,
+    /// Another alert, about its cause, tells of it from now on. Nobody is told of that.
+    TakenOver,
     /// By the operator.
     Acknowledged,
 }
@@ -143,6 +160,14 @@ impl Alert {
         uuid::Builder::from_custom_bytes(std::array::from_fn(|at| bytes[at])).into_uuid()
     }
 
+    /// MX hosts to look at; empty where none is known.
+    pub fn hosts(&self) -> &[String] {
+        match &self.subject.mx_host {
+            Some(host) => std::slice::from_ref(host),
+            None => &self.evidence.mx_hosts,
+        }
+    }
+
     pub fn is_firing(&self) -> bool {
         self.status == Status::Firing
     }
@@ -162,8 +187,15 @@ impl Status {
 }
 
 impl Event {
-    pub const ALL: [Event; 6] =
-        [Event::Fired, Event::Reopened, Event::Reminded, Event::Resolved, Event::Lapsed, Event::Acknowledged];
+    pub const ALL: [Event; 7] = [
+        Event::Fired,
+        Event::Reopened,
+        Event::Reminded,
+        Event::Resolved,
+        Event::Lapsed,
+        Event::TakenOver,
+        Event::Acknowledged,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -172,6 +204,7 @@ impl Event {
             Event::Reminded => "reminded",
             Event::Resolved => "resolved",
             Event::Lapsed => "lapsed",
+            Event::TakenOver => "taken-over",
             Event::Acknowledged => "acknowledged",
         }
     }

@@ -7,6 +7,7 @@ mod carriers;
 mod failures;
 mod intake;
 mod lifecycle;
+mod outage;
 mod senders;
 mod share;
 
@@ -15,7 +16,11 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble};
+use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble, hosts::Owners};
+
+pub use failures::{CERTIFICATE, DANE};
+pub use senders::GRACE_MIN_H;
+pub use share::BASELINE_MIN;
 
 /// What one evaluation found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +32,18 @@ pub struct Evaluation {
     pub refreshed: Vec<Alert>,
     /// Everything that was ever stored has to be noted with them: nothing was noted before.
     pub first: bool,
+}
+
+impl Evaluation {
+    /// Only what does not depend on stored reports: what comes in from senders, the ways in, the disk. For a time in which
+    /// reports are loaded that belong together.
+    pub fn without_stored(self) -> Evaluation {
+        let stays =
+            |rule: Rule| matches!(rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk);
+        let transitions = self.transitions.into_iter().filter(|it| stays(it.alert.rule)).collect();
+        let refreshed = self.refreshed.into_iter().filter(|alert| stays(alert.rule)).collect();
+        Evaluation { transitions, refreshed, ..Evaluation::default() }
+    }
 }
 
 /// An organisation that was seen to fail at a policy domain with a result type.
@@ -59,8 +76,12 @@ enum State {
         day: Option<NaiveDate>,
         days: u64,
     },
+    /// Some say that it is over, and those who do not have not been heard of for some days.
+    Unheard,
     /// Nobody says anything about it any more.
     Lapsed,
+    /// The alert of this rule tells of it.
+    TakenOver(Rule),
 }
 
 /// The alerts an evaluation starts from: those that fire, and those resolved lately. They can be thousands, and each finding
@@ -69,11 +90,13 @@ struct Standing<'a> {
     alerts: &'a [Alert],
     firing: HashMap<(Rule, &'a Subject), &'a Alert>,
     over: HashMap<(Rule, &'a Subject), &'a Alert>,
+    /// Whose MX hosts are whose.
+    owners: Owners<'a>,
 }
 
 /// Holds the facts against the rules. The same input gives the same output, uuids included.
 pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], now: DateTime<Utc>) -> Evaluation {
-    let standing = Standing::new(standing);
+    let standing = Standing::new(standing, Owners::new(plan, &facts.mx_seen));
     let mut findings = failures::causes(facts, plan, &standing, now);
     let causes = causes(&findings, plan, &standing, now);
     let (news, known) = failures::news(facts, plan, &standing, &causes, now);
@@ -105,8 +128,8 @@ fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateT
 }
 
 impl<'a> Standing<'a> {
-    fn new(alerts: &'a [Alert]) -> Standing<'a> {
-        let mut standing = Standing { alerts, firing: HashMap::new(), over: HashMap::new() };
+    fn new(alerts: &'a [Alert], owners: Owners<'a>) -> Standing<'a> {
+        let mut standing = Standing { alerts, firing: HashMap::new(), over: HashMap::new(), owners };
         for alert in alerts {
             let key = (alert.rule, &alert.subject);
             if alert.is_firing() {

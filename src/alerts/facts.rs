@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::explain::Mail;
+
 /// Policy domain and organisation key.
 pub type Pair = (String, String);
 
@@ -16,6 +18,9 @@ pub struct Facts {
     pub reported: BTreeMap<Pair, BTreeSet<NaiveDate>>,
     /// The same, only where sessions took place under an MTA-STS policy.
     pub reported_under_sts: BTreeMap<Pair, BTreeSet<NaiveDate>>,
+    /// By policy domain the MX hosts and wildcards in the policies that senders hold, of reports that are proven or imported.
+    /// Looked up only where a trouble is about an MX host.
+    pub mx_seen: BTreeMap<String, BTreeSet<String>>,
     pub shares: Vec<Share>,
     /// Nothing was ever noted as known: this is the first evaluation.
     pub first: bool,
@@ -41,6 +46,10 @@ pub struct Trouble {
     pub result_type: String,
     /// Receiving MX hostname, lower case, for the result types about its certificate; else `None`.
     pub mx_host: Option<String>,
+    /// Receiving MX hostnames of any result type, lower case: a few of them.
+    pub mx_hosts: BTreeSet<String>,
+    /// What became of the mail, by the policies these sessions were under.
+    pub mails: BTreeSet<Mail>,
     /// One reason code the sender gave.
     pub reason: Option<String>,
     /// Failed sessions by report day; never empty.

@@ -1,6 +1,6 @@
 //! The configuration as the evaluation uses it: checked, with times that are times.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 
@@ -27,8 +27,12 @@ pub struct Wrong {
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub settings: Settings,
-    /// Host names in lower case; empty: every MX host in a report is taken for ours.
+    /// The served domains with their configured MX hosts, in lower case.
+    pub domains: BTreeMap<String, BTreeSet<String>>,
+    /// All of these hosts; empty: every MX host in a report is taken for ours.
     pub mx_hosts: BTreeSet<String>,
+    /// The policy domains each channel is told of; an empty list: of all.
+    pub audiences: Vec<Vec<String>>,
     windows: Vec<Window>,
     min_trust: Trust,
     shares_of: Vec<Of>,
@@ -44,7 +48,7 @@ impl Plan {
     /// Checks the settings and the maintenance windows.
     pub fn new(
         settings: Settings,
-        mx_hosts: impl IntoIterator<Item = String>,
+        domains: impl IntoIterator<Item = (String, BTreeSet<String>)>,
         maintenance: &[Maintenance],
     ) -> Result<Plan, Wrong> {
         let (min_trust, shares_of) = (min_trust(&settings)?, shares_of(&settings)?);
@@ -52,8 +56,12 @@ impl Plan {
             return Err(wrong);
         }
         let windows = maintenance.iter().map(Maintenance::compile).collect::<Result<_, _>>()?;
-        let mx_hosts = mx_hosts.into_iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect();
-        Ok(Plan { settings, mx_hosts, windows, min_trust, shares_of })
+        let name = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+        let hosts = |hosts: BTreeSet<String>| hosts.iter().map(|host| name(host)).collect();
+        let domains: BTreeMap<String, BTreeSet<String>> =
+            domains.into_iter().map(|(domain, mx)| (name(&domain), hosts(mx))).collect();
+        let mx_hosts = domains.values().flatten().cloned().collect();
+        Ok(Plan { settings, domains, mx_hosts, audiences: Vec::new(), windows, min_trust, shares_of })
     }
 
     pub fn is_on(&self, rule: Rule) -> bool {
@@ -183,7 +191,8 @@ mod tests {
 
     #[test]
     fn by_default_everything_but_none_counts() {
-        let plan = Plan::new(Settings::default(), ["MX.example.com.".to_owned()], &[]).unwrap();
+        let served = [("example.com".to_owned(), ["MX.example.com.".to_owned()].into())];
+        let plan = Plan::new(Settings::default(), served, &[]).unwrap();
         assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Token, Trust::Dkim]);
         assert!(plan.mx_hosts.contains("mx.example.com"));
         let today = "2026-11-25".parse().unwrap();

@@ -20,7 +20,7 @@ pub struct Settings {
     pub fresh_days: u64,
     /// Days without any report that could tell, after which a firing alert lapses.
     pub lapse_days: u64,
-    /// policy-fetch: organisations that must see it on one domain, or
+    /// policy-fetch: organisations that must see it at one domain, or
     pub policy_fetch_organisations_min: u64,
     /// … failed sessions that one or more organisations must report.
     pub policy_fetch_sessions_min: u64,
@@ -28,14 +28,13 @@ pub struct Settings {
     pub certificate_organisations_min: u64,
     /// dane: failed sessions on one domain.
     pub dane_sessions_min: u64,
-    /// failure-share: what shares are taken of: "policy_domain", "organisation", "result_type".
-    /// Example: ["policy_domain", "organisation"]
+    /// failure-share: what shares are taken of, any of "policy_domain", "organisation" and "result_type".
     pub failure_share_of: Vec<String>,
     /// failure-share: report days that are summed up.
     pub failure_share_days: u64,
     /// failure-share: percent of the sessions that must fail, or
     pub failure_share_percent: f64,
-    /// … times the share of the four weeks before, from one percent on; 0: no comparison.
+    /// … times the share of the four weeks before, or of 1 % where that is larger; 0: no comparison.
     pub failure_share_times: f64,
     /// failure-share: sessions below which no share is taken.
     pub failure_share_sessions_min: u64,
@@ -43,9 +42,9 @@ pub struct Settings {
     pub new_failure_sessions_min: u64,
     /// new-failure: days of reports that must be stored before anything counts as new.
     pub new_failure_learning_days: u64,
-    /// silent-sender: hours beyond the organisation's own rhythm.
+    /// silent-sender: hours beyond the organisation's own rhythm; fewer than 28 count as 28.
     pub silent_sender_grace_h: u64,
-    /// no-reports: hours without a report from anybody.
+    /// no-reports: hours in which no sender brought a report.
     pub no_reports_after_h: u64,
     /// quarantine: percent of what came in the last 24 hours, and
     pub quarantine_percent: f64,

@@ -3,10 +3,11 @@
 mod advice;
 mod sentence;
 mod time;
+mod who;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 pub use advice::of_rule;
 
@@ -26,6 +27,7 @@ pub fn sentence(alert: &Alert) -> String {
         !matches!(alert.rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk);
     let event = match alert.status {
         Status::Firing => Event::Fired,
+        Status::Resolved if alert.evidence.taken_over_by.is_some() => Event::TakenOver,
         // No report showed that it is over.
         Status::Resolved if by_reports && alert.evidence.clear_day.is_none() => Event::Lapsed,
         Status::Resolved => Event::Resolved,
@@ -33,11 +35,42 @@ pub fn sentence(alert: &Alert) -> String {
     sentence::title(event, alert)
 }
 
+/// Alerts of one rule that began on the same day: mostly one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub rule: Rule,
+    /// The first day of all of them.
+    pub since: NaiveDate,
+    /// How many alerts.
+    pub alerts: usize,
+    pub sentence: String,
+}
+
+/// What several firing alerts have in common, those with the most alerts first; a single one is its own cause.
+pub fn causes(alerts: &[Alert]) -> Vec<Cause> {
+    let mut groups: BTreeMap<(Rule, NaiveDate), Vec<&Alert>> = BTreeMap::new();
+    let about_domains = [Rule::PolicyFetch, Rule::Dane, Rule::NewFailure];
+    for alert in alerts.iter().filter(|alert| alert.is_firing() && about_domains.contains(&alert.rule)) {
+        groups.entry((alert.rule, alert.since.date_naive())).or_default().push(alert);
+    }
+    let several = groups.into_iter().filter(|(_, alerts)| alerts.len() > 1);
+    let mut causes: Vec<Cause> = several
+        .map(|((rule, since), alerts)| {
+            let sentence = sentence::title_of_several(rule, Event::Fired, &alerts);
+            Cause { rule, since, alerts: alerts.len(), sentence }
+        })
+        .collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.alerts));
+    causes
+}
+
 /// What the channels are told of one evaluation. Where several alerts of a rule changed in the same way, one notice tells of
 /// all.
 pub fn told(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
     let mut groups: BTreeMap<(Rule, Event), Vec<&Alert>> = BTreeMap::new();
-    for transition in transitions.iter().filter(|transition| transition.told) {
+    // Of what was taken over only those hear that were told of it and keep a state of their own.
+    let is_told = |it: &&Transition| it.told || (it.event == Event::TakenOver && it.alert.told_at.is_some());
+    for transition in transitions.iter().filter(is_told) {
         groups.entry((transition.alert.rule, transition.event)).or_default().push(&transition.alert);
     }
     let mut told: Vec<Notice> = groups
@@ -104,7 +137,7 @@ fn about(event: Event, alert: &Alert) -> About {
 }
 
 fn is_end(event: Event) -> bool {
-    matches!(event, Event::Resolved | Event::Lapsed)
+    matches!(event, Event::Resolved | Event::Lapsed | Event::TakenOver)
 }
 
 fn path(alert: &Alert) -> String {
@@ -118,9 +151,14 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         lines.extend(sentence::lasted(alert));
     }
     if event == Event::Lapsed {
-        lines.push(
-            "No report that could tell whether it is over has come for a long time; the alert is closed.".to_owned(),
-        );
+        lines.push(match who::over_for(evidence) {
+            None => {
+                "No report that could tell whether it is over has come for a long time; the alert is closed.".to_owned()
+            }
+            Some(over) => format!(
+                "It is over for {over}; from the others no report that could tell has come for a long time. The alert is closed."
+            ),
+        });
     }
     if alert.times > 1 && !is_end(event) {
         lines.push(format!("It has come {} times since {}.", alert.times, time::moment(alert.fired_at)));
@@ -132,7 +170,12 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         for affected in evidence.organisations.iter().take(LISTED_MAX) {
             let days = time::days(affected.first_day, affected.last_day);
             let name = sentence::name(&affected.name);
-            lines.push(format!("{name}: {} failed{days}.", sentence::count(affected.failed, "session")));
+            let then = match affected.clear_day {
+                Some(clear) if event != Event::Resolved => format!("; over on {}", time::day(clear)),
+                None if evidence.unheard => "; not heard of since".to_owned(),
+                _ => String::new(),
+            };
+            lines.push(format!("{name}: {} failed{days}{then}.", sentence::count(affected.failed, "session")));
         }
         let more = evidence.organisations_total.saturating_sub(evidence.organisations.len().min(LISTED_MAX) as u64);
         if more > 0 {
@@ -154,19 +197,30 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
     for reason in &evidence.reasons {
         lines.push(format!("A reason given: {}", sentence::cut(reason, 200)));
     }
-    if alert.rule == Rule::PolicyFetch {
-        lines.push("What became of the mail: mail went out without your policy’s protection, unless the sender held a cached policy.".to_owned());
-    } else if alert.rule == Rule::Dane {
-        lines.push(format!("What became of the mail: {}.", Mail::Refused.sentence()));
-    } else if alert.rule == Rule::Certificate {
-        lines.push(
-            "What became of the mail: under a policy in mode enforce it was not delivered on that try.".to_owned(),
-        );
-    }
+    lines.extend(became(alert));
     if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == Rule::SilentSender) {
         lines.push(format!("Before, {}.", sentence::cut(detail, 200)));
     }
     lines
+}
+
+/// What became of the mail, as far as the reports tell; of alerts from before that was kept what the rule alone tells.
+fn became(alert: &Alert) -> Option<String> {
+    let mails = &alert.evidence.mails;
+    let words: Vec<&str> = mails.iter().filter(|mail| **mail != Mail::Unknown).map(|mail| mail.sentence()).collect();
+    let words = match (alert.rule, words.as_slice()) {
+        (Rule::PolicyFetch, []) => {
+            "mail went out without your policy’s protection, unless the sender held a cached policy".to_owned()
+        }
+        (Rule::Dane, []) => Mail::Refused.sentence().to_owned(),
+        (Rule::Certificate, []) => "under a policy in mode enforce it was not delivered on that try".to_owned(),
+        (Rule::PolicyFetch | Rule::Dane | Rule::Certificate, [one]) => (*one).to_owned(),
+        (Rule::PolicyFetch | Rule::Dane | Rule::Certificate, several) => {
+            format!("{}, by session", several.join("; or "))
+        }
+        _ => return None,
+    };
+    Some(format!("What became of the mail: {words}."))
 }
 
 #[cfg(test)]

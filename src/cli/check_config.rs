@@ -1,15 +1,23 @@
-//! `tlsight config check`: the values, and what they name on this machine. No server is asked and no listener is bound.
+//! `tlsight config check`: the values, and what they name on this machine. No listener is bound, and nobody is asked but the
+//! tlsight that runs on the data directory: which MX hosts the policies name that senders hold.
 
 mod outlook;
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use super::Common;
 use crate::{
+    alerts::hosts::unlisted,
     config::{ChannelKind, Config, ConfigError, DEFAULT_FILE, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
+    duty::{desk, rounds},
     ingest::{
         certificate::Certificate,
+        control::Client,
         imap,
         smtp::{self, SocketError},
     },
@@ -33,7 +41,11 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
         config.data.clone_from(data);
     }
     let Findings { problems, notes } = match &loaded {
-        Ok(config) => Findings::of(config),
+        Ok(config) => {
+            let mut findings = Findings::of(config);
+            findings.look_at_mx_hosts(config, &config.data);
+            findings
+        }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },
     };
     let valid = problems.is_empty();
@@ -96,6 +108,18 @@ impl Findings {
             (config.private.listen, &config.private.url, !digests.is_empty() || !channels.is_empty())
         {
             self.notes.push(format!("links in digests and alerts lead to http://{address}: set `private.url`"));
+        }
+    }
+
+    /// Without a server nothing is said of them: to open the database is not for a check.
+    fn look_at_mx_hosts(&mut self, config: &Config, data: &Path) {
+        let (Ok(plan), Ok(Some(mut client))) = (rounds::plan(config), Client::connect(data)) else { return };
+        let Ok(Ok(seen)) = client.ask(desk::MX_SEEN, &serde_json::Value::Null) else { return };
+        let Ok(seen) = serde_json::from_value::<BTreeMap<String, BTreeSet<String>>>(seen) else { return };
+        for (domain, host) in unlisted(&plan, &seen) {
+            self.notes.push(format!(
+                "{host} is in the policy senders use for {domain} but not in your configuration (`mx` of its [[domain]])"
+            ));
         }
     }
 

@@ -22,7 +22,7 @@ pub fn open(config: &Config) -> anyhow::Result<Local> {
         .build()
         .context("cannot start the async runtime")?;
     let signatures = app::signatures(config, runtime.handle())?;
-    let store = Store::open(&config.data, &app::settings(&config.store))
+    let store = Store::open(&config.data, &app::settings(config)?)
         .with_context(|| format!("cannot open the database in {}", config.data.display()))?;
     let pipeline = Pipeline::new(config.limits.clone(), config.served()?, signatures, store)?;
     Ok(Local { pipeline, runtime })

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::destination::Address;
+use crate::report::TEST_REPORT_ID;
 
 /// `organization-name` of every test report.
 pub const ORGANISATION: &str = "tlsight test report";
@@ -35,7 +36,7 @@ impl Sample {
         Sample {
             domain: domain.to_owned(),
             contact: contact.clone(),
-            report_id: format!("tlsight-test-{id}@{}", contact.domain()),
+            report_id: format!("{TEST_REPORT_ID}{id}@{}", contact.domain()),
             start: midnight.checked_sub_days(Days::new(1)).unwrap_or(midnight),
             end: midnight - TimeDelta::seconds(1),
             failures,

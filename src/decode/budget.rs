@@ -5,12 +5,17 @@ use crate::{
     limits::{Limits, RATIO_FREE_BYTES},
 };
 
+/// Damaged files of one archive after which the rest is not unpacked.
+const DAMAGED_MAX: u64 = 8;
+
 /// The lower of the two bounds on the unpacked size: `report_decompressed_max_bytes`, and the ratio over the received bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     bytes_max: u64,
     ratio_bytes_max: u64,
     ratio_max: u64,
+    /// What came out before.
+    spent: u64,
 }
 
 impl Budget {
@@ -20,11 +25,23 @@ impl Budget {
             bytes_max: limits.report_decompressed_max_bytes as u64,
             ratio_bytes_max: by_ratio.max(RATIO_FREE_BYTES),
             ratio_max: limits.report_compression_ratio_max,
+            spent: 0,
         }
     }
 
-    /// Says whether `bytes` unpacked so far are too many.
+    /// So many bytes came out for good: what follows has the rest.
+    pub fn spend(&mut self, bytes: u64) {
+        self.spent = self.spent.saturating_add(bytes);
+    }
+
+    /// Something came out that was damaged, nobody knows how much.
+    pub fn spend_on_damage(&mut self) {
+        self.spend(self.bytes_max.min(self.ratio_bytes_max) / DAMAGED_MAX);
+    }
+
+    /// Says whether `bytes` unpacked so far, beside what is spent, are too many.
     pub fn check(&self, bytes: u64) -> Result<(), Fault> {
+        let bytes = self.spent.saturating_add(bytes);
         let detail = if bytes > self.bytes_max {
             format!("more than {} bytes came out, the bound is `report_decompressed_max_bytes`", self.bytes_max)
         } else if bytes > self.ratio_bytes_max {

@@ -2,8 +2,8 @@
 //! and bounded.
 //!
 //! `header` reads the fields of one header block, `entity` what the MIME fields among them say, `multipart` finds the
-//! parts, `transfer` removes their encoding, `content` tells what they are, `announce` whether the mail says so, `walk`
-//! does it all for each mail within the mail. The structure is read here and not by a library, because the libraries know no bounds: a mail of a million
+//! parts, `transfer` removes their encoding, `content` and `start` tell what they are, `announce` whether the mail says so,
+//! `walk` does it all for each mail within the mail, whether it is a part of its type, an attached file or in a zip archive. The structure is read here and not by a library, because the libraries know no bounds: a mail of a million
 //! boundaries or a thousand levels ends at the hundred and first, or the eleventh.
 
 mod address;
@@ -13,6 +13,7 @@ mod entity;
 mod header;
 mod kind;
 mod multipart;
+mod start;
 mod transfer;
 mod walk;
 
@@ -29,6 +30,8 @@ use crate::{
     report::Deviations,
 };
 use walk::Walk;
+
+pub use start::{after_from_line, is_header};
 
 /// A mail taken apart.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ pub enum Raw {
     Whole,
     /// These bytes of what was received.
     Range(Range<usize>),
-    /// A forwarded mail that was itself transfer-encoded, decoded.
+    /// A forwarded mail that was itself transfer-encoded, or lay in a zip archive, decoded.
     Decoded(Vec<u8>),
 }
 
@@ -108,7 +111,7 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<Mail, Fault> {
             format!("{} bytes were received, `mail_wire_max_bytes` allows {}", mail.len(), limits.mail_wire_max_bytes);
         return Err(Fault::new(FaultCode::TooLargeWire, detail, Place::Whole));
     }
-    let mut walk = Walk::new(limits);
+    let mut walk = Walk::new(mail, limits);
     walk.mail(mail)?;
     walk.finish()
 }

@@ -1,6 +1,6 @@
 //! What the sender said about the bytes, beside what they turned out to be.
 
-use super::Wrapping;
+use super::unpack::Wrapping;
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::{Deviation, Deviations},
@@ -34,14 +34,15 @@ pub fn content_encoding(hints: &Hints) -> Result<bool, Fault> {
 /// Notes where the claims differ from the bytes, or from what RFC 8460 §5.4 asks for. No claim at all is fine: files have
 /// none.
 pub fn judge(media_type: Option<&str>, coded: bool, found: &Wrapping, deviations: &mut Deviations) {
-    let gzip = found.gzip_layers > 0;
+    // Within a zip archive the sender's compression is nobody else's business.
+    let gzip = found.gzip_layers > 0 && !found.zip;
     if coded {
         deviations.add(if gzip { Deviation::ContentEncoding } else { Deviation::EncodingMismatch }, "");
     }
     let Some(media_type) = media_type else { return };
     let essence = essence(media_type);
     // A declared content coding accounts for one layer, so `+json` over gzip is no contradiction then.
-    let gzip_by_type = found.gzip_layers > usize::from(coded);
+    let gzip_by_type = gzip && found.gzip_layers > usize::from(coded);
     let deviation = match essence.as_str() {
         "application/tlsrpt+gzip" if gzip => return,
         "application/tlsrpt+json" if !gzip_by_type && !found.zip => return,

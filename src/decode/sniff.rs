@@ -2,6 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress};
 
+use super::utf16;
 use crate::fault::{Fault, FaultCode, Layer, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +40,27 @@ pub fn sniff(bytes: &[u8]) -> Form {
         [] => return Form::Empty,
         [0x1f, 0x8b, ..] => return Form::Gzip,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, ..] => return Form::Zip,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0, 0xfe, 0xff, ..] | [0, b'{' | b'[', ..] | [b'{' | b'[', 0, ..] => {
-            return Form::Foreign(BadEncoding, "the text is UTF-16 or UTF-32, JSON is UTF-8 (RFC 7493 §2.1)");
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            return Form::Foreign(BadEncoding, "the text is UTF-32, JSON is UTF-8 (RFC 7493 §2.1)");
+        }
+        [0, b'{' | b'[', ..] | [b'{' | b'[', 0, ..] => {
+            return Form::Foreign(
+                BadEncoding,
+                "the text is UTF-16 without a byte order mark, JSON is UTF-8 (RFC 7493 §2.1)",
+            );
         }
         [b'%', b'P', b'D', b'F', ..] => return Form::Foreign(NotJson, "this is a PDF file"),
         [0xff, 0xd8, 0xff, ..] | [0x89, b'P', b'N', b'G', ..] | [b'G', b'I', b'F', b'8', ..] => {
             return Form::Foreign(NotJson, "this is a picture");
         }
         _ => {}
+    }
+    if let Some(start) = utf16::start(bytes) {
+        return match start.trim_start().as_bytes() {
+            [] | [b'{' | b'[', ..] => Form::Json,
+            [b'<', ..] => Form::Foreign(NotJson, "this is XML or HTML"),
+            _ => Form::Foreign(NotJson, "this is a text in UTF-16, and no JSON"),
+        };
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     match text {

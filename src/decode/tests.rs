@@ -4,6 +4,7 @@ use flate2::{Compression, GzBuilder, write::DeflateEncoder, write::GzEncoder, wr
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault::Layer;
 
 const JSON: &[u8] = br#"{"report-id":"1"}"#;
 
@@ -163,7 +164,8 @@ fn what_is_no_report_is_named() {
     let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
     deflate.write_all(JSON).unwrap();
     let utf16: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let cases: [(&[u8], FaultCode, &str); 13] = [
+    let utf32: Vec<u8> = "\u{feff}{}".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let cases: [(&[u8], FaultCode, &str); 16] = [
         (b"<?xml version=\"1.0\"?><feedback>", NotJson, "DMARC"),
         (b"\n <!DOCTYPE HTML><html>", NotJson, "HTML"),
         (b"%PDF-1.7", NotJson, "PDF"),
@@ -174,7 +176,10 @@ fn what_is_no_report_is_named() {
         (b"// report\n{}", BadJson, "comments"),
         (b"\xef\xbb\xbf\xef\xbb\xbf{}", BadJson, "byte order mark"),
         (&utf16, BadEncoding, "UTF-16"),
-        (b"\xff\xfe{\0", BadEncoding, "UTF-16"),
+        (&utf32, BadEncoding, "UTF-32"),
+        (b"\xff\xfeh\0i\0", NotJson, "UTF-16"),
+        (b"\xff\xfe{\0}", BadEncoding, "middle of a unit"),
+        (b"\xfe\xff\0{\xd8\0\0}", BadEncoding, "half a character"),
         (&zlib.finish().unwrap(), NotGzip, "zlib"),
         (&deflate.finish().unwrap(), NotGzip, "deflate"),
     ];
@@ -249,8 +254,35 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
+fn utf_16_is_read_behind_its_mark() {
+    let text = "\u{feff} {\"a\":\"\u{fc}\u{1f4e7}\"}\r\n";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [&little, &big] {
+        for packed in [bytes.clone(), gz(bytes), zip(&[("a.json", bytes)])] {
+            let document = read(&packed).unwrap();
+            assert_eq!(document.json, " {\"a\":\"\u{fc}\u{1f4e7}\"}".as_bytes());
+            assert!(codes(&document).contains(&"utf-16"));
+        }
+    }
+    // It grows by half where each unit becomes three bytes.
+    let long = format!("\u{feff}[\"{}\"]", "\u{20ac}".repeat(1_000));
+    let long: Vec<u8> = long.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let limits = Limits { report_decompressed_max_bytes: 2_500, ..Limits::default() };
+    assert_eq!(decode(&long, &Hints::default(), &limits).unwrap_err().code, FaultCode::TooLargeUnpacked);
+}
+
+#[test]
 fn a_zip_archive_gives_its_only_file() {
-    for members in [&[("../a.json", JSON)][..], &[("dir/", b""), ("dir/report", JSON)]] {
+    let beside: [&[(&str, &[u8])]; 6] = [
+        &[("../a.json", JSON)],
+        &[("dir/", b""), ("dir/report", JSON)],
+        &[("a.json", JSON), ("__MACOSX/._a.json", b"\0\x05\x16\x07{")],
+        &[("._a.json", JSON), (".DS_Store", JSON), ("x/__MACOSX/._a", JSON), ("x/a", JSON)],
+        &[("readme.txt", b"a report"), ("a.json", JSON), ("a.pdf", b"%PDF-1.7"), ("empty", b"")],
+        &[("a.json.gz", &gz(JSON))],
+    ];
+    for members in beside {
         let document = read(&zip(members)).unwrap();
         assert_eq!(document.json, JSON);
         assert_eq!(codes(&document), ["zip"]);
@@ -269,12 +301,18 @@ fn other_zip_archives_are_refused() {
     };
     let many: Vec<(String, &[u8])> = (0..100).map(|number| (number.to_string(), JSON)).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let mut one_name = zip(&[("a.json", JSON), ("b.json", JSON)]);
+    for at in 0..one_name.len() - 6 {
+        if one_name[at..].starts_with(b"b.json") {
+            one_name[at] = b'a';
+        }
+    }
     let cases = [
         zip(&[]),
-        zip(&[("a.json", JSON), ("b.json", JSON)]),
+        zip(&[("._a.json", JSON)]),
         zip(&many),
         zip(&[("a.zip", &good)]),
-        zip(&[("a.gz", &gz(JSON))]),
+        one_name,
         gz(&good),
         changed(directory + 8, &[1]),
         changed(directory + 10, &[99]),
@@ -290,6 +328,51 @@ fn other_zip_archives_are_refused() {
     }
     assert_eq!(fault(&zip(&[("a.xml", b"<feedback>")])), FaultCode::NotJson);
     assert_eq!(fault(&zip(&[("a.json", b"")])), FaultCode::Empty);
+}
+
+#[test]
+fn a_zip_archive_gives_each_of_its_documents_or_says_what_is_wrong_with_it() {
+    let several = zip(&[
+        ("a.json", JSON),
+        ("mail.eml", b"From: a@b.example\n\n"),
+        ("b.json.gz", &gz(b"{\"report-id\":\"2\"}")),
+        ("c.json.gz", &gz(JSON)[..20]),
+        ("d.zip", &zip(&[("a.json", JSON)])),
+        ("e.json.gz", &gz(&gz(&gz(JSON)))),
+    ]);
+    let documents = documents(&several, &Hints::default(), &Limits::default()).unwrap();
+    let told = |document: &Result<Document, Fault>| match document {
+        Ok(document) => format!("{} {:?}", String::from_utf8_lossy(&document.json), document.file),
+        Err(fault) => format!("{}: {fault}", fault.code.as_str()),
+    };
+    let told: Vec<String> = documents.iter().map(told).collect();
+    assert_eq!(told[..2], ["{\"report-id\":\"1\"} Some(1)", "{\"report-id\":\"2\"} Some(3)"]);
+    assert!(told[2].contains("gzip-truncated") && told[2].contains("in file 4 of the zip archive"), "{}", told[2]);
+    assert!(told[3].contains("inside another one, in file 5"), "{}", told[3]);
+    assert!(told[4].contains("too-many-layers"), "{}", told[4]);
+    assert_eq!(told.len(), 5);
+    assert_eq!(fault(&several), FaultCode::Zip, "for whom wants one");
+}
+
+#[test]
+fn what_comes_out_of_an_archive_is_bounded_together() {
+    let mut json = JSON.to_vec();
+    json.resize(1024 * 1024, b' ');
+    let loose = Limits { report_compression_ratio_max: u64::MAX, ..small() };
+    let archive = |files: usize, bytes: &[u8]| {
+        let names: Vec<String> = (0..files).map(|number| number.to_string()).collect();
+        let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), bytes)).collect();
+        documents(&zip(&members), &Hints::default(), &loose)
+    };
+    assert_eq!(archive(4, &json).unwrap().len(), 4);
+    assert_eq!(archive(5, &json).unwrap_err().code, FaultCode::TooLargeUnpacked);
+    assert_eq!(archive(5, &gz(&json)).unwrap_err().code, FaultCode::TooLargeUnpacked);
+    // Damaged files are not unpacked again and again.
+    let mut damaged = gz(&json);
+    let end = damaged.len() - 8;
+    damaged[end] ^= 1;
+    assert_eq!(archive(3, &damaged).unwrap().len(), 3);
+    assert_eq!(archive(12, &damaged).unwrap_err().code, FaultCode::TooLargeUnpacked);
 }
 
 #[test]

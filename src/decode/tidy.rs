@@ -1,5 +1,6 @@
 //! What may surround a JSON text without being part of it.
 
+use super::{budget::Budget, utf16};
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::{Deviation, Deviations},
@@ -7,10 +8,13 @@ use crate::{
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Blanks out one byte order mark, so that offsets still count in what the sender wrote, and cuts white space and NULs at
-/// the end.
-pub fn tidy(json: &mut Vec<u8>, deviations: &mut Deviations) -> Result<(), Fault> {
-    if json.starts_with(BOM) {
+/// Makes UTF-8 of UTF-16, blanks out one byte order mark, so that offsets still count in what the sender wrote, and cuts
+/// white space and NULs at the end.
+pub fn tidy(json: &mut Vec<u8>, budget: Budget, deviations: &mut Deviations) -> Result<(), Fault> {
+    if let Some(text) = utf16::to_utf8(json, budget) {
+        *json = text?.into_bytes();
+        deviations.add(Deviation::Utf16, "");
+    } else if json.starts_with(BOM) {
         json[..BOM.len()].fill(b' ');
         deviations.add(Deviation::Bom, "");
     }

@@ -1,4 +1,5 @@
-//! A zip archive with one member: not in RFC 8460, but what some gateways and people make of a report.
+//! Zip archives: not in RFC 8460, but what some gateways and people make of reports. Each file that may be a report is a
+//! document of its own; what is beside them is left alone.
 
 use std::io::{Cursor, Read};
 
@@ -12,42 +13,119 @@ use super::{
 use crate::fault::{Fault, FaultCode, Layer, Place};
 
 const CHUNK_BYTES: usize = 32 * 1024;
-/// Bytes of a member that show what it is.
+/// Bytes of a file that show what it is.
 const HEAD_BYTES: u64 = 512;
 /// Directory entries that are looked at. The archive's index is built in memory, of the size that the archive claims.
 const DIRECTORY_ENTRIES_MAX: u64 = 64;
 
-type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+/// An archive that was opened and whose files were looked at.
+pub struct Archive<'a> {
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    bytes: u64,
+    /// The files in it, in the archive's order, without what file systems put beside them; never none.
+    pub files: Vec<File>,
+}
 
-/// The bytes of the archive's only file. Its name is never used, directories beside it are ignored.
-pub fn only_member(bytes: &[u8], budget: Budget) -> Result<Vec<u8>, Fault> {
-    let (mut archive, index) = open(bytes)?;
-    match collect(|sink| pour(&mut archive, index, budget, sink)) {
-        Ok(json) => match sniff(&json) {
-            Form::Json => Ok(json),
-            Form::Zip | Form::Gzip => Err(fault("the zip archive's member is compressed once more")),
-            other => Err(other.fault(Place::Byte { offset: 0, of: Layer::Unpacked })),
-        },
-        Err(error) => Err(error),
+/// One file. Its name is never used.
+pub struct File {
+    index: usize,
+    /// Its first bytes, enough to tell what it is, or why they cannot be had.
+    pub head: Result<Vec<u8>, Fault>,
+}
+
+impl File {
+    /// What it is by its first bytes; none where they cannot be had.
+    pub fn form(&self) -> Option<Form> {
+        self.head.as_deref().ok().map(sniff)
+    }
+
+    /// Whether it may be a report, or nobody can tell.
+    pub fn may_be_report(&self) -> bool {
+        matches!(self.form(), None | Some(Form::Json | Form::Gzip | Form::Zip))
     }
 }
 
-/// The first bytes of the archive's only file, enough to tell what it is.
-pub fn only_member_head(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-    let (mut archive, index) = open(bytes)?;
-    let member = archive.by_index(index).map_err(|error| damaged(&error))?;
-    let mut head = Vec::new();
-    member.take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| damaged(&error))?;
-    Ok(head)
+impl<'a> Archive<'a> {
+    pub fn open(bytes: &'a [u8]) -> Result<Archive<'a>, Fault> {
+        if directory_entries(bytes) > DIRECTORY_ENTRIES_MAX {
+            return Err(fault(&format!("the zip archive has more than {DIRECTORY_ENTRIES_MAX} entries")));
+        }
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+        // The library keeps one of several entries with one name.
+        if claimed_entries(bytes).is_some_and(|claimed| claimed != zip.len()) {
+            return Err(fault("the zip archive has another number of entries than it claims, or two of one name"));
+        }
+        let mut archive = Archive { zip, bytes: bytes.len() as u64, files: Vec::new() };
+        for index in 0..archive.zip.len() {
+            let entry = archive.zip.by_index_raw(index).map_err(|error| damaged(&error))?;
+            if !entry.is_dir() && !is_beside(entry.name_raw()) {
+                drop(entry);
+                let head = archive.head(index);
+                archive.files.push(File { index, head });
+            }
+        }
+        if archive.files.is_empty() {
+            return Err(fault("the zip archive is empty"));
+        }
+        Ok(archive)
+    }
+
+    fn head(&mut self, index: usize) -> Result<Vec<u8>, Fault> {
+        let bytes = self.bytes;
+        let entry = self.zip.by_index_raw(index).map_err(|error| damaged(&error))?;
+        if entry.encrypted() {
+            return Err(fault("the zip archive is encrypted"));
+        }
+        if entry.compressed_size() > bytes {
+            return Err(fault("the zip archive claims more compressed bytes than it has"));
+        }
+        if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+            return Err(fault("the zip archive uses a compression method other than deflate"));
+        }
+        drop(entry);
+        let entry = self.zip.by_index(index).map_err(|error| damaged(&error))?;
+        let mut head = Vec::new();
+        entry.take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| damaged(&error))?;
+        Ok(head)
+    }
+
+    /// All bytes of the file at `position` in `files`; they are taken from the budget of all of them.
+    pub fn read(&mut self, position: usize, budget: &mut Budget) -> Result<Vec<u8>, Fault> {
+        let file = self.files.get(position).ok_or_else(|| fault("the zip archive has no such file"))?;
+        if let Err(fault) = &file.head {
+            return Err(fault.clone());
+        }
+        let index = file.index;
+        let mut produced = 0;
+        let bytes = collect(|sink| pour(&mut self.zip, index, *budget, sink, &mut produced));
+        // Also what came out of a damaged one, so that many of them cost no more than one whole one.
+        budget.spend(produced);
+        bytes
+    }
+
+    /// Says which file a fault is about, where there are several. An offset in it says nothing about what was received.
+    pub fn in_file(&self, position: usize, fault: Fault) -> Fault {
+        let place = match fault.place {
+            Place::Byte { offset, .. } => format!(" at byte {offset}"),
+            _ => String::new(),
+        };
+        match (self.files.len(), &fault.place) {
+            (1, Place::Byte { of: Layer::Received, .. }) => {
+                Fault::new(fault.code, format!("{}{place} of the file in the zip archive", fault.detail), Place::Whole)
+            }
+            (1, _) => fault,
+            _ => {
+                let detail = format!("{}{place}, in file {} of the zip archive", fault.detail, position + 1);
+                Fault::new(fault.code, detail, Place::Whole)
+            }
+        }
+    }
 }
 
-fn open(bytes: &[u8]) -> Result<(Archive<'_>, usize), Fault> {
-    if directory_entries(bytes) > DIRECTORY_ENTRIES_MAX {
-        return Err(fault("the zip archive has many members, one was expected"));
-    }
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-    let index = only_file(&mut archive, bytes.len() as u64)?;
-    Ok((archive, index))
+/// What macOS puts beside each file, and into each folder.
+pub fn is_beside(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+    last.starts_with(b"._") || last == b".DS_Store" || name.starts_with(b"__MACOSX/")
 }
 
 /// The most entries that any directory in these bytes has or claims, by the signatures of APPNOTE.TXT §4.3.12, §4.3.14
@@ -66,49 +144,38 @@ fn directory_entries(bytes: &[u8]) -> u64 {
     claimed.max(headers)
 }
 
+/// How many entries the end of the archive says there are.
+fn claimed_entries(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.windows(4).rposition(|window| window == b"PK\x05\x06")?;
+    usize::try_from(little_endian(bytes, end + 10, 2)).ok()
+}
+
 fn little_endian(bytes: &[u8], at: usize, length: usize) -> u64 {
     let field = bytes.get(at..at + length).unwrap_or_default();
     field.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn only_file(archive: &mut Archive<'_>, archive_bytes: u64) -> Result<usize, Fault> {
-    let mut found = None;
-    for index in 0..archive.len() {
-        let member = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
-        if member.is_dir() {
-            continue;
-        }
-        if found.replace(index).is_some() {
-            return Err(fault("the zip archive has several members, one was expected"));
-        }
-        if member.encrypted() {
-            return Err(fault("the zip archive is encrypted"));
-        }
-        if member.compressed_size() > archive_bytes {
-            return Err(fault("the zip archive claims more compressed bytes than it has"));
-        }
-        if !matches!(member.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-            return Err(fault("the zip archive uses a compression method other than deflate"));
-        }
-    }
-    found.ok_or_else(|| fault("the zip archive is empty"))
-}
-
-fn pour(archive: &mut Archive<'_>, index: usize, budget: Budget, sink: &mut Sink) -> Result<(), Fault> {
-    let mut member = archive.by_index(index).map_err(|error| damaged(&error))?;
+fn pour(
+    zip: &mut ZipArchive<Cursor<&[u8]>>,
+    index: usize,
+    budget: Budget,
+    sink: &mut Sink,
+    produced: &mut u64,
+) -> Result<(), Fault> {
+    let mut member = zip.by_index(index).map_err(|error| damaged(&error))?;
     let size = member.size();
     let mut buffer = vec![0; CHUNK_BYTES];
-    let mut produced = 0;
+    *produced = 0;
     loop {
         let count = member.read(&mut buffer).map_err(|error| damaged(&error))?;
-        if count == 0 && produced != size {
+        if count == 0 && *produced != size {
             return Err(fault("the zip archive claims another size than its member has"));
         }
         if count == 0 {
             return Ok(());
         }
-        produced += count as u64;
-        budget.check(produced)?;
+        *produced += count as u64;
+        budget.check(*produced)?;
         sink.take(&buffer[..count]);
     }
 }
@@ -117,6 +184,6 @@ fn damaged(error: &dyn std::error::Error) -> Fault {
     fault(&format!("the zip archive cannot be read: {error}"))
 }
 
-fn fault(detail: &str) -> Fault {
+pub fn fault(detail: &str) -> Fault {
     Fault::new(FaultCode::Zip, detail, Place::Whole)
 }

@@ -1,7 +1,10 @@
 //! What the operator asks at the terminal. The same answers, whether the server that holds the data directory gives them over the
 //! control socket or the command opens the database itself.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -21,6 +24,7 @@ use crate::{
     notice::Letter,
     notify,
     present::{digest::Press, week::Period},
+    query,
     store::{self, Store, StoreError},
 };
 
@@ -31,6 +35,8 @@ pub const DIGEST: &str = "digest";
 pub const SETTINGS: &str = "settings";
 /// Replays a rule over past data.
 pub const ALERTS_TEST: &str = "alerts-test";
+/// The MX hosts in the policies that senders hold, by policy domain.
+pub const MX_SEEN: &str = "mx-seen";
 /// Sends a test by a channel.
 pub const SEND_TEST: &str = "alerts-send-test";
 
@@ -158,6 +164,12 @@ impl Desk {
         backtest::backtest(&self.store, &plan, order, self.clock.now())
     }
 
+    fn mx_seen(&self) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
+        let (plan, now) = (rounds::plan(&self.config)?, self.clock.now());
+        let seen = self.store.read_blocking(|connection| Ok(query::facts::mx_seen(connection, now, &plan)?));
+        Ok(seen?)
+    }
+
     /// Sends a test by a channel. Blocks until it is there.
     pub fn send_test(&self, order: &SendTestOrder) -> anyhow::Result<SendTestAnswer> {
         let sent = notify::send_test(&self.config, &self.base_url, &order.channel, &self.clock);
@@ -174,6 +186,7 @@ impl Clerk for Desk {
             SETTINGS => Some(Ok(Value::String(fingerprint(&self.config)))),
             DIGEST => Some(answer(body, |order| self.digest(&order))),
             ALERTS_TEST => Some(answer(body, |order| self.alerts_test(&order))),
+            MX_SEEN => Some(answer(body, |()| self.mx_seen())),
             SEND_TEST => Some(answer(body, |order| self.send_test(&order))),
             _ => None,
         }

@@ -31,6 +31,8 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 /// … so many times what the last one took, so that they never take more than a twentieth of the machine.
 const PAUSE_TIMES: u32 = 20;
+/// An import that takes longer than this holds nothing up any more.
+const LOAD_MAX: Duration = Duration::from_secs(60 * 60);
 /// How long what was told is remembered, for the page and against telling it twice.
 const OUTBOX_KEPT_DAYS: i64 = 90;
 
@@ -75,7 +77,7 @@ impl Rounds {
 
     /// Evaluates until told to stop or the store closes.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
-        let mut commits = self.store.commits();
+        let (mut commits, mut loads) = (self.store.commits(), self.store.loads());
         loop {
             let begun = Instant::now();
             match self.evaluate().await {
@@ -91,6 +93,8 @@ impl Rounds {
                 _ = stopped.wait_for(|stop| *stop) => return,
                 // Everything that was committed since the evaluation began counts as news.
                 changed = commits.changed() => if changed.is_err() { return },
+                // The end of an import is news as well.
+                _ = loads.wait_for(|loads| loads.number == 0), if self.is_loading() => {}
                 () = tokio::time::sleep(INTERVAL - pause) => {}
             }
         }
@@ -99,6 +103,8 @@ impl Rounds {
     /// One evaluation, as of the clock. What changed is on disk when this returns.
     pub async fn evaluate(&self) -> Result<Evaluation, StoreError> {
         let now = self.clock.now();
+        // Asked before the question: what is stored by the end of a load is all of it.
+        let is_loading = self.is_loading();
         let (plan, mutes) = (Arc::clone(&self.plan), self.mutes.clone());
         let asked = move |conn: &duckdb::Connection| {
             let standing = alert::standing(conn, now)?;
@@ -109,13 +115,22 @@ impl Rounds {
         let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
-        let evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
+        let mut evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
+        if is_loading {
+            evaluation = evaluation.without_stored();
+        }
         let Evaluation { transitions, known, refreshed, first } = &evaluation;
         if !transitions.is_empty() || !known.is_empty() || !refreshed.is_empty() || *first {
             self.write(evaluation.clone(), now).await?;
             self.poke.notify_one();
         }
         Ok(evaluation)
+    }
+
+    /// While an import is under way what is stored is half of something; one that never ends is not waited for.
+    fn is_loading(&self) -> bool {
+        let since = self.store.loads().borrow().since;
+        since.is_some_and(|since| since.elapsed() < LOAD_MAX)
     }
 
     async fn write(&self, evaluation: Evaluation, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -171,8 +186,10 @@ impl Rounds {
 
 /// The rules with what the configuration says of the served domains.
 pub fn plan(config: &Config) -> anyhow::Result<Plan> {
-    let hosts = config.served()?.domains.into_values().flatten();
-    Plan::new(config.alerts.clone(), hosts, &config.maintenances()?).context("[alerts]")
+    let mut plan =
+        Plan::new(config.alerts.clone(), config.served()?.domains, &config.maintenances()?).context("[alerts]")?;
+    plan.audiences = config.channels()?.into_iter().map(|channel| channel.policy_domains).collect();
+    Ok(plan)
 }
 
 fn log(evaluation: &Evaluation) {

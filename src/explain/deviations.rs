@@ -4,6 +4,7 @@
 pub fn words(code: &str) -> &'static str {
     match code {
         "bom" => "A byte order mark stands before the JSON; it was skipped.",
+        "utf-16" => "The JSON is UTF-16 instead of UTF-8; it was converted.",
         "trailing-nul" => "NUL bytes follow the JSON; they were ignored.",
         "form-upload" => "The report came as a form upload; the file in it was taken.",
         "media-type" => "The media type is not one of RFC 8460; the bytes decided.",
@@ -13,7 +14,7 @@ pub fn words(code: &str) -> &'static str {
         "double-gzip" => "The report was compressed twice; both layers were undone.",
         "gzip-trailing" => "Something follows the compressed data; it was ignored.",
         "gzip-no-trailer" => "The checksum at the end of the compressed data is missing.",
-        "zip" => "The report came in a zip archive; its one member was taken.",
+        "zip" => "The report came in a zip archive; it was taken out of it.",
         "headers-missing" => "The mail has no TLS-Report-Domain or no TLS-Report-Submitter field.",
         "not-multipart-report" => {
             "The mail is not of the type multipart/report for TLS reports; its parts were searched."

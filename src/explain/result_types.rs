@@ -207,11 +207,44 @@ pub fn short(name: &str) -> &'static str {
     find(name).map_or("A result type RFC 8460 does not know; shown as the sender wrote it.", |found| found.short)
 }
 
-/// Fills the commands with the report's own names. They are meant for a shell, so a name goes in only if it is one.
-pub fn commands(explanation: &Explanation, domain: Option<&str>, mx: Option<&str>) -> Vec<String> {
-    let domain = domain.filter(|name| is_host_name(name)).unwrap_or("example.com");
-    let mx = mx.filter(|name| is_host_name(name)).unwrap_or("mx1.example.com");
-    explanation.commands.iter().map(|command| command.replace("{domain}", domain).replace("{mx}", mx)).collect()
+/// MX hosts that get commands of their own.
+pub const HOSTS_MAX: usize = 3;
+
+/// Fills the commands with the report's own names, a few MX hosts one after the other. They are meant for a shell, so a name
+/// goes in only if it is one. A command whose name is not known is left out: with another name in its place it would look at
+/// somebody else's server.
+pub fn commands(explanation: &Explanation, domain: Option<&str>, hosts: &[String]) -> Vec<String> {
+    let domain = domain.filter(|name| is_host_name(name));
+    let hosts: Vec<&String> = hosts.iter().filter(|name| is_host_name(name)).take(HOSTS_MAX).collect();
+    let mut commands = Vec::new();
+    for command in explanation.commands {
+        let command = match domain {
+            Some(domain) => command.replace("{domain}", domain),
+            None if command.contains("{domain}") => continue,
+            None => (*command).to_owned(),
+        };
+        if command.contains("{mx}") {
+            commands.extend(hosts.iter().map(|host| command.replace("{mx}", host)));
+        } else {
+            commands.push(command);
+        }
+    }
+    commands
+}
+
+/// What to look at where a command had to be left out.
+pub fn in_words(explanation: &Explanation, domain: Option<&str>, hosts: &[String]) -> Option<&'static str> {
+    let needs = |what: &str| explanation.commands.iter().any(|command| command.contains(what));
+    if needs("{mx}") && !hosts.iter().any(|name| is_host_name(name)) {
+        return Some(match domain {
+            Some(_) => {
+                "No MX host is named: look at the certificate, STARTTLS and the TLSA records of each host in the domain’s MX record."
+            }
+            None => "No MX host is named: choose a policy domain or an MX host for commands that carry its name.",
+        });
+    }
+    (needs("{domain}") && !domain.is_some_and(is_host_name))
+        .then_some("No policy domain is named: choose one for commands that carry its name.")
 }
 
 pub fn is_host_name(name: &str) -> bool {
@@ -231,12 +264,29 @@ mod tests {
     fn commands_take_host_names_only() {
         let fetch = find("sts-policy-fetch-error").expect("known");
         assert!(
-            commands(fetch, Some("example.net"), None)[0]
+            commands(fetch, Some("example.net"), &[])[0]
                 .ends_with("https://mta-sts.example.net/.well-known/mta-sts.txt")
         );
         for hostile in ["example.net; rm -rf ~", "$(id).example.net", "-oProxy.example", "a`b`.net", "localhost", ""] {
-            assert!(commands(fetch, Some(hostile), None)[0].contains("mta-sts.example.com/"), "{hostile}");
+            assert!(commands(fetch, Some(hostile), &[]).is_empty(), "{hostile}");
         }
+    }
+
+    #[test]
+    fn no_command_names_a_host_that_nobody_named() {
+        for explanation in ALL.iter().filter(|explanation| !explanation.commands.is_empty()) {
+            let none = commands(explanation, Some("example.net"), &[]);
+            assert!(none.iter().all(|command| !command.contains("mx1") && !command.contains("{mx}")), "{none:?}");
+            let needs_host = explanation.commands.iter().any(|command| command.contains("{mx}"));
+            assert_eq!(in_words(explanation, Some("example.net"), &[]).is_some(), needs_host, "{}", explanation.name);
+            assert!(commands(explanation, None, &[]).is_empty() && in_words(explanation, None, &[]).is_some());
+        }
+        let expired = find("certificate-expired").expect("known");
+        let hosts = ["mx.example.net".to_owned(), "$(id).example".to_owned(), "mx2.example.net".to_owned()];
+        let both = commands(expired, None, &hosts);
+        assert_eq!(both.len(), 4);
+        assert!(both[0].contains("-connect mx.example.net:25") && both[1].contains("-connect mx2.example.net:25"));
+        assert_eq!(in_words(expired, None, &hosts), None);
     }
 
     #[test]

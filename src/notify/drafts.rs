@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{LETTER_TERMS, MAIL, format::is_over};
 use crate::{
+    alerts::Event,
     config::{Channel, ChannelKind},
     notice::{About, Draft, Letter, Notice, Payload},
     store::{
@@ -99,7 +100,9 @@ pub fn terms(channel: &Channel) -> Terms {
 /// The notice as far as the channel wants it.
 fn wanted(channel: &Channel, notice: &Notice) -> Option<Notice> {
     let is_rule = channel.rules.is_empty() || notice.rule.is_none_or(|rule| channel.rules.contains(&rule));
-    if !is_rule || (is_over(notice) && !channel.resolved) {
+    // Nobody reads of it, but an incident must not stay open for what another one is about.
+    let is_silent = notice.event == Some(Event::TakenOver) && !keeps_state(channel.kind);
+    if !is_rule || is_silent || (is_over(notice) && !channel.resolved) {
         return None;
     }
     let is_wanted = |about: &&About| {

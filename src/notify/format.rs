@@ -181,7 +181,7 @@ pub fn link(base: &str, path: &str) -> String {
 }
 
 pub fn is_over(notice: &Notice) -> bool {
-    matches!(notice.event, Some(Event::Resolved | Event::Lapsed))
+    matches!(notice.event, Some(Event::Resolved | Event::Lapsed | Event::TakenOver))
 }
 
 fn heading(notice: &Notice) -> String {
@@ -198,6 +198,7 @@ fn heading(notice: &Notice) -> String {
         Some(Event::Reminded | Event::Acknowledged) => format!("{severity}, still"),
         Some(Event::Resolved) => "Resolved".to_owned(),
         Some(Event::Lapsed) => "Lapsed".to_owned(),
+        Some(Event::TakenOver) => "Taken over".to_owned(),
     };
     format!("{label}: {}", visible(&notice.title))
 }

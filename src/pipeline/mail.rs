@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
+    documents::{self, Reading, is_something_else},
     prepared::report_bytes,
     signatures::{Asked, Signatures, Standing},
     verdict::{Judged, Name, Verdict, Verdicts, Voucher},
@@ -20,6 +21,9 @@ use crate::{
     verify::{self, Served},
 };
 
+/// The field that says which domain the report is for, as signatures name it.
+const REPORT_DOMAIN: &str = "tls-report-domain";
+
 /// A mail whose reports are read.
 pub struct Opened {
     /// Without the bytes of its parts, which have been read.
@@ -32,9 +36,10 @@ pub struct Opened {
 pub struct Found {
     /// Index of the mail it stands in: the received one, or one that was forwarded within it.
     pub message: usize,
-    /// Index of its part.
+    /// Index of its part, and of its document among those in the part.
     pub part: usize,
-    report: Result<Box<Report>, Fault>,
+    pub document: usize,
+    pub report: Result<Box<Report>, Fault>,
 }
 
 /// Takes a mail apart and reads the reports in it.
@@ -61,27 +66,22 @@ pub fn reports(
 ) -> Result<Vec<Found>, Fault> {
     let mut found = Vec::new();
     let mut strange = None;
+    let reading = Reading { received_at: reached_us_at, admitted, limits };
     for (index, part) in mail.parts.iter().enumerate() {
         let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
-        let mut looks_like_one = part.certain;
-        let read = decode::decode(&part.bytes, &hints, limits).and_then(|document| {
-            looks_like_one |= has_members_of_a_report(&document.json);
-            let parse = if admitted { report::parse_admitted } else { report::parse };
-            let mut reports = parse(&document.json, reached_us_at, limits)?;
-            for report in reports.iter_mut().flatten() {
-                report.deviations.merge(&document.deviations);
-                report.deviations.merge(&part.deviations);
-            }
-            Ok(reports)
-        });
-        let reports = match read {
-            Ok(reports) => reports,
-            Err(fault) => vec![Err(in_attachment(fault))],
+        let mut push = |document, report: Result<Report, Fault>| {
+            found.push(Found { message: part.message, part: index, document, report: report.map(Box::new) });
         };
-        for report in reports {
-            match report {
-                Err(fault) if !looks_like_one && is_something_else(fault.code) => strange = Some(fault),
-                report => found.push(Found { message: part.message, part: index, report: report.map(Box::new) }),
+        match documents::reports(&part.bytes, &hints, part.certain, reading) {
+            Err(stray) if !stray.looks_like_one && is_something_else(stray.fault.code) => strange = Some(stray.fault),
+            Err(stray) => push(0, Err(in_attachment(stray.fault))),
+            Ok(reports) => {
+                for documents::Found { document, mut report } in reports {
+                    if let Ok(report) = &mut report {
+                        report.deviations.merge(&part.deviations);
+                    }
+                    push(document, report.map_err(in_attachment));
+                }
             }
         }
     }
@@ -103,18 +103,6 @@ fn in_attachment(fault: Fault) -> Fault {
         }
         _ => fault,
     }
-}
-
-/// Whether a text, however broken, has the names that every report has.
-fn has_members_of_a_report(json: &[u8]) -> bool {
-    let holds = |name: &[u8]| json.windows(name.len()).any(|window| window == name);
-    holds(b"\"date-range\"") && (holds(b"\"policies\"") || holds(b"\"organization-name\""))
-}
-
-/// Faults of a file that may be anything else. Whatever was recognised as a report and then found wrong is kept.
-fn is_something_else(code: FaultCode) -> bool {
-    use FaultCode::{BadEncoding, BadJson, Empty, NotAReport, NotGzip, NotJson, Zip};
-    matches!(code, NotAReport | NotJson | NotGzip | Empty | Zip | BadJson | BadEncoding)
 }
 
 /// When the mail reached the mailbox: as the transport says, else as the receiving server wrote on top of a file.
@@ -139,7 +127,7 @@ impl Opened {
         served: &Served,
     ) -> Judged {
         let mut standings = BTreeMap::new();
-        for message in self.worth_asking(submission, served) {
+        for message in self.worth_asking(served) {
             let standing = self.ask(message, submission, vouched, signatures).await;
             if matches!(standing, Standing::Later) {
                 return Judged(Verdicts::Later(Busy::KeyLookup));
@@ -150,12 +138,9 @@ impl Opened {
     }
 
     /// The mails that hold a report which may be ours.
-    fn worth_asking(&self, submission: &Submission, served: &Served) -> Vec<usize> {
-        let may_be_ours = |found: &&Found| {
-            let report_domain = self.report_domain(found.message);
-            let ours = |report: &Report| verify::may_be_ours(report, &submission.hints, served, report_domain);
-            found.report.as_ref().is_ok_and(|report| ours(report))
-        };
+    fn worth_asking(&self, served: &Served) -> Vec<usize> {
+        let may_be_ours =
+            |found: &&Found| found.report.as_ref().is_ok_and(|report| verify::may_be_ours(report, served));
         let mut messages: Vec<usize> = self.found.iter().filter(may_be_ours).map(|found| found.message).collect();
         messages.sort_unstable();
         messages.dedup();
@@ -164,15 +149,15 @@ impl Opened {
 
     async fn ask(&self, message: usize, submission: &Submission, vouched: bool, signatures: &Signatures) -> Standing {
         let from_domain = self.sender(message);
+        let believed = vec![REPORT_DOMAIN.to_owned()];
         if let Some(judged) = self.judged_before(message, submission) {
             // What it covered is not kept; that it passed is what counts.
-            let covers = vec!["tls-report-domain".to_owned()];
-            return Standing::Counts { trust: Trust::Dkim, origin: judged.clone(), covers, late: false };
+            return Standing::Counts { trust: Trust::Dkim, origin: judged.clone(), covers: believed, late: false };
         }
         if vouched {
             let before = submission.hints.judged.as_deref().filter(|judged| judged.from_domain == from_domain);
             let origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
-            return Standing::Counts { trust: Trust::Import, origin, covers: Vec::new(), late: false };
+            return Standing::Counts { trust: Trust::Import, origin, covers: believed, late: false };
         }
         let raw =
             self.mail.messages.get(message).map_or(&submission.bytes[..], |found| found.raw.bytes(&submission.bytes));
@@ -251,10 +236,6 @@ impl Opened {
     fn sender(&self, message: usize) -> Option<String> {
         self.mail.messages.get(message).and_then(|message| message.from_domain.clone())
     }
-
-    fn report_domain(&self, message: usize) -> Option<&str> {
-        self.mail.messages.get(message).and_then(|message| message.report_domain.as_deref())
-    }
 }
 
 fn judge_report(
@@ -265,6 +246,7 @@ fn judge_report(
     submission: &Submission,
     served: &Served,
 ) -> Verdict {
+    let mut field = None;
     let (trust, signed_by) = match standing {
         Some(Standing::Kept { fault, .. }) => return Verdict::against(&report, fault.clone()),
         Some(Standing::Counts { trust, origin, covers, late }) => {
@@ -272,10 +254,7 @@ fn judge_report(
                 report.deviations.add(Deviation::DkimLate, "");
             }
             // RFC 8460 §5.3: unsigned, the field may be anybody's.
-            let signed = covers.iter().any(|name| name == "tls-report-domain");
-            if let Some(domain) = report_domain.filter(|_| signed) {
-                verify::supply_domain(&mut report, domain);
-            }
+            field = report_domain.filter(|_| covers.iter().any(|name| name == REPORT_DOMAIN));
             (*trust, origin.dkim_domain.as_deref().filter(|_| *trust == Trust::Dkim))
         }
         // None of its domains is ours, so that nobody asked; `standing` will say so.
@@ -285,7 +264,7 @@ fn judge_report(
         report.deviations.add(Deviation::SubmitterMismatch, "");
     }
     let name = Name::of(&report, signed_by);
-    match verify::standing(&mut report, submission.channel, &submission.hints, served) {
+    match verify::standing(&mut report, submission.channel, &submission.hints, field, served) {
         Ok(by_token) => {
             let by_token = if by_token == Trust::Token { Trust::Token } else { Trust::None };
             Verdict::Report { report, trust: trust.max(by_token), name }
@@ -295,7 +274,7 @@ fn judge_report(
 }
 
 /// RFC 8460 §5.3: the submitter is the domain of `contact-info`. One organisation's domains count as one.
-fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
+pub fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
     let contact = report.contact.as_deref().and_then(|contact| contact.rsplit_once('@'));
     let contact = contact.and_then(|(_, host)| report::domain(host));
     match (contact.as_deref(), domain) {

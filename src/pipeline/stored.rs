@@ -1,8 +1,11 @@
-//! The document of one report out of bytes that were stored as they came: a document by itself, or a whole mail.
+//! The document of one report out of bytes that were stored as they came: a body by itself, or a whole mail.
 
 use chrono::DateTime;
 
-use super::mail;
+use super::{
+    documents::{self, Reading},
+    mail,
+};
 use crate::{
     decode::{self, Document},
     fault::{Fault, FaultCode, Place},
@@ -10,8 +13,8 @@ use crate::{
     submission::{self, Channel, Hints},
 };
 
-/// Unpacks the document that holds report `element`, counted over all documents of a mail as `mail::open` counts them;
-/// without a number the first.
+/// Unpacks the document that holds report `element`, counted over all documents of a body or a mail as they were counted when
+/// it came; without a number the first.
 pub fn stored_document(
     bytes: &[u8],
     channel: Channel,
@@ -19,14 +22,29 @@ pub fn stored_document(
     element: Option<u32>,
     limits: &Limits,
 ) -> Result<Document, Fault> {
+    let element = element.unwrap_or(0) as usize;
+    // Whether its days lie in the future is no question any more.
+    let received_at = DateTime::UNIX_EPOCH;
     if !submission::is_mail(channel, hints.media_type.as_deref()) {
-        return decode::decode(bytes, hints, limits);
+        let mut documents = decode::documents(bytes, hints, limits)?;
+        if documents.len() == 1 {
+            return documents.remove(0);
+        }
+        let reading = Reading { received_at, admitted: true, limits };
+        let found = documents::reports(bytes, hints, true, reading).map_err(|stray| stray.fault)?;
+        let index = found.get(element).map(|found| found.document);
+        return index
+            .filter(|index| *index < documents.len())
+            .map_or_else(|| Err(gone()), |at| documents.swap_remove(at));
     }
     let mail = decode::mail::open(bytes, limits)?;
-    // Whether its days lie in the future is no question any more.
-    let found = mail::reports(&mail, DateTime::UNIX_EPOCH, true, limits)?;
-    let part = found.get(element.unwrap_or(0) as usize).and_then(|found| mail.parts.get(found.part));
-    let gone = || Fault::new(FaultCode::NoReportPart, "the mail holds no such report", Place::Whole);
-    let part = part.ok_or_else(gone)?;
-    decode::decode(&part.bytes, &Hints { media_type: part.media_type.clone(), ..Hints::default() }, limits)
+    let found = mail::reports(&mail, received_at, true, limits)?;
+    let found = found.get(element).ok_or_else(gone)?;
+    let part = mail.parts.get(found.part).ok_or_else(gone)?;
+    let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
+    decode::documents(&part.bytes, &hints, limits)?.into_iter().nth(found.document).unwrap_or_else(|| Err(gone()))
+}
+
+fn gone() -> Fault {
+    Fault::new(FaultCode::NoReportPart, "there is no such report in these bytes", Place::Whole)
 }

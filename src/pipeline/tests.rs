@@ -1,3 +1,4 @@
+mod archives;
 mod forwarded;
 mod mail;
 
@@ -130,6 +131,22 @@ async fn a_large_body_is_unpacked_aside_and_taken_all_the_same() {
     let bench = bench(Served::default());
     let json = format!("{}{}", report("a", "2026-03-02", 5), " ".repeat(INLINE_MAX_BYTES));
     assert!(matches!(bench.pipeline.accept(submission(&json)).await.0[..], [Outcome::Stored(_)]));
+}
+
+#[tokio::test]
+async fn two_organisations_with_mailboxes_at_one_provider_are_two() {
+    let bench = bench(Served::default());
+    for name in ["Alpha Mail", "Beta Mail"] {
+        let json = report(name, "2026-03-02", 5).replace("\"Example\"", &format!("\"{name}\""));
+        let json = json.replace("tls@sender.example", "reports@gmail.com");
+        assert!(matches!(bench.pipeline.accept(submission(&json)).await.0[..], [Outcome::Stored(_)]));
+    }
+    let keys = bench.pipeline.store().read(|connection| {
+        let mut statement = connection.prepare("SELECT organisation_key FROM report ORDER BY 1")?;
+        let keys = statement.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(keys.collect::<Result<Vec<_>, _>>()?)
+    });
+    assert_eq!(keys.await.unwrap(), ["alpha mail", "beta mail"]);
 }
 
 #[tokio::test]

@@ -42,8 +42,8 @@ pub enum Verdict {
     Fault { fault: Fault, organisation: Option<String>, report_id: Option<String> },
 }
 
-/// What a report is known by. Taken before policies of foreign domains are dropped, so that a change of the served domains
-/// does not turn a known report into a new one.
+/// What a report is known by. Taken before missing domains are supplied and policies of foreign ones dropped, so that
+/// neither a change of the served domains nor another way in turns a known report into a new one.
 pub struct Name {
     organisation_key: String,
     identity: Uuid,
@@ -54,9 +54,24 @@ impl Name {
     /// `dkim_domain` is that of a passing signature: nobody else can then give a report this name. Below a registrable domain
     /// whole companies live, so that there the name is the very domain's; the rows are still the organisation's.
     pub fn of(report: &Report, dkim_domain: Option<&str>) -> Name {
-        let key = identity::organisation_key(dkim_domain, report.contact.as_deref(), report.organisation.as_deref());
-        let whose = dkim_domain.unwrap_or(&key);
-        Name { identity: identity::identity(report, whose), content: identity::content(report), organisation_key: key }
+        let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
+        let whose = dkim_domain.map_or_else(|| identity::identity_key(contact, name), str::to_owned);
+        Name {
+            organisation_key: identity::organisation_key(dkim_domain, contact, name),
+            identity: identity::identity(report, &whose),
+            content: identity::content(report),
+        }
+    }
+}
+
+impl Name {
+    /// Digest of the content.
+    pub fn content(&self) -> Uuid {
+        self.content
+    }
+
+    pub fn into_organisation_key(self) -> String {
+        self.organisation_key
     }
 }
 

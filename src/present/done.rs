@@ -52,7 +52,7 @@ mod tests {
     use crate::present::params;
 
     fn said(query_string: &str) -> Option<String> {
-        words(&params::parse(query_string, "2026-11-23".parse().expect("a date")).expect("valid"))
+        words(&params::parse(query_string, params::QUARANTINE, "2026-11-23".parse().expect("a date")).expect("valid"))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Failed sessions by one property, as page, JSON and CSV.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{Error, HttpRequest, HttpResponse, error::ErrorInternalServerError, http::header, web};
+use futures_util::stream;
 use minijinja::context;
 use serde::Serialize;
 
@@ -13,9 +14,16 @@ use super::{
 };
 use crate::{
     explain::result_types,
-    query::failures::{By, Failures, Page, failures},
+    query::{
+        Filter,
+        failures::{After, By, Failures, Page, failures},
+        shares::shares,
+    },
     share,
 };
+
+/// Rows of an export that are in memory at the same time.
+const EXPORT_ROWS: usize = 5_000;
 
 #[derive(Serialize)]
 struct Row {
@@ -47,29 +55,72 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
     answer::json(tell(&site, request.query_string()).await)
 }
 
+/// All of them, written out as they are read.
 pub(super) async fn csv(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    match ask(&site, request.query_string()).await {
-        Ok((asked, page, _)) => HttpResponse::Ok()
-            .content_type("text/csv; charset=utf-8")
-            .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"failures.csv\""))
-            .body(table(by_of(&asked), &page.rows)),
-        Err(fail) => answer::failed_json(&fail),
+    let asked = match params::parse(request.query_string(), params::FAILURES_CSV, site.today()) {
+        Ok(asked) => asked,
+        Err(fail) => return answer::failed_json(&fail),
+    };
+    let (filter, by) = (asked.filter.clone(), by_of(&asked));
+    let first = match portion(&site, filter.clone(), by, None).await {
+        Ok(page) => page,
+        Err(fail) => return answer::failed_json(&fail),
+    };
+    let begun = Export { site, filter, by, next: Some(first), head: true };
+    HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"failures.csv\""))
+        .streaming(stream::unfold(begun, Export::write))
+}
+
+/// An export under way.
+struct Export {
+    site: web::Data<Site>,
+    filter: Filter,
+    by: By,
+    /// What is written next; `None` at the end.
+    next: Option<Page>,
+    head: bool,
+}
+
+impl Export {
+    async fn write(mut self) -> Option<(Result<web::Bytes, Error>, Export)> {
+        let page = self.next.take()?;
+        let mut text = if self.head { csv_head(self.by) } else { String::new() };
+        self.head = false;
+        for row in &page.rows {
+            csv_row(&mut text, self.by, row);
+        }
+        if let Some(after) = page.next {
+            match portion(&self.site, self.filter.clone(), self.by, Some(after)).await {
+                Ok(page) => self.next = Some(page),
+                // A file that ends early must not look complete: the connection is broken off.
+                Err(fail) => return Some((Err(ErrorInternalServerError(fail.to_string())), self)),
+            }
+        }
+        Some((Ok(text.into()), self))
     }
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame), answer::Fail> {
-    let asked = params::parse(query_string, site.today())?;
+async fn portion(site: &Site, filter: Filter, by: By, after: Option<After>) -> Result<Page, answer::Fail> {
+    let read = move |connection: &_| Ok(failures(connection, &filter, by, EXPORT_ROWS, after.as_ref())?);
+    Ok(site.store().read(read).await?)
+}
+
+async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame, bool), answer::Fail> {
+    let asked = params::parse(query_string, params::FAILURES, site.today())?;
     let after = asked.failures_after()?;
     let question = asked.clone();
-    let (page, frame) = site
+    let (page, frame, has_before) = site
         .store()
         .read(move |connection| {
             let by = by_of(&question);
             let page = failures(connection, &question.filter, by, question.limit, after.as_ref())?;
-            Ok((page, Frame::ask(connection, &question)?))
+            let before = shares(connection, &question.filter.with_range(question.filter.range.previous()))?;
+            Ok((page, Frame::ask(connection, &question)?, before.once.total() > 0))
         })
         .await?;
-    Ok((asked, page, frame))
+    Ok((asked, page, frame, has_before))
 }
 
 fn by_of(asked: &Asked) -> By {
@@ -77,10 +128,11 @@ fn by_of(asked: &Asked) -> By {
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
-    let (asked, page, frame) = ask(site, query_string).await?;
+    let (asked, page, frame, has_before) = ask(site, query_string).await?;
     let by = by_of(&asked);
     let shell = frame.context(&asked, "/failures", site.today());
-    let rows: Vec<Row> = page.rows.iter().map(|failures| row(by, failures, page.failed)).collect();
+    let period = words::period(asked.filter.range);
+    let rows: Vec<Row> = page.rows.iter().map(|failures| row(by, failures, &page, has_before, period)).collect();
     let tabs: Vec<Tab> = By::ALL.into_iter().map(|by| Tab { by: by.as_str(), name: tab_name(by) }).collect();
     let content = fields! {
         by => by.as_str(),
@@ -119,15 +171,15 @@ fn keys_words(by: By, keys: i64) -> String {
     }
 }
 
-fn row(by: By, failures: &Failures, of: i64) -> Row {
+fn row(by: By, failures: &Failures, page: &Page, has_before: bool, period: &str) -> Row {
     let absent = failures.key.is_empty();
     Row {
         value: if absent { ABSENT.to_owned() } else { failures.key.clone() },
         name: if absent { "(not given)".to_owned() } else { failures.key.clone() },
         short: if by == By::ResultType { result_types::short(&failures.key) } else { "" },
         failed: failures.failed,
-        share: share::failed(failures.failed, of),
-        trend: trend(by, failures),
+        share: share::failed(failures.failed, page.failed),
+        trend: trend(by, failures, has_before, period),
         reports: failures.reports,
         organisations: failures.organisations,
         first: failures.first,
@@ -136,20 +188,16 @@ fn row(by: By, failures: &Failures, of: i64) -> Row {
     }
 }
 
-fn trend(by: By, failures: &Failures) -> String {
-    let before = words::thousands(failures.failed_before);
+fn trend(by: By, failures: &Failures, has_before: bool, period: &str) -> String {
     match Trend::of(failures.failed, failures.failed_before) {
         _ if by == By::Day => String::new(),
-        Trend::New => format!("new since {}", words::day(failures.first)),
-        Trend::Grew => format!("up from {before}"),
-        Trend::Fell => format!("down from {before}"),
-        Trend::Same => format!("much as before ({before})"),
-        Trend::Resolved | Trend::Quiet => String::new(),
+        Trend::New => words::new_since(Some(failures.first), failures.failed_earlier, has_before),
+        trend => words::moved(trend, failures.failed, failures.failed_before, period),
     }
 }
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
-    let (asked, page, _) = ask(site, query_string).await?;
+    let (asked, page, ..) = ask(site, query_string).await?;
     let by = by_of(&asked);
     let items: Vec<serde_json::Value> = page
         .rows
@@ -166,27 +214,20 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answ
             })
         })
         .collect();
-    Ok(serde_json::json!({ "items": items, "next": page.next.as_ref().map(params::failures_cursor) }))
+    let (total, failed) = (page.keys, page.failed);
+    Ok(
+        serde_json::json!({ "total": total, "failed_sessions": failed, "items": items, "next": page.next.as_ref().map(params::failures_cursor) }),
+    )
 }
 
-fn table(by: By, rows: &[Failures]) -> String {
-    let mut csv = format!(
-        "{},failed_sessions,previous_failed_sessions,reports,organisations,first_day,last_day\r\n",
-        by.as_str()
-    );
-    for row in rows {
-        let before = if by == By::Day { String::new() } else { row.failed_before.to_string() };
-        csv.push_str(&format!(
-            "{},{},{before},{},{},{},{}\r\n",
-            cell(&row.key),
-            row.failed,
-            row.reports,
-            row.organisations,
-            row.first,
-            row.last
-        ));
-    }
-    csv
+fn csv_head(by: By) -> String {
+    format!("{},failed_sessions,previous_failed_sessions,reports,organisations,first_day,last_day\r\n", by.as_str())
+}
+
+fn csv_row(csv: &mut String, by: By, row: &Failures) {
+    let before = if by == By::Day { String::new() } else { row.failed_before.to_string() };
+    let Failures { failed, reports, organisations, first, last, .. } = row;
+    csv.push_str(&format!("{},{failed},{before},{reports},{organisations},{first},{last}\r\n", cell(&row.key)));
 }
 
 /// RFC 4180, and kept from being a formula: spreadsheets run what begins with one of these characters.

@@ -8,7 +8,7 @@ use minijinja::{
     value::{Kwargs, Serde},
 };
 
-use super::{spark, words};
+use super::{params::may_carry, spark, words};
 
 /// Characters of a stranger's text shown where a name is expected.
 const SHOWN_MAX_CHARS: usize = 120;
@@ -137,8 +137,12 @@ fn ticks(text: &str) -> Value {
     Value::from_safe_string(html)
 }
 
-/// A domain as A-labels, with the U-labels beside it where they differ: a look-alike shows its real name.
+/// A domain as A-labels, with the U-labels beside it where they differ: a look-alike shows its real name. A report may name
+/// none.
 fn domain(name: &str) -> Value {
+    if name.is_empty() {
+        return Value::from_safe_string("<span class=\"quiet\">unknown</span>".to_owned());
+    }
     let plain = isolated(name, SHOWN_MAX_CHARS);
     if !name.contains("xn--") {
         return Value::from_safe_string(plain);
@@ -161,7 +165,7 @@ fn moment(at: chrono::DateTime<chrono::Utc>) -> Value {
 fn link(state: &State, path: &str, more: Kwargs) -> Result<String, Error> {
     let mut query: BTreeMap<String, String> = BTreeMap::new();
     if let Some(kept) = state.lookup("query") {
-        for name in kept.try_iter()? {
+        for name in kept.try_iter()?.filter(|name| may_carry(path, &name.to_string())) {
             query.insert(name.to_string(), kept.get_item(&name)?.to_string());
         }
     }
@@ -212,6 +216,7 @@ mod tests {
     fn a_domain_shows_both_forms() {
         assert_eq!(domain("example.com").to_string(), "<bdi>example.com</bdi>");
         assert!(domain("xn--bcher-kva.example").to_string().contains("(<bdi>bücher.example</bdi>)"));
+        assert!(domain("").to_string().contains("unknown"));
         assert_eq!(domain("<b>").to_string(), "<bdi>&lt;b&gt;</bdi>");
     }
 

@@ -13,7 +13,7 @@ use actix_web::{
     web,
 };
 
-use super::{Site, answer};
+use super::{Site, answer, params};
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -50,6 +50,9 @@ fn refuse(request: &HttpRequest) -> Option<HttpResponse> {
             "cross-site",
             "a request that changes something must come from these pages; a script sends `Sec-Fetch-Site: none`",
         ));
+    }
+    if safe && let Err(fail) = params::refuse_unasked(request.path(), request.query_string()) {
+        return Some(answer::failed_json(&fail));
     }
     None
 }

@@ -54,7 +54,7 @@ pub(super) async fn again(site: web::Data<Site>, path: web::Path<String>, reques
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     let limit = asked.limit;
     let (entries, deliveries, badges) = site
         .store()
@@ -117,7 +117,7 @@ fn path(sent: &Sent) -> Option<String> {
 }
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail> {
-    let limit = params::parse(query_string, site.today())?.limit;
+    let limit = params::parse(query_string, params::LIST, site.today())?.limit;
     let entries = site.store().read(move |connection| outbox::entries(connection, limit)).await?;
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let items: Vec<serde_json::Value> = entries

@@ -23,7 +23,7 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let today = site.today();
-    let asked = params::parse(query_string, today)?;
+    let asked = params::parse(query_string, params::OVERVIEW, today)?;
     let filter = asked.filter.clone();
     let question = asked.clone();
     let (figures, frame, (firing, unacknowledged)) = site
@@ -39,7 +39,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         verdict => verdict::verdict(&figures),
         state => figures.state(),
         span => figures.span.map(|span| fields! { first => span.first, last => span.last, reports => span.reports }),
-        outages => outages::outages(&figures.outages, figures.filter.range.last()),
+        outages => outages::section(&figures.outages, figures.filter.range.last()),
         daily,
         senders => senders::senders(&figures),
         domains => senders::domains(&figures),
@@ -56,7 +56,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
     let today = site.today();
-    let filter = params::parse(query_string, today)?.filter;
+    let filter = params::parse(query_string, params::OVERVIEW, today)?.filter;
     let (figures, quarantined) = site
         .store()
         .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, query::quarantine::count(connection)?)))

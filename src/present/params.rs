@@ -28,28 +28,82 @@ const ROWS_MAX: usize = 1_000;
 /// A century: room for every report there can be, none for a typing error.
 const DAYS_MAX: i64 = 36_600;
 
-const NAMES: [&str; 20] = [
-    "from",
-    "to",
-    "week",
-    "policy_domain",
-    "organisation",
-    "policy_type",
-    "trust",
-    "result_type",
-    "receiving_mx_hostname",
-    "sending_mta_ip",
-    "deviation",
-    "failed",
-    "by",
-    "limit",
-    "cursor",
-    "code",
-    "done",
-    "counted",
-    "stayed",
-    "silence",
+const DAYS: &[&str] = &["from", "to", "week"];
+/// What every figure can be narrowed to.
+const FILTER: &[&str] = &["policy_domain", "organisation", "policy_type", "trust"];
+const DETAILS: &[&str] = &["result_type", "receiving_mx_hostname", "sending_mta_ip"];
+const PAGING: &[&str] = &["limit", "cursor"];
+
+/// The parameters that an address takes. Others are refused there: a figure that is not narrowed as it was asked to be is wrong.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accepted {
+    groups: &'static [&'static [&'static str]],
+    /// What a redirect says of what was just done; not for people to type.
+    done: &'static [&'static str],
+}
+
+const fn takes(groups: &'static [&'static [&'static str]]) -> Accepted {
+    Accepted { groups, done: &[] }
+}
+
+pub(super) const OVERVIEW: Accepted = takes(&[DAYS, FILTER]);
+/// The path names the days.
+pub(super) const WEEK: Accepted = takes(&[FILTER]);
+pub(super) const FAILURES: Accepted = takes(&[DAYS, FILTER, DETAILS, &["by"], PAGING]);
+/// An export is complete.
+pub(super) const FAILURES_CSV: Accepted = takes(&[DAYS, FILTER, DETAILS, &["by"]]);
+pub(super) const REPORTS: Accepted = takes(&[DAYS, FILTER, DETAILS, &["deviation", "failed"], PAGING]);
+pub(super) const RESULT_TYPES: Accepted = takes(&[DAYS, FILTER, DETAILS]);
+/// What could not be read has no policy; its organisation is a name.
+pub(super) const QUARANTINE: Accepted =
+    Accepted { groups: &[DAYS, &["trust", "organisation", "code"], PAGING], done: &["done", "counted", "stayed"] };
+/// Lists of things that reports say nothing of.
+pub(super) const LIST: Accepted = takes(&[&["limit"]]);
+const NOTHING: Accepted = takes(&[]);
+/// Addresses of which nothing can be asked: single things, and lists that are always whole.
+const WITHOUT_PARAMETERS: &[&str] =
+    &["/ways-in", "/healthz", "/readyz", "/api/v1/senders", "/api/v1/silences", "/api/v1/ways-in"];
+const SINGLE_THINGS: &[&str] = &["/reports/", "/api/v1/reports/", "/api/v1/alerts/"];
+/// A page to which an action leads back.
+pub(super) const AFTER_ACTION: Accepted = Accepted { groups: &[], done: &["done", "silence"] };
+
+/// What the pages under these paths take.
+const BY_PATH: &[(&str, Accepted)] = &[
+    ("/", OVERVIEW),
+    ("/api/v1/overview", OVERVIEW),
+    ("/weeks", WEEK),
+    ("/failures", FAILURES),
+    ("/api/v1/failures", FAILURES),
+    ("/failures.csv", FAILURES_CSV),
+    ("/reports", REPORTS),
+    ("/api/v1/reports", REPORTS),
+    ("/result-types", RESULT_TYPES),
+    ("/quarantine", QUARANTINE),
+    ("/api/v1/quarantine", QUARANTINE),
 ];
+
+impl Accepted {
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        self.groups.iter().flat_map(|group| group.iter().copied())
+    }
+
+    fn takes(self, name: &str) -> bool {
+        self.names().chain(self.done.iter().copied()).any(|known| known == name)
+    }
+}
+
+/// Refuses parameters where there is nothing to ask.
+pub(super) fn refuse_unasked(path: &str, query_string: &str) -> Result<(), Fail> {
+    let takes_none = WITHOUT_PARAMETERS.contains(&path) || SINGLE_THINGS.iter().any(|start| path.starts_with(start));
+    if takes_none { pairs(query_string, NOTHING).map(|_| ()) } else { Ok(()) }
+}
+
+/// Whether a link to the path may carry the parameter along.
+pub(super) fn may_carry(path: &str, name: &str) -> bool {
+    let week = path.starts_with("/weeks/") || path.starts_with("/api/v1/weeks/");
+    let accepted = BY_PATH.iter().find(|(known, _)| *known == path || (week && *known == "/weeks"));
+    accepted.is_some_and(|(_, accepted)| accepted.takes(name))
+}
 
 /// What a query string asks for.
 #[derive(Debug, Clone)]
@@ -70,12 +124,13 @@ pub(super) struct Asked {
     pub(super) stayed: u32,
 }
 
-/// Reads a query string. Unknown parameters are refused: a mistyped filter would silently answer another question.
-pub(super) fn parse(query_string: &str, today: NaiveDate) -> Result<Asked, Fail> {
-    let given = pairs(query_string)?;
+/// Reads the query string of an address. What it does not take is refused: a filter that is mistyped, or cannot apply, would silently answer
+/// another question.
+pub(super) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) -> Result<Asked, Fail> {
+    let given = pairs(query_string, accepted)?;
     let get = |name: &str| given.get(name).cloned();
     let mut filter = Filter::new(range(&given, today)?);
-    filter.policy_domain = get("policy_domain").map(|name| domain(&name));
+    filter.policy_domain = get("policy_domain").map(|name| if name == ABSENT { String::new() } else { domain(&name) });
     filter.organisation = get("organisation");
     filter.policy_type = get("policy_type").map(|name| name.to_ascii_lowercase());
     filter.trust = get("trust").map(trust).transpose()?;
@@ -197,13 +252,13 @@ fn or_absent(value: String) -> String {
     if value == ABSENT { String::new() } else { value.to_ascii_lowercase() }
 }
 
-fn pairs(query_string: &str) -> Result<BTreeMap<String, String>, Fail> {
+fn pairs(query_string: &str, accepted: Accepted) -> Result<BTreeMap<String, String>, Fail> {
     let unreadable = |_| wrong("?", "the query string is not percent-encoded UTF-8".to_owned());
     let pairs = Query::<Vec<(String, String)>>::from_query(query_string).map_err(unreadable)?.into_inner();
     let mut given = BTreeMap::new();
     for (name, value) in pairs {
-        if !NAMES.contains(&name.as_str()) {
-            return Err(wrong(&name, format!("there is no such parameter; there are {}", NAMES[..15].join(", "))));
+        if !accepted.takes(&name) {
+            return Err(wrong(&name, not_taken(accepted)));
         }
         let value = value.trim().to_owned();
         if !value.is_empty() && given.insert(name.clone(), value).is_some() {
@@ -211,6 +266,14 @@ fn pairs(query_string: &str) -> Result<BTreeMap<String, String>, Fail> {
         }
     }
     Ok(given)
+}
+
+fn not_taken(accepted: Accepted) -> String {
+    let names: Vec<&str> = accepted.names().collect();
+    match names.is_empty() {
+        true => "this address takes no parameters".to_owned(),
+        false => format!("it is not taken here; this address takes {}", names.join(", ")),
+    }
 }
 
 fn range(given: &BTreeMap<String, String>, today: NaiveDate) -> Result<Range, Fail> {
@@ -288,19 +351,21 @@ mod tests {
         "2026-11-23".parse().expect("a date")
     }
 
+    const ALL: Accepted = takes(&[DAYS, FILTER, DETAILS, &["deviation", "failed", "by", "code"], PAGING]);
+
     fn detail(query_string: &str) -> String {
-        parse(query_string, today()).expect_err(query_string).to_string()
+        parse(query_string, Accepted { done: &["counted"], ..ALL }, today()).expect_err(query_string).to_string()
     }
 
     #[test]
     fn the_default_range_is_the_last_seven_whole_days() {
-        let range = parse("", today()).expect("valid").filter.range;
+        let range = parse("", ALL, today()).expect("valid").filter.range;
         assert_eq!((range.first().to_string(), range.last().to_string()), ("2026-11-16".into(), "2026-11-22".into()));
     }
 
     #[test]
     fn an_iso_week_is_a_range() {
-        let range = parse("week=2026-W47", today()).expect("valid").filter.range;
+        let range = parse("week=2026-W47", ALL, today()).expect("valid").filter.range;
         assert_eq!((range.first().to_string(), range.last().to_string()), ("2026-11-16".into(), "2026-11-22".into()));
     }
 
@@ -321,26 +386,58 @@ mod tests {
         assert!(detail("limit=1001").starts_with("parameter `limit`"));
         assert!(detail("counted=many").starts_with("parameter `counted`: `many` is not a number"));
         assert!(detail("by=colour").starts_with("parameter `by`"));
-        assert!(detail("polcy_domain=example.com").starts_with("parameter `polcy_domain`: there is no such parameter"));
+        assert!(detail("polcy_domain=example.com").starts_with("parameter `polcy_domain`: it is not taken here"));
         assert!(detail("to=2026-11-01&to=2026-11-02").starts_with("parameter `to`: it is given twice"));
         assert!(detail("from=1970-01-01&to=2199-12-31").starts_with("parameter `from`: the range has"));
     }
 
     #[test]
+    fn what_cannot_apply_is_refused_with_its_name() {
+        for (accepted, query_string) in [
+            (OVERVIEW, "result_type=x"),
+            (WEEK, "from=2026-11-22"),
+            (QUARANTINE, "policy_domain=x"),
+            (FAILURES_CSV, "limit=5"),
+            (LIST, "trust=dkim"),
+        ] {
+            let refused = parse(query_string, accepted, today()).expect_err(query_string).to_string();
+            let name = query_string.split('=').next().expect("a name");
+            assert!(
+                refused.starts_with(&format!("parameter `{name}`: it is not taken here; this address takes ")),
+                "{refused}"
+            );
+        }
+        assert!(refuse_unasked("/api/v1/reports/x", "trust=dkim").is_err() && refuse_unasked("/ways-in", "").is_ok());
+        assert!(refuse_unasked("/", "trust=dkim").is_ok());
+        assert!(
+            parse("trust=dkim", NOTHING, today()).expect_err("refused").to_string().contains("takes no parameters")
+        );
+        assert!(parse("done=again&silence=x", AFTER_ACTION, today()).is_ok());
+    }
+
+    #[test]
+    fn links_carry_along_what_their_address_takes() {
+        assert!(may_carry("/weeks/2026-W47", "trust") && !may_carry("/weeks/2026-W47", "from"));
+        assert!(may_carry("/reports", "deviation") && !may_carry("/", "deviation") && !may_carry("/alerts", "trust"));
+    }
+
+    #[test]
     fn a_domain_may_be_typed_in_either_form() {
         for typed in ["B%C3%BCcher.Example", "xn--bcher-kva.example."] {
-            let asked = parse(&format!("policy_domain={typed}"), today()).expect("valid");
+            let asked = parse(&format!("policy_domain={typed}"), ALL, today()).expect("valid");
             assert_eq!(asked.filter.policy_domain.as_deref(), Some("xn--bcher-kva.example"));
         }
+        // Of policies without one.
+        assert_eq!(parse("policy_domain=-", ALL, today()).expect("valid").filter.policy_domain.as_deref(), Some(""));
     }
 
     #[test]
     fn a_cursor_survives_the_way_through_a_url() {
         let after = failures::After { failed: 812, key: "mx 1.example.com\u{fc}".to_owned() };
-        let asked = parse(&format!("cursor={}", failures_cursor(&after)), today()).expect("valid");
+        let asked = parse(&format!("cursor={}", failures_cursor(&after)), ALL, today()).expect("valid");
         assert_eq!(asked.failures_after().expect("readable"), Some(after));
         for broken in ["zz", "abc", "00", "ff", "3132"] {
-            let asked = parse(&format!("cursor={broken}"), today()).expect("valid");
+            let asked = parse(&format!("cursor={broken}"), ALL, today()).expect("valid");
             assert!(asked.failures_after().is_err(), "{broken}");
         }
     }

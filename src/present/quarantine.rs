@@ -96,7 +96,7 @@ pub(super) fn address(path: &str, asked: &Asked, after: Option<&After>) -> Strin
 }
 
 async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Badges), Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::QUARANTINE, site.today())?;
     let after = asked.quarantine_after()?;
     let narrowed = narrowed(&asked);
     let limit = asked.limit;
@@ -152,7 +152,7 @@ fn row(entry: &Quarantined) -> Row {
 }
 
 async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::QUARANTINE, site.today())?;
     let (entry, badges) = ask_entry(site, path).await?;
     let is_whole = entry.bytes.len() as i64 == entry.quarantined.bytes_total;
     let (quarantined, excerpt, document) = look_inside(site, entry).await;

@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     explain::{self, Mail, deviations, result_types},
+    limits::SESSIONS_PLAUSIBLE_MAX,
     query::{
         self,
         report::{Failure, Policy, Raw, Whole},
+        shares::Sessions,
     },
     share,
 };
@@ -43,7 +45,10 @@ struct Section {
     not_itemised: i64,
     /// What the details claim beyond the summary.
     excess: i64,
+    /// Whether all of it counts where each session counts once.
     counted: bool,
+    once_successful: i64,
+    once_failed: i64,
     failures: Vec<Detail>,
 }
 
@@ -56,7 +61,10 @@ struct Detail {
     mail_words: &'static str,
     sending_mta_ip: Option<String>,
     receiving_mx_hostname: Option<String>,
-    receiving_mx_helo: Option<String>,
+    /// The name the MX host greets with, where it is not the one it is known by.
+    greeting: Option<String>,
+    /// All of a greeting that is more than a name.
+    greeting_lines: Vec<String>,
     receiving_ip: Option<String>,
     reason_code: Option<String>,
     additional_information: Option<String>,
@@ -172,7 +180,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         dkim_selector => whole.dkim_selector.clone(),
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
-        has_doubled => whole.policies.iter().any(|policy| !policy.counted),
+        has_doubled => whole.policies.iter().any(|policy| !counts_whole(policy)),
         deviations => report.deviations.iter().map(|deviation| fields! {
             code => deviation.code.clone(),
             count => deviation.count,
@@ -183,6 +191,13 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
     };
     let shell = shell::without_filter(site, "/reports", badges);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
+}
+
+/// Whether nothing of it is left out where one number is shown.
+fn counts_whole(policy: &Policy) -> bool {
+    let plausible =
+        |count: Option<i64>| count.filter(|count| (0..=SESSIONS_PLAUSIBLE_MAX).contains(count)).unwrap_or(0);
+    policy.once == Sessions { successful: plausible(policy.successful), failed: plausible(policy.failed) }
 }
 
 fn section(policy: &Policy) -> Section {
@@ -201,12 +216,17 @@ fn section(policy: &Policy) -> Section {
         share: share::secure(successful, successful.saturating_add(failed)),
         not_itemised: policy.not_itemised,
         excess: claimed.saturating_sub(failed).max(0),
-        counted: policy.counted,
+        counted: counts_whole(policy),
+        once_failed: policy.once.failed,
+        once_successful: policy.once.successful,
         failures: policy.failures.iter().map(|failure| detail(policy, failure)).collect(),
     }
 }
 
 fn detail(policy: &Policy, failure: &Failure) -> Detail {
+    let helo = failure.receiving_mx_helo.as_deref().unwrap_or_default();
+    let name = greeted_name(helo);
+    let known = failure.receiving_mx_hostname.as_deref().unwrap_or_default();
     let mode = policy.mode.as_deref();
     let information = failure.additional_information.clone();
     Detail {
@@ -217,13 +237,29 @@ fn detail(policy: &Policy, failure: &Failure) -> Detail {
         mail_words: Mail::of(&failure.result_type, &policy.policy_type, mode).sentence(),
         sending_mta_ip: failure.sending_mta_ip.clone(),
         receiving_mx_hostname: failure.receiving_mx_hostname.clone(),
-        receiving_mx_helo: failure.receiving_mx_helo.clone(),
+        greeting: (!name.trim_end_matches('.').eq_ignore_ascii_case(known)).then(|| name.to_owned()),
+        greeting_lines: if helo.trim() == name { Vec::new() } else { helo.lines().map(str::to_owned).collect() },
         receiving_ip: failure.receiving_ip.clone(),
         reason_code: failure.reason_code.clone(),
         link: information.clone().filter(|text| is_web_address(text)),
         additional_information: information,
         mx_value: failure.receiving_mx_hostname.clone().unwrap_or_else(|| ABSENT.to_owned()),
     }
+}
+
+/// The name in what an MX host greeted with: a name alone, or the first line of a reply with or without its code (RFC 5321
+/// §4.1.1.1).
+fn greeted_name(helo: &str) -> &str {
+    let line = helo.trim_start().lines().next().unwrap_or_default();
+    let text = match line.split_at_checked(4) {
+        Some((code, text))
+            if code.bytes().take(3).all(|digit| digit.is_ascii_digit()) && code.ends_with(['-', ' ']) =>
+        {
+            text
+        }
+        _ => line,
+    };
+    text.split_whitespace().next().unwrap_or_default()
 }
 
 /// Only these schemes become links: a report may hold `javascript:`.
@@ -256,7 +292,7 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
         .iter()
         .map(|policy| {
             serde_json::json!({
-                "policy_domain": policy.domain,
+                "policy_domain": (!policy.domain.is_empty()).then_some(&policy.domain),
                 "policy_type": policy.policy_type,
                 "mode": policy.mode,
                 "max_age": policy.max_age,
@@ -265,7 +301,8 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
                 "successful": policy.successful,
                 "failed": policy.failed,
                 "not_itemised": policy.not_itemised,
-                "counted": policy.counted,
+                "once_successful": policy.once.successful,
+                "once_failed": policy.once.failed,
                 "failure_details": policy.failures.iter().map(|failure| serde_json::json!({
                     "result_type": failure.result_type,
                     "failed_sessions": failure.failed_sessions,
@@ -284,7 +321,22 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_web_address;
+    use super::{greeted_name, is_web_address};
+
+    #[test]
+    fn a_greeting_has_a_name_in_its_first_line() {
+        for (helo, name) in [
+            ("Mx1.Example.com", "Mx1.Example.com"),
+            (" mx1.example.com at your service", "mx1.example.com"),
+            ("250-mx1.example.com Hello [192.0.2.1]\r\n250-PIPELINING\r\n250 8BITMIME", "mx1.example.com"),
+            ("250 mx1.example.com", "mx1.example.com"),
+            ("mx1.example.com\nPIPELINING", "mx1.example.com"),
+            ("4.example", "4.example"),
+            ("", ""),
+        ] {
+            assert_eq!(greeted_name(helo), name, "{helo}");
+        }
+    }
 
     #[test]
     fn only_web_addresses_become_links() {

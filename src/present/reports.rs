@@ -44,7 +44,7 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 }
 
 async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame), answer::Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::REPORTS, site.today())?;
     let after = asked.reports_after()?;
     let question = asked.clone();
     let (page, frame) = site
@@ -111,10 +111,12 @@ fn row(report: &Report) -> Row {
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
     let (_, page, _) = ask(site, query_string).await?;
     let items: Vec<serde_json::Value> = page.rows.iter().map(item).collect();
-    Ok(serde_json::json!({ "items": items, "next": page.next.as_ref().map(params::reports_cursor) }))
+    Ok(
+        serde_json::json!({ "total": page.total, "items": items, "next": page.next.as_ref().map(params::reports_cursor) }),
+    )
 }
 
-/// One report as the API tells it. Times are RFC 3339 in UTC, sessions are counted once over all policy types.
+/// One report as the API tells it. Times are RFC 3339 in UTC, sessions are those of the policies that were asked for.
 pub(super) fn item(report: &Report) -> serde_json::Value {
     let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     serde_json::json!({

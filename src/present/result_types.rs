@@ -8,8 +8,8 @@ use super::{Site, answer, params, shell::Frame, templates::fields};
 use crate::{
     explain::result_types,
     query::{
-        self,
-        failures::{By, failures},
+        Filter,
+        failures::{By, Page, failures},
     },
 };
 
@@ -24,6 +24,7 @@ struct Section {
     why: &'static [&'static str],
     todo: &'static [&'static str],
     commands: Vec<String>,
+    in_words: Option<&'static str>,
     failed: i64,
 }
 
@@ -32,21 +33,30 @@ pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::RESULT_TYPES, site.today())?;
     let question = asked.clone();
-    let (hosts, domains, types, frame) = site
+    let served = site.pipeline.served().domains.clone();
+    let (hosts, domain, types, frame) = site
         .store()
         .read(move |connection| {
-            let ask = |by| failures(connection, &question.filter, by, HOSTS_ASKED, None);
+            let ask = |filter, by| failures(connection, filter, by, HOSTS_ASKED, None);
             let frame = Frame::ask(connection, &question)?;
-            Ok((ask(By::ReceivingMxHostname)?, ask(By::PolicyDomain)?, ask(By::ResultType)?, frame))
+            let domains = names(&ask(&question.filter, By::PolicyDomain)?);
+            let domain = question.filter.policy_domain.clone().or_else(|| domains.into_iter().next());
+            let domain = domain.or_else(|| served.keys().next().cloned());
+            // Hosts of the same domain: a command must not mix those of two.
+            let of_domain = Filter { policy_domain: domain.clone(), ..question.filter.clone() };
+            let mut hosts = names(&ask(&of_domain, By::ReceivingMxHostname)?);
+            if let Some(host) = question.filter.receiving_mx_hostname.clone() {
+                hosts = vec![host];
+            }
+            if hosts.is_empty() {
+                hosts.extend(domain.as_ref().and_then(|domain| served.get(domain)).into_iter().flatten().cloned());
+            }
+            Ok((hosts, domain, ask(&question.filter, By::ResultType)?, frame))
         })
         .await?;
-    let largest = |page: &query::failures::Page| {
-        page.rows.iter().map(|row| row.key.clone()).find(|name| result_types::is_host_name(name))
-    };
-    let domain = asked.filter.policy_domain.clone().or_else(|| largest(&domains));
-    let mx = asked.filter.receiving_mx_hostname.clone().or_else(|| largest(&hosts));
+    let hosts: Vec<String> = hosts.into_iter().take(result_types::HOSTS_MAX).collect();
     let sections: Vec<Section> = result_types::ALL
         .iter()
         .map(|explanation| Section {
@@ -55,11 +65,17 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
             happened: explanation.happened,
             why: explanation.why,
             todo: explanation.todo,
-            commands: result_types::commands(explanation, domain.as_deref(), mx.as_deref()),
+            commands: result_types::commands(explanation, domain.as_deref(), &hosts),
+            in_words: result_types::in_words(explanation, domain.as_deref(), &hosts),
             failed: types.rows.iter().find(|row| row.key == explanation.name).map_or(0, |row| row.failed),
         })
         .collect();
     let shell = frame.context(&asked, "/result-types", site.today());
-    let content = fields! { sections, domain, mx };
+    let content = fields! { sections, domain, hosts };
     Ok(site.templates.render("result_types.html", context! { ..content, ..shell })?)
+}
+
+/// Those that may stand in a command, most failed sessions first.
+fn names(page: &Page) -> Vec<String> {
+    page.rows.iter().map(|row| row.key.clone()).filter(|name| result_types::is_host_name(name)).collect()
 }

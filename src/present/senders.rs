@@ -58,7 +58,7 @@ async fn tell(site: &Site) -> Result<serde_json::Value, Fail> {
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     let (senders, badges) =
         site.store().read(|connection| Ok((sender::senders(connection)?, Badges::ask(connection)?))).await?;
     let in_force = senders.iter().filter(|sender| sender.revoked_at.is_none()).count();

@@ -5,7 +5,12 @@ use duckdb::Connection;
 use minijinja::Value;
 use serde::Serialize;
 
-use super::{Site, filters, params::Asked, templates::fields, words};
+use super::{
+    Site, filters,
+    params::{Asked, may_carry},
+    templates::fields,
+    words,
+};
 use crate::{
     query::{
         Range,
@@ -58,6 +63,7 @@ impl Frame {
         let range = asked.filter.range;
         let moved = |range: Range| {
             let mut query = asked.query();
+            query.retain(|name, _| may_carry(path, name));
             query.insert("from", range.first().to_string());
             query.insert("to", range.last().to_string());
             filters::address(path, query.iter().map(|(name, value)| (*name, value.as_str())))

@@ -45,7 +45,7 @@ pub(super) async fn judge(site: web::Data<Site>, request: HttpRequest) -> HttpRe
 }
 
 async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::QUARANTINE, site.today())?;
     if !is_offered(asked.code.as_deref()) {
         let detail = "one fault code is needed, and one that may be seen otherwise today".to_owned();
         return Err(Fail::Parameter { name: "code".to_owned(), detail });

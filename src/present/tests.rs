@@ -3,9 +3,11 @@
 
 mod alerts;
 mod api;
+mod causes;
 mod digest;
 mod filler;
 mod guards;
+mod hoster;
 mod mail;
 mod pages;
 mod quarantine;
@@ -29,6 +31,7 @@ use crate::{
     present::{Rules, Site, configure},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Receipt, Submission},
+    verify::Served,
 };
 
 /// Monday at nine.
@@ -67,9 +70,13 @@ fn empty() -> Running {
 
 /// The same with what the configuration says of alerts.
 fn running(rules: Rules) -> Running {
+    serving(rules, filler::served())
+}
+
+/// The same for these domains.
+fn serving(rules: Rules, served: Served) -> Running {
     let store = temp_store();
-    let pipeline =
-        Pipeline::new(Default::default(), filler::served(), signatures(""), store.store.clone()).expect("a store");
+    let pipeline = Pipeline::new(Default::default(), served, signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
     let board = Board::default();
     let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), rules, None, vec!["tlsight.example.net".into()])
@@ -120,7 +127,9 @@ impl Running {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a header");
         let head = String::from_utf8(bytes[..end].to_vec()).expect("a header is text");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head, body: bytes[end + 4..].to_vec() }
+        let body = &bytes[end + 4..];
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        Answer { status, head, body: if chunked { chunks(body) } else { body.to_vec() } }
     }
 
     fn json(&self, path: &str) -> Value {
@@ -147,6 +156,21 @@ impl Running {
         };
         let prepared = self.pipeline.prepare(submission, None);
         self.pipeline.store_blocking(vec![prepared]).remove(0)
+    }
+}
+
+/// The content of a chunked body (RFC 9112 §7.1).
+fn chunks(mut body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    loop {
+        let end = body.windows(2).position(|window| window == b"\r\n").expect("a chunk");
+        let size = std::str::from_utf8(&body[..end]).expect("text");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if size == 0 {
+            return content;
+        }
+        content.extend_from_slice(&body[end + 2..end + 2 + size]);
+        body = &body[end + 2 + size + 2..];
     }
 }
 

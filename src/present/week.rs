@@ -32,7 +32,7 @@ pub use verdict::{Verdict, verdict};
 /// To the last week that is over, with the rest of the filter.
 pub(super) async fn newest(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     let today = site.today();
-    match params::parse(request.query_string(), today) {
+    match params::parse(request.query_string(), params::WEEK, today) {
         Ok(asked) => answer::see_other(&address(Period::last_complete(Kind::Week, today), &asked)),
         Err(fail) => answer::failed_page(&site, &fail),
     }
@@ -83,7 +83,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
         },
         quarantine => fields! { total => figures.quarantined.total, codes => figures.quarantined.codes },
         coverage => rows::coverage(&figures, words::Dates::Short),
-        outages => outages::outages(&figures.outages, figures.filter.range.last()),
+        outages => outages::section(&figures.outages, figures.filter.range.last()),
         pairs => rows::groups(&figures),
         meanings => rows::meanings(&figures),
         silent => rows::silent(&figures),
@@ -105,14 +105,10 @@ async fn tell(site: &Site, week: &str, query_string: &str) -> Result<serde_json:
 
 /// The week of the path and the rest of the filter, its range that of the week.
 fn read(week: &str, query_string: &str, today: chrono::NaiveDate) -> Result<(Period, Asked), Fail> {
-    let mut asked = params::parse(query_string, today)?;
     let period = Period::parse(week).filter(|period| period.kind() == Kind::Week).ok_or_else(|| {
         Fail::NotFound(format!("`{week}` is not an ISO week written like 2026-W47, from 1970 to 2199"))
     })?;
-    if asked.range_given {
-        let detail = format!("the path names the week; leave out the days to get all of {week}");
-        return Err(Fail::Parameter { name: "from".to_owned(), detail });
-    }
+    let mut asked = params::parse(query_string, params::WEEK, today)?;
     asked.filter.range = period.range();
     Ok((period, asked))
 }

@@ -123,6 +123,27 @@ pub(super) fn counted(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
+/// Since when something fails that did not in the period before. `earlier`: it did in one of the periods before that.
+pub(super) fn new_since(since: Option<NaiveDate>, earlier: bool, has_before: bool) -> String {
+    let since = since.map(day).unwrap_or_default();
+    match (has_before, earlier) {
+        (false, _) => format!("since {since}, nothing known before"),
+        (true, true) => format!("again since {since}"),
+        (true, false) => format!("new since {since}"),
+    }
+}
+
+/// How the number of failed sessions changed against the period before.
+pub(super) fn moved(trend: Trend, now: i64, before: i64, period: &str) -> String {
+    match trend {
+        Trend::Grew => format!("up from {}", thousands(before)),
+        Trend::Fell => format!("down from {}", thousands(before)),
+        Trend::Same if now == before => format!("as the {period} before"),
+        Trend::Same => format!("much as before ({})", thousands(before)),
+        Trend::New | Trend::Resolved | Trend::Quiet => String::new(),
+    }
+}
+
 /// How failed sessions moved against the period before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trend {

@@ -1,12 +1,18 @@
-//! Who fails, and whether that is new: sessions by sending organisation or by policy domain, over eight periods.
+//! Who fails, and whether that is new: sessions by sending organisation or by policy domain, with their course over several periods.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, ask, filter::PERIODS, get, sessions, shares::Sessions};
+use super::{Filter, Range, ask_with, filter::PERIODS, get, sessions, shares::Sessions};
 
 /// Rows of one breakdown; the rest is counted, not listed.
 const ROWS_MAX: i64 = 200;
+/// Longer ranges are looked at by themselves, week by week; shorter ones beside those before them.
+const SHORT_DAYS_MAX: i64 = 13;
+/// Days at the end of a long range that are held against the rest of it.
+const RECENT_DAYS: u64 = 7;
+/// ISO weeks shown of a long range, the last ones.
+const WEEKS_MAX: usize = 26;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -18,7 +24,9 @@ pub enum By {
 pub struct Breakdown {
     /// Most failed sessions first; at most 200.
     pub rows: Vec<Part>,
-    /// How many reported in the period, listed or not.
+    /// How many there are, listed or not.
+    pub total: i64,
+    /// How many reported in the range, listed or not.
     pub reporting: i64,
     /// How many had failed sessions in the period, listed or not.
     pub failing: i64,
@@ -27,18 +35,60 @@ pub struct Breakdown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub key: String,
-    /// `organization-name` as sent last; means nothing for a policy domain.
+    /// `organization-name` as sent about the last day; means nothing for a policy domain.
     pub organisation: Option<String>,
     pub sessions: Sessions,
     pub before: Sessions,
-    /// Failed sessions of each period, oldest first, the asked one last.
-    pub periods: [i64; PERIODS],
-    /// First day with failures in the period.
+    /// Failed sessions of each of `periods`, oldest first.
+    pub periods: Vec<i64>,
+    /// Failed sessions at the end of a long range; of a short one all of them.
+    pub failed_recently: i64,
+    /// Whether sessions failed in one of the periods before the one before.
+    pub failed_earlier: bool,
+    /// First day with failures in the range.
     pub first_failed: Option<NaiveDate>,
-    /// Last day with failures in the period or the one before.
+    /// First day with failures at its end.
+    pub first_failed_recently: Option<NaiveDate>,
+    /// Last day with failures in the range or the one before.
     pub last_failed: Option<NaiveDate>,
-    /// Whether it reported in the period at all.
+    /// Whether it reported in the range at all.
     pub reported: bool,
+}
+
+/// Whether a range is held against the one before it, or by its end against the rest of it.
+pub fn is_long(range: Range) -> bool {
+    range.days() > SHORT_DAYS_MAX
+}
+
+/// First day of what counts as now.
+pub fn recent_first_day(range: Range) -> NaiveDate {
+    match is_long(range) {
+        true => range.last().checked_sub_days(Days::new(RECENT_DAYS - 1)).unwrap_or(range.first()),
+        false => range.first(),
+    }
+}
+
+/// The periods whose failed sessions are shown beside each other, oldest first: the range and seven of its length before it, or the ISO
+/// weeks of a long one as far as they lie in it.
+pub fn periods(range: Range) -> Vec<Range> {
+    if !is_long(range) {
+        let mut periods = vec![range];
+        while periods.len() < PERIODS {
+            periods.push(periods[periods.len() - 1].previous());
+        }
+        periods.reverse();
+        return periods;
+    }
+    let mut weeks = Vec::new();
+    let mut last = range.last();
+    while last >= range.first() && weeks.len() < WEEKS_MAX {
+        let monday = last.checked_sub_days(Days::new(last.weekday().num_days_from_monday().into())).unwrap_or(last);
+        weeks.extend(Range::new(monday.max(range.first()), last));
+        let Some(before) = monday.pred_opt() else { break };
+        last = before;
+    }
+    weeks.reverse();
+    weeks
 }
 
 pub fn breakdown(connection: &Connection, filter: &Filter, by: By) -> duckdb::Result<Breakdown> {
@@ -46,28 +96,74 @@ pub fn breakdown(connection: &Connection, filter: &Filter, by: By) -> duckdb::Re
         By::Organisation => ("organisation_key", "organisation"),
         By::PolicyDomain => ("policy_domain", "NULL::VARCHAR"),
     };
-    let sql = include_str!("breakdown.sql").replace("key_column", key).replace("name_column", name);
-    let rows = ask(connection, &sql, Some(filter), &[("rows_max", &ROWS_MAX)], |row| {
-        let sessions_now = Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? };
-        let before = Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? };
-        let mut periods = [0; PERIODS];
-        periods[PERIODS - 1] = sessions_now.failed;
-        periods[PERIODS - 2] = before.failed;
-        for (column, period) in (6..12).zip(periods[..PERIODS - 2].iter_mut().rev()) {
-            *period = sessions(row, column)?;
-        }
+    let periods = periods(filter.range);
+    let sums = periods.iter().map(|period| {
+        format!(
+            "coalesce(sum(failed) FILTER (day BETWEEN '{}'::DATE AND '{}'::DATE), 0)",
+            period.first(),
+            period.last()
+        )
+    });
+    let sums = format!("concat_ws(' ', {})", sums.collect::<Vec<_>>().join(", "));
+    let put_in = [("key", key), ("name", name), ("periods", sums.as_str())];
+    let oldest = periods.iter().map(|period| period.first()).min().unwrap_or(filter.range.first());
+    let oldest = oldest.min(filter.range.previous().first());
+    let recent = recent_first_day(filter.range);
+    let more: [(&str, &dyn duckdb::ToSql); 3] =
+        [("rows_max", &ROWS_MAX), ("oldest_period_day", &oldest), ("recent_first_day", &recent)];
+    let rows = ask_with(connection, include_str!("breakdown.sql"), &put_in, Some(filter), &more, |row| {
         let part = Part {
             key: get(row, 0)?,
             organisation: get(row, 1)?,
-            sessions: sessions_now,
-            before,
-            periods,
-            first_failed: get(row, 12)?,
-            last_failed: get(row, 13)?,
-            reported: get(row, 16)?,
+            sessions: Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? },
+            before: Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? },
+            failed_recently: sessions(row, 6)?,
+            failed_earlier: get(row, 7)?,
+            first_failed: get(row, 8)?,
+            last_failed: get(row, 9)?,
+            first_failed_recently: get(row, 10)?,
+            reported: get(row, 11)?,
+            periods: numbers(&get::<String>(row, 12)?),
         };
-        Ok((part, get::<i64>(row, 14)?, get::<i64>(row, 15)?))
+        Ok((part, [get::<i64>(row, 13)?, get(row, 14)?, get(row, 15)?]))
     })?;
-    let (reporting, failing) = rows.first().map_or((0, 0), |(_, reporting, failing)| (*reporting, *failing));
-    Ok(Breakdown { rows: rows.into_iter().map(|(part, _, _)| part).collect(), reporting, failing })
+    let [total, reporting, failing] = rows.first().map_or([0; 3], |(_, counts)| *counts);
+    Ok(Breakdown { rows: rows.into_iter().map(|(part, _)| part).collect(), total, reporting, failing })
+}
+
+/// Sums that do not fit stay at the largest number.
+fn numbers(text: &str) -> Vec<i64> {
+    text.split(' ').map(|number| number.parse().unwrap_or(i64::MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first: &str, last: &str) -> Range {
+        Range::new(first.parse().expect("a date"), last.parse().expect("a date")).expect("in order")
+    }
+
+    #[test]
+    fn a_week_stands_beside_the_seven_before_it() {
+        let periods = periods(range("2026-11-16", "2026-11-22"));
+        assert_eq!(periods.len(), PERIODS);
+        assert_eq!((periods[0], periods[7]), (range("2026-09-28", "2026-10-04"), range("2026-11-16", "2026-11-22")));
+        assert_eq!(recent_first_day(range("2026-11-16", "2026-11-22")), "2026-11-16".parse().expect("a date"));
+    }
+
+    #[test]
+    fn a_long_range_is_its_own_weeks() {
+        let periods = periods(range("2026-11-01", "2026-11-28"));
+        let expected = [
+            range("2026-11-01", "2026-11-01"),
+            range("2026-11-02", "2026-11-08"),
+            range("2026-11-09", "2026-11-15"),
+            range("2026-11-16", "2026-11-22"),
+            range("2026-11-23", "2026-11-28"),
+        ];
+        assert_eq!(periods, expected);
+        assert_eq!(recent_first_day(range("2026-11-01", "2026-11-28")), "2026-11-22".parse().expect("a date"));
+        assert_eq!(super::periods(range("1990-01-01", "2026-11-28")).len(), WEEKS_MAX);
+    }
 }

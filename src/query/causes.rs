@@ -13,9 +13,12 @@ pub struct Cause {
     pub failed: i64,
 }
 
-/// Largest first, at most 2,000.
+/// Of one organisation, those with the most failed sessions.
+const CAUSES_MAX: i64 = 50;
+
+/// Largest first, at most 50 of each organisation.
 pub fn causes(connection: &Connection, filter: &Filter) -> duckdb::Result<Vec<Cause>> {
-    ask(connection, include_str!("causes.sql"), Some(filter), &[], |row| {
+    ask(connection, include_str!("causes.sql"), Some(filter), &[("causes_max", &CAUSES_MAX)], |row| {
         Ok(Cause {
             organisation: get(row, 0)?,
             result_type: get(row, 1)?,

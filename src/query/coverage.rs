@@ -5,48 +5,62 @@ use duckdb::Connection;
 
 use super::{Filter, ask, get};
 
-/// Days before the asked one that are looked at.
-const USUAL_DAYS: u64 = 14;
-/// Who reported on so many of them reports daily. A few may be late, or had no mail for us.
-const USUAL_DAYS_MIN: i64 = 11;
+/// Days that tell who reports daily. They end a week before the asked one, so that who stops is named for that long.
+const USUAL_DAYS: u64 = 28;
+const SINCE_DAYS: u64 = 7;
+/// Fewer of them tell nothing.
+const KNOWN_DAYS_MIN: i64 = 7;
 /// Missing organisations named.
 const NAMED_MAX: i64 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
     pub day: NaiveDate,
-    /// Organisations that reported on at least 11 of the 14 days before.
+    /// Organisations that reported daily in the four weeks that end seven days before.
     pub usual: i64,
     /// How many of them have reported on the day.
     pub reported: i64,
-    /// Key and name of those that have not; at most 20.
-    pub missing: Vec<(String, Option<String>)>,
+    /// Those that have not, by the last day they reported on, the oldest first; at most 20.
+    pub missing: Vec<Missing>,
 }
 
-/// The range and the policy type of the filter are not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Organisation key.
+    pub organisation: String,
+    pub organisation_name: Option<String>,
+    pub last_day: NaiveDate,
+}
+
+impl Missing {
+    /// The name to show.
+    pub fn name(&self) -> &str {
+        self.organisation_name.as_deref().unwrap_or(&self.organisation)
+    }
+}
+
+/// The range of the filter is not looked at.
 pub fn coverage(connection: &Connection, filter: &Filter, day: NaiveDate) -> duckdb::Result<Coverage> {
-    let usual_first_day = day.checked_sub_days(Days::new(USUAL_DAYS)).unwrap_or(day);
-    let more: [(&str, &dyn duckdb::ToSql); 4] = [
+    let back = |days: u64| day.checked_sub_days(Days::new(days)).unwrap_or(day);
+    let (usual_first_day, usual_last_day) = (back(SINCE_DAYS + USUAL_DAYS - 1), back(SINCE_DAYS));
+    let more: [(&str, &dyn duckdb::ToSql); 5] = [
         ("day", &day),
         ("usual_first_day", &usual_first_day),
-        ("usual_days_min", &USUAL_DAYS_MIN),
+        ("usual_last_day", &usual_last_day),
+        ("known_days_min", &KNOWN_DAYS_MIN),
         ("rows_max", &NAMED_MAX),
     ];
     let mut coverage = Coverage { day, usual: 0, reported: 0, missing: Vec::new() };
-    for (organisation, name, has_reported, usual, reported) in
+    for (missing, has_reported, usual, reported) in
         ask(connection, include_str!("coverage.sql"), Some(filter), &more, |row| {
-            Ok((
-                get::<String>(row, 0)?,
-                get::<Option<String>>(row, 1)?,
-                get::<bool>(row, 2)?,
-                get(row, 3)?,
-                get(row, 4)?,
-            ))
+            let missing =
+                Missing { organisation: get(row, 0)?, organisation_name: get(row, 1)?, last_day: get(row, 3)? };
+            Ok((missing, get::<bool>(row, 2)?, get(row, 4)?, get(row, 5)?))
         })?
     {
         (coverage.usual, coverage.reported) = (usual, reported);
         if !has_reported {
-            coverage.missing.push((organisation, name));
+            coverage.missing.push(missing);
         }
     }
     Ok(coverage)

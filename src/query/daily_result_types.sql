@@ -1,14 +1,9 @@
 -- Failed sessions by day and result type, from the failure details. Senders choose result types freely: beyond the
 -- twelve largest they are one row without a name.
 WITH each_type AS (
-  SELECT day, result_type, sum(failed_sessions) AS failed
+  SELECT day, result_type, sum({{failed_sessions}}) AS failed
   FROM failure
-  WHERE day BETWEEN $first_day AND $last_day
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND coalesce(failed_sessions, 0) <= $sessions_max
-    AND (CASE WHEN $policy_type IS NULL THEN counted ELSE policy_type = $policy_type END)
+  WHERE day BETWEEN $first_day AND $last_day AND {{failures}}
   GROUP BY day, result_type
 ), largest AS (
   SELECT result_type FROM each_type GROUP BY result_type ORDER BY sum(failed) DESC, result_type LIMIT 12

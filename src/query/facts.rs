@@ -3,6 +3,7 @@
 //! Each question reads at most sixty days of one table, and sums up before it hands out rows. Dates, trusts and days under
 //! maintenance are written into the statements as constants, because DuckDB skips row groups by constants only.
 
+mod hosts;
 mod intake;
 mod scope;
 mod senders;
@@ -12,7 +13,11 @@ mod troubles;
 use chrono::{DateTime, Utc};
 use duckdb::Connection;
 
-use crate::alerts::{Facts, Plan};
+use crate::alerts::{
+    Facts, Plan,
+    evaluate::{CERTIFICATE, DANE},
+};
+pub use hosts::mx_seen;
 use scope::Scope;
 
 /// What is known now. `parts` and `disk_free_bytes` are for the caller to fill in.
@@ -35,7 +40,15 @@ fn gather(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result
         ..Facts::default()
     };
     troubles::troubles(connection, scope, &mut facts)?;
+    if facts.troubles.iter().any(|trouble| is_about_a_host(&trouble.result_type)) {
+        facts.mx_seen = hosts::seen(connection, scope, plan)?;
+    }
     Ok(facts)
+}
+
+/// Whose MX host it is decides how such a trouble is told.
+fn is_about_a_host(result_type: &str) -> bool {
+    CERTIFICATE.contains(&result_type) || DANE.contains(&result_type)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::{Filter, ask, get, sessions};
+use super::{Filter, ask_with, get, reports::NOT_ITEMISED, sessions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -31,6 +31,8 @@ pub struct Failures {
     pub failed: i64,
     /// In the period before.
     pub failed_before: i64,
+    /// Whether sessions failed in one of the six periods before that one.
+    pub failed_earlier: bool,
     pub reports: i64,
     pub organisations: i64,
     pub first: NaiveDate,
@@ -65,21 +67,48 @@ impl By {
         By::ALL.into_iter().find(|by| by.as_str() == name)
     }
 
-    fn sql(self, filter: &Filter) -> String {
-        let (summaries, details) = (include_str!("failures_of_summaries.sql"), include_str!("failures_of_details.sql"));
-        // A filter on single details can only be answered from the details.
-        let source = if filter.names_a_detail() { details } else { summaries };
+    fn column(self) -> &'static str {
         match self {
-            By::Organisation => source.replace("key_column", "organisation_key"),
-            By::PolicyDomain => source.replace("key_column", "policy_domain"),
-            By::ReceivingMxHostname => details.replace("key_column", "receiving_mx_hostname"),
-            By::SendingMtaIp => details.replace("key_column", "sending_mta_ip"),
-            By::ResultType => include_str!("failures_of_result_types.sql").to_owned(),
-            By::Day if filter.names_a_detail() => details.replace("key_column", "strftime(day, '%Y-%m-%d')"),
-            By::Day => include_str!("failures_of_days.sql").to_owned(),
+            By::Organisation => "organisation_key",
+            By::PolicyDomain => "policy_domain",
+            By::ReceivingMxHostname => "receiving_mx_hostname",
+            By::SendingMtaIp => "sending_mta_ip",
+            By::ResultType => "result_type",
+            By::Day => "strftime(day, '%Y-%m-%d')",
         }
     }
+
+    /// Where the rows come from, and the column that is their key.
+    fn source(self, filter: &Filter) -> (String, &'static str) {
+        let details = include_str!("failures_of_details.sql");
+        let not_itemised = include_str!("failures_not_itemised.sql");
+        let is_of_details = matches!(self, By::ReceivingMxHostname | By::SendingMtaIp);
+        if filter.result_type.as_deref() == Some(NOT_ITEMISED) {
+            // What stands in no detail has neither host nor address.
+            let not_itemised = match filter.names_host_or_address() {
+                true => not_itemised.replace("WHERE", "WHERE false AND"),
+                false => not_itemised.to_owned(),
+            };
+            return match self {
+                By::ResultType => (not_itemised, KEY_NOT_ITEMISED),
+                _ if is_of_details => (not_itemised, "''"),
+                _ => (not_itemised, self.column()),
+            };
+        }
+        let sql = match self {
+            // A filter on single details can only be answered from the details.
+            _ if is_of_details || filter.names_a_detail() => details.to_owned(),
+            By::ResultType => {
+                format!("{details} UNION ALL {}", not_itemised.replace("{{key}}", KEY_NOT_ITEMISED))
+            }
+            _ => include_str!("failures_of_summaries.sql").to_owned(),
+        };
+        (sql, self.column())
+    }
 }
+
+/// The key of sessions that no detail explains, as SQL.
+const KEY_NOT_ITEMISED: &str = "'not-itemised'";
 
 /// Most failed sessions first, days in the order of the calendar.
 pub fn failures(
@@ -89,28 +118,36 @@ pub fn failures(
     rows_max: usize,
     after: Option<&After>,
 ) -> duckdb::Result<Page> {
-    let after_key = after.map(|after| after.key.as_str());
-    let after_failed = after.map_or(0, |after| after.failed);
-    let asked = rows_max as i64 + 1;
-    let more: [(&str, &dyn duckdb::ToSql); 4] = [
-        ("after_key", &after_key),
-        ("after_failed", &after_failed),
-        ("rows_max", &asked),
-        ("names_a_detail", &filter.names_a_detail()),
-    ];
+    let (after_key, after_failed) = (after.map(|after| after.key.as_str()), after.map_or(0, |after| after.failed));
+    let asked = i64::try_from(rows_max).unwrap_or(i64::MAX).saturating_add(1);
+    let more: [(&str, &dyn duckdb::ToSql); 3] =
+        [("after_key", &after_key), ("after_failed", &after_failed), ("rows_max", &asked)];
+    let (source, key) = by.source(filter);
+    let source = source.replace("{{key}}", key);
+    let (order, after) = match by {
+        By::Day => ("key", "($after_key IS NULL OR key > $after_key)"),
+        _ => (
+            "failed DESC, key",
+            "($after_key IS NULL OR failed < $after_failed OR (failed = $after_failed AND key > $after_key))",
+        ),
+    };
+    let put_in = [("source", source.as_str()), ("order", order), ("after", after)];
     let mut page = Page::default();
-    for (failures, keys, failed) in ask(connection, &by.sql(filter), Some(filter), &more, |row| {
-        let failures = Failures {
-            key: get(row, 0)?,
-            failed: sessions(row, 1)?,
-            failed_before: sessions(row, 2)?,
-            reports: get(row, 3)?,
-            organisations: get(row, 4)?,
-            first: get(row, 5)?,
-            last: get(row, 6)?,
-        };
-        Ok((failures, get::<i64>(row, 7)?, sessions(row, 8)?))
-    })? {
+    for (failures, keys, failed) in
+        ask_with(connection, include_str!("failures.sql"), &put_in, Some(filter), &more, |row| {
+            let failures = Failures {
+                key: get(row, 0)?,
+                failed: sessions(row, 1)?,
+                failed_before: sessions(row, 2)?,
+                failed_earlier: get(row, 3)?,
+                reports: get(row, 4)?,
+                organisations: get(row, 5)?,
+                first: get(row, 6)?,
+                last: get(row, 7)?,
+            };
+            Ok((failures, get::<i64>(row, 8)?, sessions(row, 9)?))
+        })?
+    {
         (page.keys, page.failed) = (keys, failed);
         page.rows.push(failures);
     }

@@ -1,7 +1,5 @@
 //! Which part of the store a question is about.
 
-use std::borrow::Cow;
-
 use chrono::{Days, NaiveDate};
 use duckdb::ToSql;
 
@@ -9,12 +7,6 @@ use crate::limits::SESSIONS_PLAUSIBLE_MAX;
 
 /// Periods shown in a sparkline: the asked one and seven before it.
 pub const PERIODS: usize = 8;
-
-/// How every question narrows the tables `policy` and `failure` to a policy domain, word for word.
-pub(super) const OF_POLICIES: &str = "($policy_domain IS NULL OR policy_domain = $policy_domain)";
-/// The same for the table `report`, which holds its policy domains one a line.
-pub(super) const OF_REPORTS: &str =
-    "($policy_domain IS NULL OR contains(chr(10) || policy_domains || chr(10), chr(10) || $policy_domain || chr(10)))";
 
 /// UTC days, both inclusive; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,22 +109,18 @@ impl Filter {
         self.result_type.is_some() || self.receiving_mx_hostname.is_some() || self.sending_mta_ip.is_some()
     }
 
+    pub fn names_host_or_address(&self) -> bool {
+        self.receiving_mx_hostname.is_some() || self.sending_mta_ip.is_some()
+    }
+
+    /// Whether only some policies of a report may match.
+    pub fn names_policies(&self) -> bool {
+        self.policy_domain.is_some() || self.policy_domains.is_some() || self.policy_type.is_some()
+    }
+
     /// Whether it asks about one part of the reports only.
     pub fn is_narrowed(&self) -> bool {
         *self != Filter::new(self.range)
-    }
-
-    /// The SQL with the set of policy domains put in, where there is one: without one nothing gets slower.
-    pub(super) fn narrow<'sql>(&self, sql: &'sql str) -> Cow<'sql, str> {
-        if self.policy_domains.is_none() {
-            return Cow::Borrowed(sql);
-        }
-        let of_policies =
-            format!("({OF_POLICIES} AND policy_domain IN (SELECT unnest(string_split($policy_domains, chr(10)))))");
-        let of_reports = format!(
-            "({OF_REPORTS} AND list_has_any(string_split(policy_domains, chr(10)), string_split($policy_domains, chr(10))))"
-        );
-        Cow::Owned(sql.replace(OF_POLICIES, &of_policies).replace(OF_REPORTS, &of_reports))
     }
 
     /// The named parameters of the SQL.
@@ -143,7 +131,6 @@ impl Filter {
             ("last_day", Box::new(self.range.last)),
             ("previous_first_day", Box::new(self.range.previous().first)),
             ("oldest_day", Box::new(self.range.oldest())),
-            ("days", Box::new(self.range.days())),
             ("policy_domain", text(&self.policy_domain)),
             // DuckDB binds no lists. One text, a domain a line; NULL, which holds none, for the empty list.
             (

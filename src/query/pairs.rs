@@ -9,8 +9,8 @@ use super::{Filter, Range, ask, get, sessions, shares::Sessions};
 
 /// Pairs listed; the rest is counted.
 const ROWS_MAX: i64 = 2_000;
-/// Result types over all pairs. Senders choose them freely.
-const CAUSES_MAX: i64 = 10_000;
+/// Result types of one pair. Senders choose them freely.
+const CAUSES_MAX: i64 = 50;
 
 /// What became of a pair's failures from the period before to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Pair {
     pub last_failed: Option<NaiveDate>,
     /// Whether the organisation reported on the domain in the period before.
     pub reported_before: bool,
-    /// Most failed sessions first.
+    /// Most failed sessions first; at most 50.
     pub causes: Vec<Cause>,
 }
 
@@ -155,7 +155,7 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
     if pairs.rows.is_empty() {
         return Ok(pairs);
     }
-    let mut causes = causes(connection, filter, before)?;
+    let mut causes = causes(connection, filter, before, &pairs.rows)?;
     for pair in &mut pairs.rows {
         let key = (pair.organisation.clone(), pair.policy_domain.clone());
         pair.causes = causes.remove(&key).unwrap_or_default();
@@ -165,9 +165,16 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
 
 type Causes = HashMap<(String, String), Vec<Cause>>;
 
-fn causes(connection: &Connection, filter: &Filter, before: Range) -> duckdb::Result<Causes> {
+fn causes(connection: &Connection, filter: &Filter, before: Range, pairs: &[Pair]) -> duckdb::Result<Causes> {
     let before_first_day = before.first();
-    let more: [(&str, &dyn duckdb::ToSql); 2] = [("before_first_day", &before_first_day), ("rows_max", &CAUSES_MAX)];
+    let lines = |column: fn(&Pair) -> &str| pairs.iter().map(column).collect::<Vec<_>>().join("\n");
+    let (organisations, domains) = (lines(|pair| &pair.organisation), lines(|pair| &pair.policy_domain));
+    let more: [(&str, &dyn duckdb::ToSql); 4] = [
+        ("before_first_day", &before_first_day),
+        ("causes_max", &CAUSES_MAX),
+        ("organisations", &organisations),
+        ("domains", &domains),
+    ];
     let mut causes = Causes::new();
     for (key, cause) in ask(connection, include_str!("pairs_causes.sql"), Some(filter), &more, |row| {
         let key: (String, String) = (get(row, 0)?, get(row, 1)?);

@@ -3,14 +3,13 @@
 WITH failing AS (
   SELECT DISTINCT organisation_key, policy_domain
   FROM policy
-  WHERE day BETWEEN $before_first_day AND $last_day AND failed > 0
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND coalesce(successful, 0) <= $sessions_max AND failed <= $sessions_max
-    AND (CASE WHEN $policy_type IS NULL THEN counted ELSE policy_type = $policy_type END)
+  WHERE day BETWEEN $before_first_day AND $last_day AND {{policies}} AND {{failed}} > 0
+), matching AS (
+  SELECT organisation_key, policy_domain, organisation, day, {{successful}} AS successful, {{failed}} AS failed, {{not_itemised}} AS not_itemised
+  FROM policy SEMI JOIN failing USING (organisation_key, policy_domain)
+  WHERE day BETWEEN $before_first_day AND $last_day AND {{policies}}
 ), each_pair AS (
-  SELECT organisation_key, policy_domain, arg_max(organisation, day) AS organisation,
+  SELECT organisation_key, policy_domain, arg_max(organisation, day::VARCHAR || organisation) AS organisation,
          coalesce(sum(successful) FILTER (day >= $first_day), 0) AS successful,
          coalesce(sum(failed) FILTER (day >= $first_day), 0) AS failed,
          coalesce(sum(successful) FILTER (day < $first_day), 0) AS successful_before,
@@ -18,13 +17,7 @@ WITH failing AS (
          coalesce(sum(not_itemised) FILTER (day >= $first_day), 0) AS not_itemised,
          min(day) FILTER (failed > 0 AND day >= $first_day) AS first_failed, max(day) FILTER (failed > 0) AS last_failed,
          count(*) FILTER (day >= $first_day) > 0 AS reported, count(*) FILTER (day < $first_day) > 0 AS reported_before
-  FROM policy SEMI JOIN failing USING (organisation_key, policy_domain)
-  WHERE day BETWEEN $before_first_day AND $last_day
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND coalesce(successful, 0) <= $sessions_max AND coalesce(failed, 0) <= $sessions_max
-    AND (CASE WHEN $policy_type IS NULL THEN counted ELSE policy_type = $policy_type END)
+  FROM matching
   GROUP BY organisation_key, policy_domain
 )
 SELECT organisation_key, policy_domain, organisation, successful, failed, successful_before, failed_before, not_itemised,

@@ -4,10 +4,7 @@ WITH variants AS (
   SELECT policy_domain, policy_type, policy_string, bool_or(day >= $first_day) AS now, bool_or(day < $first_day) AS before
   FROM policy
   WHERE day BETWEEN $before_first_day AND $last_day
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND ($policy_type IS NULL OR policy_type = $policy_type)
+    AND {{policies}}
   GROUP BY policy_domain, policy_type, policy_string
 ), normal AS (
   SELECT *, CASE WHEN policy_type = 'no-policy-found' THEN '' ELSE array_to_string(list_sort(list_distinct(
@@ -21,12 +18,11 @@ WITH variants AS (
   SELECT DISTINCT policy_type, policy_string, normal_string FROM normal WHERE policy_domain IN (SELECT policy_domain FROM changed)
 )
 SELECT policy.policy_domain, policy.policy_type, strings.normal_string, policy.day >= $first_day AS now, organisation_key,
-       any_value(organisation), min(policy.day), max(policy.day)
+       arg_max(organisation, policy.day::VARCHAR || organisation), min(policy.day), max(policy.day)
 FROM policy JOIN strings USING (policy_type, policy_string)
 WHERE policy.day BETWEEN $before_first_day AND $last_day
   AND policy_domain IN (SELECT policy_domain FROM changed)
-  AND ($organisation IS NULL OR organisation_key = $organisation)
-  AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
+  AND {{policies}}
 GROUP BY policy.policy_domain, policy.policy_type, strings.normal_string, now, organisation_key
 ORDER BY policy.policy_domain, policy.policy_type, strings.normal_string, now, organisation_key
 LIMIT $rows_max

@@ -1,142 +1,109 @@
 //! Who cannot fetch which policy since when.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-};
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, Range, ask, get, sessions};
+use super::{Filter, ask, get, sessions};
 
-/// Pairs of domain and organisation looked at; those with the most failed sessions.
-const PAIRS_MAX: i64 = 200;
+/// Outages listed; the rest is counted.
+const ROWS_MAX: i64 = 20_000;
+/// Days before the asked range in which the beginning of an outage is looked for.
+const BEGINS_WITHIN_DAYS: u64 = 112;
+/// Days after it in which the end is.
+const ENDS_WITHIN_DAYS: u64 = 28;
 
-/// One organisation's trouble with one policy, seen in the asked range.
+/// A run of days on which one organisation had one kind of trouble with one policy, without a day between them on which it reported on
+/// the domain without that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     pub policy_domain: String,
+    /// Organisation key.
     pub organisation: String,
     pub organisation_name: Option<String>,
     pub result_type: String,
     /// A reason code the sender gave, one of possibly several.
     pub reason_code: Option<String>,
-    /// Start of the present run of days without a clean one; as far back as eight periods are looked at.
+    /// First day it was seen, as far as it is looked for.
     pub since: NaiveDate,
-    /// Last day it was seen.
+    /// Last day it was seen, in the asked range or before it.
     pub until: NaiveDate,
     /// Failed sessions in the asked range.
     pub failed: i64,
-    /// Whether the last day this organisation reported on was still one with this error.
+    /// Whether nothing is known of its end.
     pub ongoing: bool,
-    /// First day after the last one it was seen, on which this organisation reported on the domain without it.
+    /// First day after it on which this organisation reported on the domain without it.
     pub recovered: Option<NaiveDate>,
-    /// Failed sessions by day, over the asked range and the seven before it.
+    /// Failed sessions by day, up to the end of the asked range.
     pub days: BTreeMap<NaiveDate, i64>,
 }
 
-type Pair = (String, String);
-
-/// Most failed sessions first, ongoing ones before ended ones.
-pub fn policy_fetch(connection: &Connection, filter: &Filter) -> duckdb::Result<Vec<Outage>> {
-    let mut outages: BTreeMap<(String, String, String), Outage> = BTreeMap::new();
-    let rows = ask(connection, include_str!("policy_fetch.sql"), Some(filter), &[("pairs_max", &PAIRS_MAX)], |row| {
-        let key = (get::<String>(row, 0)?, get::<String>(row, 1)?, get::<String>(row, 3)?);
-        let (name, reason): (Option<String>, Option<String>) = (get(row, 2)?, get(row, 6)?);
-        Ok((key, name, reason, get::<NaiveDate>(row, 4)?, sessions(row, 5)?))
-    })?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    for (key, organisation_name, reason_code, day, failed) in rows {
-        let (policy_domain, organisation, result_type) = key.clone();
-        let outage = outages.entry(key).or_insert_with(|| Outage {
-            policy_domain,
-            organisation,
-            organisation_name,
-            result_type,
-            reason_code,
-            since: day,
-            until: day,
-            failed: 0,
-            ongoing: false,
-            recovered: None,
-            days: BTreeMap::new(),
-        });
-        outage.days.insert(day, failed);
-    }
-    let reported = reported_days(connection, filter)?;
-    let mut seen: Vec<Outage> = outages.into_values().filter_map(|outage| judge(outage, filter, &reported)).collect();
-    seen.sort_by(|a, b| {
-        (b.ongoing, b.failed, &a.policy_domain, &a.organisation).cmp(&(
-            a.ongoing,
-            a.failed,
-            &b.policy_domain,
-            &b.organisation,
-        ))
-    });
-    Ok(seen)
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outages {
+    /// Ongoing ones first, then most failed sessions first; at most 20,000.
+    pub rows: Vec<Outage>,
+    pub totals: Totals,
 }
 
-/// Looks for the end of outages that were ongoing when their range ended, in the days of `later`. Their days and sessions stay
-/// those of the range.
-pub fn recovered_later(
+/// Of all outages, listed or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    pub outages: i64,
+    pub policy_domains: i64,
+    /// With an outage of whose end nothing is known.
+    pub policy_domains_ongoing: i64,
+    pub organisations: i64,
+}
+
+/// Outages of the asked range, and those last seen from `seen_from` on which were not over when the range began. Their ends are
+/// looked for up to `today`.
+pub fn policy_fetch(
     connection: &Connection,
     filter: &Filter,
-    outages: &mut [Outage],
-    later: Range,
-) -> duckdb::Result<()> {
-    let mut domains: Vec<String> =
-        outages.iter().filter(|outage| outage.ongoing).map(|outage| outage.policy_domain.clone()).collect();
-    domains.sort();
-    domains.dedup();
-    if domains.is_empty() {
-        return Ok(());
-    }
-    let filter = Filter { policy_domains: Some(domains), ..filter.with_range(later) };
-    let mut clean: BTreeMap<Pair, NaiveDate> = BTreeMap::new();
-    for (pair, day) in ask(connection, include_str!("policy_fetch_later.sql"), Some(&filter), &[], |row| {
-        Ok(((get::<String>(row, 0)?, get::<String>(row, 1)?), get::<NaiveDate>(row, 2)?))
+    seen_from: NaiveDate,
+    today: NaiveDate,
+) -> duckdb::Result<Outages> {
+    let (first, last) = (filter.range.first(), filter.range.last());
+    let oldest = first.checked_sub_days(Days::new(BEGINS_WITHIN_DAYS)).unwrap_or(first);
+    let later = last.checked_add_days(Days::new(ENDS_WITHIN_DAYS)).unwrap_or(last).min(today).max(last);
+    let more: [(&str, &dyn duckdb::ToSql); 4] =
+        [("oldest_failing_day", &oldest), ("later_day", &later), ("seen_from", &seen_from), ("rows_max", &ROWS_MAX)];
+    let mut outages = Outages::default();
+    for (outage, totals) in ask(connection, include_str!("policy_fetch.sql"), Some(filter), &more, |row| {
+        let recovered: Option<NaiveDate> = get(row, 8)?;
+        let outage = Outage {
+            policy_domain: get(row, 0)?,
+            organisation: get(row, 1)?,
+            organisation_name: get(row, 2)?,
+            result_type: get(row, 3)?,
+            reason_code: get(row, 4)?,
+            since: get(row, 5)?,
+            until: get(row, 6)?,
+            failed: sessions(row, 7)?,
+            ongoing: recovered.is_none(),
+            recovered,
+            days: days(&get::<String>(row, 9)?),
+        };
+        let totals = Totals {
+            outages: get(row, 10)?,
+            policy_domains: get(row, 11)?,
+            policy_domains_ongoing: get(row, 12)?,
+            organisations: get(row, 13)?,
+        };
+        Ok((outage, totals))
     })? {
-        clean.entry(pair).and_modify(|first| *first = day.min(*first)).or_insert(day);
+        outages.totals = totals;
+        outages.rows.push(outage);
     }
-    for outage in outages.iter_mut().filter(|outage| outage.ongoing) {
-        outage.recovered = clean.get(&(outage.policy_domain.clone(), outage.organisation.clone())).copied();
-        outage.ongoing = outage.recovered.is_none();
-    }
-    Ok(())
+    Ok(outages)
 }
 
-fn reported_days(connection: &Connection, filter: &Filter) -> duckdb::Result<BTreeMap<Pair, BTreeSet<NaiveDate>>> {
-    let mut reported: BTreeMap<Pair, BTreeSet<NaiveDate>> = BTreeMap::new();
-    for (pair, day) in
-        ask(connection, include_str!("policy_fetch_days.sql"), Some(filter), &[("pairs_max", &PAIRS_MAX)], |row| {
-            Ok(((get::<String>(row, 0)?, get::<String>(row, 1)?), get::<NaiveDate>(row, 2)?))
-        })?
-    {
-        reported.entry(pair).or_default().insert(day);
-    }
-    Ok(reported)
-}
-
-/// Finds where the present run begins and whether it goes on; `None` where nothing of it lies in the asked range.
-fn judge(mut outage: Outage, filter: &Filter, reported: &BTreeMap<Pair, BTreeSet<NaiveDate>>) -> Option<Outage> {
-    outage.failed =
-        outage.days.range(filter.range.first()..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed));
-    outage.until = *outage.days.last_key_value()?.0;
-    if outage.until < filter.range.first() {
-        return None;
-    }
-    let nothing = BTreeSet::new();
-    let heard = reported.get(&(outage.policy_domain.clone(), outage.organisation.clone())).unwrap_or(&nothing);
-    outage.recovered = heard.range((Bound::Excluded(outage.until), Bound::Unbounded)).next().copied();
-    outage.ongoing = outage.recovered.is_none();
-    let clean = heard.range(..outage.until).rev().find(|day| !outage.days.contains_key(day));
-    let run = match clean {
-        Some(clean) => outage.days.range(*clean..).next(),
-        None => outage.days.first_key_value(),
+/// Reads `day sessions` lines. Sums that do not fit stay at the largest number.
+fn days(lines: &str) -> BTreeMap<NaiveDate, i64> {
+    let read = |line: &str| {
+        let (day, failed) = line.split_once(' ')?;
+        Some((day.parse().ok()?, failed.parse().unwrap_or(i64::MAX)))
     };
-    outage.since = run.map_or(outage.until, |(day, _)| *day);
-    Some(outage)
+    lines.lines().filter_map(read).collect()
 }

@@ -1,26 +1,57 @@
--- Sessions with policy-fetch errors (RFC 8460 §4.3.2.2) by domain, organisation and day, newest day first: those pairs of domain
--- and organisation that have most of them in the asked range.
-WITH each_day AS (
-  SELECT policy_domain, organisation_key, any_value(organisation) AS organisation, result_type, day,
-         sum(failed_sessions) AS failed, any_value(reason_code) FILTER (reason_code <> '') AS reason_code
+-- Runs of days with a policy-fetch error (RFC 8460 §4.3.2.2), for each policy domain, organisation and result type: a day on which the
+-- organisation reported on the domain without that error ends one. Days after the asked range only tell whether a run is over.
+WITH failing AS (
+  SELECT policy_domain, organisation_key, result_type, day, sum({{failed_sessions}}) AS failed,
+         min(reason_code) FILTER (reason_code <> '') AS reason_code
   FROM failure
-  WHERE day BETWEEN $oldest_day AND $last_day
+  WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{failures}}
     AND result_type IN ('sts-policy-fetch-error', 'sts-policy-invalid', 'sts-webpki-invalid')
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND coalesce(failed_sessions, 0) <= $sessions_max
-    AND (CASE WHEN $policy_type IS NULL THEN counted ELSE policy_type = $policy_type END)
+    -- How often is not always said; that it happened is.
+    AND (failed_sessions IS NULL OR failed_sessions <> 0)
   GROUP BY policy_domain, organisation_key, result_type, day
-), largest AS (
-  SELECT policy_domain, organisation_key
-  FROM each_day
-  WHERE day >= $first_day
-  GROUP BY policy_domain, organisation_key
-  ORDER BY sum(failed) DESC, policy_domain, organisation_key
-  LIMIT $pairs_max
+), troubles AS (
+  SELECT DISTINCT policy_domain, organisation_key, result_type FROM failing WHERE day BETWEEN $seen_from AND $last_day
+), pairs AS (
+  SELECT DISTINCT policy_domain, organisation_key FROM troubles
+), heard AS (
+  SELECT policy_domain, organisation_key, day, max(organisation) AS organisation
+  FROM policy SEMI JOIN pairs USING (policy_domain, organisation_key)
+  WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{policies}}
+  GROUP BY policy_domain, organisation_key, day
+), names AS (
+  SELECT organisation_key, arg_max(organisation, day::VARCHAR || organisation) AS organisation
+  FROM heard WHERE day <= $last_day
+  GROUP BY organisation_key
+), days AS (
+  SELECT policy_domain, organisation_key, result_type, day, failed, reason_code, false AS clean
+  FROM failing SEMI JOIN troubles USING (policy_domain, organisation_key, result_type)
+  UNION ALL
+  SELECT policy_domain, organisation_key, result_type, heard.day, 0, NULL, true
+  FROM troubles JOIN heard USING (policy_domain, organisation_key)
+  ANTI JOIN failing USING (policy_domain, organisation_key, result_type, day)
+), runs AS (
+  SELECT *, count(*) FILTER (clean) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY day) AS run FROM days
+), outages AS (
+  SELECT policy_domain, organisation_key, result_type, run,
+         min(day) FILTER (NOT clean) AS since,
+         max(day) FILTER (NOT clean AND day <= $last_day) AS until,
+         coalesce(sum(failed) FILTER (day BETWEEN $first_day AND $last_day), 0) AS failed,
+         min(reason_code) AS reason_code,
+         string_agg(day || ' ' || failed, chr(10) ORDER BY day) FILTER (NOT clean AND day <= $last_day) AS failing_days,
+         -- The clean day that ends a run begins the next one.
+         lead(min(day) FILTER (clean)) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY run) AS recovered
+  FROM runs
+  GROUP BY policy_domain, organisation_key, result_type, run
+), seen AS (
+  SELECT * FROM outages
+  WHERE since <= $last_day AND until >= $seen_from AND (until >= $first_day OR recovered IS NULL OR recovered >= $first_day)
+), totals AS (
+  SELECT count(*) AS outages, count(DISTINCT policy_domain) AS domains,
+         count(DISTINCT policy_domain) FILTER (recovered IS NULL) AS domains_ongoing, count(DISTINCT organisation_key) AS organisations
+  FROM seen
 )
-SELECT policy_domain, organisation_key, organisation, result_type, day, failed, reason_code
-FROM each_day
-WHERE (policy_domain, organisation_key) IN (SELECT (policy_domain, organisation_key) FROM largest)
-ORDER BY day DESC, policy_domain, organisation_key, result_type
+SELECT policy_domain, seen.organisation_key, names.organisation, result_type, reason_code, since, until, failed, recovered, failing_days,
+       totals.outages, totals.domains, totals.domains_ongoing, totals.organisations
+FROM seen LEFT JOIN names USING (organisation_key), totals
+ORDER BY recovered IS NULL DESC, failed DESC, policy_domain, seen.organisation_key, result_type, since
+LIMIT $rows_max

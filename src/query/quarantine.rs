@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Filter, ask, first, get, sessions};
+use super::{Filter, Range, ask, first, get, sessions};
 
 /// Fault codes told apart in a summary.
 const CODES_MAX: i64 = 5;
@@ -142,12 +142,12 @@ pub struct Codes {
     pub codes: Vec<(String, i64)>,
 }
 
-/// What arrived last in the days of the filter, of its trust. Nothing else of the filter says anything about input that could not
-/// be read.
-pub fn codes(connection: &Connection, filter: &Filter) -> duckdb::Result<Codes> {
+/// What arrived last in these days. No filter narrows it: what could not be read, or proven, has neither a domain nor trust.
+pub fn codes(connection: &Connection, range: Range) -> duckdb::Result<Codes> {
+    let filter = Filter::new(range);
     let mut codes = Codes::default();
     for (code, inputs, total) in
-        ask(connection, include_str!("quarantine_codes.sql"), Some(filter), &[("rows_max", &CODES_MAX)], |row| {
+        ask(connection, include_str!("quarantine_codes.sql"), Some(&filter), &[("rows_max", &CODES_MAX)], |row| {
             Ok((get::<String>(row, 0)?, get::<i64>(row, 1)?, sessions(row, 2)?))
         })?
     {

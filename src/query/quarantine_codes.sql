@@ -2,7 +2,6 @@
 SELECT code, count(*) AS inputs, sum(inputs) OVER ()
 FROM quarantine
 WHERE last_received_at >= $first_day::DATE AND last_received_at < $last_day::DATE + 1
-  AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
 GROUP BY code
 ORDER BY inputs DESC, code
 LIMIT $rows_max

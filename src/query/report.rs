@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     ask, first, get, lines,
     reports::{self, Report},
+    shares::Sessions,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,8 @@ pub struct Policy {
     pub successful: Option<i64>,
     pub failed: Option<i64>,
     pub not_itemised: i64,
-    pub counted: bool,
+    /// What of it counts where each session counts once.
+    pub once: Sessions,
     pub failures: Vec<Failure>,
 }
 
@@ -98,7 +100,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             successful: get(row, 7)?,
             failed: get(row, 8)?,
             not_itemised: get(row, 9)?,
-            counted: get(row, 10)?,
+            once: Sessions { successful: get(row, 10)?, failed: get(row, 11)? },
             failures: Vec::new(),
         })
     })?;

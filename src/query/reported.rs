@@ -12,7 +12,7 @@ pub struct Reported {
     pub last_received_at: Option<DateTime<Utc>>,
 }
 
-/// The policy type is not looked at: a report is a report.
+/// Reports with a policy that matches.
 pub fn reported(connection: &Connection, filter: &Filter) -> duckdb::Result<Reported> {
     let rows = ask(connection, include_str!("reported.sql"), Some(filter), &[], |row| {
         Ok(Reported { reports: get(row, 0)?, organisations: get(row, 1)?, last_received_at: get(row, 2)? })

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Filter, ask, get, lines, shares::Sessions};
+use super::{Filter, ask_with, get, lines, sessions, shares::Sessions};
 
 /// The result type under which pages show failed sessions that no failure detail explains.
 pub const NOT_ITEMISED: &str = "not-itemised";
@@ -23,7 +23,7 @@ pub struct Report {
     pub channel: String,
     pub trust: String,
     pub policy_domains: Vec<String>,
-    /// Each session once.
+    /// Of the policies that were asked for.
     pub sessions: Sessions,
     pub deviations: Vec<Deviation>,
 }
@@ -73,9 +73,10 @@ pub fn reports(
         ("after_uuid", &after_uuid),
     ];
     let mut page = Page::default();
-    for (report, total) in
-        ask(connection, &sql(filter), Some(filter), &more, |row| Ok((read(row)?, get::<i64>(row, 14)?)))?
-    {
+    let put_in = put_in(filter);
+    for (report, total) in ask_with(connection, include_str!("reports.sql"), &put_in, Some(filter), &more, |row| {
+        Ok((read(row)?, get::<i64>(row, 14)?))
+    })? {
         page.total = total;
         page.rows.push(report);
     }
@@ -87,17 +88,26 @@ pub fn reports(
     Ok(page)
 }
 
-fn sql(filter: &Filter) -> String {
-    let mut sql = include_str!("reports.sql").to_owned();
-    if filter.result_type.as_deref() == Some(NOT_ITEMISED) {
-        sql = sql.replace("/* of these failures */", include_str!("reports_not_itemised.sql"));
-    } else if filter.names_a_detail() {
-        sql = sql.replace("/* of these failures */", include_str!("reports_of_failures.sql"));
-    }
-    if filter.policy_type.is_some() || filter.failed {
-        sql = sql.replace("/* of these policies */", include_str!("reports_of_policies.sql"));
-    }
-    sql
+/// The parts of the statement that only some filters need.
+fn put_in(filter: &Filter) -> [(&'static str, &'static str); 3] {
+    let of_these_failures = match filter.result_type.as_deref() {
+        Some(NOT_ITEMISED) if filter.names_host_or_address() => "AND false",
+        Some(NOT_ITEMISED) => include_str!("reports_not_itemised.sql"),
+        _ if filter.names_a_detail() => include_str!("reports_of_failures.sql"),
+        _ => "",
+    };
+    [
+        ("of_these_failures", of_these_failures),
+        ("only_failed", if filter.failed { include_str!("reports_failed.sql") } else { "" }),
+        (
+            "sessions",
+            if filter.names_policies() {
+                include_str!("reports_sessions.sql")
+            } else {
+                "successful::HUGEINT, failed::HUGEINT"
+            },
+        ),
+    ]
 }
 
 pub(super) fn read(row: &Row<'_>) -> duckdb::Result<Report> {
@@ -113,7 +123,7 @@ pub(super) fn read(row: &Row<'_>) -> duckdb::Result<Report> {
         channel: get(row, 8)?,
         trust: get(row, 9)?,
         policy_domains: lines(row, 10)?,
-        sessions: Sessions { successful: get(row, 11)?, failed: get(row, 12)? },
+        sessions: Sessions { successful: sessions(row, 11)?, failed: sessions(row, 12)? },
         deviations: deviations(&lines(row, 13)?),
     })
 }

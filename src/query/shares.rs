@@ -11,12 +11,17 @@ pub struct Sessions {
     pub failed: i64,
 }
 
+/// Policy types told apart.
+const POLICY_TYPES_MAX: i64 = 50;
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shares {
     /// Each session once; with a policy type in the filter, the sessions of that type.
     pub once: Sessions,
-    /// Largest first.
+    /// Largest first; at most 50.
     pub by_policy_type: Vec<(String, Sessions)>,
+    /// How many there are, listed or not.
+    pub policy_types_total: i64,
 }
 
 impl Sessions {
@@ -26,18 +31,16 @@ impl Sessions {
 }
 
 pub fn shares(connection: &Connection, filter: &Filter) -> duckdb::Result<Shares> {
-    let rows = ask(connection, include_str!("shares.sql"), Some(filter), &[], |row| {
-        let policy_type: String = get(row, 0)?;
-        let all = Sessions { successful: sessions(row, 1)?, failed: sessions(row, 2)? };
-        let counted = Sessions { successful: sessions(row, 3)?, failed: sessions(row, 4)? };
-        Ok((policy_type, all, counted))
+    let most: [(&str, &dyn duckdb::ToSql); 1] = [("rows_max", &POLICY_TYPES_MAX)];
+    let rows = ask(connection, include_str!("shares.sql"), Some(filter), &most, |row| {
+        let of_type = Sessions { successful: sessions(row, 1)?, failed: sessions(row, 2)? };
+        let once = Sessions { successful: sessions(row, 3)?, failed: sessions(row, 4)? };
+        Ok((get::<String>(row, 0)?, of_type, once, get::<i64>(row, 5)?))
     })?;
     let mut shares = Shares::default();
-    for (policy_type, all, counted) in rows {
-        let once = if filter.policy_type.is_some() { all } else { counted };
-        shares.once.successful = shares.once.successful.saturating_add(once.successful);
-        shares.once.failed = shares.once.failed.saturating_add(once.failed);
-        shares.by_policy_type.push((policy_type, all));
+    for (policy_type, of_type, once, total) in rows {
+        (shares.once, shares.policy_types_total) = (once, total);
+        shares.by_policy_type.push((policy_type, of_type));
     }
     Ok(shares)
 }

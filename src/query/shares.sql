@@ -1,12 +1,8 @@
--- Sessions by policy type, and once over all of them.
-SELECT policy_type, sum(successful), sum(failed), sum(successful) FILTER (counted), sum(failed) FILTER (counted)
+-- Sessions by policy type, each type for itself, and once over all of them.
+SELECT policy_type, sum({{all_successful}}), sum({{all_failed}}),
+       sum(sum({{successful}})) OVER (), sum(sum({{failed}})) OVER (), count(*) OVER ()
 FROM policy
-WHERE day BETWEEN $first_day AND $last_day
-  AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-  AND ($organisation IS NULL OR organisation_key = $organisation)
-  AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-  AND coalesce(successful, 0) <= $sessions_max AND coalesce(failed, 0) <= $sessions_max
-  AND ($policy_type IS NULL OR policy_type = $policy_type)
+WHERE day BETWEEN $first_day AND $last_day AND {{policies}}
 GROUP BY policy_type
-ORDER BY coalesce(sum(successful), 0) + coalesce(sum(failed), 0) DESC, policy_type
-LIMIT 50
+ORDER BY sum({{all_successful}}) + sum({{all_failed}}) DESC, policy_type
+LIMIT $rows_max

@@ -36,7 +36,7 @@ impl Missing {
     }
 }
 
-/// `before`: the four periods before the filter's range, the oldest first. The policy type is not looked at: a report is a report.
+/// `before`: the four periods before the filter's range, the oldest first.
 pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]) -> duckdb::Result<Silent> {
     let [oldest, third, second, newest] = before.map(Range::first);
     let more: [(&str, &dyn duckdb::ToSql); 5] = [

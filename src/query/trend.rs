@@ -42,7 +42,7 @@ pub fn trend(connection: &Connection, filter: &Filter, periods: &[Range]) -> duc
             }
             continue;
         };
-        add(once, if filter.policy_type.is_some() { all } else { counted });
+        add(once, counted);
         add(&mut types.entry(policy_type).or_insert_with(|| nothing.clone())[at], all);
     }
     trend.by_policy_type = types.into_iter().collect();

@@ -1,20 +1,15 @@
 -- Sessions by policy type and day over several periods, and once over all types. Senders choose policy types freely: those with
 -- the most sessions have a row of their own, the others count only in the sum over all, under the empty name.
 WITH each_day AS (
-  SELECT policy_type, day, sum(successful) AS successful, sum(failed) AS failed,
-         sum(successful) FILTER (counted) AS successful_once, sum(failed) FILTER (counted) AS failed_once
+  SELECT policy_type, day, sum({{all_successful}}) AS successful, sum({{all_failed}}) AS failed,
+         sum({{successful}}) AS successful_once, sum({{failed}}) AS failed_once
   FROM policy
-  WHERE day BETWEEN $oldest_first_day AND $last_day
-    AND ($policy_domain IS NULL OR policy_domain = $policy_domain)
-    AND ($organisation IS NULL OR organisation_key = $organisation)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
-    AND coalesce(successful, 0) <= $sessions_max AND coalesce(failed, 0) <= $sessions_max
-    AND ($policy_type IS NULL OR policy_type = $policy_type)
+  WHERE day BETWEEN $oldest_first_day AND $last_day AND {{policies}}
   GROUP BY policy_type, day
 ), largest AS (
   SELECT policy_type FROM each_day
   GROUP BY policy_type
-  ORDER BY sum(coalesce(successful, 0) + coalesce(failed, 0)) DESC, policy_type
+  ORDER BY sum(successful + failed) DESC, policy_type
   LIMIT $policy_types_max
 )
 SELECT CASE WHEN policy_type IN (SELECT policy_type FROM largest) THEN policy_type ELSE '' END AS name, day,

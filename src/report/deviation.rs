@@ -24,6 +24,7 @@ macro_rules! deviation_codes {
 
 deviation_codes! {
     Bom = "bom",
+    Utf16 = "utf-16",
     TrailingNul = "trailing-nul",
     FormUpload = "form-upload",
     MediaType = "media-type",

@@ -10,15 +10,37 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::{
-    normalise::domain::domain,
+    normalise::domain::{domain, host},
     types::{Failure, Policy, PolicyDetails, PolicyResult, Report, StsMode, StsPolicy, TlsaRecord},
 };
 use crate::limits::ORGANISATION_KEY_MAX_BYTES;
 
+/// Domains where anybody has a mailbox, one a line.
+const FREE_MAIL: &str = include_str!("free_mail.txt");
+
 /// The key one sending organisation's reports share, so that "Google Inc." and "google.com" are one row: the registrable
-/// domain of the verified DKIM domain, else of the contact, else the folded name, else `unknown`.
+/// domain of the verified DKIM domain, else of the contact, else the folded name, else `unknown`. A contact is where to
+/// write, not who sent: one with a mailbox where anybody has one says nothing.
 pub fn organisation_key(dkim_domain: Option<&str>, contact: Option<&str>, name: Option<&str>) -> String {
-    let contact_domain = contact.and_then(|contact| contact.rsplit_once('@')).map(|(_, domain)| domain);
+    key(dkim_domain, contact_domain(contact).filter(|host| !is_free_mail(host)), name)
+}
+
+/// What stands for the organisation in the identity of a report that nobody signed: its key as it was made before free mail
+/// was told apart, because identities never change.
+pub fn identity_key(contact: Option<&str>, name: Option<&str>) -> String {
+    key(None, contact_domain(contact), name)
+}
+
+fn contact_domain(contact: Option<&str>) -> Option<&str> {
+    contact.and_then(|contact| contact.rsplit_once('@')).map(|(_, host)| host)
+}
+
+/// Only the very domain: below `mail.ru` a company writes in its own name.
+fn is_free_mail(host: &str) -> bool {
+    domain(host).is_some_and(|host| FREE_MAIL.lines().any(|free| free == host))
+}
+
+fn key(dkim_domain: Option<&str>, contact_domain: Option<&str>, name: Option<&str>) -> String {
     [dkim_domain, contact_domain, name.filter(|name| name.contains('.'))]
         .into_iter()
         .flatten()
@@ -28,7 +50,8 @@ pub fn organisation_key(dkim_domain: Option<&str>, contact: Option<&str>, name: 
 }
 
 /// The report's identity: a 128-bit digest over length-prefixed (organisation key, report-id, range start, range end,
-/// sorted policy domains).
+/// sorted policy domains). To be taken of what the document says, before anything is supplied or dropped: then it is the
+/// same on every way in.
 pub fn identity(report: &Report, organisation_key: &str) -> Uuid {
     let mut fields = Fields::new("tlsight report identity 1");
     fields.text(organisation_key);
@@ -41,7 +64,8 @@ pub fn identity(report: &Report, organisation_key: &str) -> Uuid {
 }
 
 /// Digest of the normalised content: the same identity with another one is a conflict. Deviations are left out, because
-/// the same content may come with and without them, for example by another way of compression.
+/// the same content may come with and without them, for example by another way of compression. A policy without a domain
+/// counts with that of the first that has one, and the greeting of an MX host in its normal form, as both once were read.
 pub fn content(report: &Report) -> Uuid {
     let mut fields = Fields::new("tlsight report content 1");
     fields.optional(report.organisation.as_deref());
@@ -49,7 +73,8 @@ pub fn content(report: &Report) -> Uuid {
     fields.text(&report.report_id);
     fields.time(report.range.start);
     fields.time(report.range.end);
-    fields.list(&report.policies, Fields::result);
+    let sibling = report.policies.iter().find_map(|result| result.policy.domain.as_deref());
+    fields.list(&report.policies, |fields, result| fields.result(result, sibling));
     fields.finish()
 }
 
@@ -116,16 +141,16 @@ impl Fields {
         items.for_each(|item| each(self, item));
     }
 
-    fn result(&mut self, result: &PolicyResult) {
-        self.policy(&result.policy);
+    fn result(&mut self, result: &PolicyResult, sibling: Option<&str>) {
+        self.policy(&result.policy, sibling);
         self.count(result.successful);
         self.count(result.failed);
         self.list(&result.failures, Fields::failure);
     }
 
-    fn policy(&mut self, policy: &Policy) {
+    fn policy(&mut self, policy: &Policy, sibling: Option<&str>) {
         self.text(policy.policy_type.as_str());
-        self.optional(policy.domain.as_deref());
+        self.optional(policy.domain.as_deref().or(sibling));
         self.list(&policy.policy_string, |fields, line| fields.text(line));
         self.list(&policy.mx_hosts, |fields, host| fields.text(host));
         match &policy.details {
@@ -159,7 +184,7 @@ impl Fields {
         self.text(&failure.result_type);
         self.optional(failure.sending_mta_ip.to_text().as_deref());
         self.optional(failure.receiving_mx_hostname.as_deref());
-        self.optional(failure.receiving_mx_helo.as_deref());
+        self.optional(failure.receiving_mx_helo.as_deref().map(host).as_deref());
         self.optional(failure.receiving_ip.to_text().as_deref());
         self.count(failure.failed_sessions);
         self.optional(failure.additional_information.as_deref());
@@ -190,6 +215,44 @@ mod tests {
         assert_eq!(key(None, Some("a@192.0.2.1"), None), "unknown");
         assert_eq!(key(None, None, Some(" ")), "unknown");
         assert_eq!(key(None, None, Some(&"é".repeat(1_000))).len(), 254);
+    }
+
+    #[test]
+    fn a_mailbox_that_anybody_has_makes_nobody_an_organisation() {
+        let key = |contact, name| organisation_key(None, Some(contact), Some(name));
+        assert_eq!(key("alpha@gmail.com", "Alpha Mail"), "alpha mail");
+        assert_eq!(key("beta@GMail.com.", "Beta Mail"), "beta mail");
+        assert_eq!(key("x@web.de", "mail.alpha.example"), "alpha.example");
+        assert_eq!(organisation_key(None, Some("x@qq.com"), None), "unknown");
+        assert_eq!(key("tls@corp.mail.ru", "Mail.ru"), "mail.ru", "not the free service");
+        assert_eq!(organisation_key(Some("gmail.com"), Some("x@gmail.com"), None), "gmail.com", "it signed");
+        assert_eq!(
+            identity_key(Some("alpha@gmail.com"), Some("Alpha Mail")),
+            "gmail.com",
+            "as stored identities have it"
+        );
+        for free in FREE_MAIL.lines() {
+            assert_eq!(domain(free).as_deref(), Some(free), "never met otherwise");
+        }
+    }
+
+    #[test]
+    fn how_a_policy_s_domain_is_found_and_a_greeting_kept_changes_no_digest() {
+        let nameless = GOLDEN.replacen("\"policy-domain\": \"example.net\"", "\"policy-domain\": null", 1);
+        let (mut filled, plain) = (read(&nameless), read(&nameless));
+        let first = plain.policies.iter().find_map(|result| result.policy.domain.clone());
+        for result in &mut filled.policies {
+            result.policy.domain = result.policy.domain.take().or(first.clone());
+        }
+        assert_ne!(filled, plain);
+        assert_eq!(content(&filled), content(&plain));
+        assert_eq!(identity(&filled, "example.com"), identity(&plain, "example.com"));
+        let mut shouted = plain.clone();
+        for failure in shouted.policies.iter_mut().flat_map(|result| &mut result.failures) {
+            failure.receiving_mx_helo = failure.receiving_mx_helo.as_ref().map(|helo| helo.to_uppercase());
+        }
+        assert_ne!(shouted, plain);
+        assert_eq!(content(&shouted), content(&plain));
     }
 
     #[test]

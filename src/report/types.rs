@@ -110,6 +110,7 @@ pub struct Failure {
     pub result_type: String,
     pub sending_mta_ip: Text<IpAddr>,
     pub receiving_mx_hostname: Option<String>,
+    /// As sent: a name, or all lines of a reply to EHLO.
     pub receiving_mx_helo: Option<String>,
     pub receiving_ip: Text<IpAddr>,
     /// `failed-session-count`; `None` where missing or unusable.

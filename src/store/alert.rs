@@ -48,6 +48,13 @@ pub fn alerts(conn: &Connection, rows_max: usize) -> Result<Vec<Alert>, StoreErr
     readable(statement.query_map([], read)?)
 }
 
+/// All that fire.
+pub fn all_firing(conn: &Connection) -> Result<Vec<Alert>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM alert WHERE status = 'firing' ORDER BY fired_at, uuid");
+    let mut statement = conn.prepare(&sql)?;
+    readable(statement.query_map([], read)?)
+}
+
 /// One row that cannot be read, such as of a rule that a newer version knows, must not keep all others from being judged.
 fn readable(rows: impl Iterator<Item = duckdb::Result<Alert>>) -> Result<Vec<Alert>, StoreError> {
     let mut alerts = Vec::new();

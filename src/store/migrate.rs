@@ -10,6 +10,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_reports", include_str!("../../schemas/duckdb/0001_reports.sql")),
     ("0002_mail", include_str!("../../schemas/duckdb/0002_mail.sql")),
     ("0003_alerts", include_str!("../../schemas/duckdb/0003_alerts.sql")),
+    // What it prepares, `recount` does.
+    ("0004_sessions_once", include_str!("../../schemas/duckdb/0004_sessions_once.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

@@ -9,7 +9,7 @@ use std::{
 
 use duckdb::{Config, Connection};
 
-use super::{Settings, StoreError, error, migrate, recover};
+use super::{Settings, StoreError, error, migrate, recount, recover};
 
 /// The database file in the data directory.
 pub const DATABASE: &str = "tlsight.duckdb";
@@ -74,6 +74,13 @@ fn warn_if_open(data: &Path) {
 
 /// Opens the database of a claimed directory, creating it where there is none.
 pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let conn = open_as_counted(data, settings)?;
+    recount::finish(&conn, settings.reread.as_ref())?;
+    Ok(conn)
+}
+
+/// The same without counting again what an older version stored: its figures are still those of then.
+pub fn open_as_counted(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let path = data.join(DATABASE);
     if !exists(&path)? {
         create(data, settings)?;
@@ -107,6 +114,7 @@ fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
     }
     let conn = connect(&unborn, settings)?;
     migrate::migrate(&conn)?;
+    recount::finish(&conn, settings.reread.as_ref())?;
     conn.execute_batch("CHECKPOINT")?;
     conn.close().map_err(|(_, source)| StoreError::Duckdb(source))?;
     recover::sync(&unborn)?;

@@ -168,7 +168,7 @@ fn cut(damage: &Damage, report: &mut RepairReport) -> Result<(), StoreError> {
 /// Opens what is left, folds the log into the database and closes it.
 fn settle(data: &Path, settings: &Settings, was_damaged: bool) -> Result<(), StoreError> {
     let database = data.join(DATABASE);
-    let opened = match open::open(data, settings) {
+    let opened = match open::open_as_counted(data, settings) {
         // The damaged log had been folded into the database already, only the mark of that was cut off with the damage.
         Err(StoreError::Replay { source, .. })
             if was_damaged && source.to_string().contains("checkpoint iteration does not match") =>
@@ -177,7 +177,7 @@ fn settle(data: &Path, settings: &Settings, was_damaged: bool) -> Result<(), Sto
             let replaced = if next.exists() { fs::rename(&next, &log) } else { fs::remove_file(&log) };
             replaced.map_err(|source| io_error("replace", &log, source))?;
             recover::sync(data)?;
-            open::open(data, settings)
+            open::open_as_counted(data, settings)
         }
         opened => opened,
     };

@@ -7,7 +7,7 @@ use duckdb::{
 };
 use uuid::Uuid;
 
-use super::{Entry, counts};
+use super::{Entry, Kind, counts};
 use crate::{
     report::{PolicyDetails, PolicyResult, Report},
     submission::{Origin, Trust},
@@ -44,23 +44,58 @@ pub struct StoredReport<'a> {
     pub origin: &'a Origin,
 }
 
+impl<'a> StoredReport<'a> {
+    /// What an entry holds, believed as far as its arrival; `None` where it holds no report.
+    pub fn of(entry: &'a Entry) -> Option<StoredReport<'a>> {
+        let Kind::Report { report, identity, content, organisation_key } = &entry.kind else { return None };
+        Some(StoredReport {
+            entry,
+            report,
+            identity: *identity,
+            content: *content,
+            organisation_key,
+            trust: entry.arrival.trust,
+            origin: &entry.arrival.origin,
+        })
+    }
+}
+
+/// What a report is put into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Into {
+    Tables,
+    /// The tables that will take their place; the original bytes stay where they are.
+    Next,
+}
+
 /// The appenders of one transaction.
 pub struct Tables<'conn> {
     conn: &'conn Connection,
+    into: Into,
     report: Appender<'conn>,
     policy: Appender<'conn>,
     /// Opened at the first failure: to flush one costs a millisecond, and most reports have none.
     failure: Option<Appender<'conn>>,
-    raw: Appender<'conn>,
+    raw: Option<Appender<'conn>>,
+}
+
+impl Into {
+    fn name(self, table: &'static str, next: &'static str) -> &'static str {
+        match self {
+            Into::Tables => table,
+            Into::Next => next,
+        }
+    }
 }
 
 impl<'conn> Tables<'conn> {
-    pub fn open(conn: &'conn Connection) -> duckdb::Result<Tables<'conn>> {
+    pub fn open(conn: &'conn Connection, into: Into) -> duckdb::Result<Tables<'conn>> {
         Ok(Tables {
-            report: conn.appender("report")?,
-            policy: conn.appender("policy")?,
+            report: conn.appender(into.name("report", "report_next"))?,
+            policy: conn.appender(into.name("policy", "policy_next"))?,
             failure: None,
-            raw: conn.appender("raw")?,
+            raw: if into == Into::Tables { Some(conn.appender("raw")?) } else { None },
+            into,
             conn,
         })
     }
@@ -72,7 +107,8 @@ impl<'conn> Tables<'conn> {
             self.append_policy(stored, position, result, counts)?;
         }
         let arrival = &stored.entry.arrival;
-        self.raw.append_row(params![
+        let Some(raw) = &mut self.raw else { return Ok(()) };
+        raw.append_row(params![
             stored.identity,
             Day(stored.report.range.day()),
             At(arrival.received_at),
@@ -90,7 +126,7 @@ impl<'conn> Tables<'conn> {
         if let Some(failure) = &mut self.failure {
             failure.flush()?;
         }
-        self.raw.flush()
+        self.raw.as_mut().map_or(Ok(()), Appender::flush)
     }
 
     fn append_report(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
@@ -153,14 +189,15 @@ impl<'conn> Tables<'conn> {
             result.successful,
             result.failed,
             counts.not_itemised,
-            counts.counted,
+            counts.once_successful,
+            counts.once_failed,
         ])?;
         if result.failures.is_empty() {
             return Ok(());
         }
         let table = match &mut self.failure {
             Some(table) => table,
-            closed => closed.insert(self.conn.appender("failure")?),
+            closed => closed.insert(self.conn.appender(self.into.name("failure", "failure_next"))?),
         };
         for (detail, (failure, counted)) in result.failures.iter().zip(&counts.failures).enumerate() {
             table.append_row(params![
@@ -190,7 +227,7 @@ impl<'conn> Tables<'conn> {
 }
 
 /// The policy domains of a report, sorted, one a line.
-fn policy_domains(report: &Report) -> String {
+pub fn policy_domains(report: &Report) -> String {
     let mut domains: Vec<&str> = report.policies.iter().filter_map(|result| result.policy.domain.as_deref()).collect();
     domains.sort_unstable();
     domains.dedup();

@@ -45,9 +45,8 @@ fn a_report_fills_all_tables() {
     let row = "SELECT concat_ws('|', uuid, day, range_start, range_end, peer, trust, policy_domains, successful, failed) FROM report";
     let expected = format!("{id}|2026-10-01|2026-10-01 00:00:00|2026-10-02 00:00:00|192.0.2.9|none|example.com|7|2");
     assert_eq!(text(&temp.store, row), expected);
-    let row =
-        "SELECT concat_ws('|', policy_type, policy_string, successful, failed, not_itemised, counted) FROM policy";
-    assert_eq!(text(&temp.store, row), "sts|version: STSv1\nmode: enforce|7|2|1|true");
+    let row = "SELECT concat_ws('|', policy_type, policy_string, successful, failed, not_itemised, once_successful, once_failed) FROM policy";
+    assert_eq!(text(&temp.store, row), "sts|version: STSv1\nmode: enforce|7|2|1|7|2");
     let row = "SELECT concat_ws('|', result_type, sending_mta_ip, receiving_ip, failed_sessions, counted) FROM failure";
     assert_eq!(text(&temp.store, row), "certificate-expired|192.0.2.1|not an address|1|true");
     let raw = temp.store.read_blocking(|conn| raw(conn, id)).unwrap().unwrap();

@@ -36,7 +36,7 @@ fn report(policies: &[&str]) -> Report {
 fn judge(policies: &[&str], token: Option<&str>) -> (Report, Result<Trust, Fault>) {
     let mut report = report(policies);
     let hints = Hints { token: token.map(str::to_owned), ..Hints::default() };
-    let trust = standing(&mut report, Channel::Https, &hints, &served());
+    let trust = standing(&mut report, Channel::Https, &hints, None, &served());
     (report, trust)
 }
 
@@ -66,8 +66,71 @@ fn foreign_reports_are_named_and_not_taken() {
         FaultCode::ForeignDomain,
         "an MX host matters to tlsa only"
     );
-    assert_eq!(code(judge(&["no-policy-found"], None).1), FaultCode::ForeignDomain);
-    assert_eq!(code(judge(&[], None).1), FaultCode::ForeignDomain);
+}
+
+#[test]
+fn a_report_that_names_no_domain_is_kept() {
+    for policies in [&["no-policy-found"][..], &[], &["no-policy-found", "tlsa mx.a.example"]] {
+        let (report, trust) = judge(policies, None);
+        assert_eq!(trust, Ok(Trust::None), "{policies:?}");
+        assert_eq!(domains(&report), vec![None; policies.len().min(1)], "{policies:?}");
+    }
+}
+
+/// Where each policy of a report ends, whatever order the policies come in; `?` for a domain nobody knows.
+fn supplied(policies: &[&str], field: Option<&str>, token: Option<&str>, served: &Served) -> String {
+    let in_order = |policies: &[&str]| {
+        let mut report = report(policies);
+        let hints = Hints { token: token.map(str::to_owned), ..Hints::default() };
+        let outcome = standing(&mut report, Channel::Https, &hints, field, served);
+        let mut found: Vec<&str> = domains(&report).into_iter().map(|domain| domain.unwrap_or("?")).collect();
+        found.sort_unstable();
+        outcome.map_or_else(|fault| fault.code.as_str().to_owned(), |_| found.join(" "))
+    };
+    let reversed: Vec<&str> = policies.iter().rev().copied().collect();
+    let found = in_order(policies);
+    assert_eq!(in_order(&reversed), found, "{policies:?}");
+    found
+}
+
+#[test]
+fn a_missing_domain_is_the_one_it_can_only_be() {
+    let both = served();
+    let one = Served::new([("example.com".to_owned(), Default::default())].into(), Default::default());
+    let none = Served::default();
+    let cases: [(&[&str], Option<&str>, Option<&str>, &Served, &str); 18] = [
+        // The mail's field goes before all, then the token.
+        (&["none", "sts example.com"], Some("example.net"), Some("one"), &both, "example.com example.net"),
+        (&["none", "sts example.net"], None, Some("one"), &both, "example.com example.net"),
+        (&["none", "sts example.net"], None, Some("two"), &both, "example.net example.net"),
+        // A sibling: served before foreign, and none of two.
+        (&["none", "sts example.com"], None, None, &both, "example.com example.com"),
+        (&["none", "tlsa example.net"], None, None, &both, "example.net example.net"),
+        (&["none", "sts a.example", "sts example.com"], None, None, &both, "example.com example.com"),
+        (&["none", "sts example.net", "sts example.com"], None, None, &both, "? example.com example.net"),
+        (&["none", "sts a.example"], None, None, &one, "foreign-domain"),
+        (&["none", "sts a.example", "sts b.example"], None, None, &one, "foreign-domain"),
+        (&["none", "sts a.example"], None, None, &none, "a.example a.example"),
+        (&["none", "sts a.example", "sts b.example"], None, None, &none, "? a.example b.example"),
+        // An MX host is no policy domain but tells it.
+        (&["none", "tlsa mx1.example.com"], None, None, &both, "example.com mx1.example.com"),
+        (
+            &["none", "tlsa mx1.example.com", "tlsa mx.example.org"],
+            None,
+            None,
+            &both,
+            "example.com mx.example.org mx1.example.com",
+        ),
+        (&["none", "tlsa mx.example.org"], None, None, &both, "? mx.example.org"),
+        (&["none", "tlsa mx.a.example"], None, None, &none, "? mx.a.example"),
+        // The only one that is served; the foreign policy beside it goes.
+        (&["none"], None, None, &one, "example.com"),
+        (&["none", "tlsa mx.a.example"], None, None, &one, "example.com"),
+        (&["none"], Some("a.example"), None, &one, "foreign-domain"),
+    ];
+    for (policies, field, token, served, expected) in cases {
+        assert_eq!(supplied(policies, field, token, served), expected, "{policies:?} {field:?} {token:?}");
+    }
 }
 
 #[test]
@@ -119,7 +182,7 @@ fn without_served_domains_everything_is_ours() {
     let judge = |token: Option<&str>, tokens: BTreeMap<String, BTreeSet<String>>| {
         let hints = Hints { token: token.map(str::to_owned), ..Hints::default() };
         let served = Served { tokens, ..Served::default() };
-        standing(&mut report(&["sts a.example", "no-policy-found"]), Channel::Https, &hints, &served)
+        standing(&mut report(&["sts a.example", "no-policy-found"]), Channel::Https, &hints, None, &served)
     };
     assert_eq!(judge(None, BTreeMap::new()), Ok(Trust::None));
     assert_eq!(code(judge(Some("x"), BTreeMap::new())), FaultCode::UnknownToken);
@@ -129,11 +192,14 @@ fn without_served_domains_everything_is_ours() {
 fn imported_reports_are_never_late() {
     let mut report = report(&["sts example.com"]);
     assert!(report.deviations.contains(Deviation::Late));
-    let trust = standing(&mut report, Channel::Import, &Hints::default(), &served());
+    let trust = standing(&mut report, Channel::Import, &Hints::default(), None, &served());
     assert_eq!(trust, Ok(Trust::Import));
     assert!(!report.deviations.contains(Deviation::Late));
     let mut foreign = self::report(&["sts a.example"]);
-    assert_eq!(code(standing(&mut foreign, Channel::Import, &Hints::default(), &served())), FaultCode::ForeignDomain);
+    assert_eq!(
+        code(standing(&mut foreign, Channel::Import, &Hints::default(), None, &served())),
+        FaultCode::ForeignDomain
+    );
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod map;
 mod readme;
 mod serve;
 mod server;
+mod upgrade;

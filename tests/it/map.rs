@@ -28,8 +28,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("config", &["alerts", "limits", "schedule", "verify"]),
     ("store", &["alerts", "clock", "fault", "limits", "notice", "report", "submission"]),
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "store", "submission", "verify"]),
-    ("ingest", &["clock", "config", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
-    ("query", &["alerts", "limits", "store"]),
+    ("ingest", &["clock", "config", "decode", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
+    ("query", &["alerts", "explain", "limits", "store"]),
     (
         "present",
         &[
@@ -63,6 +63,7 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "alerts",
             "app",
             "clock",
             "config",

@@ -13,7 +13,10 @@ use crate::{
         Affected, Alert, Evidence, Plan,
         facts::{Facts, Trouble},
     },
-    explain::result_types::POLICY_FETCH,
+    explain::{
+        Mail,
+        result_types::{HOSTS_MAX, POLICY_FETCH},
+    },
 };
 
 /// Organisations and reason codes an alert's evidence lists.
@@ -27,6 +30,8 @@ pub struct Carrier<'a> {
     name: Option<&'a str>,
     result_types: BTreeSet<&'a str>,
     reasons: BTreeSet<&'a str>,
+    mx_hosts: BTreeSet<&'a str>,
+    mails: BTreeSet<Mail>,
     days: BTreeMap<NaiveDate, i64>,
     reported: Option<&'a BTreeSet<NaiveDate>>,
 }
@@ -40,6 +45,8 @@ pub fn carriers<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<Carrier<'
         carrier.name = carrier.name.or(trouble.organisation_name.as_deref());
         carrier.result_types.insert(&trouble.result_type);
         carrier.reasons.extend(trouble.reason.as_deref());
+        carrier.mx_hosts.extend(trouble.mx_hosts.iter().map(String::as_str));
+        carrier.mails.extend(&trouble.mails);
         // That a policy can be fetched again is shown by sessions under it, not by a report that knows of none.
         let is_about_policy = POLICY_FETCH.contains(&trouble.result_type.as_str());
         let reported = if is_about_policy { &facts.reported_under_sts } else { &facts.reported };
@@ -82,11 +89,11 @@ pub fn judge<'a, 'b>(
     let state = match behind.iter().filter(|carrier| carrier.is_open()).map(|carrier| carrier.last_day()).max() {
         None => clear(&behind),
         Some(last) if last >= fresh_first => State::Failing,
-        // Who fell silent cannot tell that it is over; others can.
-        Some(last) => match clear(&behind) {
-            State::Clear { days: 0, .. } if last < lapse_first => State::Lapsed,
+        Some(last) if last < lapse_first => State::Lapsed,
+        // Who fell silent does not say that it is over, and others cannot say it for them.
+        Some(_) => match clear(&behind) {
             State::Clear { days: 0, .. } => State::Open,
-            clear => clear,
+            _ => State::Unheard,
         },
     };
     (state, behind)
@@ -109,14 +116,19 @@ pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
             failed: 0,
             first_day: Some(first),
             last_day: Some(last),
+            clear_day: carrier.clear_day(),
         });
+        // Over for an organisation is what it says is over wherever it saw it.
+        sum.clear_day = sum.clear_day.zip(carrier.clear_day()).map(|(one, other)| one.max(other));
         sum.failed = sum.failed.saturating_add(carrier.failed());
         sum.first_day = sum.first_day.min(Some(first));
         sum.last_day = sum.last_day.max(Some(last));
     }
     let organisations_total = affected.len() as u64;
     let mut organisations: Vec<Affected> = affected.into_values().collect();
-    organisations.sort_by(|a, b| (b.failed, &a.key).cmp(&(a.failed, &b.key)));
+    let organisations_over = organisations.iter().filter(|affected| affected.clear_day.is_some()).count() as u64;
+    organisations
+        .sort_by(|a, b| (a.clear_day.is_some(), b.failed, &a.key).cmp(&(b.clear_day.is_some(), a.failed, &b.key)));
     organisations.truncate(ORGANISATIONS_MAX);
     let first_day = behind.iter().map(|carrier| carrier.first_day()).min();
     let before_first = before.and_then(|alert| alert.evidence.first_day);
@@ -125,6 +137,15 @@ pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
     Evidence {
         organisations,
         organisations_total,
+        organisations_over,
+        mx_hosts: mx_hosts(behind),
+        mails: behind
+            .iter()
+            .flat_map(|carrier| &carrier.mails)
+            .copied()
+            .collect::<BTreeSet<Mail>>()
+            .into_iter()
+            .collect(),
         result_types: result_types.into_iter().map(str::to_owned).collect(),
         reasons: reasons.into_iter().take(REASONS_MAX).map(str::to_owned).collect(),
         failed: behind.iter().fold(0, |sum: i64, carrier| sum.saturating_add(carrier.failed())),
@@ -137,13 +158,27 @@ pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
     }
 }
 
+/// Those with the most failed sessions, of what the failure details name.
+pub fn mx_hosts(behind: &[&Carrier<'_>]) -> Vec<String> {
+    let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+    for carrier in behind {
+        for host in &carrier.mx_hosts {
+            let sum = sums.entry(host).or_default();
+            *sum = sum.saturating_add(carrier.failed());
+        }
+    }
+    let mut hosts: Vec<(&str, i64)> = sums.into_iter().collect();
+    hosts.sort_by_key(|(_, failed)| std::cmp::Reverse(*failed));
+    hosts.into_iter().take(HOSTS_MAX).map(|(host, _)| host.to_owned()).collect()
+}
+
 impl Carrier<'_> {
     pub fn last_day(&self) -> NaiveDate {
         self.days.last_key_value().map_or(NaiveDate::MIN, |(day, _)| *day)
     }
 
     /// The first day of the present run: failing days without a clean one between them.
-    fn first_day(&self) -> NaiveDate {
+    pub fn first_day(&self) -> NaiveDate {
         let last = self.last_day();
         let clean = self.reported.and_then(|days| days.range(..last).rev().find(|day| !self.days.contains_key(day)));
         let run = clean.and_then(|clean| self.days.range(*clean..).next()).or_else(|| self.days.first_key_value());
@@ -155,9 +190,14 @@ impl Carrier<'_> {
         self.days.range(self.first_day()..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
     }
 
+    /// The first later day without it.
+    fn clear_day(&self) -> Option<NaiveDate> {
+        self.clean_after(self.last_day()).next()
+    }
+
     /// Nothing says that it is over for this organisation.
     fn is_open(&self) -> bool {
-        self.clean_after(self.last_day()).next().is_none()
+        self.clear_day().is_none()
     }
 
     fn clean_after(&self, day: NaiveDate) -> impl Iterator<Item = NaiveDate> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Finding, Standing, State, Triple,
@@ -10,8 +10,8 @@ use super::{
     start_of,
 };
 use crate::{
-    alerts::{Alert, Facts, Plan, Rule, Subject, facts::Trouble},
-    explain::result_types::POLICY_FETCH,
+    alerts::{Alert, Evidence, Facts, Plan, Rule, Subject, facts::Trouble},
+    explain::result_types::{HOSTS_MAX, POLICY_FETCH},
 };
 
 /// Result types about the certificate of an MX host that several organisations must see.
@@ -20,7 +20,10 @@ pub const CERTIFICATE: [&str; 2] = ["certificate-expired", "certificate-host-mis
 pub const DANE: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
 
 /// Alerts of the rule new-failure that fire at once for one organisation. What is above is noted and stands on the pages.
-const NEWS_MAX: usize = 100;
+pub const NEWS_MAX: usize = 100;
+/// Days after the first failing one on which a rule about causes may still make one message of it: reports of other
+/// organisations about that day come on the day after.
+pub const OTHERS_REPORT_WITHIN_DAYS: i64 = 1;
 
 /// policy-fetch, certificate and dane.
 pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
@@ -29,7 +32,7 @@ pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
         subjects.extend(standing.firing_of(rule).map(|alert| ((rule, alert.subject.clone()), Vec::new())));
     }
     for trouble in &facts.troubles {
-        if let Some(cause) = cause_of(trouble, plan) {
+        if let Some(cause) = cause_of(trouble, standing) {
             subjects.entry(cause).or_default().push(trouble);
         }
     }
@@ -82,10 +85,18 @@ pub fn news(
     let (mut findings, mut known) = (Vec::new(), Vec::new());
     for (subject, troubles) in subjects {
         let was_told = standing.firing(rule, &subject).or(standing.over(rule, &subject)).is_some();
-        let told_otherwise = || troubles.iter().all(|trouble| is_told(trouble, plan, causes));
+        let told_otherwise = || troubles.iter().all(|trouble| is_told(trouble, standing, causes));
         let came_late = || troubles.iter().all(|trouble| trouble.last_day() < fresh_first);
         let quietly = !was_told && (learning || told_otherwise() || came_late());
         let enough = |_, failed| u64::try_from(failed).unwrap_or(0) >= plan.settings.new_failure_sessions_min;
+        if let Some(taken_over) = taken_over(&subject, &troubles, standing, causes) {
+            findings.push(taken_over);
+            known.extend(troubles.iter().any(|trouble| trouble.unknown).then(|| triple(&troubles)).flatten());
+            continue;
+        }
+        if !was_told && !quietly && troubles.iter().any(|trouble| waits(trouble, plan, standing, now)) {
+            continue;
+        }
         let finding = find(rule, subject, &troubles, enough, facts, plan, standing, now);
         if (was_told || quietly || finding.state == State::Failing) && troubles.iter().any(|trouble| trouble.unknown) {
             known.extend(triple(&troubles));
@@ -97,6 +108,27 @@ pub fn news(
         }
     }
     (heard(findings, standing), known)
+}
+
+/// The end of an alert whose failures another one tells of by now.
+fn taken_over(
+    subject: &Subject,
+    troubles: &[&Trouble],
+    standing: &Standing<'_>,
+    causes: &BTreeSet<(Rule, Subject)>,
+) -> Option<Finding> {
+    let alert = standing.firing(Rule::NewFailure, subject)?;
+    let (by, _) = troubles.first().and_then(|trouble| cause_of(trouble, standing))?;
+    let evidence = Evidence { taken_over_by: Some(by), ..alert.evidence.clone() };
+    let state = State::TakenOver(by);
+    let finding = Finding { rule: alert.rule, subject: subject.clone(), state, since: alert.since, evidence };
+    troubles.iter().all(|trouble| is_told(trouble, standing, causes)).then_some(finding)
+}
+
+/// Whether the reports of others, which are on their way, may make it a case for a rule about its cause.
+fn waits(trouble: &Trouble, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> bool {
+    let others_by = trouble.first_day() + TimeDelta::days(OTHERS_REPORT_WITHIN_DAYS);
+    cause_of(trouble, standing).is_some_and(|(rule, _)| plan.is_on(rule)) && now.date_naive() <= others_by
 }
 
 /// Of what one organisation has that is new, the largest, so that it cannot drown the rest: result types are words it chooses.
@@ -121,15 +153,15 @@ fn heard(findings: Vec<Finding>, standing: &Standing<'_>) -> Vec<Finding> {
 }
 
 /// Whether an alert with a cause of its own tells of this trouble.
-pub fn is_told(trouble: &Trouble, plan: &Plan, causes: &BTreeSet<(Rule, Subject)>) -> bool {
-    cause_of(trouble, plan).is_some_and(|cause| causes.contains(&cause))
+pub fn is_told(trouble: &Trouble, standing: &Standing<'_>, causes: &BTreeSet<(Rule, Subject)>) -> bool {
+    cause_of(trouble, standing).is_some_and(|cause| causes.contains(&cause))
 }
 
 /// Whether a rule tells of this trouble by its sessions alone, sooner or later: what it does not find worth telling no other
 /// rule tells either. One organisation is not enough for the rule about certificates, so a share may have to tell of those.
-pub fn has_own_rule(trouble: &Trouble, plan: &Plan) -> bool {
+pub fn has_own_rule(trouble: &Trouble, plan: &Plan, standing: &Standing<'_>) -> bool {
     let by_sessions = |(rule, _): (Rule, Subject)| matches!(rule, Rule::PolicyFetch | Rule::Dane) && plan.is_on(rule);
-    cause_of(trouble, plan).is_some_and(by_sessions)
+    cause_of(trouble, standing).is_some_and(by_sessions)
 }
 
 #[expect(clippy::too_many_arguments, reason = "all an evaluation knows, and what is asked for")]
@@ -147,30 +179,53 @@ fn find(
     let carriers = carriers(troubles, facts);
     let before = (firing, standing.over(rule, &subject));
     let (state, behind) = carriers::judge(&carriers, before, enough, plan, now.date_naive());
-    let evidence = match firing {
+    let mut evidence = match firing {
         Some(alert) if behind.is_empty() => alert.evidence.clone(),
         _ => carriers::evidence(&behind, firing),
     };
+    evidence.unheard = state == State::Unheard || state == State::Lapsed && !behind.is_empty();
+    evidence.mx_hosts = mx_hosts(&subject, evidence.mx_hosts, plan, standing);
     let since = evidence.first_day.map_or(now, start_of);
     Finding { rule, subject, state, since, evidence }
 }
 
 /// The rule and subject a trouble is a case of.
-fn cause_of(trouble: &Trouble, plan: &Plan) -> Option<(Rule, Subject)> {
+fn cause_of(trouble: &Trouble, standing: &Standing<'_>) -> Option<(Rule, Subject)> {
     let result_type = trouble.result_type.as_str();
     let domain = || Subject { policy_domain: Some(trouble.policy_domain.clone()), ..Subject::default() };
     if POLICY_FETCH.contains(&result_type) {
         return Some((Rule::PolicyFetch, domain()));
     }
     if DANE.contains(&result_type) {
-        return Some((Rule::Dane, domain()));
+        return Some((Rule::Dane, of_dane(domain(), standing)));
     }
     let mx_host = trouble.mx_host.as_ref().filter(|_| CERTIFICATE.contains(&result_type))?;
-    let is_ours = plan.mx_hosts.is_empty() || plan.mx_hosts.contains(mx_host);
-    is_ours.then(|| {
+    standing.owners.is_ours(&trouble.policy_domain, mx_host).then(|| {
         let (mx_host, result_type) = (Some(mx_host.clone()), Some(trouble.result_type.clone()));
         (Rule::Certificate, Subject { mx_host, result_type, ..Subject::default() })
     })
+}
+
+/// Some senders name the MX host as the policy domain (RFC 7672 §2.2.3), others the domain: it is one trouble. An alert that
+/// fires for the host already goes on for it.
+fn of_dane(named: Subject, standing: &Standing<'_>) -> Subject {
+    let name = named.policy_domain.as_deref().unwrap_or_default();
+    let Some(domain) = standing.owners.domain_of(name) else { return named };
+    let of_domain = Subject { policy_domain: Some(domain.to_owned()), ..Subject::default() };
+    let goes_on = standing.firing(Rule::Dane, &named).is_some() && standing.firing(Rule::Dane, &of_domain).is_none();
+    if goes_on { named } else { of_domain }
+}
+
+/// The hosts to look at: the one it is about, those in the failure details, or those configured for the domain.
+fn mx_hosts(subject: &Subject, named: Vec<String>, plan: &Plan, standing: &Standing<'_>) -> Vec<String> {
+    if let Some(host) = &subject.mx_host {
+        return vec![host.clone()];
+    }
+    let Some(domain) = subject.policy_domain.as_ref().filter(|_| named.is_empty()) else { return named };
+    if !plan.domains.contains_key(domain) && standing.owners.is_host(domain) {
+        return vec![domain.clone()];
+    }
+    plan.domains.get(domain).into_iter().flatten().take(HOSTS_MAX).cloned().collect()
 }
 
 fn triple(troubles: &[&Trouble]) -> Option<Triple> {

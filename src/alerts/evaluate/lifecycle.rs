@@ -4,14 +4,16 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Finding, Standing, State, days, hours};
+use super::{Finding, Standing, State, days, hours, outage::Outages};
 use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Subject, Transition};
 
 /// What comes back so soon after it was over goes on.
-const BACK_WITHIN_DAYS: i64 = 7;
+pub const BACK_WITHIN_DAYS: i64 = 7;
 /// From so many firings on an alert is over only when several report days say so.
-const FLAPPING_TIMES: u32 = 3;
-const FLAPPING_CLEAN_DAYS: u64 = 3;
+pub const FLAPPING_TIMES: u32 = 3;
+pub const FLAPPING_CLEAN_DAYS: u64 = 3;
+/// Why nobody is told of what joins an outage.
+const JOINED: &str = "part of an outage that was told already; the next reminder tells of all of it";
 
 pub fn transitions(
     standing: &Standing<'_>,
@@ -21,7 +23,8 @@ pub fn transitions(
     now: DateTime<Utc>,
 ) -> Vec<Transition> {
     let mut found: Vec<Transition> = Vec::new();
-    let lasting = Lifecycle { plan, mutes, now };
+    let outages = Outages::new(standing, plan, now);
+    let lasting = Lifecycle { plan, mutes, now, outages };
     for finding in &findings {
         let transition = match (standing.firing(finding.rule, &finding.subject), finding.state) {
             (None, State::Failing) => Some(lasting.begin(finding, standing.over(finding.rule, &finding.subject))),
@@ -34,7 +37,23 @@ pub fn transitions(
                     lasting.go_on(alert, Some(finding))
                 }
             }
-            (Some(alert), State::Lapsed) => Some(lasting.end(alert, Event::Lapsed, alert.evidence.clone())),
+            // It has been told, and nothing new is known.
+            (Some(alert), State::Unheard) if alert.told_at.is_some() => None,
+            (Some(alert), State::Unheard) => lasting.go_on(alert, Some(finding)),
+            (Some(alert), State::Lapsed) => {
+                // Who said last that it is over for them belongs into the last word; else nothing is known but what was.
+                let evidence = if finding.evidence.unheard { &finding.evidence } else { &alert.evidence };
+                Some(lasting.end(alert, Event::Lapsed, evidence.clone()))
+            }
+            (Some(alert), State::TakenOver(_)) => {
+                let ended = lasting.end(alert, Event::TakenOver, finding.evidence.clone());
+                Some(Transition {
+                    told: false,
+                    muted: None,
+                    alert: Alert { told_at: alert.told_at, ..ended.alert },
+                    ..ended
+                })
+            }
         };
         found.extend(transition);
     }
@@ -56,7 +75,7 @@ pub fn refreshed(standing: &Standing<'_>, findings: &[Finding]) -> Vec<Alert> {
     let refresh = |finding: &Finding| {
         let alert = standing.firing(finding.rule, &finding.subject)?;
         let since = finding.since.min(alert.since);
-        let is_news = matches!(finding.state, State::Failing | State::Open)
+        let is_news = matches!(finding.state, State::Failing | State::Open | State::Unheard)
             && (finding.evidence != alert.evidence || since != alert.since);
         is_news.then(|| Alert { evidence: finding.evidence.clone(), since, ..alert.clone() })
     };
@@ -67,6 +86,7 @@ struct Lifecycle<'a> {
     plan: &'a Plan,
     mutes: &'a [Mute],
     now: DateTime<Utc>,
+    outages: Outages<'a>,
 }
 
 impl Lifecycle<'_> {
@@ -103,7 +123,16 @@ impl Lifecycle<'_> {
             evidence: finding.evidence.clone(),
             ..begun
         };
-        self.tell(event, alert, true)
+        match self.outages.joined_by(&alert).filter(|_| event == Event::Fired && self.mute(&alert).is_none()) {
+            // As if it had been told then: the next reminder is about all of them.
+            Some(told_at) => Transition {
+                event,
+                alert: Alert { told_at: Some(told_at), ..alert },
+                told: false,
+                muted: Some(JOINED.to_owned()),
+            },
+            None => self.tell(event, alert, true),
+        }
     }
 
     /// Told again where the time has come, or told at all where a silence has ended.

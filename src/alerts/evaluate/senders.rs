@@ -11,13 +11,13 @@ use crate::alerts::{
 /// Report days, of the last 60, that make a rhythm.
 pub const RHYTHM_MIN_DAYS: usize = 10;
 /// Days between two reports above which an organisation has no rhythm.
-const GAP_MAX_DAYS: i64 = 8;
+pub const GAP_MAX_DAYS: i64 = 8;
 /// Who has not reported for so long has left.
-const LEFT_AFTER_DAYS: i64 = 30;
+pub const LEFT_AFTER_DAYS: i64 = 30;
 /// The shortest grace: a report on one day comes any time in the next, and a sender may skip a night.
-const GRACE_MIN_H: u64 = 28;
+pub const GRACE_MIN_H: u64 = 28;
 /// Days with an arrival, of fourteen, that make reports regular.
-const ARRIVALS_MIN_DAYS: u64 = 7;
+pub const ARRIVALS_MIN_DAYS: u64 = 7;
 
 pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let none = no_reports(facts, plan, standing, now);
@@ -92,6 +92,7 @@ fn silent_sender(
             failed: 0,
             first_day: None,
             last_day: Some(last_seen),
+            clear_day: None,
         }],
         organisations_total: 1,
         last_day: Some(last_seen),

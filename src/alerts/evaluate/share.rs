@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Finding, Standing, State,
+    carriers::{Carrier, carriers, mx_hosts},
     failures::{has_own_rule, is_told},
     start_of,
 };
@@ -15,7 +16,7 @@ use crate::alerts::{
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
-const BASELINE_MIN: f64 = 0.01;
+pub const BASELINE_MIN: f64 = 0.01;
 /// Kept as evidence.
 const ORGANISATIONS_MAX: usize = 20;
 const RESULT_TYPES_MAX: usize = 5;
@@ -34,7 +35,7 @@ pub fn shares(
         let subject = subject(share);
         let firing = standing.firing(rule, &subject);
         let state = match firing {
-            None => fires(share, || told(share, facts, plan, causes, today), plan),
+            None => fires(share, || told(share, facts, plan, standing, causes, now), plan),
             Some(alert) => goes_on(share, alert, plan, today),
         };
         if state == State::Open && firing.is_none() {
@@ -100,13 +101,20 @@ fn baseline(share: &Share, plan: &Plan) -> Option<f64> {
 }
 
 /// Failed sessions of the window that another alert tells of already: one message for one cause.
-fn told(share: &Share, facts: &Facts, plan: &Plan, causes: &BTreeSet<(Rule, Subject)>, today: NaiveDate) -> i64 {
+fn told(
+    share: &Share,
+    facts: &Facts,
+    plan: &Plan,
+    standing: &Standing<'_>,
+    causes: &BTreeSet<(Rule, Subject)>,
+    now: DateTime<Utc>,
+) -> i64 {
     if share.of != Of::PolicyDomain {
         return 0;
     }
-    let first = plan.share_first(today);
+    let first = plan.share_first(now.date_naive());
     let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
-    let elsewhere = |trouble: &&Trouble| has_own_rule(trouble, plan) || is_told(trouble, plan, causes);
+    let elsewhere = |trouble: &&Trouble| has_own_rule(trouble, plan, standing) || is_told(trouble, standing, causes);
     let days = troubles.filter(elsewhere).flat_map(|trouble| trouble.days.range(first..));
     days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
 }
@@ -135,18 +143,27 @@ fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, t
             failed: share.now.failed,
             first_day: share.first_day,
             last_day: share.last_day,
+            clear_day: None,
         }],
         Of::PolicyDomain | Of::ResultType => who(&troubles),
     };
+    let result_types = what(&troubles);
+    let all: Vec<&Trouble> = troubles.iter().map(|(trouble, _)| *trouble).collect();
+    let most: Vec<&Trouble> = all.iter().copied().filter(|it| result_types.first() == Some(&it.result_type)).collect();
+    // An alert about the same failures says that they began when these did, and so does this one.
+    let began = carriers(&most, facts).iter().map(Carrier::first_day).min();
+    let first_day = [began, share.first_day].into_iter().flatten().min();
     Evidence {
         organisations_total: organisations.len() as u64,
         organisations: organisations.into_iter().take(ORGANISATIONS_MAX).collect(),
-        result_types: what(&troubles),
+        mx_hosts: mx_hosts(&carriers(&all, facts).iter().collect::<Vec<_>>()),
+        mails: all.iter().flat_map(|trouble| &trouble.mails).copied().collect::<BTreeSet<_>>().into_iter().collect(),
+        result_types,
         failed: share.now.failed,
         sessions: share.now.sessions,
         // Of the time before it fired: else a trouble that lasts would in the end be its own measure.
         baseline: before.map_or_else(|| baseline(share, plan), |evidence| evidence.baseline),
-        first_day: before.and_then(|evidence| evidence.first_day).or(share.first_day),
+        first_day: before.and_then(|evidence| evidence.first_day).or(first_day),
         last_day: share.last_day.or(before.and_then(|evidence| evidence.last_day)),
         ..Evidence::default()
     }

@@ -1,3 +1,5 @@
+mod causes;
+mod documented;
 mod machine;
 mod properties;
 mod sessions;

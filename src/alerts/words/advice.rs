@@ -21,8 +21,13 @@ pub fn advice(alert: &Alert) -> Vec<String> {
 
 /// What to do about a rule that is not about result types: sentences, and commands with the domain's name where there is one.
 pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<String>) {
-    let domain = domain.filter(|name| result_types::is_host_name(name)).unwrap_or("example.com");
-    let record = || vec![format!("dig +short TXT _smtp._tls.{domain}"), format!("tlsight send-test-report {domain}")];
+    let domain = domain.filter(|name| result_types::is_host_name(name));
+    let record = || match domain {
+        Some(domain) => {
+            vec![format!("dig +short TXT _smtp._tls.{domain}"), format!("tlsight send-test-report {domain}")]
+        }
+        None => Vec::new(),
+    };
     match rule {
         Rule::SilentSender => (
             vec![
@@ -33,7 +38,7 @@ pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<Stri
         ),
         Rule::NoReports => (
             vec![
-                "See whether the TLSRPT record still names this server, and whether a report gets through: the second command tries every address in it.",
+                "See whether the TLSRPT record (TXT at _smtp._tls, under your domain) still names this server, and whether a report gets through: “tlsight send-test-report” with your domain’s name tries every address in the record.",
                 "Look at the ways in and, for mail, at the log of the mail server in front.",
             ],
             record(),
@@ -71,12 +76,13 @@ pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<Stri
 }
 
 fn of_result_types(alert: &Alert) -> Vec<String> {
-    let (domain, mx_host) = (alert.subject.policy_domain.as_deref(), alert.subject.mx_host.as_deref());
+    let (domain, hosts) = (alert.subject.policy_domain.as_deref(), alert.hosts());
     let named = alert.subject.result_type.iter().chain(&alert.evidence.result_types);
     let mut advice: Vec<String> = Vec::new();
     for explanation in named.filter_map(|name| result_types::find(name)) {
         let todo = explanation.todo.iter().map(|todo| (*todo).to_owned());
-        for line in todo.chain(result_types::commands(explanation, domain, mx_host)) {
+        let in_words = result_types::in_words(explanation, domain, hosts).map(str::to_owned);
+        for line in todo.chain(in_words).chain(result_types::commands(explanation, domain, hosts)) {
             if !advice.contains(&line) {
                 advice.push(line);
             }

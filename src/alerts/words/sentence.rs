@@ -2,7 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::time;
+use super::{
+    time,
+    who::{days_of_open, failed, going_on, organisations, organisations_of_all, organisations_or, over_for},
+};
 use crate::{
     alerts::{Alert, Event, Evidence, Rule},
     share,
@@ -13,25 +16,50 @@ const NAME_MAX_CHARS: usize = 60;
 
 /// What happened, without a full stop at its end.
 pub fn title(event: Event, alert: &Alert) -> String {
-    let what = || format!("{}{}{}", what(alert), since(alert), measure(alert));
+    let evidence = &alert.evidence;
+    let what = || match evidence.unheard {
+        true => format!("{}{}{}", what(alert), days_of_open(evidence), measure(alert)),
+        false => format!("{}{}{}", what(alert), since(alert), measure(alert)),
+    };
+    // Of several organisations some may have said that it is over: the sentence is about the others.
+    let going_on = || match (evidence.unheard, over_for(evidence)) {
+        (false, None) => what(),
+        (false, Some(over)) => format!("{}; over for {over}", what()),
+        (true, None) => format!("{}; not heard of since", what()),
+        (true, Some(over)) => format!("{}; not heard of since, over for {over}", what()),
+    };
     match event {
-        Event::Fired => what(),
-        Event::Reopened => format!("Again: {}", what()),
-        Event::Reminded | Event::Acknowledged => format!("Still: {}", what()),
+        Event::Fired => going_on(),
+        Event::Reopened => format!("Again: {}", going_on()),
+        Event::Reminded | Event::Acknowledged => format!("Still: {}", going_on()),
         Event::Resolved => format!("{}{}", over(alert), after(alert)),
-        Event::Lapsed => format!("Not heard of any more: {}", what()),
+        Event::Lapsed => match over_for(evidence) {
+            None => format!("Not heard of any more: {}", what()),
+            Some(over) => format!("Not heard of any more: {}, over for {over}", what()),
+        },
+        Event::TakenOver => {
+            let by = evidence.taken_over_by.map_or("another rule", Rule::as_str);
+            format!("Told by {by} by now: {}", what())
+        }
     }
 }
 
 /// The same for several alerts of one rule.
 pub fn title_of_several(rule: Rule, event: Event, alerts: &[&Alert]) -> String {
     let n = alerts.len();
+    let by = organisations_of_all(alerts);
+    let since = match alerts.iter().map(|alert| alert.since.date_naive()).min() {
+        Some(day) if matches!(event, Event::Fired | Event::Reopened | Event::Reminded) => {
+            format!(" since {}", time::day(day))
+        }
+        _ => String::new(),
+    };
     let what = match rule {
-        Rule::PolicyFetch => format!("The MTA-STS policies of {n} policy domains cannot be fetched or used"),
-        Rule::Certificate => format!("The certificates of MX hosts are not accepted ({n} alerts)"),
-        Rule::Dane => format!("DANE fails at {n} policy domains"),
+        Rule::PolicyFetch => format!("{n} policies cannot be fetched or used by {by}{since} (MTA-STS)"),
+        Rule::Certificate => format!("The certificates of MX hosts are not accepted by {by}{since} ({n} alerts)"),
+        Rule::Dane => format!("DANE fails at {n} policy domains for {by}{since}"),
         Rule::FailureShare => format!("Too many sessions fail ({n} alerts)"),
-        Rule::NewFailure => format!("{n} failures were seen for the first time"),
+        Rule::NewFailure => format!("{n} failures were seen for the first time by {by}"),
         Rule::SilentSender => format!("{n} organisations that report regularly have stopped"),
         Rule::WayIn => format!("{n} ways in do not work"),
         Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Disk => {
@@ -42,8 +70,14 @@ pub fn title_of_several(rule: Rule, event: Event, alerts: &[&Alert]) -> String {
         Event::Fired => what,
         Event::Reopened => format!("Again: {what}"),
         Event::Reminded | Event::Acknowledged => format!("Still: {what}"),
-        Event::Resolved => format!("Over: {what}"),
+        Event::Resolved => match rule {
+            Rule::PolicyFetch => format!("{n} policies can be fetched and used again by {by} (MTA-STS)"),
+            Rule::Certificate => format!("The certificates of MX hosts are accepted again by {by} ({n} alerts)"),
+            Rule::Dane => format!("DANE works again at {n} policy domains for {by}"),
+            _ => format!("Over: {what}"),
+        },
         Event::Lapsed => format!("Not heard of any more: {what}"),
+        Event::TakenOver => format!("Told by another rule by now: {what}"),
     }
 }
 
@@ -71,17 +105,25 @@ fn what(alert: &Alert) -> String {
         Rule::PolicyFetch => {
             let fetched = evidence.result_types.iter().all(|name| name == "sts-policy-invalid");
             let verb = if fetched && !evidence.result_types.is_empty() { "use" } else { "fetch" };
-            format!("{} cannot {verb} the MTA-STS policy of {}", organisations(evidence), part(&subject.policy_domain))
+            let can = if evidence.unheard { "could not" } else { "cannot" };
+            format!("{} {can} {verb} the MTA-STS policy of {}", organisations(evidence), part(&subject.policy_domain))
         }
         Rule::Certificate => {
             let how = match subject.result_type.as_deref() {
                 Some("certificate-expired") => "expired",
                 _ => "made out for another name",
             };
-            let verb = if evidence.organisations_total == 1 { "finds" } else { "find" };
+            let verb = match going_on(evidence) {
+                _ if evidence.unheard => "found",
+                1 => "finds",
+                _ => "find",
+            };
             format!("{} {verb} the certificate of {} {how}", organisations(evidence), part(&subject.mx_host))
         }
-        Rule::Dane => format!("DANE fails at {} for {}", part(&subject.policy_domain), organisations(evidence)),
+        Rule::Dane => {
+            let verb = if evidence.unheard { "failed" } else { "fails" };
+            format!("DANE {verb} at {} for {}", part(&subject.policy_domain), organisations(evidence))
+        }
         Rule::FailureShare => {
             let of = match (&subject.policy_domain, &subject.result_type) {
                 (Some(domain), _) => format!("of the sessions with {} fail", name(domain)),
@@ -91,8 +133,9 @@ fn what(alert: &Alert) -> String {
             format!("{} {of}", share::failed(evidence.failed, evidence.sessions))
         }
         Rule::NewFailure => format!(
-            "{} fails at {} with {} for the first time",
+            "{} {} at {} with {} for the first time",
             organisations_or(evidence, &part(&subject.organisation)),
+            if evidence.unheard { "failed" } else { "fails" },
             part(&subject.policy_domain),
             part(&subject.result_type)
         ),
@@ -166,7 +209,7 @@ fn since(alert: &Alert) -> String {
 fn measure(alert: &Alert) -> String {
     match alert.rule {
         Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NewFailure => {
-            format!(" ({})", count(alert.evidence.failed, "session"))
+            format!(" ({})", count(failed(&alert.evidence), "session"))
         }
         Rule::FailureShare => alert
             .evidence
@@ -191,26 +234,17 @@ fn after(alert: &Alert) -> String {
     if span < TimeDelta::minutes(1) { String::new() } else { format!(" after {}", time::span(span)) }
 }
 
-fn organisations_or(evidence: &Evidence, key: &str) -> String {
-    if evidence.organisations.is_empty() { key.to_owned() } else { organisations(evidence) }
-}
-
-/// `Microsoft`, `Microsoft and Mail.ru`, `Microsoft, Mail.ru and 3 more`.
-fn organisations(evidence: &Evidence) -> String {
-    let total = evidence.organisations_total.max(evidence.organisations.len() as u64);
-    let names: Vec<String> = evidence.organisations.iter().take(2).map(|affected| cut(&affected.name, 30)).collect();
-    match names.as_slice() {
-        [] => "An organisation".to_owned(),
-        [one] if total <= 1 => one.clone(),
-        [one] => format!("{one} and {} more", total - 1),
-        [one, two, ..] if total <= 2 => format!("{one} and {two}"),
-        [one, two, ..] => format!("{one}, {two} and {} more", total - 2),
-    }
-}
-
-/// `1 session`, `812 sessions`.
+/// `1 session`, `1,690 sessions`.
 pub fn count(number: i64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number)) }
+}
+
+/// As the pages write it.
+fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    if number < 0 { format!("-{}", groups.join(",")) } else { groups.join(",") }
 }
 
 /// A name that somebody else chose, fit for a sentence.

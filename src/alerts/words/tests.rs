@@ -10,7 +10,7 @@ fn at(text: &str) -> DateTime<Utc> {
 fn affected(name: &str, failed: i64) -> Affected {
     let key = format!("{}.example", name.to_lowercase());
     let (first_day, last_day) = ("2026-11-19".parse().ok(), "2026-11-21".parse().ok());
-    Affected { key, name: name.to_owned(), failed, first_day, last_day }
+    Affected { key, name: name.to_owned(), failed, first_day, last_day, clear_day: None }
 }
 
 fn alert(rule: Rule, subject: Subject, evidence: Evidence) -> Alert {
@@ -73,7 +73,10 @@ fn several_of_one_rule_are_one_notice() {
     let told = told(&many, at("2026-11-20T08:00:00Z"));
     assert_eq!(told.len(), 1);
     let notice = &told[0];
-    assert_eq!(notice.title, "The MTA-STS policies of 12 policy domains cannot be fetched or used");
+    assert_eq!(
+        notice.title,
+        "12 policies cannot be fetched or used by Microsoft and Mail.ru since Thu 19 Nov (MTA-STS)"
+    );
     assert_eq!((notice.lines.len(), notice.lines.last().unwrap().as_str()), (11, "and 2 more"));
     assert_eq!((notice.alerts.len(), notice.path.as_str()), (12, "/alerts"));
 }

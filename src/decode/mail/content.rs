@@ -1,16 +1,29 @@
 //! Which parts may be a report, by type, by name and by what is in them.
 
-use super::entity::Entity;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
+use super::{
+    entity::Entity,
+    start::{after_from_line, is_header},
+};
 use crate::{
     decode::{
         budget::Budget,
         gzip::Gunzip,
         sniff::{Form, sniff},
         source::{Received, Source},
-        zip,
+        utf16,
+        zip::{Archive, File},
     },
     limits::Limits,
 };
+
+/// Bytes out of a gzip file in an archive that show what it is.
+const GUNZIPPED_BYTES: u64 = 64;
+/// Bytes of a part in which a header is looked for.
+const HEAD_BYTES: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -18,6 +31,10 @@ pub enum Content {
     Json,
     /// Compressed, and nobody can tell what it was.
     Damaged,
+    /// A zip archive with something in it that may be a report or a mail.
+    Archive,
+    /// A mail that was saved and attached as a file.
+    Mail,
     /// What other kinds of reports are made of.
     Xml,
     Other,
@@ -37,25 +54,65 @@ pub fn may_be_report(part: &Entity<'_>, first: bool, alone: bool) -> bool {
 
 fn is_report_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".json", ".gz", ".zip"].iter().any(|ending| name.ends_with(ending))
+    [".json", ".gz", ".zip", ".eml"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// Looks at the first bytes, through two layers of gzip or into a zip archive.
-pub fn look(bytes: &[u8], limits: &Limits) -> Content {
+/// Whether the name says that it is a mail: then any header will do.
+pub fn is_named_mail(part: &Entity<'_>) -> bool {
+    part.names.iter().any(|name| name.to_ascii_lowercase().ends_with(".eml"))
+}
+
+/// Whether a file begins like a mail; `named` where its name says that it is one.
+fn is_mail(bytes: &[u8], named: bool) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    is_header(head, named) || after_from_line(head).is_some_and(|rest| is_header(rest, true))
+}
+
+/// Looks at the first bytes, through two layers of gzip or at the files of a zip archive. `named` where the part's name says
+/// that it is a mail.
+pub fn look(bytes: &[u8], named: bool, limits: &Limits) -> Content {
     let budget = Budget::new(bytes.len(), limits);
     let gunzip = || Gunzip::new(Received::new(bytes), budget);
     match sniff(bytes) {
-        Form::Zip => zip::only_member_head(bytes).map_or(Content::Damaged, |head| text(&head)),
+        Form::Zip => Archive::open(bytes).map_or(Content::Damaged, |archive| archived(&archive)),
         Form::Gzip => match gunzip().fill().map(|head| (sniff(head), text(head))) {
             Ok((Form::Gzip, _)) => Gunzip::new(gunzip(), budget).fill().map_or(Content::Damaged, text),
             Ok((_, content)) => content,
             Err(_) => Content::Damaged,
         },
+        _ if is_mail(bytes, named) => Content::Mail,
         _ => text(bytes),
     }
 }
 
+fn archived(archive: &Archive<'_>) -> Content {
+    let contents: Vec<Content> = archive.files.iter().map(file).collect();
+    let found = |wanted: Content| contents.contains(&wanted);
+    if found(Content::Json) || found(Content::Mail) {
+        return Content::Archive;
+    }
+    [Content::Damaged, Content::Xml].into_iter().find(|content| found(*content)).unwrap_or(Content::Other)
+}
+
+/// Looks at the first bytes of a file in an archive. Within another layer nobody can tell.
+pub fn file(file: &File) -> Content {
+    match (&file.head, file.form()) {
+        (Ok(_), Some(Form::Zip)) | (Err(_), _) => Content::Damaged,
+        (Ok(head), Some(Form::Gzip)) => {
+            let mut start = Vec::new();
+            // The head ends in the middle of the data.
+            let _ = GzDecoder::new(&head[..]).take(GUNZIPPED_BYTES).read_to_end(&mut start);
+            if start.is_empty() || start.starts_with(b"\x1f\x8b") { Content::Damaged } else { text(&start) }
+        }
+        (Ok(head), _) if is_mail(head, false) => Content::Mail,
+        (Ok(head), _) => text(head),
+    }
+}
+
 fn text(head: &[u8]) -> Content {
+    if utf16::begins_json(head) {
+        return Content::Json;
+    }
     match head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start() {
         [b'{' | b'[', ..] => Content::Json,
         [b'<', b'?', b'x', b'm', b'l', ..] => Content::Xml,

@@ -1,6 +1,6 @@
 //! A mail or one of its parts: its header, what the MIME fields claim, and where its body lies.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use super::{header::Header, transfer::Encoding};
 use crate::{decode::media, fault::Fault};
@@ -79,6 +79,17 @@ impl<'a> Entity<'a> {
     pub fn is_tlsrpt(&self) -> bool {
         let suffix = self.essence.strip_prefix("application/tlsrpt");
         suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('+'))
+    }
+
+    /// Its body without the transfer encoding, and whether something in it had to be overlooked. `bytes` are those it was
+    /// read from.
+    pub fn decoded<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, [u8]>, bool) {
+        let body = &bytes[self.body.clone()];
+        if self.encoding == Encoding::Identity {
+            return (Cow::Borrowed(body), false);
+        }
+        let (decoded, sloppy) = self.encoding.decode(body);
+        (Cow::Owned(decoded), sloppy)
     }
 
     pub fn media_type(&self) -> Option<String> {

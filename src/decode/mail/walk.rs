@@ -6,11 +6,13 @@ use super::{
     beyond,
     content::{self, Content},
     entity::Entity,
+    header::Header,
     kind::Kind,
     multipart,
     transfer::Encoding,
 };
 use crate::{
+    decode::{budget::Budget, zip::Archive},
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_FORWARDED_DEPTH_MAX, MAIL_REPORT_PARTS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX},
     report::{Deviation, Deviations},
@@ -22,6 +24,8 @@ pub struct Walk<'l> {
     parts: Vec<Part>,
     /// Parts of multiparts and forwarded mails that were seen, of any kind.
     seen: usize,
+    /// Of all mails that are taken out of zip archives.
+    unzipped: Budget,
     /// Whether any of the mails says that it holds a TLS report.
     announced: bool,
     /// Whether a mail lies deeper than is looked.
@@ -38,6 +42,8 @@ struct Site {
     level: usize,
     /// How many mails it is forwarded in.
     forwarded: usize,
+    /// It was taken out of a zip archive.
+    zipped: bool,
 }
 
 /// What holds for all parts of one mail.
@@ -50,12 +56,13 @@ struct Context {
 }
 
 impl<'l> Walk<'l> {
-    pub fn new(limits: &'l Limits) -> Walk<'l> {
+    pub fn new(mail: &[u8], limits: &'l Limits) -> Walk<'l> {
         Walk {
             limits,
             messages: Vec::new(),
             parts: Vec::new(),
             seen: 0,
+            unzipped: Budget::new(mail.len(), limits),
             announced: false,
             too_deep: false,
             kind: Kind::Unknown,
@@ -64,7 +71,7 @@ impl<'l> Walk<'l> {
 
     /// The mail as received.
     pub fn mail(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.message(bytes, Site { offset: Some(0), level: 1, forwarded: 0 })
+        self.message(bytes, Site { offset: Some(0), level: 1, forwarded: 0, zipped: false })
     }
 
     pub fn finish(self) -> Result<Mail, Fault> {
@@ -107,10 +114,12 @@ impl<'l> Walk<'l> {
         context.leaves = leaves.len();
         self.announced |= context.announced;
         for (index, (leaf, level)) in leaves.iter().enumerate() {
+            let site = Site { level: level + 1, zipped: false, ..site };
             if leaf.is_mail() {
-                self.forwarded(bytes, leaf, Site { level: level + 1, ..site })?;
+                let (decoded, _) = leaf.decoded(bytes);
+                self.forwarded(&decoded, leaf, site)?;
             } else {
-                self.part(bytes, leaf, index, &context)?;
+                self.part(bytes, leaf, index, &context, site)?;
             }
         }
         Ok(())
@@ -150,37 +159,55 @@ impl<'l> Walk<'l> {
         Ok(())
     }
 
-    fn forwarded(&mut self, bytes: &[u8], leaf: &Entity<'_>, site: Site) -> Result<(), Fault> {
+    /// A mail that is all of a part. `site` is that of the mail the part stands in, a level below.
+    fn forwarded(&mut self, mail: &[u8], leaf: &Entity<'_>, site: Site) -> Result<(), Fault> {
+        let offset = site.offset.filter(|_| leaf.encoding == Encoding::Identity);
+        self.within(mail, Site { offset: offset.map(|offset| offset + leaf.body.start), ..site })
+    }
+
+    fn within(&mut self, mail: &[u8], site: Site) -> Result<(), Fault> {
         if site.forwarded == MAIL_FORWARDED_DEPTH_MAX {
             self.too_deep = true;
             return Ok(());
         }
         self.count(1)?;
-        let site = Site { forwarded: site.forwarded + 1, ..site };
-        let body = &bytes[leaf.body.clone()];
-        if leaf.encoding == Encoding::Identity {
-            let offset = site.offset.map(|offset| offset + leaf.body.start);
-            return self.message(body, Site { offset, ..site });
-        }
-        let (decoded, _) = leaf.encoding.decode(body);
-        self.message(&decoded, Site { offset: None, ..site })
+        self.message(mail, Site { forwarded: site.forwarded + 1, ..site })
     }
 
-    fn part(&mut self, bytes: &[u8], leaf: &Entity<'_>, index: usize, context: &Context) -> Result<(), Fault> {
+    fn part(
+        &mut self,
+        bytes: &[u8],
+        leaf: &Entity<'_>,
+        index: usize,
+        context: &Context,
+        site: Site,
+    ) -> Result<(), Fault> {
         let typed = leaf.is_tlsrpt();
         if !typed && !content::may_be_report(leaf, index == 0, context.leaves == 1) {
             self.kind = self.kind.max(Kind::of_part(leaf, Content::Other));
             return Ok(());
         }
-        let (bytes, sloppy) = leaf.encoding.decode(&bytes[leaf.body.clone()]);
-        if !typed {
-            let content = content::look(&bytes, self.limits);
-            self.kind = self.kind.max(Kind::of_part(leaf, content));
-            // What cannot be told any more is kept for the operator where a report was announced.
-            let found = content == Content::Json || (content == Content::Damaged && context.announced);
-            if !found {
-                return Ok(());
+        let (bytes, sloppy) = leaf.decoded(bytes);
+        let named = content::is_named_mail(leaf);
+        let content = content::look(&bytes, named, self.limits);
+        self.kind = self.kind.max(Kind::of_part(leaf, content));
+        match content {
+            // The text for people may begin with the fields of a mail that it answers.
+            Content::Mail
+                if (named || leaf.attached || index > 0 || leaf.essence != "text/plain")
+                    && Header::read(&bytes).is_ok() =>
+            {
+                return self.forwarded(&bytes, leaf, site);
             }
+            Content::Archive if !self.unzip(&bytes, site)? => return Ok(()),
+            _ => {}
+        }
+        // What cannot be told any more is kept for the operator where a report was announced.
+        let found = typed
+            || matches!(content, Content::Json | Content::Archive)
+            || (content == Content::Damaged && context.announced);
+        if !found {
+            return Ok(());
         }
         if self.parts.len() == MAIL_REPORT_PARTS_MAX {
             return Err(beyond(format!("the mail has more than {MAIL_REPORT_PARTS_MAX} parts that may be reports")));
@@ -190,7 +217,7 @@ impl<'l> Walk<'l> {
             deviations.add(Deviation::Base64, "");
         }
         self.parts.push(Part {
-            bytes,
+            bytes: bytes.into_owned(),
             media_type: leaf.media_type(),
             name: leaf.names.first().cloned(),
             certain: typed || context.announced,
@@ -198,6 +225,26 @@ impl<'l> Walk<'l> {
             deviations,
         });
         Ok(())
+    }
+
+    /// Goes through the mails in a zip archive. Says whether it holds something else that may be a report.
+    fn unzip(&mut self, bytes: &[u8], site: Site) -> Result<bool, Fault> {
+        let Ok(mut archive) = Archive::open(bytes) else { return Ok(true) };
+        let mut others = false;
+        for position in 0..archive.files.len() {
+            let content = content::file(&archive.files[position]);
+            others |= matches!(content, Content::Json | Content::Damaged);
+            if content != Content::Mail {
+                continue;
+            }
+            match archive.read(position, &mut self.unzipped) {
+                Ok(mail) => self.within(&mail, Site { offset: None, zipped: true, ..site })?,
+                Err(fault) if fault.code == FaultCode::TooLargeUnpacked => return Err(fault),
+                // Damaged: nobody can tell what it was.
+                Err(_) => others = true,
+            }
+        }
+        Ok(others)
     }
 }
 
@@ -209,6 +256,7 @@ fn deviations(root: &Entity<'_>, site: Site) -> Deviations {
         (root.is_multipart() && !is_report(root), Deviation::NotMultipartReport),
         (!root.is_multipart(), Deviation::SinglePart),
         (site.forwarded > 0, Deviation::Forwarded),
+        (site.zipped, Deviation::Zip),
     ] {
         if found {
             deviations.add(deviation, "");

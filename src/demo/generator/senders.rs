@@ -79,13 +79,13 @@ pub const SENDERS: &[Sender] = senders! {
         1900 55% 9..13, ["198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:a::1", "2001:db8:a::2", "2001:db8:a::3"], ALWAYS;
     "Microsoft Corporation" "microsoft.com" Some("tlsrpt-noreply@microsoft.com"), Microsoft Mail Both,
         1500 30% 4..30, ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"], ALWAYS;
-    "Yahoo Inc." "yahoo.com" Some("tlsrpt@yahoo.com"), Plain Mail Sts,
+    "Yahoo Inc." "yahoo.com" Some("tlsrpt@corp.yahoo.com"), Plain Mail Sts,
         320 80% 6..9, ["203.0.113.11", "203.0.113.12"], ALWAYS;
     "Comcast" "comcast.net" Some("tlsrpt@comcast.net"), Plain Mail Both,
         160 70% 3..6, ["203.0.113.21", "2001:db8:c::21"], ALWAYS;
-    "GMX" "gmx.net" Some("tlsrpt@gmx.net"), Plain Mail Dane,
+    "GMX" "gmx.net" Some("tlsrpt@corp.gmx.net"), Plain Mail Dane,
         210 75% 1..4, ["203.0.113.31", "203.0.113.32"], ALWAYS;
-    "WEB.DE" "web.de" Some("tlsrpt@web.de"), Plain Mail Dane,
+    "WEB.DE" "web.de" Some("tlsrpt@corp.web.de"), Plain Mail Dane,
         190 75% 1..4, ["203.0.113.33", "203.0.113.34"], ALWAYS;
     "Fastmail" "fastmail.com" Some("tlsrpt@fastmail.com"), Plain Mail Sts,
         90 60% 2..5, ["203.0.113.41"], ALWAYS;

@@ -1,6 +1,7 @@
 //! Evaluations with a real store, a clock that stands still and a real health board; none of them waits.
 
 mod machine;
+mod outage;
 mod told;
 
 use chrono::NaiveTime;

@@ -33,6 +33,8 @@ const BODIES_MAX_BYTES: usize = 64 * 1024 * 1024;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// Time for a body after its header.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// A client that sends nothing for so long is not loading any more, whatever it does.
+const LOAD_IDLE: Duration = Duration::from_secs(60);
 /// Pause after a failed accept: out of file descriptors, which the next moment may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -117,8 +119,28 @@ async fn converse(stream: UnixStream, context: Arc<Context>, stop: watch::Receiv
     let (sender, mut requests) = mpsc::channel(REQUESTS_AHEAD_MAX);
     let reader = tokio::spawn(read_requests(read, sender, Arc::clone(&context), stop));
     let mut gathered = Vec::new();
-    while requests.recv_many(&mut gathered, REQUESTS_AHEAD_MAX).await > 0 {
+    // From the first report to the end of the connection, also where the command dies: nothing is judged by half an import.
+    let mut load = None;
+    loop {
+        let received = {
+            let received = requests.recv_many(&mut gathered, REQUESTS_AHEAD_MAX);
+            match load {
+                None => Some(received.await),
+                Some(_) => tokio::time::timeout(LOAD_IDLE, received).await.ok(),
+            }
+        };
+        match received {
+            Some(0) => break,
+            Some(_) => {}
+            None => {
+                load = None;
+                continue;
+            }
+        }
         let requests = std::mem::take(&mut gathered);
+        if load.is_none() && requests.iter().any(|request| matches!(request, Request::Submit(..))) {
+            load = Some(context.pipeline.store().begin_load());
+        }
         let context = Arc::clone(&context);
         let Ok(lines) = tokio::task::spawn_blocking(move || context.answer(requests)).await else { break };
         if !send(&mut write, &lines).await {

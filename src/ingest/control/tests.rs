@@ -36,6 +36,7 @@ struct Running {
     stop: watch::Sender<bool>,
     runtime: tokio::runtime::Runtime,
     task: tokio::task::JoinHandle<()>,
+    store: Store,
 }
 
 impl Running {
@@ -43,7 +44,7 @@ impl Running {
         let data = tempfile::tempdir().unwrap();
         let settings = Settings { memory_max_bytes: 256 << 20, threads: 1, ..Settings::default() };
         let store = Store::open(data.path(), &settings).expect("a new store opens");
-        let pipeline = Pipeline::new(Limits::default(), Served::default(), signatures(""), store).unwrap();
+        let pipeline = Pipeline::new(Limits::default(), Served::default(), signatures(""), store.clone()).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (stop, stopped) = watch::channel(false);
         let control = {
@@ -52,7 +53,7 @@ impl Running {
         };
         let clock = Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
         let task = runtime.spawn(control.run(Arc::clone(&pipeline), Arc::new(Parrot), clock, stopped));
-        Running { data, stop, runtime, task }
+        Running { data, stop, runtime, task, store }
     }
 
     fn client(&self) -> Client {
@@ -122,6 +123,26 @@ fn many_submissions_are_answered_in_their_order() {
 
     let again = client.submit(&submissions[..10]).expect("a connection serves more than once");
     assert!(again.iter().all(|told| told[0].outcome == Word::Duplicate));
+}
+
+#[test]
+fn an_import_is_one_load_until_its_command_is_gone() {
+    let server = Running::start();
+    let mut loads = server.store.loads();
+    let mut client = server.client();
+    assert_eq!(loads.borrow().number, 0, "a greeting loads nothing");
+    client.submit(&[submission(report("r1"))]).expect("it is answered");
+    assert_eq!(loads.borrow().number, 1, "more may come");
+    assert!(loads.borrow().since.is_some());
+    client.submit(&[submission(report("r2"))]).expect("it is answered");
+    assert_eq!(loads.borrow().number, 1);
+    // As when the command is killed: nobody says goodbye.
+    drop(client);
+    let ended = server.runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(10), loads.wait_for(|loads| loads.number == 0)).await.is_ok()
+    });
+    assert!(ended && server.store.loads().borrow().since.is_none());
+    drop(server.stop());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Zip archives with more in them than the one document that the decoder takes. Every member is an input of its own; its
+//! Zip archives of any size, with mails and mailboxes in them too, where the decoder takes a few documents. Every member is an input of its own; its
 //! name is shown and never used as a path.
 
 use std::{
@@ -18,7 +18,7 @@ use super::{
     load::{Input, Loader, ignored, refused, start_of},
     sniff::{Content, sniff},
 };
-use crate::{fault::FaultCode, ingest::control::Told, limits::RATIO_FREE_BYTES};
+use crate::{decode::is_beside, fault::FaultCode, ingest::control::Told, limits::RATIO_FREE_BYTES};
 
 /// Members of one archive that are looked at.
 const MEMBERS_MAX: usize = 100_000;
@@ -115,8 +115,8 @@ fn member(
 ) -> bool {
     let path = inside(archive, '!', entry.name_raw());
     let mut settle = |told| hand(Piece { path: path.clone(), input: Input::Settled(told) });
-    if is_hidden(entry.name_raw()) {
-        return settle(ignored("hidden"));
+    if is_beside(entry.name_raw()) {
+        return settle(ignored("what macOS puts beside a file"));
     }
     if entry.encrypted() {
         return settle(refused(FaultCode::Zip, "the member is encrypted"));
@@ -141,12 +141,6 @@ fn member(
         }
         Err(error) => settle(damaged(&error)),
     }
-}
-
-/// As the walk leaves out hidden names, and what macOS puts beside each file.
-fn is_hidden(name: &[u8]) -> bool {
-    let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
-    last.starts_with(b".") || name.starts_with(b"__MACOSX/")
 }
 
 fn damaged(error: &dyn std::error::Error) -> Told {

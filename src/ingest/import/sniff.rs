@@ -1,5 +1,9 @@
 //! What a file is, by its first bytes. Its name helps only where a mail has no field that we know.
 
+use crate::decode::{begins_json_in_utf16, mail::is_header};
+
+pub use crate::decode::mail::after_from_line;
+
 /// Bytes that are looked at.
 pub const SNIFF_BYTES: usize = 512;
 
@@ -16,44 +20,12 @@ pub enum Content {
     Other,
 }
 
-/// Fields by which a header is known beside `X-…` and `ARC-…`.
-const FIELDS: [&str; 28] = [
-    "authentication-results",
-    "auto-submitted",
-    "content-transfer-encoding",
-    "content-type",
-    "date",
-    "delivered-to",
-    "dkim-signature",
-    "domainkey-signature",
-    "envelope-to",
-    "errors-to",
-    "feedback-id",
-    "from",
-    "in-reply-to",
-    "list-id",
-    "message-id",
-    "mime-version",
-    "precedence",
-    "received",
-    "received-spf",
-    "reply-to",
-    "return-path",
-    "sender",
-    "status",
-    "subject",
-    "tls-report-domain",
-    "tls-report-submitter",
-    "to",
-    "user-agent",
-];
-
 /// Says what begins with these bytes. `named_mail` is set where the name says that it is a mail: then any field will do.
 pub fn sniff(start: &[u8], named_mail: bool) -> Content {
     // Some editors leave a byte order mark before JSON.
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    if start.starts_with(b"\x1f\x8b") || matches!(first, Some(b'{' | b'[')) {
+    if start.starts_with(b"\x1f\x8b") || matches!(first, Some(b'{' | b'[')) || begins_json_in_utf16(start) {
         Content::Document
     } else if start.starts_with(b"PK\x03\x04") {
         Content::Zip
@@ -64,44 +36,6 @@ pub fn sniff(start: &[u8], named_mail: bool) -> Content {
     } else {
         Content::Other
     }
-}
-
-/// What follows the line `From …` that a mailbox, or a mail server that pipes, puts before a mail.
-pub fn after_from_line(bytes: &[u8]) -> Option<&[u8]> {
-    let rest = bytes.strip_prefix(b"From ")?;
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
-    rest.get(end + 1..)
-}
-
-/// Whether a header begins here, as far as it can be seen: fields and their continuations (RFC 5322 §2.2), a known one
-/// among them. A line that is neither ends the look: mails with a broken header exist.
-fn is_header(start: &[u8], any_field: bool) -> bool {
-    let mut fields = 0;
-    let mut known = false;
-    for line in start.split_inclusive(|byte| *byte == b'\n') {
-        let continues = matches!(line, [b' ' | b'\t', ..]);
-        match field_name(line) {
-            _ if continues && fields > 0 => {}
-            Some(name) => {
-                fields += 1;
-                known |= is_known(name);
-            }
-            None => break,
-        }
-    }
-    known || (any_field && fields > 0)
-}
-
-/// Printable ASCII before the first colon; RFC 5322 §4.5 has seen blanks before it.
-fn field_name(line: &[u8]) -> Option<&[u8]> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    let name = line.get(..colon)?.trim_ascii_end();
-    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(name)
-}
-
-fn is_known(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with(b"x-") || name.starts_with(b"arc-") || FIELDS.iter().any(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
@@ -146,6 +80,9 @@ mod tests {
     fn documents_are_known_by_their_first_bytes() {
         assert_eq!(is("\u{feff}\r\n {\"From\": 1}"), Content::Document);
         assert_eq!(is("["), Content::Document);
+        assert_eq!(sniff(b"\xff\xfe\r\0\n\0{\0", false), Content::Document);
+        assert_eq!(sniff(b"\xfe\xff\0[", false), Content::Document);
+        assert_eq!(sniff(b"\xff\xfe\0\0{\0\0\0", false), Content::Other, "UTF-32");
         assert_eq!(sniff(b"\x1f\x8b\x08", true), Content::Document);
         assert_eq!(sniff(b"PK\x03\x04", true), Content::Zip);
     }

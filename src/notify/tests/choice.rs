@@ -52,6 +52,19 @@ fn services_with_a_state_hear_of_each_alert_by_itself() {
 }
 
 #[test]
+fn what_another_alert_takes_over_ends_only_where_something_would_stay_open() {
+    let taken_over = Notice { event: Some(Event::TakenOver), ..over(1) };
+    for kind in [ChannelKind::Mail, ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Ntfy] {
+        assert_eq!(told(&channel(kind), std::slice::from_ref(&taken_over)), "", "{}", kind.as_str());
+    }
+    for kind in [ChannelKind::PagerDuty, ChannelKind::Alertmanager] {
+        let told = told(&channel(kind), std::slice::from_ref(&taken_over));
+        assert!(told.contains(": taken-over, ") && told.lines().count() == 1, "{told}");
+        assert!(crate::notify::format::is_over(&taken_over));
+    }
+}
+
+#[test]
 fn a_channel_hears_only_of_its_rules_domains_and_events() {
     let webhook = channel(ChannelKind::Webhook);
     let other_rule = Channel { rules: vec![Rule::Dane], ..webhook.clone() };

@@ -11,7 +11,7 @@ use crate::{
     report::Deviation,
     store::{quarantined, sender},
     submission::MAIL,
-    verify::dkim::fixtures::{records, sign},
+    verify::dkim::fixtures::{Signer, records, sign},
 };
 
 pub const FROM: &str = "sender.example";
@@ -229,10 +229,41 @@ async fn a_signature_cannot_take_another_organisation_s_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_policy_domain_is_that_of_the_signed_field() {
     let bench = bench_with(served(), &keys());
-    let nameless = report("a", "2026-03-02", 5).replace(r#","policy-domain":"example.com""#, "");
-    let signed = sign(&mail(FROM, &[&nameless]), FROM, "sel");
+    let signed = sign(&mail(FROM, &[&nameless("a")]), FROM, "sel");
     let uuid = stored(&bench.pipeline.accept(by_smtp(signed)).await.0)[0];
     assert_eq!(shown(&bench, uuid).policies[0].domain, "example.com");
+    // Nothing that was supplied is part of its name.
+    let posted = bench.pipeline.accept(submission(&nameless("a"))).await.0;
+    assert!(matches!(posted[..], [Outcome::Duplicate(same)] if same == uuid), "{posted:?}");
+}
+
+fn nameless(id: &str) -> String {
+    report(id, "2026-03-02", 5).replace(r#","policy-domain":"example.com""#, "")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_s_word_makes_the_field_good_and_an_unsigned_one_is_nobody_s() {
+    let two = ["example.com", "example.net"].map(|domain| (domain.to_owned(), Default::default()));
+    let bench = bench_with(Served::new(two.into(), Default::default()), &keys());
+    let bytes = mail(FROM, &[&nameless("a")]);
+    let mut vouched = Submission { channel: Channel::Import, ..by_smtp(bytes.clone()) };
+    vouched.hints.vouched = true;
+    let uuid = stored(&bench.pipeline.accept(vouched).await.0)[0];
+    assert_eq!(shown(&bench, uuid).policies[0].domain, "example.com");
+
+    let signer = Signer { domain: FROM, fields: "from:to:subject:date:content-type", ..Signer::default() };
+    let signed = signer.sign(&mail(FROM, &[&nameless("b")]));
+    let uuid = stored(&bench.pipeline.accept(by_smtp(signed)).await.0)[0];
+    let whole = shown(&bench, uuid);
+    assert_eq!((whole.policies[0].domain.as_str(), whole.report.trust.as_str()), ("", "dkim"), "kept without a domain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_organisation_s_domains_are_no_mismatch() {
+    let bench = bench_with(served(), &keys());
+    let company = report("a", "2026-03-02", 5).replace("tls@sender.example", "tls@corp.sender.example");
+    let uuid = stored(&bench.pipeline.accept(by_smtp(sign(&mail(FROM, &[&company]), FROM, "sel"))).await.0)[0];
+    assert!(shown(&bench, uuid).report.deviations.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

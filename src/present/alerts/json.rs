@@ -10,7 +10,7 @@ use super::{
     silences::is_in_force,
 };
 use crate::{
-    alerts::{Alert, Rule, sentence},
+    alerts::{Alert, Rule, sentence, words::causes},
     store::{alert, silence},
 };
 
@@ -27,13 +27,22 @@ pub(in crate::present) async fn silences(site: web::Data<Site>) -> HttpResponse 
 }
 
 async fn tell_all(site: &Site, query_string: &str) -> Result<Value, Fail> {
-    let limit = params::parse(query_string, site.today())?.limit;
-    let ((firing, unacknowledged), alerts) = site
+    let limit = params::parse(query_string, params::LIST, site.today())?.limit;
+    let ((firing, unacknowledged), alerts, all) = site
         .store()
-        .read(move |connection| Ok((alert::firing(connection)?, alert::alerts(connection, limit)?)))
+        .read(move |connection| {
+            Ok((alert::firing(connection)?, alert::alerts(connection, limit)?, alert::all_firing(connection)?))
+        })
         .await?;
     let items: Vec<Value> = alerts.iter().map(item).collect();
-    Ok(json!({ "firing": firing, "unacknowledged": unacknowledged, "items": items }))
+    let causes: Vec<Value> = causes(&all)
+        .iter()
+        .map(|cause| {
+            let (rule, since) = (cause.rule.as_str(), cause.since);
+            json!({ "rule": rule, "since": since, "alerts": cause.alerts, "sentence": cause.sentence })
+        })
+        .collect();
+    Ok(json!({ "firing": firing, "unacknowledged": unacknowledged, "causes": causes, "items": items }))
 }
 
 async fn tell_one(site: &Site, path: &str) -> Result<Value, Fail> {

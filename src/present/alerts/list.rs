@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use chrono::{DateTime, Utc};
 use duckdb::Connection;
 use minijinja::{Value, context};
 
@@ -18,9 +19,14 @@ use super::{
     row, silences, thresholds,
 };
 use crate::{
-    alerts::{Alert, sentence},
+    alerts::{
+        Alert, Plan,
+        hosts::unlisted,
+        sentence,
+        words::{self as told, Cause},
+    },
     query::{
-        Filter, Range,
+        self, Filter, Range,
         channels::{self, Delivery},
         choices::{Choices, choices},
     },
@@ -31,6 +37,10 @@ use crate::{
 const ALERTS_MAX: usize = 300;
 /// Alerts that are over and shown.
 const OVER_SHOWN_MAX: usize = 50;
+/// Alerts of one cause that have a line of their own; the sentence about the cause counts all.
+const OF_CAUSE_SHOWN_MAX: usize = 10;
+/// MX hosts named that are not in the configuration.
+const UNLISTED_SHOWN_MAX: usize = 10;
 /// Days whose names the form offers.
 const CHOICES_DAYS: u64 = 28;
 
@@ -42,10 +52,12 @@ struct Asked {
     badges: Badges,
     firing: u64,
     unacknowledged: u64,
+    causes: Vec<Cause>,
+    unlisted: Vec<(String, String)>,
 }
 
 pub(super) async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     render(site, &Typed::default(), None, done(asked.done.as_deref())).await
 }
 
@@ -59,12 +71,14 @@ pub(super) async fn render(
     let (now, today) = (site.clock.now(), site.today());
     let first = today.checked_sub_days(chrono::Days::new(CHOICES_DAYS)).unwrap_or(today);
     let range = Range::new(first, today);
-    let found = site.store().read(move |connection| ask(connection, range)).await?;
     let rules = &site.rules;
+    let plan = Plan::new(rules.settings.clone(), site.pipeline.served().domains.clone(), &[]).unwrap_or_default();
+    let found = site.store().read(move |connection| ask(connection, range, now, &plan)).await?;
     let (mut firing, mut over): (Vec<&Alert>, Vec<&Alert>) = found.alerts.iter().partition(|alert| alert.is_firing());
     firing.sort_by_key(|alert| {
         (alert.acknowledged_at.is_some(), Reverse(alert.rule.severity()), Reverse(alert.fired_at), alert.uuid)
     });
+    let shown = one_by_one(&mut firing, &found.causes);
     let over_total = over.len();
     over.truncate(OVER_SHOWN_MAX);
     let last = over.first().filter(|_| firing.is_empty());
@@ -73,6 +87,10 @@ pub(super) async fn render(
         firing_total => found.firing,
         unacknowledged => found.unacknowledged,
         more_firing => found.firing.saturating_sub(firing.len() as u64),
+        causes => found.causes.iter().map(|cause| fields! { sentence => cause.sentence.clone(), alerts => cause.alerts }).collect::<Vec<_>>(),
+        is_folded => shown,
+        unlisted => found.unlisted.iter().take(UNLISTED_SHOWN_MAX).map(|(domain, host)| fields! { domain, host }).collect::<Vec<_>>(),
+        more_unlisted => found.unlisted.len().saturating_sub(UNLISTED_SHOWN_MAX),
         more_over => over_total - over.len(),
         last => last.map(|alert| fields! { uuid => alert.uuid, sentence => sentence(alert), at => alert.changed_at }),
         off => rules.settings.off.len(),
@@ -103,7 +121,7 @@ pub(super) async fn render(
     Ok(site.templates.render("alerts.html", context! { ..content, ..lists, ..shell })?)
 }
 
-fn ask(connection: &Connection, range: Option<Range>) -> Result<Asked, StoreError> {
+fn ask(connection: &Connection, range: Option<Range>, now: DateTime<Utc>, plan: &Plan) -> Result<Asked, StoreError> {
     let (firing, unacknowledged) = alert::firing(connection)?;
     let choices = match range {
         Some(range) => choices(connection, &Filter::new(range))?,
@@ -115,9 +133,30 @@ fn ask(connection: &Connection, range: Option<Range>) -> Result<Asked, StoreErro
         deliveries: channels::channels(connection)?,
         choices,
         badges: Badges::ask(connection)?,
+        causes: if firing > 1 { told::causes(&alert::all_firing(connection)?) } else { Vec::new() },
+        unlisted: if plan.mx_hosts.is_empty() {
+            Vec::new()
+        } else {
+            unlisted(plan, &query::facts::mx_seen(connection, now, plan)?)
+        },
         firing,
         unacknowledged,
     })
+}
+
+/// Leaves a few alerts of each large cause; whether any were left out.
+fn one_by_one(firing: &mut Vec<&Alert>, causes: &[Cause]) -> bool {
+    let before = firing.len();
+    for cause in causes.iter().filter(|cause| cause.alerts > OF_CAUSE_SHOWN_MAX) {
+        let mut room = OF_CAUSE_SHOWN_MAX;
+        firing.retain(|alert| {
+            let is_of_it = alert.rule == cause.rule && alert.since.date_naive() == cause.since;
+            let has_room = room > 0;
+            room -= usize::from(is_of_it && has_room);
+            !is_of_it || has_room
+        });
+    }
+    firing.len() < before
 }
 
 /// The configured channels and how they deliver; then those that are not configured any more and still hold something.

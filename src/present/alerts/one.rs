@@ -29,7 +29,7 @@ use crate::{
 
 pub(super) async fn show(site: &Site, path: &str, query_string: &str) -> Result<String, Fail> {
     let uuid = read_uuid(path)?;
-    let asked = params::parse(query_string, site.today())?;
+    let asked = params::parse(query_string, params::AFTER_ACTION, site.today())?;
     render(site, uuid, &Typed::default(), None, done(asked.done.as_deref())).await
 }
 
@@ -51,6 +51,7 @@ pub(super) async fn render(
         .await?;
     let alert = found.ok_or_else(|| Fail::NotFound(format!("there is no alert {uuid}")))?;
     let (rules, now) = (&site.rules, site.clock.now());
+    let hosts = hosts(&alert, site);
     let silenced = silences::covering(&set, rules, &alert, now);
     let content = fields! {
         done,
@@ -58,6 +59,7 @@ pub(super) async fn render(
         meaning => thresholds::meaning(alert.rule),
         domain => alert.subject.policy_domain.clone(),
         mx_host => alert.subject.mx_host.clone(),
+        mx_hosts => hosts.clone(),
         organisation => alert.subject.organisation.clone(),
         result_type => alert.subject.result_type.clone(),
         part => alert.subject.part.clone(),
@@ -70,6 +72,8 @@ pub(super) async fn render(
         last_day => alert.evidence.last_day,
         clear_day => alert.evidence.clear_day,
         last_seen_at => alert.evidence.last_seen_at,
+        unheard => alert.evidence.unheard,
+        joined => alert.told_at.is_some_and(|told_at| told_at < alert.fired_at),
         week => alert.evidence.first_day.map(week),
         silenced,
         has_channels => !rules.channels.is_empty(),
@@ -78,7 +82,7 @@ pub(super) async fn render(
     };
     let parts = context! {
         alert => row::row(&alert, rules),
-        advice => advice(&alert),
+        advice => advice(&alert, &hosts, site),
         affected => affected(&alert, site),
         history => timeline(&history),
         form => Typed::about(&alert).shown(None),
@@ -94,19 +98,20 @@ fn note<'a>(typed: &'a Typed, problem: Option<&Problem>, alert: &'a Alert) -> &'
 }
 
 /// By result type what happened and what to do, each command once; for alerts about no result type what the rule itself advises.
-fn advice(alert: &Alert) -> Vec<Value> {
-    let (domain, mx) = (alert.subject.policy_domain.as_deref(), alert.subject.mx_host.as_deref());
+fn advice(alert: &Alert, hosts: &[String], site: &Site) -> Vec<Value> {
+    let domain = alert.subject.policy_domain.as_deref();
     let mut shown: Vec<String> = Vec::new();
     let known = alert.evidence.result_types.iter().filter_map(|name| result_types::find(name));
     let by_type: Vec<Value> = known
         .map(|known| {
-            let mut commands = result_types::commands(known, domain, mx);
+            let mut commands = result_types::commands(known, domain, hosts);
+            let in_words = result_types::in_words(known, domain, hosts);
             commands.retain(|command| !shown.contains(command));
             shown.extend(commands.iter().cloned());
             fields! {
                 name => known.name,
                 happened => known.happened,
-                todo => known.todo,
+                todo => known.todo.iter().copied().chain(in_words).collect::<Vec<_>>(),
                 commands,
             }
         })
@@ -114,8 +119,21 @@ fn advice(alert: &Alert) -> Vec<Value> {
     if !by_type.is_empty() {
         return by_type;
     }
-    let (todo, commands) = of_rule(alert.rule, domain);
+    let served = &site.pipeline.served().domains;
+    let (todo, commands) = of_rule(alert.rule, domain.or_else(|| served.keys().next().map(String::as_str)));
     vec![fields! { name => "", happened => "", todo, commands }]
+}
+
+/// The MX hosts to look at: those of the alert, else those configured for its policy domain, else the policy domain where it is
+/// an MX host itself. Alerts from before hosts were kept have none of their own.
+fn hosts(alert: &Alert, site: &Site) -> Vec<String> {
+    let served = &site.pipeline.served().domains;
+    let named = alert.hosts().to_vec();
+    let Some(domain) = alert.subject.policy_domain.as_ref().filter(|_| named.is_empty()) else { return named };
+    if served.values().any(|hosts| hosts.contains(domain)) {
+        return vec![domain.clone()];
+    }
+    served.get(domain).into_iter().flatten().take(result_types::HOSTS_MAX).cloned().collect()
 }
 
 fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
@@ -126,6 +144,7 @@ fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
             failed => affected.failed,
             first_day => affected.first_day,
             last_day => affected.last_day,
+            clear_day => affected.clear_day,
             behind => row::behind(alert, Some(&affected.key), &site.rules),
         }
     };
@@ -142,6 +161,7 @@ fn timeline(history: &[Happened]) -> Vec<Value> {
             at => happened.at,
             event => happened.event.as_str(),
             words => event_words(happened.event),
+            taken_over_by => happened.evidence.taken_over_by.map(|rule| rule.as_str()),
             told => happened.told,
             muted => happened.muted.clone().filter(|_| !is_note),
             note => happened.muted.clone().filter(|_| is_note),
@@ -160,6 +180,7 @@ fn event_words(event: Event) -> &'static str {
         Event::Reminded => "Still there",
         Event::Resolved => "Resolved",
         Event::Lapsed => "Lapsed: no report came any more that could tell",
+        Event::TakenOver => "Taken over",
         Event::Acknowledged => "Acknowledged",
     }
 }

@@ -3,7 +3,10 @@
 use minijinja::Value;
 
 use super::super::{templates::fields, words};
-use crate::alerts::{Rule, Settings};
+use crate::alerts::{
+    Rule, Settings,
+    evaluate::{BASELINE_MIN, GRACE_MIN_H},
+};
 
 /// One row for each rule.
 pub(super) fn table(settings: &Settings) -> Vec<Value> {
@@ -75,7 +78,10 @@ fn thresholds(rule: Rule, settings: &Settings) -> Vec<(String, &'static str)> {
             ),
         ],
         Rule::SilentSender => vec![(
-            format!("{} beyond its own rhythm", count(settings.silent_sender_grace_h, "hour", "hours")),
+            format!(
+                "{} beyond its own rhythm",
+                count(settings.silent_sender_grace_h.max(GRACE_MIN_H), "hour", "hours")
+            ),
             "silent_sender_grace_h",
         )],
         Rule::NoReports => {
@@ -106,7 +112,11 @@ fn failure_share(settings: &Settings) -> Vec<(String, &'static str)> {
     ];
     if settings.failure_share_times > 0.0 {
         lines.push((
-            format!("{} times the share before, from 1 % on", settings.failure_share_times),
+            format!(
+                "{} times the share before, {} % at least",
+                settings.failure_share_times,
+                settings.failure_share_times * BASELINE_MIN * 100.0
+            ),
             "failure_share_times",
         ));
     }
@@ -141,6 +151,8 @@ mod tests {
     #[test]
     fn every_threshold_is_shown_with_its_key() {
         let settings = Settings::default();
+        let share: Vec<String> = failure_share(&settings).into_iter().map(|(words, _)| words).collect();
+        assert!(share.contains(&"5 times the share before, 5 % at least".to_owned()), "{share:?}");
         let mut shown: Vec<&str> =
             Rule::ALL.into_iter().flat_map(|rule| thresholds(rule, &settings)).map(|(_, key)| key).collect();
         // These hold for all rules and stand below the table.

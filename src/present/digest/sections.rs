@@ -42,7 +42,7 @@ pub(super) fn sections(figures: &Figures, addressee: &Addressee, links: &Links<'
 }
 
 fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Section {
-    let troubles = outages::outages(&figures.outages, figures.filter.range.last());
+    let troubles = outages::troubles(&figures.outages.rows, figures.filter.range.last());
     let total = troubles.len();
     let mut lines = Vec::new();
     for trouble in troubles.iter().take(LINES_MAX) {

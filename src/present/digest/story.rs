@@ -223,24 +223,26 @@ impl Story {
 /// What matters most, first, and short: it is read in a list.
 fn subject(figures: &Figures, addressee: &Addressee) -> String {
     let once = figures.shares.once;
-    let mut domains: Vec<&str> = figures.ongoing_outages().map(|outage| outage.policy_domain.as_str()).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    let what = match (domains.as_slice(), once) {
+    let ongoing = figures.outages.totals.policy_domains_ongoing;
+    let domain = figures.outages.rows.iter().find(|outage| outage.ongoing).map(|outage| outage.policy_domain.as_str());
+    let domain = domain.filter(|_| ongoing == 1);
+    let what = match (ongoing, once) {
         _ if figures.reported.reports == 0 => "No TLS reports".to_owned(),
-        ([], once) if once.total() == 0 => "TLS reports without sessions".to_owned(),
-        ([], Sessions { failed: 0, .. }) => "TLS all secure".to_owned(),
-        ([], once) => format!("TLS {} secure", share::secure(once.successful, once.total())),
-        ([one], _) => format!("MTA-STS policy of {} cannot be fetched", cut(one, SUBJECT_DOMAIN_MAX)),
-        (several, _) => format!("{} MTA-STS policies cannot be fetched", several.len()),
+        (0, once) if once.total() == 0 => "TLS reports without sessions".to_owned(),
+        (0, Sessions { failed: 0, .. }) => "TLS all secure".to_owned(),
+        (0, once) => format!("TLS {} secure", share::secure(once.successful, once.total())),
+        (several, _) => match domain {
+            Some(domain) => format!("MTA-STS policy of {} cannot be fetched", cut(domain, SUBJECT_DOMAIN_MAX)),
+            None => format!("{} MTA-STS policies cannot be fetched", words::thousands(several)),
+        },
     };
     // Beside a policy that cannot be fetched there is room for one thing more.
-    let room = if domains.is_empty() { 2 } else { 1 };
+    let room = if ongoing == 0 { 2 } else { 1 };
     let subject: String =
         [what].into_iter().chain(movement(figures).into_iter().take(room)).collect::<Vec<_>>().join(", ");
     let of = match addressee.policy_domains.as_slice() {
         // Said already.
-        [one] if !domains.contains(&one.as_str()) => format!("{}, ", cut(one, SUBJECT_DOMAIN_MAX)),
+        [one] if domain != Some(one.as_str()) => format!("{}, ", cut(one, SUBJECT_DOMAIN_MAX)),
         _ => String::new(),
     };
     format!("{subject} – {of}{}", figures.period.name())

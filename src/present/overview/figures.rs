@@ -11,7 +11,7 @@ use crate::query::{
     causes::{Cause, causes},
     daily::{Day, daily},
     failures::{self, failures},
-    policy_fetch::{Outage, policy_fetch},
+    policy_fetch::{Outages, policy_fetch},
     reported::{Reported, reported},
     shares::{Shares, shares},
     span::{Span, span},
@@ -30,7 +30,7 @@ pub(super) struct Figures {
     pub(super) organisations: Breakdown,
     pub(super) domains: Breakdown,
     pub(super) causes: Vec<Cause>,
-    pub(super) outages: Vec<Outage>,
+    pub(super) outages: Outages,
     pub(super) hosts: failures::Page,
 }
 
@@ -47,7 +47,7 @@ impl Figures {
             organisations: breakdown(connection, filter, breakdown::By::Organisation)?,
             domains: breakdown(connection, filter, breakdown::By::PolicyDomain)?,
             causes: if fails { causes(connection, filter)? } else { Vec::new() },
-            outages: policy_fetch(connection, filter)?,
+            outages: policy_fetch(connection, filter, filter.range.first(), today)?,
             hosts: if fails {
                 failures(connection, filter, failures::By::ReceivingMxHostname, HOSTS_SHOWN, None)?
             } else {

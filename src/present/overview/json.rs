@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::figures::Figures;
 use crate::{
-    present::words::Trend,
+    present::{outages, words::Trend},
     query::{Range, breakdown::Part, shares::Sessions},
 };
 
@@ -14,7 +14,7 @@ pub(super) fn overview(figures: &Figures, quarantined: i64) -> Value {
         "from": range.first(),
         "to": range.last(),
         "reports": figures.reported.reports,
-        "organisations_reporting": figures.organisations.reporting,
+        "organisations_reporting": figures.reported.organisations,
         "organisations_failing": figures.organisations.failing,
         "quarantined": quarantined,
         "sessions": sessions(figures.shares.once),
@@ -22,21 +22,14 @@ pub(super) fn overview(figures: &Figures, quarantined: i64) -> Value {
         "policy_types": figures.shares.by_policy_type.iter().map(|(name, counts)| {
             with(sessions(*counts), "policy_type", json!(name))
         }).collect::<Vec<_>>(),
+        "policy_types_total": figures.shares.policy_types_total,
         "days": days(figures),
         "organisations": figures.organisations.rows.iter().map(|part| organisation(figures, part)).collect::<Vec<_>>(),
+        "organisations_total": figures.organisations.total,
         "policy_domains": figures.domains.rows.iter().map(|row| part(row, "policy_domain")).collect::<Vec<_>>(),
-        "policy_fetch_errors": figures.outages.iter().map(|outage| json!({
-            "policy_domain": outage.policy_domain,
-            "organisation": outage.organisation_name,
-            "organisation_key": outage.organisation,
-            "result_type": outage.result_type,
-            "reason_code": outage.reason_code,
-            "since": outage.since,
-            "last": outage.until,
-            "recovered": outage.recovered,
-            "ongoing": outage.ongoing,
-            "failed_sessions": outage.failed,
-        })).collect::<Vec<_>>(),
+        "policy_domains_total": figures.domains.total,
+        "policy_fetch_errors": figures.outages.rows.iter().map(outages::json).collect::<Vec<_>>(),
+        "policy_fetch_errors_total": outages::totals(&figures.outages.totals),
     })
 }
 
@@ -76,7 +69,7 @@ fn part(part: &Part, key: &str) -> Value {
         "trend": Trend::of(part.sessions.failed, part.before.failed).as_str(),
         "periods": part.periods,
     });
-    with(row, key, json!(part.key))
+    with(row, key, key_or_null(&part.key))
 }
 
 fn organisation(figures: &Figures, row: &Part) -> Value {
@@ -90,6 +83,11 @@ fn organisation(figures: &Figures, row: &Part) -> Value {
         })
         .collect();
     with(with(part(row, "key"), "organisation", json!(row.organisation)), "result_types", json!(result_types))
+}
+
+/// A policy domain that nothing tells has no name.
+fn key_or_null(key: &str) -> Value {
+    if key.is_empty() { Value::Null } else { json!(key) }
 }
 
 fn with(mut object: Value, key: &str, value: Value) -> Value {

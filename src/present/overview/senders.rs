@@ -11,7 +11,7 @@ use crate::{
         why::Why,
         words::{self, Trend},
     },
-    query::breakdown::Part,
+    query::breakdown::{self, Part},
     share,
 };
 
@@ -29,6 +29,10 @@ pub(super) struct Groups {
     healthy_total: i64,
     failing_total: i64,
     more_failing: i64,
+    /// How many periods the small bars have.
+    periods: usize,
+    /// Whether they are the weeks of the range.
+    is_long: bool,
 }
 
 #[derive(Serialize)]
@@ -72,7 +76,7 @@ pub(super) fn senders(figures: &Figures) -> Groups {
     groups(
         figures,
         &figures.organisations.rows,
-        figures.organisations.reporting,
+        figures.reported.organisations,
         figures.organisations.failing,
         |part| {
             let name = part.organisation.clone().unwrap_or_else(|| part.key.clone());
@@ -99,6 +103,7 @@ fn groups(
     failing: i64,
     mut describe: impl FnMut(&Part) -> (String, Vec<Why>),
 ) -> Groups {
+    let is_long = breakdown::is_long(figures.filter.range);
     let mut groups = Groups {
         new: Vec::new(),
         ongoing: Vec::new(),
@@ -107,67 +112,86 @@ fn groups(
         healthy_total: (reporting - failing).max(0),
         failing_total: failing,
         more_failing: 0,
+        periods: breakdown::periods(figures.filter.range).len(),
+        is_long,
     };
+    let mut failing_listed = 0;
     for part in parts {
+        let course = Course::of(figures, part, is_long);
         let (name, mut causes) = describe(part);
-        let trend = Trend::of(part.sessions.failed, part.before.failed);
         let more_causes = causes.len().saturating_sub(CAUSES_SHOWN);
         causes.truncate(CAUSES_SHOWN);
         let row = Row {
-            key: part.key.clone(),
+            key: if part.key.is_empty() { ABSENT.to_owned() } else { part.key.clone() },
             name,
             failed: part.sessions.failed,
             sessions: part.sessions.total(),
             share: share::failed(part.sessions.failed, part.sessions.total()),
-            periods: part.periods.to_vec(),
-            trend: trend.as_str(),
-            trend_words: trend_words(figures, part, trend),
+            periods: part.periods.clone(),
+            trend: course.trend.as_str(),
+            trend_words: course.words(figures, part),
             causes,
             more_causes,
         };
-        match trend {
+        let group = match course.trend {
             // Where nothing at all is known of the time before, nothing can be called new.
-            Trend::New if has_before(figures) => groups.new.push(row),
-            Trend::New => groups.ongoing.push(row),
-            Trend::Grew | Trend::Same | Trend::Fell => groups.ongoing.push(row),
-            Trend::Resolved => groups.resolved.push(row),
-            Trend::Quiet => groups.healthy.push(row),
+            Trend::New if course.has_before => &mut groups.new,
+            Trend::New | Trend::Grew | Trend::Same | Trend::Fell => &mut groups.ongoing,
+            Trend::Resolved => &mut groups.resolved,
+            Trend::Quiet if part.reported => &mut groups.healthy,
+            Trend::Quiet => continue,
+        };
+        if group.len() < SHOWN_MAX {
+            group.push(row);
+            failing_listed += i64::from(part.sessions.failed > 0);
         }
     }
-    for group in [&mut groups.new, &mut groups.ongoing, &mut groups.resolved, &mut groups.healthy] {
-        group.truncate(SHOWN_MAX);
-    }
-    groups.more_failing = (failing - (groups.new.len() + groups.ongoing.len()) as i64).max(0);
+    groups.more_failing = (failing - failing_listed).max(0);
     groups
 }
 
-fn has_before(figures: &Figures) -> bool {
-    figures.shares_before.once.total() > 0
+/// How failed sessions moved: against the range before, or at the end of a long range against the rest of it.
+struct Course {
+    now: i64,
+    before: i64,
+    trend: Trend,
+    has_before: bool,
+    is_long: bool,
 }
 
-/// How it moved, and since when.
-fn trend_words(figures: &Figures, part: &Part, trend: Trend) -> String {
-    let (now, before) = (part.sessions.failed, part.before.failed);
-    let period = words::period(figures.filter.range);
-    match trend {
-        Trend::New if !has_before(figures) => {
-            format!("since {}, nothing known before", part.first_failed.map(words::day).unwrap_or_default())
+impl Course {
+    fn of(figures: &Figures, part: &Part, is_long: bool) -> Course {
+        let (now, before, has_before) = match is_long {
+            false => (part.sessions.failed, part.before.failed, figures.shares_before.once.total() > 0),
+            true => {
+                let first = breakdown::recent_first_day(figures.filter.range);
+                let has_before = figures.span.is_some_and(|span| span.first < first);
+                (part.failed_recently, part.sessions.failed - part.failed_recently, has_before)
+            }
+        };
+        Course { now, before, trend: Trend::of(now, before), has_before, is_long }
+    }
+
+    /// How it moved, and since when.
+    fn words(&self, figures: &Figures, part: &Part) -> String {
+        let day = |day: Option<chrono::NaiveDate>| day.map(words::day).unwrap_or_default();
+        let (first, last) = (day(part.first_failed), day(part.last_failed));
+        match (self.trend, self.is_long) {
+            (Trend::Quiet, _) => String::new(),
+            (Trend::New, _) => {
+                let since = if self.is_long { part.first_failed_recently } else { part.first_failed };
+                let earlier = part.failed_earlier || (self.is_long && part.before.failed > 0);
+                words::new_since(since, earlier, self.has_before)
+            }
+            (Trend::Resolved, true) => format!("last on {last}"),
+            (_, true) if first == last => format!("on {last}"),
+            (_, true) => format!("{first} to {last}"),
+            (Trend::Resolved, false) => {
+                let silent = if part.reported { "" } else { "; no report since" };
+                format!("{} before, last on {last}{silent}", words::thousands(self.before))
+            }
+            (trend, false) => words::moved(trend, self.now, self.before, words::period(figures.filter.range)),
         }
-        Trend::New => {
-            let seen_earlier = part.periods[..part.periods.len() - 2].iter().any(|failed| *failed > 0);
-            let since = part.first_failed.map(words::day).unwrap_or_default();
-            format!("{} {since}", if seen_earlier { "again since" } else { "new since" })
-        }
-        Trend::Grew => format!("up from {}", words::thousands(before)),
-        Trend::Fell => format!("down from {}", words::thousands(before)),
-        Trend::Same if now == before => format!("as the {period} before"),
-        Trend::Same => format!("much as before ({})", words::thousands(before)),
-        Trend::Resolved => {
-            let last = part.last_failed.map(words::day).unwrap_or_default();
-            let silent = if part.reported { "" } else { "; no report since" };
-            format!("{} before, last on {last}{silent}", words::thousands(before))
-        }
-        Trend::Quiet => String::new(),
     }
 }
 

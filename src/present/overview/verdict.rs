@@ -74,7 +74,7 @@ fn who(figures: &Figures) -> String {
     format!(
         "{} of the {} that reported saw {} fail.",
         words::thousands(figures.organisations.failing),
-        words::counted(figures.organisations.reporting, "organisation", "organisations"),
+        words::counted(figures.reported.organisations, "organisation", "organisations"),
         words::counted(figures.shares.once.failed, "session", "sessions"),
     ) + &match failing.as_slice() {
         [one] if figures.organisations.failing == 1 => format!(" It is {one}."),

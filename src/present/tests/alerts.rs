@@ -24,6 +24,7 @@ pub(super) fn outage() -> Alert {
         failed,
         first_day: "2026-11-19".parse().ok(),
         last_day: "2026-11-22".parse().ok(),
+        clear_day: None,
     };
     let evidence = Evidence {
         organisations: vec![
@@ -46,7 +47,7 @@ fn disk() -> Alert {
     fired(Rule::Disk, Subject::default(), "2026-11-23T07:00:00Z", "2026-11-23T07:00:00Z", evidence)
 }
 
-fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, evidence: Evidence) -> Alert {
+pub(super) fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, evidence: Evidence) -> Alert {
     Alert {
         uuid: Alert::name(rule, &subject, at(fired_at)),
         rule,

@@ -1,6 +1,6 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{filled, items, sum};
+use super::{empty, filled, items, sum};
 
 const WEEK: &str = "from=2026-11-16&to=2026-11-22";
 
@@ -188,4 +188,85 @@ fn failures_come_as_csv() {
         Some("result_type,failed_sessions,previous_failed_sessions,reports,organisations,first_day,last_day")
     );
     assert!(lines.next().is_some_and(|line| line.starts_with("sts-policy-fetch-error,")));
+}
+
+#[test]
+fn an_export_is_complete_however_much_there_is() {
+    let running = empty();
+    let details: Vec<Value> = (0..12_345)
+        .map(|at| {
+            let address = format!("198.{}.{}.{}", 18 + at / 65_536, at / 256 % 256, at % 256);
+            json!({ "result-type": "validation-failure", "sending-mta-ip": address, "failed-session-count": 1 + at % 3 })
+        })
+        .collect();
+    let failed: i64 = (0..12_345).map(|at| 1 + at % 3).sum();
+    let report = json!({
+        "organization-name": "Many Addresses", "contact-info": "tls@many.example", "report-id": "many",
+        "date-range": { "start-datetime": "2026-11-18T00:00:00Z", "end-datetime": "2026-11-18T23:59:59Z" },
+        "policies": [{
+            "policy": { "policy-type": "sts", "policy-domain": "example.com" },
+            "summary": { "total-successful-session-count": 0, "total-failure-session-count": failed },
+            "failure-details": details,
+        }],
+    });
+    running.receive(report.to_string().as_bytes());
+    let text = running.get(&format!("/failures.csv?by=sending_mta_ip&{WEEK}")).text();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    let counts =
+        rows.iter().map(|row| row.split(',').nth(1).and_then(|count| count.parse::<i64>().ok()).expect("a number"));
+    assert_eq!((rows.len(), counts.sum::<i64>()), (12_345, failed));
+    let addresses: std::collections::BTreeSet<&str> = rows.iter().filter_map(|row| row.split(',').next()).collect();
+    assert_eq!(addresses.len(), 12_345);
+    let list = running.json(&format!("/api/v1/failures?by=sending_mta_ip&{WEEK}"));
+    assert_eq!(
+        (list["total"].as_i64(), list["failed_sessions"].as_i64(), items(&list).len()),
+        (Some(12_345), Some(failed), 100)
+    );
+}
+
+#[test]
+fn every_address_refuses_what_it_does_not_take() {
+    let running = filled();
+    let known = [
+        "from=2026-11-16",
+        "policy_domain=example.com",
+        "organisation=google.com",
+        "policy_type=sts",
+        "trust=dkim",
+        "result_type=certificate-expired",
+        "receiving_mx_hostname=mx1.example.com",
+        "sending_mta_ip=192.0.2.1",
+        "deviation=zip",
+        "failed=true",
+        "by=day",
+        "limit=5",
+        "code=conflict",
+    ];
+    let uuid = items(&running.json("/api/v1/reports"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    let report = format!("/api/v1/reports/{uuid}");
+    let taken: &[(&str, &[usize])] = &[
+        ("/api/v1/overview", &[0, 1, 2, 3, 4]),
+        ("/api/v1/weeks/2026-W47", &[1, 2, 3, 4]),
+        ("/api/v1/failures", &[0, 1, 2, 3, 4, 5, 6, 7, 10, 11]),
+        ("/failures.csv", &[0, 1, 2, 3, 4, 5, 6, 7, 10]),
+        ("/api/v1/reports", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11]),
+        ("/api/v1/quarantine", &[0, 2, 4, 11, 12]),
+        ("/api/v1/alerts", &[11]),
+        ("/api/v1/notifications", &[11]),
+        ("/api/v1/senders", &[]),
+        ("/api/v1/silences", &[]),
+        ("/api/v1/ways-in", &[]),
+        (&report, &[]),
+    ];
+    for (path, taken) in taken {
+        for (at, parameter) in known.iter().enumerate() {
+            let answer = running.get(&format!("{path}?{parameter}"));
+            let expected = if taken.contains(&at) { 200 } else { 400 };
+            assert_eq!(answer.status, expected, "{path}?{parameter}: {}", answer.text());
+            if expected == 400 {
+                let name = parameter.split('=').next().expect("a name");
+                assert!(answer.text().contains(&format!("parameter `{name}`: ")), "{}", answer.text());
+            }
+        }
+    }
 }

@@ -47,7 +47,7 @@ fn letter_on(
     Press::new(None).expect("the templates compile").letter(&figures, &addressee).expect("it is written")
 }
 
-fn weekly(running: &Running, period: &str) -> Letter {
+pub(super) fn weekly(running: &Running, period: &str) -> Letter {
     letter(running, period, Some("weekly"), &[])
 }
 

@@ -110,7 +110,8 @@ fn report(contact: &str, name: &str, domain: &str, day: NaiveDate, back: u64, se
     let zone = if contact == "microsoft.com" { "" } else { "Z" };
     json!({
         "organization-name": name,
-        "contact-info": format!("tlsrpt@{contact}"),
+        // Below the domain: at some of them anybody has a mailbox.
+        "contact-info": format!("tlsrpt@corp.{contact}"),
         "report-id": format!("{day}.{domain}@{contact}"),
         "date-range": {"start-datetime": format!("{day}T00:00:00{zone}"), "end-datetime": format!("{day}T23:59:59{zone}")},
         "policies": policies,

@@ -6,12 +6,13 @@ use super::{empty, filled, items, sum};
 use crate::present::{PAGES, templates};
 
 /// Parts of other templates, and the page for what went wrong.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "base.html",
     "channels.html",
     "filter.html",
     "mail_digest.html",
     "message.html",
+    "outage_rows.html",
     "outages.html",
     "rows.html",
     "scope.html",
@@ -257,6 +258,39 @@ fn text_of_strangers_stays_text() {
         assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("‹U+202E›"), "{path}");
     }
     assert!(running.page(&report).contains("rel=\"noreferrer nofollow noopener\""));
+}
+
+#[test]
+fn a_greeting_is_kept_as_sent_and_folded_on_the_page() {
+    let running = empty();
+    let reply = "250-MX1.Example.com Hello\r\n250-\u{7}PIPELINING\r\n250 8BITMIME";
+    let receipt = running.receive(
+        json!({
+            "organization-name": "Greeter", "contact-info": "x@greeter.example", "report-id": "greeting",
+            "date-range": {"start-datetime": "2026-11-22T00:00:00Z", "end-datetime": "2026-11-22T23:59:59Z"},
+            "policies": [{
+                "policy": {"policy-type": "no-policy-found"},
+                "summary": {"total-successful-session-count": 0, "total-failure-session-count": 1},
+                "failure-details": [{"result-type": "validation-failure", "receiving-mx-hostname": "mx.example.com",
+                    "receiving-mx-helo": reply, "failed-session-count": 1}],
+            }],
+        })
+        .to_string()
+        .as_bytes(),
+    );
+    let crate::submission::Outcome::Stored(uuid) = receipt.overall() else { panic!("{receipt:?}") };
+    let told = running.json(&format!("/api/v1/reports/{uuid}"));
+    assert_eq!(told["policies"][0]["failure_details"][0]["receiving_mx_helo"], reply);
+    let page = running.page(&format!("/reports/{uuid}"));
+    assert!(page.contains("greets as <bdi>MX1.Example.com</bdi>"), "{page}");
+    assert!(
+        page.contains("<summary>all of its greeting</summary>") && page.contains("250-‹U+0007›PIPELINING"),
+        "{page}"
+    );
+    // It named no domain, and two are served.
+    assert_eq!(told["policies"][0]["policy_domain"], "");
+    assert!(plain(&page).contains("To an unknown domain, from"), "{page}");
+    assert!(plain(&running.page("/reports?organisation=greeter.example")).contains("unknown"));
 }
 
 fn plain(html: &str) -> String {

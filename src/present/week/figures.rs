@@ -9,7 +9,7 @@ use crate::query::{
     coverage::{Coverage, coverage},
     pairs::{Pairs, pairs},
     policies_seen::{Changes, policies_seen},
-    policy_fetch::{Outage, policy_fetch, recovered_later},
+    policy_fetch::{Outages, policy_fetch},
     quarantine::{self, Codes},
     reported::{Reported, reported},
     shares::{Shares, shares},
@@ -18,8 +18,6 @@ use crate::query::{
     trend::{Trend, trend},
 };
 
-/// Days after the period in which the end of an outage is looked for.
-const ENDS_WITHIN_DAYS: u64 = 28;
 /// Periods of the trend, the asked one last.
 pub const TREND_PERIODS: usize = 12;
 
@@ -43,7 +41,7 @@ pub struct Figures {
     /// One number for each of `periods`.
     pub trend: Trend,
     /// Seen in the period, or seen in the one before and not known to be over when this one began. `failed` is that of the period.
-    pub outages: Vec<Outage>,
+    pub outages: Outages,
     pub pairs: Pairs,
     /// Empty while nobody can be called silent: the period runs, or its reports are still on their way.
     pub silent: Silent,
@@ -69,14 +67,14 @@ impl Figures {
             // It belongs to no policy domain: who is told of some only is not told of what came for others.
             quarantined: match filter.policy_domains {
                 Some(_) => Codes::default(),
-                None => quarantine::codes(connection, &filter)?,
+                None => quarantine::codes(connection, filter.range)?,
             },
             coverage: if phase == Phase::Future { None } else { Some(coverage(connection, &filter, covered_day)?) },
             shares: shares(connection, &filter)?,
             shares_before: shares(connection, &filter_before)?,
             trend: trend(connection, &filter, &ranges)?,
             periods,
-            outages: outages(connection, &filter, before, today)?,
+            outages: policy_fetch(connection, &filter, before.first(), today)?,
             pairs: pairs(connection, &filter, before)?,
             silent: if is_settled(period, today) {
                 silent(connection, &filter, earlier(period))?
@@ -96,14 +94,10 @@ impl Figures {
     /// Whether there is nothing to tell but that all is well.
     pub fn is_quiet(&self) -> bool {
         self.pairs.rows.is_empty()
-            && self.outages.is_empty()
+            && self.outages.rows.is_empty()
             && self.silent.rows.is_empty()
             && self.changes.rows.is_empty()
             && self.shares.once.failed == 0
-    }
-
-    pub fn ongoing_outages(&self) -> impl Iterator<Item = &Outage> {
-        self.outages.iter().filter(|outage| outage.ongoing)
     }
 }
 
@@ -122,25 +116,6 @@ fn earlier(period: Period) -> [Range; silent::PERIODS] {
         *range = at.range();
     }
     before
-}
-
-/// An outage of the period before is told too, so that its end is: it ended here, or nobody knows. One that went on beyond
-/// the period is told with its end as far as that is known by now.
-fn outages(connection: &Connection, filter: &Filter, before: Range, today: NaiveDate) -> duckdb::Result<Vec<Outage>> {
-    let first = filter.range.first();
-    let both = Range::new(before.first(), filter.range.last()).unwrap_or(filter.range);
-    let mut outages = policy_fetch(connection, &filter.with_range(both))?;
-    outages.retain_mut(|outage| {
-        outage.failed = outage.days.range(first..).fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed));
-        outage.until >= first || outage.recovered.is_none_or(|day| day >= first)
-    });
-    let last = filter.range.last();
-    let later = last.succ_opt().zip(last.checked_add_days(Days::new(ENDS_WITHIN_DAYS)));
-    if let Some(later) = later.and_then(|(first, last)| Range::new(first, last.min(today))) {
-        recovered_later(connection, filter, &mut outages, later)?;
-    }
-    outages.sort_by_key(|outage| (!outage.ongoing, std::cmp::Reverse(outage.failed)));
-    Ok(outages)
 }
 
 #[cfg(test)]

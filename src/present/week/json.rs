@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Figures;
+use crate::present::outages;
 use crate::query::{
     pairs::{Pair, State},
     policies_seen::{Change, Difference, Seen},
@@ -29,18 +30,8 @@ pub fn figures(figures: &Figures) -> Value {
             "organisations_reporting": figures.reported_before.organisations,
             "sessions": sessions(figures.shares_before.once),
         },
-        "policy_fetch_errors": figures.outages.iter().map(|outage| json!({
-            "policy_domain": outage.policy_domain,
-            "organisation": outage.organisation_name,
-            "organisation_key": outage.organisation,
-            "result_type": outage.result_type,
-            "reason_code": outage.reason_code,
-            "since": outage.since,
-            "last": outage.until,
-            "recovered": outage.recovered,
-            "ongoing": outage.ongoing,
-            "failed_sessions": outage.failed,
-        })).collect::<Vec<_>>(),
+        "policy_fetch_errors": figures.outages.rows.iter().map(outages::json).collect::<Vec<_>>(),
+        "policy_fetch_errors_total": outages::totals(&figures.outages.totals),
         "failures": {
             "new": failures(figures, State::New),
             "ongoing": failures(figures, State::Ongoing),
@@ -63,6 +54,7 @@ pub fn figures(figures: &Figures) -> Value {
         "policy_types": figures.shares.by_policy_type.iter().map(|(name, counts)| {
             with(sessions(*counts), "policy_type", json!(name))
         }).collect::<Vec<_>>(),
+        "policy_types_total": figures.shares.policy_types_total,
         "trend": figures.periods.iter().enumerate().map(|(at, period)| json!({
             "name": period.name(),
             "sessions": sessions(at_period(&figures.trend.once, at)),
@@ -78,7 +70,11 @@ pub fn figures(figures: &Figures) -> Value {
             "day": coverage.day,
             "daily_organisations": coverage.usual,
             "reported": coverage.reported,
-            "missing": coverage.missing.iter().map(|(key, name)| json!({ "organisation": name, "organisation_key": key })).collect::<Vec<_>>(),
+            "missing": coverage.missing.iter().map(|missing| json!({
+                "organisation": missing.organisation_name,
+                "organisation_key": missing.organisation,
+                "last_day": missing.last_day,
+            })).collect::<Vec<_>>(),
         })),
     })
 }
@@ -103,7 +99,7 @@ fn pair(pair: &Pair) -> Value {
     json!({
         "organisation": pair.organisation_name,
         "organisation_key": pair.organisation,
-        "policy_domain": pair.policy_domain,
+        "policy_domain": (!pair.policy_domain.is_empty()).then_some(&pair.policy_domain),
         "sessions": sessions(pair.sessions),
         "previous_sessions": sessions(pair.before),
         "not_itemised": pair.not_itemised,
@@ -122,7 +118,7 @@ fn pair(pair: &Pair) -> Value {
 
 fn change(change: &Change) -> Value {
     json!({
-        "policy_domain": change.policy_domain,
+        "policy_domain": (!change.policy_domain.is_empty()).then_some(&change.policy_domain),
         "policy_type": change.policy_type,
         "kind": change.kind.as_str(),
         "new": change.new.iter().map(seen).collect::<Vec<_>>(),

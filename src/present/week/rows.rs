@@ -9,6 +9,7 @@ use super::Figures;
 use crate::{
     explain::result_types,
     present::{
+        params::ABSENT,
         why::Why,
         words::{self, Dates, Trend},
     },
@@ -48,6 +49,8 @@ struct Row {
     organisation: String,
     name: String,
     domain: String,
+    /// The same for links.
+    domain_value: String,
     failed: i64,
     sessions: i64,
     share: String,
@@ -141,6 +144,7 @@ fn row(figures: &Figures, pair: &Pair) -> Row {
         organisation: pair.organisation.clone(),
         name: pair.name().to_owned(),
         domain: pair.policy_domain.clone(),
+        domain_value: if pair.policy_domain.is_empty() { ABSENT.to_owned() } else { pair.policy_domain.clone() },
         failed: counts.failed,
         sessions: counts.total(),
         share: share::failed(counts.failed, counts.total()),
@@ -155,7 +159,6 @@ fn row(figures: &Figures, pair: &Pair) -> Row {
 fn moved(figures: &Figures, pair: &Pair, trend: Trend) -> String {
     let first = pair.first_failed.map(words::day).unwrap_or_default();
     let last = pair.last_failed.map(words::day).unwrap_or_default();
-    let before = pair.before.failed;
     match trend {
         Trend::New | Trend::Quiet => {
             let days = if first == last { format!("on {first}") } else { format!("{first} to {last}") };
@@ -163,13 +166,8 @@ fn moved(figures: &Figures, pair: &Pair, trend: Trend) -> String {
                 if pair.reported_before || figures.is_first() { "" } else { "; first report about this domain" };
             format!("{days}{known}")
         }
-        Trend::Grew => format!("up from {}", words::thousands(before)),
-        Trend::Fell => format!("down from {}", words::thousands(before)),
-        Trend::Same if pair.sessions.failed == before => {
-            format!("as the {} before", figures.period.kind().as_str())
-        }
-        Trend::Same => format!("much as before ({})", words::thousands(before)),
         Trend::Resolved => format!("last on {last}"),
+        trend => words::moved(trend, pair.sessions.failed, pair.before.failed, figures.period.kind().as_str()),
     }
 }
 
@@ -256,8 +254,11 @@ fn difference(difference: &Difference) -> String {
 pub(in crate::present) fn coverage(figures: &Figures, dates: Dates) -> Option<String> {
     let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
     let day = dates.day(coverage.day);
-    let names: Vec<String> =
-        coverage.missing.iter().map(|(key, name)| name.clone().unwrap_or_else(|| key.clone())).collect();
+    let names: Vec<String> = coverage
+        .missing
+        .iter()
+        .map(|missing| format!("{} (last on {})", missing.name(), dates.day(missing.last_day)))
+        .collect();
     Some(match (coverage.reported, coverage.usual) {
         (1, 1) => format!("The one organisation that reports daily has reported about {day}."),
         (0, 1) => format!(

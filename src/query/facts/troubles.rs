@@ -8,9 +8,13 @@ use duckdb::{Connection, ToSql};
 use super::scope::{Scope, days};
 use crate::{
     alerts::{Facts, facts::Trouble},
+    explain::{Mail, result_types::is_host_name},
     limits::SESSIONS_PLAUSIBLE_MAX,
     query::{ask, first, get, sessions},
 };
+
+/// MX hosts that are remembered of one trouble.
+const HOSTS_MAX: usize = 8;
 
 /// Fills in `troubles`, `reported`, `first` and `learned_days`.
 pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
@@ -48,6 +52,8 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
             organisation_name: get(row, 6)?,
             reason: get(row, 7)?,
             unknown: get(row, 8)?,
+            mx_hosts: hosts(row)?,
+            mails: mails(&get::<String>(row, 2)?, get(row, 12)?),
             ..Trouble::default()
         };
         Ok((trouble, get::<NaiveDate>(row, 4)?, sessions(row, 5)?))
@@ -56,12 +62,41 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
             Some(last) => {
                 last.organisation_name = trouble.organisation_name.or(last.organisation_name.take());
                 last.reason = trouble.reason.or(last.reason.take());
+                last.mx_hosts.extend(trouble.mx_hosts);
+                while last.mx_hosts.len() > HOSTS_MAX {
+                    last.mx_hosts.pop_last();
+                }
+                last.mails.extend(trouble.mails);
                 last.days.insert(day, failed);
             }
             None => troubles.push(Trouble { days: [(day, failed)].into(), ..trouble }),
         }
     }
     Ok(troubles)
+}
+
+/// The one with the most failed sessions, the first and the last by name: enough to have something to look at.
+fn hosts(row: &duckdb::Row<'_>) -> duckdb::Result<BTreeSet<String>> {
+    let mut hosts = BTreeSet::new();
+    for column in 9..=11 {
+        hosts.extend(get::<Option<String>>(row, column)?.filter(|name| is_host_name(name)));
+    }
+    Ok(hosts)
+}
+
+/// The bits are those of the statement.
+fn mails(result_type: &str, applied: u64) -> BTreeSet<Mail> {
+    const BITS: [(&str, Option<&str>); 7] = [
+        ("sts", Some("enforce")),
+        ("sts", Some("testing")),
+        ("sts", Some("none")),
+        ("sts", None),
+        ("tlsa", None),
+        ("no-policy-found", None),
+        ("", None),
+    ];
+    let set = BITS.iter().enumerate().filter(|(bit, _)| applied >> bit & 1 == 1);
+    set.map(|(_, (policy_type, mode))| Mail::of(result_type, policy_type, *mode)).collect()
 }
 
 fn is_same(a: &Trouble, b: &Trouble) -> bool {

@@ -103,8 +103,9 @@ fn an_outage_ends_with_a_clean_report_of_the_same_organisation() {
     bench.send("b.example", "2026-11-19", Trust::Token, vec![policy("example.org", PolicyType::Sts, 9, 0)]);
     bench.send("b.example", "2026-11-20", Trust::None, vec![clean(5)]);
     let told = |filter: &Filter| -> Vec<(String, bool, Option<String>)> {
-        let outages = bench.ask(|connection| policy_fetch(connection, filter));
+        let outages = bench.ask(|connection| policy_fetch(connection, filter, day("2026-11-16"), day("2026-11-23")));
         outages
+            .rows
             .into_iter()
             .map(|outage| (outage.organisation, outage.ongoing, outage.recovered.map(|day| day.to_string())))
             .collect()

@@ -4,7 +4,7 @@ use super::{
     count::count,
     domain::host,
     ip::ip,
-    text::{cut, keyword, text, trimmed},
+    text::{cut, keyword, text, trimmed, verbatim},
 };
 use crate::{
     limits::REASON_CODE_MAX_BYTES,
@@ -52,7 +52,7 @@ pub fn failure(detail: Detail<'_>, notes: &mut Notes) -> Failure {
         result_type,
         sending_mta_ip,
         receiving_mx_hostname,
-        receiving_mx_helo: text(detail.receiving_mx_helo, notes).map(|name| host(&name)),
+        receiving_mx_helo: verbatim(detail.receiving_mx_helo, notes),
         receiving_ip: ip(detail.receiving_ip, notes),
         failed_sessions: count(&detail.failed_sessions, Deviation::CountMissing, notes),
         additional_information: additional_information(detail.additional_information, notes),

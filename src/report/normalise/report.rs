@@ -8,7 +8,7 @@ use super::{date, domain::domain, text::text};
 use crate::{
     fault::{Fault, FaultCode},
     report::{
-        Deviation, Deviations, Judge, PolicyResult, Report,
+        Deviation, Deviations, Judge, Report,
         json::{Field, Reader, Value},
         notes::Notes,
         wire::{Envelope, Policies},
@@ -21,7 +21,7 @@ pub fn report(envelope: Envelope<'_>, judge: Judge, reader: &Reader<'_>, notes: 
         let detail = "this is a draft of RFC 8460, not its final format";
         return Err(reader.fault(FaultCode::DraftFormat, detail, at));
     }
-    let mut policies = match envelope.policies {
+    let policies = match envelope.policies {
         Policies::Given { at, entries, results } => {
             if entries == 0 {
                 notes.add(Deviation::PoliciesEmpty, at);
@@ -37,7 +37,6 @@ pub fn report(envelope: Envelope<'_>, judge: Judge, reader: &Reader<'_>, notes: 
         }
     };
     let range = date::range(envelope.range, envelope.at, judge, reader, notes)?;
-    fill_domains(&mut policies);
     Ok(Report {
         organisation: organisation(envelope.organisation, notes),
         contact: contact(envelope.contact, notes),
@@ -46,14 +45,6 @@ pub fn report(envelope: Envelope<'_>, judge: Judge, reader: &Reader<'_>, notes: 
         policies,
         deviations: Deviations::default(),
     })
-}
-
-/// A policy without a domain takes that of the first policy that has one.
-fn fill_domains(policies: &mut [PolicyResult]) {
-    let Some(sibling) = policies.iter().find_map(|result| result.policy.domain.clone()) else { return };
-    for result in policies {
-        result.policy.domain.get_or_insert_with(|| sibling.clone());
-    }
 }
 
 fn organisation(field: Field<'_>, notes: &mut Notes) -> Option<String> {

@@ -10,12 +10,21 @@ use crate::report::{
 
 /// A text without surrounding white space; `None` where there is none. A number keeps its digits.
 pub fn text(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+    read(field, notes).and_then(trimmed)
+}
+
+/// A text as sent; `None` where there is nothing but white space.
+pub fn verbatim(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+    read(field, notes).filter(|text| !text.trim().is_empty()).map(Cow::into_owned)
+}
+
+fn read<'a>(field: Field<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
     match field.value {
         Value::Absent | Value::Null => None,
-        Value::Text(text) => trimmed(text),
+        Value::Text(text) => Some(text),
         Value::Number(number) => {
             notes.add(Deviation::Type, field.at);
-            Some(number.to_owned())
+            Some(Cow::Borrowed(number))
         }
         Value::Bool | Value::Nested(_) => {
             notes.add(Deviation::Type, field.at);

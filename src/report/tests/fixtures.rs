@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::dump;
 use crate::{
-    decode::decode,
+    decode::documents,
     fault::Fault,
     limits::Limits,
     report::{Report, parse},
@@ -48,14 +48,24 @@ pub fn inputs() -> Vec<PathBuf> {
 pub fn read(path: &Path) -> Result<Vec<Result<Report, Fault>>, Fault> {
     let hints = hints(&path.with_extension("http"));
     let limits = Limits::default();
-    let document = decode(&fs::read(path).unwrap(), &hints, &limits)?;
-    let mut reports = parse(&document.json, received_at(), &limits)?;
+    let mut reports = Vec::new();
+    for document in documents(&fs::read(path).unwrap(), &hints, &limits)? {
+        match document.and_then(|document| Ok((parse(&document.json, received_at(), &limits)?, document.deviations))) {
+            Ok((mut parsed, deviations)) => {
+                parsed.iter_mut().flatten().for_each(|report| report.deviations.merge(&deviations));
+                reports.append(&mut parsed);
+            }
+            Err(fault) => reports.push(Err(fault)),
+        }
+    }
+    // What is said of one document is said of all.
+    if let [Err(_)] = reports[..] {
+        return Err(reports.remove(0).unwrap_err());
+    }
     let served = served(&path.with_extension("served"));
     for report in &mut reports {
-        let judged = report.as_mut().map(|report| {
-            report.deviations.merge(&document.deviations);
-            verify::standing(report, Channel::Https, &hints, &served).err()
-        });
+        let judged =
+            report.as_mut().map(|report| verify::standing(report, Channel::Https, &hints, None, &served).err());
         if let Ok(Some(fault)) = judged {
             *report = Err(fault);
         }

@@ -54,6 +54,27 @@ fn a_channel_is_tried() {
 }
 
 #[test]
+fn a_check_names_the_hosts_that_only_the_policy_names() {
+    let world = World::new("");
+    let text = fs::read_to_string(world.configuration()).unwrap();
+    let listed = |hosts: &str| {
+        let domain = format!("name = \"example.com\"\nmx = [{hosts}]\n");
+        fs::write(world.configuration(), text.replace("name = \"example.com\"\n", &domain)).unwrap();
+        world.run(&["config", "check"])
+    };
+    listed("\"mx1.example.com\"");
+    let server = world.start();
+    post(&server, "alpha.example", days_ago(1), 0);
+    let note = "note: mx.example.com is in the policy senders use for example.com but not in your configuration (`mx` of its [[domain]])\n";
+    let told = listed("\"mx1.example.com\"");
+    assert_eq!((told.code, told.said.contains(note)), (0, true), "{told:?}");
+    let told = listed("\"mx1.example.com\", \"mx.example.com\"");
+    assert!(!told.said.contains("policy senders use"), "by the file as it is, not as the server read it: {told:?}");
+    assert!(server.stop().success());
+    assert!(!listed("\"mx1.example.com\"").said.contains("policy senders use"), "nobody is there to say so");
+}
+
+#[test]
 fn a_digest_is_printed_and_sent_with_its_pictures() {
     let Some(relay) = Relay::start() else { return };
     let world = World::new(&relay.settings());

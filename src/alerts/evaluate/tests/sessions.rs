@@ -38,14 +38,21 @@ fn an_outage_is_over_when_all_who_saw_it_say_so() {
 }
 
 #[test]
-fn who_fell_silent_does_not_hold_up_the_end() {
+fn who_fell_silent_is_not_said_to_be_well() {
     let mut world = World::new(plan(|settings| settings.remind_after_h = 0));
     world.fails("example.com", "a", FETCH, &[1], 20);
     world.fails("example.com", "b", FETCH, &[1], 5);
     world.at(2);
     world.reports("example.com", "a", &[2, 3, 4, 5]);
-    assert_eq!(world.at(5), []);
-    assert_eq!(world.at(6), [(Event::Resolved, Rule::PolicyFetch)]);
+    for day in 5..=15 {
+        assert_eq!(world.at(day), [], "day {day}: over for one, not heard of since from the other");
+    }
+    assert_eq!(world.at(16), [(Event::Lapsed, Rule::PolicyFetch)]);
+    let evidence = &world.alerts[0].evidence;
+    assert!(evidence.unheard);
+    assert_eq!((evidence.organisations_total, evidence.organisations_over), (2, 1));
+    let clear: Vec<_> = evidence.organisations.iter().map(|it| (it.key.as_str(), it.clear_day)).collect();
+    assert_eq!(clear, [("b", None), ("a", Some(march(2)))]);
 }
 
 #[test]

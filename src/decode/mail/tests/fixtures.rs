@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     decode::{
-        decode,
+        Document, documents,
         mail::{Mail, Message, Part, Raw, open},
     },
     fault::Fault,
@@ -93,8 +93,16 @@ fn part(part: &Part) -> Value {
 /// What becomes of the part in the next stage, to show that its bytes came out whole.
 fn document(part: &Part) -> Value {
     let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
-    match decode(&part.bytes, &hints, &Limits::default()) {
+    match documents(&part.bytes, &hints, &Limits::default()) {
         Err(error) => fault(&error),
+        Ok(documents) if documents.len() == 1 => one(&documents[0]),
+        Ok(documents) => documents.iter().map(one).collect(),
+    }
+}
+
+fn one(document: &Result<Document, Fault>) -> Value {
+    match document {
+        Err(error) => fault(error),
         Ok(document) => {
             let report: Value = serde_json::from_slice(&document.json).unwrap_or_else(|error| json!(error.to_string()));
             json!({

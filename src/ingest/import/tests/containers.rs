@@ -211,7 +211,7 @@ fn every_member_of_an_archive_is_an_input() {
         mail("several.zip!mail/a.eml", MAIL_A),
         told("several.zip!../../b\x1b.json", "document {}"),
         told("several.zip!c.txt", "neither mail nor gzip nor zip nor JSON"),
-        told("several.zip!__MACOSX/._c.txt", "hidden"),
+        told("several.zip!__MACOSX/._c.txt", "what macOS puts beside a file"),
         mail("several.zip!d.mbox#1", MAIL_A),
         mail("several.zip!d.mbox#2", &format!("{MAIL_B}From here\n")),
         told("several.zip!e.gz", &document(&gzip(b"{}"))),

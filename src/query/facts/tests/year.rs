@@ -30,7 +30,7 @@ fn at(text: &str) -> DateTime<Utc> {
 fn plan(scenario: &Scenario) -> Plan {
     let settings = Settings { remind_after_h: 72, ..Settings::default() };
     let mx_hosts = ["mx1", "mx2"].map(|host| format!("{host}.example.com"));
-    Plan::new(settings, mx_hosts, &scenario.maintenance).unwrap()
+    Plan::new(settings, [("example.com".to_owned(), mx_hosts.into())], &scenario.maintenance).unwrap()
 }
 
 #[test]

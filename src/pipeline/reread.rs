@@ -1,0 +1,82 @@
+//! Stored reports read again from their original bytes, where a newer version reads or counts in another way.
+
+use crate::{
+    decode,
+    limits::Limits,
+    report::{Deviation, Report},
+    store::{self, Renewed, Stored},
+    submission::{self, Channel, Hints, Trust},
+    verify::{self, Served},
+};
+
+use super::{
+    documents::{self, Reading},
+    mail::{self, differs_from_contact},
+    verdict::Name,
+};
+
+/// Reads a stored report as it would be taken today. Nobody is asked: what was found out about its signature stands.
+#[derive(Debug)]
+pub struct Reread {
+    pub limits: Limits,
+    pub served: Served,
+}
+
+impl store::Reread for Reread {
+    fn reread(&self, stored: &Stored) -> Option<Renewed> {
+        let arrival = &stored.arrival;
+        let Read { mut report, field } = self.read(stored)?;
+        if arrival.channel == Channel::Import {
+            report.deviations.remove(Deviation::Late);
+        }
+        if stored.had_deviation(Deviation::DkimLate) {
+            report.deviations.add(Deviation::DkimLate, "");
+        }
+        let signed_by = arrival.origin.dkim_domain.as_deref().filter(|_| arrival.trust == Trust::Dkim);
+        if arrival.origin.from_domain.is_some()
+            && (differs_from_contact(&report, arrival.submitter.as_deref()) || differs_from_contact(&report, signed_by))
+        {
+            report.deviations.add(Deviation::SubmitterMismatch, "");
+        }
+        let name = Name::of(&report, signed_by);
+        // The token is not kept, but what it supplied was stored.
+        let vouched = Some(stored.policy_domains.as_slice())
+            .filter(|domains| arrival.trust == Trust::Token && domains.len() == 1 && self.serves(domains));
+        verify::renew(&mut report, field.as_deref(), vouched, &stored.policy_domains, &self.served);
+        Some(Renewed { report, content: name.content(), organisation_key: name.into_organisation_key() })
+    }
+}
+
+/// A report, and what the mail's TLS-Report-Domain says where it is believed.
+struct Read {
+    report: Report,
+    field: Option<String>,
+}
+
+impl Reread {
+    fn serves(&self, domains: &[String]) -> bool {
+        domains.iter().all(|domain| self.served.domains.contains_key(domain))
+    }
+
+    fn read(&self, stored: &Stored) -> Option<Read> {
+        let arrival = &stored.arrival;
+        let received_at = arrival.origin.mailed_at.unwrap_or(arrival.received_at);
+        let element = stored.element.unwrap_or(0) as usize;
+        if submission::is_mail(arrival.channel, arrival.media_type.as_deref()) {
+            let mail = decode::mail::open(&arrival.bytes, &self.limits).ok()?;
+            let found = mail::reports(&mail, received_at, true, &self.limits).ok()?.into_iter().nth(element)?;
+            let believed = arrival.origin.has_passed() || arrival.trust == Trust::Import;
+            let message = mail.messages.get(found.message)?;
+            let field = message.report_domain.clone().filter(|_| believed);
+            return Some(Read { report: *found.report.ok()?, field });
+        }
+        let hints = Hints {
+            media_type: arrival.media_type.clone(),
+            content_encoding: arrival.content_encoding.clone(),
+            ..Hints::default()
+        };
+        let reading = Reading { received_at, admitted: true, limits: &self.limits };
+        let found = documents::reports(&arrival.bytes, &hints, true, reading).ok()?.into_iter().nth(element)?;
+        Some(Read { report: found.report.ok()?, field: None })
+    }
+}

@@ -1,0 +1,193 @@
+//! Puts a filter into the text of a question. One question narrows its rows by naming the table they are from:
+//!
+//! - `{{policies}}`: rows of `policy`, `{{failures}}`: rows of `failure`, each without their days
+//! - `{{reports FIRST LAST}}`: rows of `report` between these two days
+//! - `{{successful}}`, `{{failed}}`, `{{not_itemised}}`: the sessions of a row of `policy`
+//! - `{{failed_sessions}}`: the sessions of a row of `failure`
+//! - `{{name}}`: whatever the question puts in by that name, such as the column it groups by
+//!
+//! Values are bound as parameters; only text of this program is put in.
+
+use super::Filter;
+
+/// A number of sessions as far as it can be believed.
+const PLAUSIBLE_SUCCESSFUL: &str = "CASE WHEN successful BETWEEN 0 AND $sessions_max THEN successful ELSE 0 END";
+const PLAUSIBLE_FAILED: &str = "CASE WHEN failed BETWEEN 0 AND $sessions_max THEN failed ELSE 0 END";
+const PLAUSIBLE_FAILED_SESSIONS: &str =
+    "CASE WHEN failed_sessions BETWEEN 0 AND $sessions_max THEN failed_sessions ELSE 0 END";
+
+/// The statement without placeholders. A name that nothing stands for is left, and DuckDB refuses the statement.
+pub fn fill(sql: &str, filter: Option<&Filter>, put_in: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(sql.len() * 2);
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((name, after)) = after.split_once("}}") else { break };
+        filled.push_str(before);
+        match put_in.iter().find(|(known, _)| *known == name) {
+            // What is put in may hold placeholders of its own.
+            Some((_, text)) => filled.push_str(&fill(text, filter, &[])),
+            None => match filter.and_then(|filter| of_filter(name, filter)) {
+                Some(text) => filled.push_str(&text),
+                None => filled.push_str(&format!("{{{{{name}}}}}")),
+            },
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+fn of_filter(name: &str, filter: &Filter) -> Option<String> {
+    let mut words = name.split(' ');
+    let text = match (words.next()?, words.next(), words.next()) {
+        ("policies", None, None) => policies(filter),
+        ("failures", None, None) => failures(filter),
+        ("reports", Some(first), Some(last)) => reports(filter, first, last),
+        ("successful", None, None) => match filter.policy_type {
+            Some(_) => PLAUSIBLE_SUCCESSFUL.to_owned(),
+            None => "once_successful".to_owned(),
+        },
+        ("failed", None, None) => match filter.policy_type {
+            Some(_) => PLAUSIBLE_FAILED.to_owned(),
+            None => "once_failed".to_owned(),
+        },
+        ("not_itemised", None, None) => match filter.policy_type {
+            Some(_) => "not_itemised".to_owned(),
+            // Those of the policies whose failed sessions count.
+            None => "CASE WHEN once_failed > 0 THEN not_itemised ELSE 0 END".to_owned(),
+        },
+        ("failed_sessions", None, None) => PLAUSIBLE_FAILED_SESSIONS.to_owned(),
+        ("all_successful", None, None) => PLAUSIBLE_SUCCESSFUL.to_owned(),
+        ("all_failed", None, None) => PLAUSIBLE_FAILED.to_owned(),
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// What the tables `policy` and `failure` have in common.
+fn of_policies(filter: &Filter) -> Vec<&'static str> {
+    let mut conditions = sent_by(filter);
+    if filter.policy_domain.is_some() {
+        conditions.push("policy_domain = $policy_domain");
+    }
+    if filter.policy_domains.is_some() {
+        conditions.push("policy_domain IN (SELECT unnest(string_split($policy_domains, chr(10))))");
+    }
+    if filter.policy_type.is_some() {
+        conditions.push("policy_type = $policy_type");
+    }
+    conditions
+}
+
+fn sent_by(filter: &Filter) -> Vec<&'static str> {
+    let mut conditions = Vec::new();
+    if filter.organisation.is_some() {
+        conditions.push("organisation_key = $organisation");
+    }
+    match filter.trust.as_deref() {
+        None => {}
+        Some("trusted") => conditions.push("trust <> 'none'"),
+        Some(_) => conditions.push("trust = $trust"),
+    }
+    conditions
+}
+
+fn all(conditions: &[&str]) -> String {
+    if conditions.is_empty() { "true".to_owned() } else { format!("({})", conditions.join(" AND ")) }
+}
+
+fn policies(filter: &Filter) -> String {
+    all(&of_policies(filter))
+}
+
+/// With a policy type all of its details count, else each session's once.
+fn failures(filter: &Filter) -> String {
+    let mut conditions = of_policies(filter);
+    if filter.policy_type.is_none() {
+        conditions.push("counted");
+    }
+    if filter.result_type.is_some() {
+        conditions.push("result_type = $result_type");
+    }
+    if filter.receiving_mx_hostname.is_some() {
+        conditions.push("coalesce(receiving_mx_hostname, '') = $receiving_mx_hostname");
+    }
+    if filter.sending_mta_ip.is_some() {
+        conditions.push("coalesce(sending_mta_ip, '') = $sending_mta_ip");
+    }
+    all(&conditions)
+}
+
+/// A report matches where one of its policies does.
+fn reports(filter: &Filter, first: &str, last: &str) -> String {
+    let mut conditions: Vec<String> = sent_by(filter).into_iter().map(str::to_owned).collect();
+    conditions.push(format!("day BETWEEN {first} AND {last}"));
+    if filter.policy_domain.is_some() || filter.policy_domains.is_some() || filter.policy_type.is_some() {
+        let policies = policies(filter);
+        conditions
+            .push(format!("uuid IN (SELECT report FROM policy WHERE day BETWEEN {first} AND {last} AND {policies})"));
+    }
+    all(&conditions.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Range;
+
+    fn filter() -> Filter {
+        let day = "2026-11-22".parse().expect("a date");
+        Filter::new(Range::new(day, day).expect("in order"))
+    }
+
+    #[test]
+    fn without_a_filter_everything_matches_and_counts_once() {
+        let sql = fill("SELECT {{failed}} FROM policy WHERE {{policies}} AND {{reports $a $b}}", Some(&filter()), &[]);
+        assert_eq!(sql, "SELECT once_failed FROM policy WHERE true AND (day BETWEEN $a AND $b)");
+        assert_eq!(fill("{{failures}}", Some(&filter()), &[]), "(counted)");
+    }
+
+    #[test]
+    fn domain_and_type_must_be_of_one_policy() {
+        let asked = Filter {
+            policy_domain: Some("a".into()),
+            policy_type: Some("sts".into()),
+            trust: Some("trusted".into()),
+            ..filter()
+        };
+        assert_eq!(
+            fill("{{reports $a $b}}", Some(&asked), &[]),
+            "(trust <> 'none' AND day BETWEEN $a AND $b AND uuid IN (SELECT report FROM policy WHERE day BETWEEN $a AND $b \
+             AND (trust <> 'none' AND policy_domain = $policy_domain AND policy_type = $policy_type)))"
+        );
+        assert!(!fill("{{failures}}", Some(&asked), &[]).contains("counted"));
+    }
+
+    #[test]
+    fn what_is_put_in_is_filled_too_and_what_is_unknown_stays() {
+        let filled =
+            fill("{{source}} {{key}} {{nothing}}", Some(&filter()), &[("key", "day"), ("source", "x {{failed}}")]);
+        assert_eq!(filled, "x once_failed day {{nothing}}");
+    }
+
+    #[test]
+    fn every_question_is_filled_whole() {
+        let put_in = [
+            ("key", "day"),
+            ("name", "day"),
+            ("periods", "0"),
+            ("of_these_failures", ""),
+            ("only_failed", ""),
+            ("sessions", ""),
+            ("source", ""),
+            ("after", ""),
+            ("order", ""),
+        ];
+        let files = std::fs::read_dir("src/query").expect("the source").map(|entry| entry.expect("an entry").path());
+        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "sql")) {
+            let sql = std::fs::read_to_string(&file).expect("the question");
+            let filled = fill(&sql, Some(&filter()), &put_in);
+            assert!(!filled.contains("{{"), "{}: {filled}", file.display());
+        }
+    }
+}

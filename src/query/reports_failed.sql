@@ -1,0 +1,1 @@
+AND uuid IN (SELECT report FROM policy WHERE day BETWEEN $first_day AND $last_day AND {{policies}} AND {{failed}} > 0)
