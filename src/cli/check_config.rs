@@ -43,7 +43,7 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let Findings { problems, notes } = match &loaded {
         Ok(config) => {
             let mut findings = Findings::of(config);
-            findings.look_at_mx_hosts(config, common.data.as_deref().unwrap_or(&config.data));
+            findings.look_at_mx_hosts(config, &config.data);
             findings
         }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },

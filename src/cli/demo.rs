@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, path::Path, process::ExitCode};
 
 use anyhow::Context;
+use chrono::{Days, NaiveDate};
 
 use super::{Common, Demo, Listeners, open, ready, serve};
 use crate::{
@@ -25,7 +26,7 @@ pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
         if common.json {
             println!("{}", serde_json::json!(urls));
         } else {
-            print!("{}", welcome(urls, kept.then_some(place.path())));
+            print!("{}", welcome(urls, kept.then_some(place.path()), Clock::system().now().date_naive()));
         }
     };
     serve::until_stopped(config, Options { dev: demo.dev, demo: true, ..Options::default() }, &demo.listeners, tell)
@@ -62,7 +63,7 @@ fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn welcome(urls: &ready::Urls, kept: Option<&Path>) -> String {
+fn welcome(urls: &ready::Urls, kept: Option<&Path>, today: NaiveDate) -> String {
     let url = |url: &Option<String>| url.clone().unwrap_or_else(|| "off".to_owned());
     let data = match kept {
         Some(path) => format!("The data stays in {}.", path.display()),
@@ -74,15 +75,8 @@ Dashboard    {}
 Reports to   {}/v1/tlsrpt
 Mail to      {} ({})
 
-Worth a look, in the week to yesterday and before:
-  Google, Microsoft and Mail.ru could not fetch the MTA-STS policy of example.com for three days.
-  mail.bluefjord.example still uses a policy of example.net that names an MX host of the past.
-  A new sender, Northwind Mail, has appeared.
-  The certificate of mx2.example.net was expired for five days three weeks ago.
-  The TLSA records of example.org did not match for two days the week before last.
-  Microsoft reports every session twice, under sts and tlsa: it counts once.
-  The quarantine holds reports that cannot be counted.
-
+Everything is invented. Worth a look:
+{}
 A mail of your own, unsigned, so that it waits in the quarantine until you admit it:
   tlsight send-test-report example.com --to mailto:{} --relay {}
 
@@ -92,9 +86,44 @@ A mail of your own, unsigned, so that it waits in the quarantine until you admit
         url(&urls.public),
         demo::RECIPIENT,
         urls.smtp.as_ref().map_or_else(|| "off".to_owned(), |address| format!("SMTP on {address}")),
+        stories(urls.private.as_deref(), today),
         demo::RECIPIENT,
         url(&urls.smtp),
     )
+}
+
+/// What the demo tells, each with the page that shows it.
+fn stories(pages: Option<&str>, today: NaiveDate) -> String {
+    let day = |ago: u64| today - Days::new(ago);
+    let told = [
+        (
+            "Google, Microsoft and Mail.ru could not fetch the MTA-STS policy of example.com for three days.",
+            format!("/?policy_domain=example.com&from={}&to={}", day(14), day(1)),
+        ),
+        (
+            "mail.bluefjord.example still uses a policy of example.net that names an MX host of the past.",
+            "/?policy_domain=example.net&organisation=bluefjord.example".to_owned(),
+        ),
+        ("A new sender, Northwind Mail, has appeared.", "/show?q=Northwind".to_owned()),
+        (
+            "The certificate of mx2.example.net was expired for five days three weeks ago.",
+            format!("/failures?by=result_type&policy_domain=example.net&from={}&to={}", day(28), day(14)),
+        ),
+        (
+            "The TLSA records of example.org did not match for two days the week before last.",
+            format!("/failures?by=result_type&from={}&to={}&policy_type=tlsa", day(21), day(7)),
+        ),
+        (
+            "Microsoft reports every session twice, under sts and tlsa: it counts once.",
+            "/reports?organisation=microsoft.com".to_owned(),
+        ),
+        ("The quarantine holds reports that cannot be counted.", "/quarantine".to_owned()),
+    ];
+    let line = |(story, path): (&str, String)| match pages {
+        Some(pages) => format!("  {story}\n    {pages}{path}\n"),
+        None => format!("  {story}\n"),
+    };
+    told.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -109,6 +138,6 @@ mod tests {
             smtp: Some("127.0.0.1:40003".to_owned()),
             lmtp: None,
         };
-        insta::assert_snapshot!(welcome(&urls, None));
+        insta::assert_snapshot!(welcome(&urls, None, "2026-11-29".parse().unwrap()));
     }
 }

@@ -226,7 +226,7 @@ mod tests {
         let long = isolated(&"a&".repeat(60), 120);
         assert!(long.starts_with("<bdi>a&amp;") && long.contains("&amp;<wbr>a") && !long.contains('…'), "{long}");
         let longer = isolated(&"x".repeat(10_000), 120);
-        assert!(longer.ends_with("x…</bdi>") && longer.starts_with("<bdi title=\"xxx"), "{longer}");
+        assert!(longer.ends_with("…</bdi>") && longer.starts_with("<bdi title=\"xxx"), "{longer}");
         assert!(longer.len() < 2_300, "{}", longer.len());
         let whole = isolated(&"x".repeat(10_000), usize::MAX);
         assert_eq!(whole.matches('x').count(), 10_000);

@@ -63,6 +63,36 @@ fn import_hands_the_files_to_a_running_server() {
 }
 
 #[test]
+fn only_its_own_user_reads_what_it_makes_and_a_directory_open_to_others_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let import = |data: &Path| {
+        let file = directory.path().join("r.json.gz");
+        fs::write(&file, report("a")).unwrap();
+        let mut command = tlsight();
+        command.arg("import").arg("--data").arg(data).arg(&file).stderr(std::process::Stdio::piped());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let new = directory.path().join("new");
+    assert!(!import(&new).contains("is open to every user"));
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = import(&open);
+    assert!(told.contains("is open to every user of this machine (mode 0755)"), "{told}");
+    assert_eq!(mode(&new), 0o700);
+    for data in [&new, &open] {
+        for entry in fs::read_dir(data).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+        }
+    }
+}
+
+#[test]
 fn one_directory_has_one_server() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");

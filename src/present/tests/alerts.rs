@@ -129,7 +129,12 @@ fn rules() -> Rules {
 fn without_alerts_the_page_teaches() {
     let running = empty();
     let page = running.page("/alerts");
-    assert!(page.contains("is wrong that the rules know of") && page.contains("No alert has fired yet."), "{page}");
+    assert!(
+        page.contains("alert is firing.")
+            && page.contains("stands on the <a href=\"/\">overview</a>")
+            && page.contains("No alert has fired yet."),
+        "{page}"
+    );
     assert!(page.contains("[[channel]]") && page.contains("tlsight alerts send-test mail"), "{page}");
     for rule in Rule::ALL {
         assert!(page.contains(&format!("<th scope=\"row\">{}</th>", rule.as_str())), "{}", rule.as_str());

@@ -154,9 +154,51 @@ fn a_wrong_question_is_answered_with_a_page() {
     let running = filled();
     let answer = running.get("/?from=tomorrow");
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains("parameter `from`") && answer.text().contains("<form"));
+    let page = answer.text();
+    assert!(page.contains("Parameter <code>from</code>: ") && page.contains("<code>tomorrow</code>"), "{page}");
+    assert!(
+        page.contains("name=\"q\"") && !page.contains("type=\"date\"") && page.contains("href=\"/\">To the overview")
+    );
+    assert!(page.contains("Quarantine <span class=\"badge\">"), "what waits is still said: {page}");
     assert_eq!(running.get("/nothing").status, 404);
     assert_eq!(running.get("/reports/00000000-0000-0000-0000-000000000000").status, 404);
+}
+
+#[test]
+fn the_filter_takes_any_name_and_its_address_is_that_of_every_link() {
+    let running = filled();
+    let leads = |query: &str| {
+        let answer = running.get(&format!("/show?{query}"));
+        assert_eq!(answer.status, 303, "{query}: {}", answer.text());
+        answer.header("location").expect("a location").to_owned()
+    };
+    let microsoft = "/reports?from=2026-11-16&organisation=microsoft.com&to=2026-11-22";
+    for typed in ["microsoft.com", "Microsoft+Corporation", "MICROSOFT+corporation", "microsoft.COM"] {
+        let form = "page=/reports&policy_domain=&trust=&from=2026-11-16&to=2026-11-22";
+        assert_eq!(leads(&format!("{form}&organisation={typed}")), microsoft, "{typed}");
+    }
+    assert_eq!(leads("page=/weeks/2026-W47&organisation=nobody"), "/weeks/2026-W47?organisation=nobody");
+    assert_eq!(leads("q=Example.COM"), "/?policy_domain=example.com");
+    assert_eq!(leads("q=Microsoft+Corporation"), "/?organisation=microsoft.com");
+    assert_eq!(running.get("/show?page=//evil.example").status, 404);
+    assert_eq!(running.get("/show?q=nobody-is-called-so").status, 404);
+    let several = running.get("/show?page=/failures&organisation=m&by=day");
+    assert_eq!(several.status, 400);
+    assert!(several.text().contains("href=\"/failures?by=day&amp;organisation=microsoft.com\""), "{}", several.text());
+    let page = running.page("/failures");
+    assert!(page.contains("<option value=\"microsoft.com\">Microsoft Corporation</option>"), "{page}");
+    assert!(page.contains("autocomplete=\"off\""), "{page}");
+}
+
+#[test]
+fn printed_figures_say_their_days_and_filter() {
+    let running = filled();
+    for path in ["/?", "/failures?", "/reports?", "/weeks/2026-W47?"] {
+        let page = running.page(&format!("{path}policy_domain=example.com"));
+        let at = page.find("print-only").unwrap_or_else(|| panic!("{path}: {page}"));
+        let line = plain(&page[at..at + page[at..].find("</p>").expect("its end")]);
+        assert!(line.contains("Nov 2026") && line.contains("domain example.com"), "{path}: {line}");
+    }
 }
 
 #[test]

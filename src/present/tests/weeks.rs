@@ -94,7 +94,7 @@ fn text(page: &str) -> String {
     }
     let lines: Vec<&str> =
         text.lines().map(|line| line.trim().trim_start_matches("| ")).filter(|line| !line.is_empty()).collect();
-    lines.join("\n")
+    lines.join("\n").replace('\u{a0}', " ")
 }
 
 fn snapshot(name: &str, running: &Running, week: &str) {

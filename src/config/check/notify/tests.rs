@@ -123,3 +123,16 @@ fn links_need_a_url_to_begin_with() {
         assert_eq!(told, [format!("`private.url` = {url:?}: not a URL like https://tlsight.internal")]);
     }
 }
+
+#[test]
+fn a_port_after_the_relay_is_told_where_it_belongs() {
+    use crate::config::{Config, Environment};
+    let told = |relay: &str| {
+        let text = format!("[mail]\nrelay = {relay:?}\n");
+        Config::from_text(&text, &Environment::default()).unwrap().check().err().map(|error| error.to_string())
+    };
+    for relay in ["127.0.0.1:18026", "smtp.example.net:587", "[::1]:25"] {
+        assert_eq!(told(relay), Some(format!("`mail.relay` = {relay:?}: the port stands in `mail.port`")));
+    }
+    assert_eq!((told("::1"), told("[::1]"), told("smtp.example.net")), (None, None, None));
+}
