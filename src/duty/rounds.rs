@@ -79,7 +79,7 @@ impl Rounds {
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
         let (mut commits, mut loads) = (self.store.commits(), self.store.loads());
         loop {
-            let begun = Instant::now();
+            let (begun, was_loading) = (Instant::now(), self.is_loading());
             match self.evaluate().await {
                 Ok(evaluation) => log(&evaluation),
                 Err(error) => tracing::warn!(%error, "the alerts could not be evaluated"),
@@ -88,6 +88,9 @@ impl Rounds {
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep(pause) => {}
+            }
+            if was_loading && !self.is_loading() {
+                continue;
             }
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,

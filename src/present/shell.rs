@@ -126,13 +126,18 @@ fn presets(today: NaiveDate) -> Vec<(&'static str, Range)> {
     let back = |days: u64| Range::new(yesterday.checked_sub_days(Days::new(days - 1))?, yesterday);
     let monday =
         |weeks: u64| today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday()) + 7 * weeks));
+    let twelve_weeks = || {
+        let days = u64::from(yesterday.weekday().num_days_from_monday()) + 7 * 11;
+        Range::new(yesterday.checked_sub_days(Days::new(days))?, yesterday)
+    };
     let week = |weeks: u64| monday(weeks).and_then(|first| Range::new(first, first.checked_add_days(Days::new(6))?));
     [
         ("Last 7 days", back(7)),
         ("This week", week(0)),
         ("Last week", week(1)),
         ("28 days", back(28)),
-        ("12 weeks", back(84)),
+        // From a Monday on, so that its weeks are whole.
+        ("12 weeks", twelve_weeks()),
     ]
     .into_iter()
     .filter_map(|(name, range)| Some((name, range?)))

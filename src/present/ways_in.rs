@@ -10,7 +10,10 @@ use super::{
     shell::{self, Badges},
     templates::fields,
 };
-use crate::health::{Health, State};
+use crate::{
+    health::{Health, State},
+    store::test_report::{self, TestReport},
+};
 
 /// Domains named on the page that reports were refused for, and in the API.
 const FOREIGN_SHOWN: usize = 20;
@@ -21,6 +24,11 @@ pub(super) async fn page(site: web::Data<Site>) -> HttpResponse {
 }
 
 pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
+    answer::json(tell(&site).await)
+}
+
+async fn tell(site: &Site) -> Result<Value, Fail> {
+    let last_test = site.store().read(test_report::last).await?;
     let items: Vec<Value> = site.board.ways_in().iter().map(|(name, health)| item(name, health)).collect();
     let foreign = site.board.foreign();
     let refused: Vec<Value> = foreign
@@ -29,7 +37,7 @@ pub(super) async fn json(site: web::Data<Site>) -> HttpResponse {
         .iter()
         .map(|(domain, reports)| json!({ "domain": domain, "reports": reports }))
         .collect();
-    answer::json(Ok(json!({ "items": items, "refused_domains": refused })))
+    Ok(json!({ "items": items, "refused_domains": refused, "last_test": last_test.as_ref().map(test_item) }))
 }
 
 /// Sentences about what does not work now, for the overview.
@@ -50,7 +58,8 @@ pub(super) fn untold(site: &Site) -> Vec<String> {
 }
 
 async fn show(site: &Site) -> Result<String, Fail> {
-    let badges = site.store().read(Badges::ask).await?;
+    let (badges, last_test) =
+        site.store().read(|connection| Ok((Badges::ask(connection)?, test_report::last(connection)?))).await?;
     let parts = site.board.ways_in();
     let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
     let rows: Vec<_> = parts
@@ -74,9 +83,30 @@ async fn show(site: &Site) -> Result<String, Fail> {
     let foreign = site.board.foreign();
     let foreign = foreign.foremost(FOREIGN_SHOWN);
     let rest = foreign.rest();
-    let content = fields! { rows, failing, foreign => foreign.domains, rest };
+    let last_test = last_test.map(|test| {
+        fields! {
+            report_id => test.report_id,
+            received_at => test.received_at,
+            channel => test.channel,
+            trust => test.trust,
+            policy_domains => test.policy_domains,
+        }
+    });
+    let content = context! { last_test, ..fields! { rows, failing, foreign => foreign.domains, rest } };
     let shell = shell::without_filter(site, "/ways-in", badges);
     Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
+}
+
+/// The last report of `tlsight send-test-report`, which is in no figure.
+fn test_item(test: &TestReport) -> Value {
+    json!({
+        "report_id": test.report_id,
+        "received_at": test.received_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        "channel": test.channel,
+        "trust": test.trust,
+        "dkim_domain": test.dkim_domain,
+        "policy_domains": test.policy_domains,
+    })
 }
 
 fn word(state: State) -> &'static str {

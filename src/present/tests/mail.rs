@@ -152,6 +152,23 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
 }
 
 #[test]
+fn a_test_report_proves_the_way_in_and_counts_nowhere() {
+    let running = empty();
+    let mut report = super::weeks::Told::failing("sender.example", "2026-11-18", "validation-failure", 1).json();
+    report["report-id"] = "tlsight-test-7@sender.example".into();
+    for _ in 0..2 {
+        let receipt = running.receive(report.to_string().as_bytes());
+        assert!(matches!(receipt.0[..], [Outcome::Stored(_)]), "{receipt:?}");
+    }
+    let overview = running.json("/api/v1/overview");
+    assert_eq!((&overview["reports"], &overview["sessions"]["failed"]), (&0.into(), &0.into()));
+    assert_eq!(items(&running.json("/api/v1/reports")).len(), 0);
+    let test = &running.json("/api/v1/ways-in")["last_test"];
+    assert_eq!((&test["report_id"], &test["channel"]), (&"tlsight-test-7@sender.example".into(), &"https".into()));
+    assert!(running.page("/ways-in").contains("Last test report"));
+}
+
+#[test]
 fn the_ways_in_say_how_they_are() {
     let running = empty();
     assert!(running.page("/ways-in").contains("every listener is off"));

@@ -183,6 +183,9 @@ fn what_was_imported_had_come_a_day_after_its_range() {
     let facts = asked(&temp, "2026-02-12T00:00:00Z", &plan);
     assert_eq!((facts.arrivals.last_at, facts.intake.stored), (None, 0), "the operator's files are no arrivals");
     assert!(facts.senders.iter().all(|sender| sender.lateness_s.is_none()));
+    let then = asked_as_of(&temp, "2026-02-20T00:00:00Z", &plan);
+    assert_eq!(then.arrivals.last_at, None, "nor in hindsight");
+    assert!(then.senders.iter().all(|sender| sender.lateness_s.is_none()) && !then.senders.is_empty());
 }
 
 #[test]
