@@ -126,7 +126,16 @@ async fn walk(browser: &Client, overview: &str) -> Result<(), fantoccini::error:
     browser.back().await?;
     browser.back().await?;
     assert_eq!(browser.current_url().await?.path(), "/");
-    no_sideways_scroll(browser).await
+    assert!(browser.find(Locator::Css("aside.invented")).await?.text().await?.contains("invented"));
+    no_sideways_scroll(browser).await?;
+
+    // Any name may be typed into the filter, without a script.
+    browser.find(Locator::Css("label[for=unfold]")).await?.click().await?;
+    browser.find(Locator::Css("input[name=policy_domain]")).await?.send_keys("example.net").await?;
+    browser.find(Locator::Css("form.fields button")).await?.click().await?;
+    let chosen = browser.current_url().await?;
+    assert!(chosen.query().is_some_and(|query| query.contains("policy_domain=example.net")), "{chosen}");
+    Ok(())
 }
 
 /// A phone is 390 px wide; the page itself never scrolls sideways.
