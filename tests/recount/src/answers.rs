@@ -51,7 +51,7 @@ impl World {
             Question::Overview(filter) => {
                 let place = format!("/api/v1/overview?{}", filter.query());
                 let mut ours = overview(&self.reports, filter, self.today);
-                ours["quarantined"] = json!(self.quarantined(filter.from, filter.to).0);
+                ours["quarantined"] = json!(self.quarantine.len());
                 tally.json(&place, &ours, &client.json(&place)?);
             }
             Question::Week(filter) => {
@@ -160,7 +160,7 @@ impl Question {
 
 fn csv(by: &str, items: &[Value]) -> String {
     let fields = ["failed_sessions", "previous_failed_sessions", "reports", "organisations", "first_day", "last_day"];
-    let mut text = format!("{by},{}\n", fields.join(","));
+    let mut text = format!("{by},{}\r\n", fields.join(","));
     for item in items {
         let key = item["key"].as_str().unwrap_or_default();
         // Cells that a spreadsheet would run.
@@ -171,7 +171,7 @@ fn csv(by: &str, items: &[Value]) -> String {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         });
-        text.push_str(&format!("{key},{}\n", cells.join(",")));
+        text.push_str(&format!("{key},{}\r\n", cells.join(",")));
     }
     text
 }

@@ -65,7 +65,8 @@ pub fn periods(filter: &Filter) -> Vec<Filter> {
         weeks.push(filter.over(from, sunday.min(filter.to)));
         from = sunday + Days::new(1);
     }
-    weeks
+    // No more than half a year of them.
+    weeks.split_off(weeks.len().saturating_sub(26))
 }
 
 pub fn organisations<'a>(counted: &Counted<'a>) -> BTreeSet<&'a str> {

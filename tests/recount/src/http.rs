@@ -64,13 +64,24 @@ impl Client {
         }
     }
 
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer> {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nContent-Type: application/tlsrpt+json\r\nContent-Length: {}", body.len());
+        self.exchange(&head, body).map_err(|error| format!("POST {path}: {error}"))
+    }
+
     fn try_get(&mut self, path: &str) -> std::io::Result<Answer> {
+        self.exchange(&format!("GET {path} HTTP/1.1"), b"")
+    }
+
+    fn exchange(&mut self, head: &str, sent: &[u8]) -> std::io::Result<Answer> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => BufReader::new(TcpStream::connect(&self.address)?),
         };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n\r\n", self.address);
+        let request = format!("{head}\r\nHost: {}\r\nAccept: */*\r\n\r\n", self.address);
         connection.get_mut().write_all(request.as_bytes())?;
+        connection.get_mut().write_all(sent)?;
         let bad = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
         let mut line = String::new();
         connection.read_line(&mut line)?;

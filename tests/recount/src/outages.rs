@@ -103,6 +103,18 @@ pub fn outages(reports: &[Report], filter: &Filter, today: NaiveDate) -> Vec<Out
     found
 }
 
+/// How many there are, of how many domains and organisations.
+pub fn totals(outages: &[Outage]) -> Value {
+    let distinct =
+        |of: &dyn Fn(&Outage) -> Option<String>| outages.iter().filter_map(of).collect::<BTreeSet<_>>().len();
+    json!({
+        "outages": outages.len(),
+        "policy_domains": distinct(&|outage| Some(outage.domain.clone())),
+        "policy_domains_ongoing": distinct(&|outage| outage.recovered.is_none().then(|| outage.domain.clone())),
+        "organisations": distinct(&|outage| Some(outage.organisation.clone())),
+    })
+}
+
 pub fn order(a: &Outage, b: &Outage) -> Ordering {
     let key = |outage: &Outage| (outage.recovered.is_some(), u64::MAX - outage.failed);
     let rest = (&a.domain, &a.organisation, &a.result_type, a.since);

@@ -10,7 +10,7 @@ use crate::{
     filter::Filter,
     groups,
     model::Report,
-    outages::outages,
+    outages::{self, outages},
 };
 
 pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
@@ -45,9 +45,6 @@ pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value 
             item
         })
         .collect();
-    let distinct = |of: &dyn Fn(&crate::outages::Outage) -> Option<String>| {
-        outages.iter().filter_map(of).collect::<BTreeSet<_>>().len()
-    };
     json!({
         "from": filter.from.to_string(),
         "to": filter.to.to_string(),
@@ -68,12 +65,7 @@ pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value 
         "policy_domains": domain_items,
         "policy_domains_total": domains.len(),
         "policy_fetch_errors": outages.iter().take(20_000).map(|outage| outage.json()).collect::<Vec<_>>(),
-        "policy_fetch_errors_total": {
-            "total": outages.len(),
-            "policy_domains": distinct(&|outage| Some(outage.domain.clone())),
-            "policy_domains_ongoing": distinct(&|outage| outage.recovered.is_none().then(|| outage.domain.clone())),
-            "organisations": distinct(&|outage| Some(outage.organisation.clone())),
-        },
+        "policy_fetch_errors_total": outages::totals(&outages),
     })
 }
 

@@ -38,7 +38,15 @@ pub fn all(client: &mut Client, today: NaiveDate) -> Result<Vec<Report>> {
             "dkim" => client.json(&format!("/api/v1/reports/{uuid}"))?["dkim_domain"].as_str().map(str::to_owned),
             _ => None,
         };
-        let read = parse::report(&document, signed_by.as_deref()).ok_or_else(|| format!("{uuid} is no report"))?;
+        // Of several reports in one document it is the one with this id.
+        let candidates = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
+        let mut read = candidates.iter().filter_map(|document| parse::report(document, signed_by.as_deref()));
+        let sent_id = item["report_id"].as_str().unwrap_or_default();
+        let read = match candidates.len() {
+            1 => read.next(),
+            _ => read.find(|report| report.report_id == sent_id),
+        }
+        .ok_or_else(|| format!("{uuid} is no report: {document:.600}"))?;
         let received_at = item["received_at"].as_str().unwrap_or_default().to_owned();
         reports.push(Report { uuid, trust, received_at, ..read });
     }

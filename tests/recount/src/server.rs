@@ -34,6 +34,7 @@ impl Drop for Scratch {
 
 pub struct Server {
     child: Child,
+    pub public: String,
     pub private: String,
     scratch: Scratch,
     binary: PathBuf,
@@ -48,7 +49,10 @@ fn command(binary: &Path) -> Command {
             command.env(kept, value);
         }
     }
-    command.env("TLSIGHT_LOG", "error").stdin(Stdio::null());
+    command
+        .env("TLSIGHT_LOG", "error")
+        .env("TLSIGHT_PUBLIC__REQUESTS_PER_MINUTE_MAX", "1000000000")
+        .stdin(Stdio::null());
     command
 }
 
@@ -83,11 +87,11 @@ impl Server {
         let mut child =
             serve.stdout(Stdio::null()).spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
         let deadline = Instant::now() + PATIENCE;
-        let private = loop {
+        let addresses = loop {
             if let Some(addresses) =
                 fs::read_to_string(&ready).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok())
             {
-                break addresses["private"].as_str().unwrap_or_default().to_owned();
+                break addresses;
             }
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("the server ended before it was ready: {status}"));
@@ -98,7 +102,8 @@ impl Server {
             }
             std::thread::park_timeout(Duration::from_millis(5));
         };
-        Ok(Server { child, private, scratch, binary: binary.to_owned() })
+        let at = |name: &str| addresses[name].as_str().unwrap_or_default().to_owned();
+        Ok(Server { child, public: at("public"), private: at("private"), scratch, binary: binary.to_owned() })
     }
 
     pub fn client(&self) -> Client {

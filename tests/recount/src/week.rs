@@ -27,6 +27,8 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
         _ => "over",
     };
     let failures = failures(&now, &before);
+    let kinds = groups::policy_types(&now);
+    let outages = outages_of_week(reports, filter, today);
     let silent = coverage::silent(reports, filter, phase == "over");
     let policy_changes = changes::changes(&now, &before);
     let quiet = failures.as_object().is_some_and(|states| states.values().all(|state| state["total"] == 0))
@@ -50,8 +52,10 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
             "organisations_reporting": groups::organisations(&before).len(),
             "sessions": groups::sessions(before.sessions()),
         },
-        "policy_types": groups::policy_type_items(&groups::policy_types(&now)),
-        "policy_fetch_errors": outages_of_week(reports, filter, today).iter().map(Outage::json).collect::<Vec<_>>(),
+        "policy_types": groups::policy_type_items(&kinds),
+        "policy_types_total": kinds.len(),
+        "policy_fetch_errors": outages.iter().map(Outage::json).collect::<Vec<_>>(),
+        "policy_fetch_errors_total": outages::totals(&outages),
         "failures": failures,
         "silent_organisations": silent,
         "policy_changes": {"items": policy_changes, "complete": true},
