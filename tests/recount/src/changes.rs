@@ -68,7 +68,7 @@ pub fn changes(now: &Counted, before: &Counted) -> Value {
 fn seen<'a>(counted: &Counted<'a>) -> BTreeMap<&'a str, Seen<'a>> {
     let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
     for row in &counted.rows {
-        for policy in row.policies.iter().filter(|policy| !policy.lines.is_empty()) {
+        for policy in &row.policies {
             let mut text: Vec<String> = policy.lines.iter().map(|line| line.to_lowercase()).collect();
             text.sort();
             text.dedup();

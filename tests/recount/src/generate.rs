@@ -40,7 +40,7 @@ pub fn quarter(last: NaiveDate, seed: u64) -> Vec<Value> {
             if random.chance(3) {
                 reports.push(report.clone());
             }
-            if random.chance(2) {
+            if random.chance(2) && report["policies"][0].is_object() {
                 let mut conflict = report.clone();
                 conflict["policies"][0]["summary"]["total-successful-session-count"] = json!(4711);
                 reports.push(conflict);

@@ -74,7 +74,7 @@ fn detail(entry: &Map<String, Value>) -> Option<Detail> {
         failed: sessions(member(entry, "failed-session-count")),
         mx: mx.and_then(|mx| names::domain(&mx)),
         ip: text(entry, "sending-mta-ip").and_then(|ip| names::address(&ip)),
-        reason: text(entry, "failure-reason-code"),
+        reason: text(entry, "failure-reason-code").map(|reason| reason[..reason.floor_char_boundary(4096)].to_owned()),
     })
 }
 
@@ -102,11 +102,11 @@ fn lines(value: &Value) -> Vec<String> {
         Value::Array(parts) => match parts.as_slice() {
             [Value::String(lone)] if lone.trim_start().starts_with('[') => {
                 match serde_json::from_str::<Vec<Value>>(lone) {
-                    Ok(inner) => inner.iter().filter_map(scalar).collect(),
+                    Ok(inner) => inner.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
                     Err(_) => vec![lone.clone()],
                 }
             }
-            parts => parts.iter().filter_map(scalar).collect(),
+            parts => parts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         },
         other => scalar(other).into_iter().collect(),
     };

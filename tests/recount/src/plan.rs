@@ -26,8 +26,8 @@ pub fn plan(world: &World, last: NaiveDate, seed: u64) -> Vec<Question> {
     let long = Filter::days(last - Days::new(27), last);
     let mut filters = ranges(last);
     filters.push(week.before(1));
-    filters.extend(narrowed(world, &week));
-    filters.extend(narrowed(world, &long));
+    filters.extend(narrowed(world, &week, 7));
+    filters.extend(narrowed(world, &long, 4));
     filters.extend(combined(world, last, &mut random));
 
     let mut plan = Vec::new();
@@ -64,15 +64,17 @@ pub fn plan(world: &World, last: NaiveDate, seed: u64) -> Vec<Question> {
         let monday = monday - Days::new(7 * back);
         plan.push(Question::Week(Filter::days(monday, monday + Days::new(6))));
     }
-    for back in [0, 1, 5] {
+    for (back, most) in [(1, 3), (5, 1)] {
         let monday = monday - Days::new(7 * back);
-        plan.extend(narrowed(world, &Filter::days(monday, monday + Days::new(6))).into_iter().map(Question::Week));
+        plan.extend(
+            narrowed(world, &Filter::days(monday, monday + Days::new(6)), most).into_iter().map(Question::Week),
+        );
     }
     plan
 }
 
 /// One filter for each organisation, domain, type and trust.
-fn narrowed(world: &World, filter: &Filter) -> Vec<Filter> {
+fn narrowed(world: &World, filter: &Filter, most: usize) -> Vec<Filter> {
     let mut filters = Vec::new();
     let with = |change: &dyn Fn(&mut Filter)| {
         let mut narrowed = filter.clone();
@@ -89,10 +91,11 @@ fn narrowed(world: &World, filter: &Filter) -> Vec<Filter> {
         }
     }
     let [organisations, domains, kinds] = values;
-    filters.extend(organisations.iter().take(40).map(|value| with(&|f| f.organisation = Some((*value).to_owned()))));
-    let asked = domains.iter().filter(|domain| !domain.is_empty()).take(20);
+    filters
+        .extend(organisations.iter().take(most * 2).map(|value| with(&|f| f.organisation = Some((*value).to_owned()))));
+    let asked = domains.iter().filter(|domain| !domain.is_empty()).take(most);
     filters.extend(asked.map(|value| with(&|f| f.domain = Some((*value).to_owned()))));
-    filters.extend(kinds.iter().take(10).map(|value| with(&|f| f.kind = Some((*value).to_owned()))));
+    filters.extend(kinds.iter().take(most).map(|value| with(&|f| f.kind = Some((*value).to_owned()))));
     for trust in ["trusted", "import", "none"] {
         filters.push(with(&|f| f.trust = Some(trust.to_owned())));
     }
@@ -102,7 +105,7 @@ fn narrowed(world: &World, filter: &Filter) -> Vec<Filter> {
 fn combined(world: &World, last: NaiveDate, random: &mut Random) -> Vec<Filter> {
     let mut filters = Vec::new();
     let with_policies: Vec<_> = world.reports.iter().filter(|report| !report.policies.is_empty()).collect();
-    while filters.len() < 24 && !with_policies.is_empty() {
+    while filters.len() < 16 && !with_policies.is_empty() {
         let report = random.of(&with_policies);
         let policy = random.of(&report.policies);
         let days = *random.of(&[1, 3, 7, 28, 84]);
@@ -133,7 +136,7 @@ fn narrow(world: &World, filter: &Filter, random: &mut Random) -> Vec<Narrow> {
         Narrow { ip: dash(), ..Narrow::default() },
         Narrow { mx: dash(), ip: dash(), result_type: None },
     ];
-    while narrow.len() < 10 && !details.is_empty() {
+    while narrow.len() < 7 && !details.is_empty() {
         let detail = random.of(&details);
         let choice = random.below(7) + 1;
         narrow.push(Narrow {

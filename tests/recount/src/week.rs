@@ -93,10 +93,11 @@ struct Pair<'a> {
     failing_now: BTreeSet<NaiveDate>,
     failing_before: BTreeSet<NaiveDate>,
     causes: BTreeMap<(&'a str, &'a str, Option<&'a str>), (u64, u64)>,
+    /// By the day of the report: the last one is shown.
+    name: Option<(NaiveDate, Option<&'a str>)>,
 }
 
 fn failures(now: &Counted, before: &Counted) -> Value {
-    let names = groups::names(&[now, before]);
     let mut pairs: BTreeMap<(&str, &str), Pair> = BTreeMap::new();
     for (counted, is_now) in [(now, true), (before, false)] {
         for row in &counted.rows {
@@ -106,6 +107,7 @@ fn failures(now: &Counted, before: &Counted) -> Value {
                 false => (&mut pair.before, &mut pair.reported.1, &mut pair.failing_before),
             };
             sessions.add(row.sessions);
+            pair.name = pair.name.max(Some((row.day(), row.report.name.as_deref())));
             *reported = true;
             if row.sessions.bad > 0 {
                 failing.insert(row.day());
@@ -135,7 +137,7 @@ fn failures(now: &Counted, before: &Counted) -> Value {
         *total += 1;
         if index < ITEMS_MAX {
             items.push(json!({
-                "organisation": names[organisation],
+                "organisation": pair.name.and_then(|(_, name)| name),
                 "organisation_key": organisation,
                 "policy_domain": groups::domain(domain),
                 "reported_before": pair.reported.1,
