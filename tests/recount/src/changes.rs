@@ -23,7 +23,7 @@ pub fn changes(now: &Counted, before: &Counted) -> Value {
         let comparable = |who: &&str| both.contains(&((*domain).to_string(), (*who).to_string()));
         let texts = |seen: &BTreeMap<&str, Seen>| -> BTreeSet<(String, Vec<String>)> {
             let seen = seen.get(*domain).into_iter().flatten();
-            seen.filter(|(_, who)| who.keys().any(|who| comparable(who)))
+            seen.filter(|(_, who)| who.keys().any(comparable))
                 .map(|((kind, text), _)| ((*kind).to_owned(), text.clone()))
                 .collect()
         };
@@ -65,11 +65,25 @@ pub fn changes(now: &Counted, before: &Counted) -> Value {
     Value::Array(items)
 }
 
+/// In lower case, with blanks where they belong and nowhere else.
+fn plain(kind: &str, line: &str) -> String {
+    let line = line.to_lowercase();
+    match line.split_once(':') {
+        Some((key, value)) if kind == "sts" => format!("{}: {}", key.trim(), value.trim()),
+        _ if kind == "tlsa" => {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (fields, hex) = words.split_at(words.len().min(3));
+            [fields.join(" "), hex.concat()].join(" ").trim().to_owned()
+        }
+        _ => line,
+    }
+}
+
 fn seen<'a>(counted: &Counted<'a>) -> BTreeMap<&'a str, Seen<'a>> {
     let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
     for row in &counted.rows {
         for policy in &row.policies {
-            let mut text: Vec<String> = policy.lines.iter().map(|line| line.to_lowercase()).collect();
+            let mut text: Vec<String> = policy.lines.iter().map(|line| plain(&policy.kind, line)).collect();
             text.sort();
             text.dedup();
             let who = seen.entry(row.domain).or_default().entry((&policy.kind, text)).or_default();

@@ -138,7 +138,6 @@ pub fn failures(reports: &[Report], filter: &Filter, by: &str, narrow: &Narrow) 
 pub struct Listed {
     pub uuid: String,
     pub day: NaiveDate,
-    pub received_at: String,
     pub sessions: Sessions,
 }
 
@@ -154,12 +153,7 @@ pub fn list(reports: &[Report], filter: &Filter, narrow: &Narrow, failed: bool) 
     for report in &counted.reports {
         let (sessions, asked) = sums.get(report.uuid.as_str()).copied().unwrap_or_default();
         if (narrow.is_empty() || asked > 0) && (!failed || sessions.bad > 0) {
-            listed.push(Listed {
-                uuid: report.uuid.clone(),
-                day: report.day,
-                received_at: report.received_at.clone(),
-                sessions,
-            });
+            listed.push(Listed { uuid: report.uuid.clone(), day: report.day, sessions });
         }
     }
     listed

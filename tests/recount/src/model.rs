@@ -19,8 +19,6 @@ pub struct Report {
     /// Start and end as sent, in seconds: part of what makes two reports the same.
     pub range: (i64, i64),
     pub trust: String,
-    /// As the API prints it; sorts as text.
-    pub received_at: String,
     pub policies: Vec<Policy>,
 }
 

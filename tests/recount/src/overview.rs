@@ -97,9 +97,12 @@ fn ranked<'a>(
     ranked.into_iter().map(item).collect()
 }
 
+/// Result type, policy type and mode.
+type Cause<'a> = (&'a str, &'a str, Option<&'a str>);
+
 /// Failed sessions of the details by organisation, then result type, policy type and mode.
 fn causes(now: &Counted) -> BTreeMap<String, Vec<Value>> {
-    let mut sums: BTreeMap<&str, BTreeMap<(&str, &str, Option<&str>), u64>> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, BTreeMap<Cause, u64>> = BTreeMap::new();
     for row in &now.rows {
         for (policy, detail) in row.details.iter().filter(|(_, detail)| detail.bad() > 0) {
             let cause = (detail.result_type.as_str(), policy.kind.as_str(), policy.mode.as_deref());

@@ -49,7 +49,15 @@ pub fn hold(server: &Server, world: &World, last: NaiveDate) -> Result<Tally> {
         let filter = Filter::days(monday, monday + Days::new(6));
         let path = format!("/weeks/{}", groups::week_name(monday));
         let page = client.text(&path)?;
-        sentence(&mut tally, &path, &page, count(&world.reports, &filter).sessions());
+        let sessions = count(&world.reports, &filter).sessions();
+        sentence(&mut tally, &path, &page, sessions);
+        if back > 0 && sessions.bad > 0 {
+            let name = groups::week_name(monday);
+            let expected = format!("{} of {} sessions", secure_words(sessions), grouped(sessions.total()));
+            let digest = server.digest(&name)?;
+            let start: String = digest.chars().take(600).collect();
+            tally.same(&format!("digest of {name}: {expected:?} in {start:?}"), &true, &digest.contains(&expected));
+        }
         links(&mut tally, &path, &page, world, &mut client)?;
     }
     for report in world.reports.iter().filter(|report| !report.policies.is_empty()).take(40) {
@@ -82,6 +90,18 @@ pub fn secure_words(sessions: Sessions) -> String {
             }
         }
     }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn select(css: &str) -> Selector {

@@ -1,5 +1,7 @@
 //! A lenient reader of RFC 8460 §4.4, by the table of docs/deviations.md.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
@@ -10,21 +12,22 @@ use crate::{
 
 /// More than this no JSON number of the field can say exactly (RFC 7493 §2.2).
 const COUNT_MAX: u64 = (1 << 53) - 1;
+/// A served domain and its MX hosts.
+pub type Served = (&'static str, &'static [&'static str]);
+
 const POLICY_MEMBERS: [&str; 5] = ["policy-type", "policy-string", "policy-domain", "mx-host", "mx-host-pattern"];
 
 /// `None` where it is no report or cannot be placed in time. `signed_by` is the domain of a verified signature.
-pub fn report(document: &Value, signed_by: Option<&str>) -> Option<Report> {
+pub fn report(document: &Value, signed_by: Option<&str>, served: &[Served]) -> Option<Report> {
     let document = document.as_object()?;
     let range = member(document, "date-range")?.as_object()?;
     let start = moment(member(range, "start-datetime")?, false)?;
     let end = moment(member(range, "end-datetime")?, true)?;
     let policies = member(document, "policies").or_else(|| member(document, "tls-report"))?;
     let mut policies: Vec<Policy> = list(policies).into_iter().filter_map(policy).collect();
-    let elsewhere = policies.iter().map(|policy| policy.domain.clone()).find(|domain| !domain.is_empty());
-    for policy in &mut policies {
-        if policy.domain.is_empty() {
-            policy.domain = elsewhere.clone().unwrap_or_default();
-        }
+    let elsewhere = missing_domain(&policies, served);
+    for policy in policies.iter_mut().filter(|policy| policy.domain.is_empty()) {
+        policy.domain.clone_from(&elsewhere);
     }
     let name = text(document, "organization-name");
     let contact = text(document, "contact-info");
@@ -37,6 +40,23 @@ pub fn report(document: &Value, signed_by: Option<&str>) -> Option<Report> {
         policies,
         ..Report::default()
     })
+}
+
+/// docs/deviations.md, `policy-domain-missing`, as far as a report can tell.
+fn missing_domain(policies: &[Policy], served: &[Served]) -> String {
+    let named = || policies.iter().filter(|policy| !policy.domain.is_empty());
+    let only = |domains: BTreeSet<&str>| (domains.len() == 1).then(|| domains.into_iter().collect::<String>());
+    let is_served = |domain: &str| served.iter().any(|(name, _)| *name == domain);
+    let siblings: BTreeSet<&str> = match named().any(|policy| is_served(&policy.domain)) {
+        true => named().map(|policy| policy.domain.as_str()).filter(|domain| is_served(domain)).collect(),
+        false => named().filter(|policy| policy.kind != "tlsa").map(|policy| policy.domain.as_str()).collect(),
+    };
+    let hosts = |policy: &Policy, mx: &[&str]| policy.kind == "tlsa" && mx.contains(&policy.domain.as_str());
+    let by_host = served.iter().filter(|(_, mx)| policies.iter().any(|policy| hosts(policy, mx)));
+    only(siblings)
+        .or_else(|| only(by_host.map(|(name, _)| *name).collect()))
+        .or_else(|| only(served.iter().map(|(name, _)| *name).collect()))
+        .unwrap_or_default()
 }
 
 fn policy(value: &Value) -> Option<Policy> {
@@ -241,8 +261,23 @@ mod tests {
             {"policy": {"policy-type": "no-policy-found"}},
             {"policy": {"policy-type": "STS", "policy-domain": "A.example."}},
             "x", {}]});
-        let report = report(&document, None).unwrap();
+        let report = report(&document, None, &[]).unwrap();
         let filed: Vec<_> = report.policies.iter().map(|p| (p.kind.as_str(), p.domain.as_str())).collect();
         assert_eq!(filed, [("no-policy-found", "a.example"), ("sts", "a.example")]);
+    }
+
+    #[test]
+    fn a_missing_domain_is_that_of_others_or_of_the_host_and_never_a_guess() {
+        let of = |kind: &str, domain: &str| Policy { kind: kind.into(), domain: domain.into(), ..Policy::default() };
+        let served: [Served; 2] = [("a.example", &["mx.a.example"]), ("b.example", &["mx.b.example"])];
+        let blank = of("no-policy-found", "");
+        assert_eq!(missing_domain(&[blank.clone(), of("tlsa", "mx.b.example")], &served), "b.example");
+        assert_eq!(missing_domain(&[blank.clone(), of("tlsa", "mx.b.example")], &[]), "");
+        assert_eq!(
+            missing_domain(&[blank.clone(), of("sts", "a.example"), of("tlsa", "mx.b.example")], &served),
+            "a.example"
+        );
+        assert_eq!(missing_domain(&[blank.clone(), of("sts", "a.example"), of("sts", "b.example")], &served), "");
+        assert_eq!(missing_domain(&[blank], &served[..1]), "a.example");
     }
 }

@@ -12,14 +12,14 @@ use crate::{
     groups::domain,
     http::{Client, Result},
     model::Report,
-    parse,
+    parse::{self, Served},
 };
 
 /// More than any report here has: what gzip may unpack to.
 const UNPACKED_MAX_BYTES: u64 = 64 << 20;
 
 /// All of a century, year by year, because no question is about more.
-pub fn all(client: &mut Client, today: NaiveDate) -> Result<Vec<Report>> {
+pub fn all(client: &mut Client, today: NaiveDate, served: &[Served]) -> Result<Vec<Report>> {
     let mut items = Vec::new();
     for year in 2010..=today.year() + 1 {
         items.extend(client.items(&format!("/api/v1/reports?from={year}-01-01&to={year}-12-31&limit=500"))?);
@@ -40,15 +40,14 @@ pub fn all(client: &mut Client, today: NaiveDate) -> Result<Vec<Report>> {
         };
         // Of several reports in one document it is the one with this id.
         let candidates = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
-        let mut read = candidates.iter().filter_map(|document| parse::report(document, signed_by.as_deref()));
+        let mut read = candidates.iter().filter_map(|document| parse::report(document, signed_by.as_deref(), served));
         let sent_id = item["report_id"].as_str().unwrap_or_default();
         let read = match candidates.len() {
             1 => read.next(),
             _ => read.find(|report| report.report_id == sent_id),
         }
         .ok_or_else(|| format!("{uuid} is no report: {document:.600}"))?;
-        let received_at = item["received_at"].as_str().unwrap_or_default().to_owned();
-        reports.push(Report { uuid, trust, received_at, ..read });
+        reports.push(Report { uuid, trust, ..read });
     }
     Ok(reports.into_iter().filter(|report| !report.report_id.starts_with("tlsight-test-")).collect())
 }
