@@ -68,10 +68,10 @@ impl World {
                     theirs["quarantined"]["codes"] = json!(codes);
                 }
                 ours["quarantined"] = json!({"total": total, "codes": codes});
-                // How a difference between two texts is told is no figure.
-                for item in theirs["policy_changes"]["items"].as_array_mut().into_iter().flatten() {
-                    item.as_object_mut().map(|item| item.remove("differences"));
-                }
+                // Which policies changed is not counted here; a week in which one did is not quiet.
+                let changed = theirs["policy_changes"]["items"].as_array().is_some_and(|items| !items.is_empty());
+                theirs.as_object_mut().map(|theirs| theirs.remove("policy_changes"));
+                ours["quiet"] = json!(ours["quiet"] == true && !changed);
                 tally.json(&place, &ours, &theirs);
             }
             Question::Failures { filter, by, narrow, limit } => {

@@ -2,7 +2,6 @@
 //! server. `recount --tlsight PATH [--only fixtures|demo|quarter|metamorphic] [--seed N]`.
 
 mod answers;
-mod changes;
 mod compare;
 mod count;
 mod coverage;

@@ -68,7 +68,8 @@ pub fn outages(reports: &[Report], filter: &Filter, today: NaiveDate) -> Vec<Out
             }
         }
     }
-    let names = groups::names(&[&wide]);
+    let known = count(reports, &filter.over(filter.from - Days::new(LOOK_BACK_DAYS), filter.to));
+    let names = groups::names(&[&known]);
     let mut found = Vec::new();
     for ((domain, organisation, result_type), days) in failing {
         let clean: Vec<NaiveDate> =

@@ -132,7 +132,7 @@ fn metamorphic(binary: &Path, seed: u64) -> Result<Tally> {
     for path in paths(yesterday) {
         tally.json(&format!("{path} in another order"), &arrival_free(a.json(&path)?), &arrival_free(b.json(&path)?));
     }
-    for days in [1, 7, 28] {
+    for days in [1, 7] {
         parts(&mut a, &world, &Filter::days(yesterday - Days::new(days - 1), yesterday), &mut tally)?;
     }
     Ok(tally)
@@ -140,16 +140,9 @@ fn metamorphic(binary: &Path, seed: u64) -> Result<Tally> {
 
 fn paths(last: NaiveDate) -> Vec<String> {
     let mut paths = Vec::new();
-    for days in [1, 7, 28, 84] {
+    for days in [7, 28] {
         let range = format!("from={}&to={last}", last - Days::new(days - 1));
-        for rest in [
-            "",
-            "&trust=import",
-            "&policy_type=sts",
-            "&policy_type=tlsa",
-            "&policy_domain=d1.example",
-            "&organisation=sender03.example",
-        ] {
+        for rest in ["", "&policy_type=sts", "&policy_domain=d1.example", "&organisation=sender03.example"] {
             paths.push(format!("/api/v1/overview?{range}{rest}"));
             for by in ["organisation", "result_type", "policy_domain", "receiving_mx_hostname", "sending_mta_ip", "day"]
             {

@@ -6,7 +6,6 @@ use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
 use crate::{
-    changes,
     count::{Counted, Sessions, count},
     coverage,
     filter::Filter,
@@ -30,10 +29,8 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
     let kinds = groups::policy_types(&now);
     let outages = outages_of_week(reports, filter, today);
     let silent = coverage::silent(reports, filter, phase == "over");
-    let policy_changes = changes::changes(&now, &before);
     let quiet = failures.as_object().is_some_and(|states| states.values().all(|state| state["total"] == 0))
-        && silent["total"] == 0
-        && policy_changes.as_array().is_some_and(Vec::is_empty);
+        && silent["total"] == 0;
     json!({
         "name": groups::week_name(filter.from),
         "kind": "week",
@@ -58,7 +55,6 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
         "policy_fetch_errors_total": outages::totals(&outages),
         "failures": failures,
         "silent_organisations": silent,
-        "policy_changes": {"items": policy_changes, "complete": true},
         "trend": trend(reports, filter),
         "coverage": coverage::coverage(reports, filter, today),
     })
