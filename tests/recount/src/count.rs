@@ -30,8 +30,6 @@ impl Sessions {
 pub struct Row<'a> {
     pub report: &'a Report,
     pub domain: &'a str,
-    /// Those that match, whatever is counted.
-    pub policies: Vec<&'a Policy>,
     pub sessions: Sessions,
     pub not_itemised: u64,
     /// The details that count, each with its policy.
@@ -65,7 +63,7 @@ pub fn count<'a>(reports: &'a [Report], filter: &Filter) -> Counted<'a> {
         for (domain, policies) in domains {
             let (sessions, not_itemised, details) =
                 if filter.kind.is_some() { all(&policies) } else { once(&policies) };
-            counted.rows.push(Row { report, domain, policies, sessions, not_itemised, details });
+            counted.rows.push(Row { report, domain, sessions, not_itemised, details });
         }
     }
     counted
