@@ -6,8 +6,11 @@ use crate::fault::{Fault, FaultCode, Layer, Place};
 /// Characters that tell what a text is.
 const START_CHARS: usize = 64;
 
-/// How each pair of bytes becomes a unit, and the text behind the mark; `None` where no mark of UTF-16 stands there.
-fn units(bytes: &[u8]) -> Option<(fn([u8; 2]) -> u16, &[u8])> {
+/// How a pair of bytes becomes a unit.
+type Unit = fn([u8; 2]) -> u16;
+
+/// The order of the bytes, and the text behind the mark; `None` where no mark of UTF-16 stands there.
+fn units(bytes: &[u8]) -> Option<(Unit, &[u8])> {
     match bytes {
         // The mark of UTF-32 begins like that of UTF-16.
         [0xff, 0xfe, 0, 0, ..] => None,

@@ -36,7 +36,7 @@ WITH failing AS (
          min(day) FILTER (NOT clean) AS since,
          max(day) FILTER (NOT clean AND day <= $last_day) AS until,
          coalesce(sum(failed) FILTER (day BETWEEN $first_day AND $last_day), 0) AS failed,
-         min(reason_code) AS reason_code,
+         min(reason_code) FILTER (day <= $last_day) AS reason_code,
          string_agg(day || ' ' || failed, chr(10) ORDER BY day) FILTER (NOT clean AND day <= $last_day) AS failing_days,
          -- The clean day that ends a run begins the next one.
          lead(min(day) FILTER (clean)) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY run) AS recovered

@@ -98,7 +98,9 @@ fn a_missing_domain_is_the_one_it_can_only_be() {
     let both = served();
     let one = Served::new([("example.com".to_owned(), Default::default())].into(), Default::default());
     let none = Served::default();
-    let cases: [(&[&str], Option<&str>, Option<&str>, &Served, &str); 18] = [
+    /// Policies, the mail's field, the token, the served domains, and the domains that come of it.
+    type Case<'a> = (&'a [&'a str], Option<&'a str>, Option<&'a str>, &'a Served, &'a str);
+    let cases: [Case<'_>; 18] = [
         // The mail's field goes before all, then the token.
         (&["none", "sts example.com"], Some("example.net"), Some("one"), &both, "example.com example.net"),
         (&["none", "sts example.net"], None, Some("one"), &both, "example.com example.net"),

@@ -288,7 +288,7 @@ fn a_greeting_is_kept_as_sent_and_folded_on_the_page() {
         "{page}"
     );
     // It named no domain, and two are served.
-    assert_eq!(told["policies"][0]["policy_domain"], "");
+    assert_eq!(told["policies"][0]["policy_domain"], serde_json::Value::Null);
     assert!(plain(&page).contains("To an unknown domain, from"), "{page}");
     assert!(plain(&running.page("/reports?organisation=greeter.example")).contains("unknown"));
 }
