@@ -52,6 +52,8 @@ pub(super) struct Trouble {
 pub(super) struct Affected {
     pub(super) key: String,
     pub(super) name: String,
+    /// Whether it was past the trouble later.
+    pub(super) over: bool,
 }
 
 /// What a page shows of them.
@@ -77,9 +79,9 @@ pub(super) fn section(outages: &Outages, last_day: NaiveDate) -> Shown {
 
 /// Ongoing ones first, then by failed sessions; the bars end on `last_day`. What several organisations saw at the same time is one.
 pub(super) fn troubles(outages: &[Outage], last_day: NaiveDate) -> Vec<Trouble> {
-    let mut kinds: BTreeMap<(bool, &str, &str), Vec<&Outage>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, &str), Vec<&Outage>> = BTreeMap::new();
     for outage in outages {
-        kinds.entry((outage.ongoing, &outage.policy_domain, &outage.result_type)).or_default().push(outage);
+        kinds.entry((&outage.policy_domain, &outage.result_type)).or_default().push(outage);
     }
     let groups = kinds.into_values().flat_map(at_the_same_time);
     let mut troubles: Vec<Trouble> = groups.filter_map(|group| trouble(&group, last_day)).collect();
@@ -101,7 +103,7 @@ fn at_the_same_time(mut outages: Vec<&Outage>) -> Vec<Vec<&Outage>> {
     let mut groups: Vec<(NaiveDate, Vec<&Outage>)> = Vec::new();
     for outage in outages {
         match groups.last_mut() {
-            Some((until, group)) if outage.ongoing || until.succ_opt().is_none_or(|next| outage.since <= next) => {
+            Some((until, group)) if until.succ_opt().is_none_or(|next| outage.since <= next) => {
                 *until = outage.until.max(*until);
                 group.push(outage);
             }
@@ -153,8 +155,9 @@ fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
         domain: first.policy_domain.clone(),
         result_type: first.result_type.clone(),
         short: result_types::short(&first.result_type),
-        ongoing: first.ongoing,
-        unheard: first.ongoing && group.iter().all(|outage| outage.failed == 0),
+        ongoing: group.iter().any(|outage| outage.ongoing),
+        unheard: group.iter().any(|outage| outage.ongoing)
+            && group.iter().filter(|outage| outage.ongoing).all(|outage| outage.failed == 0),
         since: group.iter().map(|outage| outage.since).min()?,
         until: group.iter().map(|outage| outage.until).max()?,
         recovered: group.iter().filter_map(|outage| outage.recovered).max(),
@@ -168,9 +171,12 @@ fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
 
 /// Each organisation once: it may have had the trouble several times.
 fn affected(group: &[&Outage]) -> Vec<Affected> {
-    let names: BTreeMap<&str, String> =
-        group.iter().map(|outage| (outage.organisation.as_str(), name(outage))).collect();
-    names.into_iter().map(|(key, name)| Affected { key: key.to_owned(), name }).collect()
+    let mut organisations: BTreeMap<&str, (String, bool)> = BTreeMap::new();
+    for outage in group {
+        let (_, over) = organisations.entry(&outage.organisation).or_insert((name(outage), true));
+        *over &= !outage.ongoing;
+    }
+    organisations.into_iter().map(|(key, (name, over))| Affected { key: key.to_owned(), name, over }).collect()
 }
 
 fn name(outage: &Outage) -> String {

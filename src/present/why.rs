@@ -30,6 +30,25 @@ impl Why {
         }
     }
 
+    /// Adds one of the same result type, so that a result type is one line whose number is that of the reports behind it.
+    pub(super) fn add_to(self, causes: &mut Vec<Why>) {
+        let Some(known) = causes.iter_mut().find(|known| known.result_type == self.result_type) else {
+            causes.push(self);
+            return;
+        };
+        known.failed = known.failed.saturating_add(self.failed);
+        if !known.mode.split(", ").any(|mode| mode == self.mode) {
+            known.mode = format!("{}, {}", known.mode, self.mode);
+        }
+        if self.mail == Mail::Refused {
+            (known.mail, known.mail_words) = (self.mail, self.mail_words);
+        }
+    }
+
+    pub(super) fn failed(&self) -> i64 {
+        self.failed
+    }
+
     pub(super) fn not_itemised(failed: i64) -> Why {
         let mail = Mail::Unknown;
         Why {

@@ -14,13 +14,15 @@ WITH failing AS (
 ), pairs AS (
   SELECT DISTINCT policy_domain, organisation_key FROM troubles
 ), heard AS (
-  SELECT policy_domain, organisation_key, day, max(organisation) AS organisation
+  SELECT DISTINCT policy_domain, organisation_key, day
   FROM policy SEMI JOIN pairs USING (policy_domain, organisation_key)
   WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{policies}}
-  GROUP BY policy_domain, organisation_key, day
+), organisations AS (
+  SELECT DISTINCT organisation_key FROM troubles
 ), names AS (
   SELECT organisation_key, arg_max(organisation, day::VARCHAR || organisation) AS organisation
-  FROM heard WHERE day <= $last_day
+  FROM policy SEMI JOIN organisations USING (organisation_key)
+  WHERE day BETWEEN $oldest_failing_day AND $last_day AND {{policies}}
   GROUP BY organisation_key
 ), days AS (
   SELECT policy_domain, organisation_key, result_type, day, failed, reason_code, false AS clean

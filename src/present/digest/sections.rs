@@ -72,8 +72,18 @@ fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Sec
 
 /// Who has or had the trouble, from when to when, and in how many sessions.
 fn course(figures: &Figures, trouble: &Trouble) -> String {
-    let names: Vec<String> = trouble.organisations.iter().map(|who| shown(&who.name)).collect();
-    let who = words::listed(&names, NAMES_SHOWN);
+    let named = |over: bool| -> Vec<String> {
+        let those = trouble.organisations.iter().filter(|who| who.over == over);
+        those.map(|who| shown(&who.name)).collect()
+    };
+    // Of an outage that goes on, those who have it still; the others are told as over.
+    let who = words::listed(&named(!trouble.ongoing), NAMES_SHOWN);
+    let over_for = match named(true) {
+        others if trouble.ongoing && !others.is_empty() => {
+            format!("; over for {}", words::listed(&others, NAMES_SHOWN))
+        }
+        _ => String::new(),
+    };
     let day = |day| Dates::Iso.day(day);
     // Days before the period are told, their sessions are not counted.
     let here = match trouble.since < figures.filter.range.first() {
@@ -88,9 +98,9 @@ fn course(figures: &Figures, trouble: &Trouble) -> String {
     let time = if trouble.since == trouble.until { format!("on {since}") } else { format!("from {since} to {until}") };
     match (trouble.ongoing, trouble.recovered) {
         (true, _) if trouble.unheard => {
-            format!("{who} since {since}; no report from them {}", days(figures))
+            format!("{who} since {since}; no report from them {}{over_for}", days(figures))
         }
-        (true, _) => format!("{who} since {since}{sessions}; last seen {until}"),
+        (true, _) => format!("{who} since {since}{sessions}; last seen {until}{over_for}"),
         (false, Some(recovered)) => format!("fetched again since {}; {who} could not {time}{sessions}", day(recovered)),
         (false, None) => format!("over; {who} could not fetch it {time}{sessions}"),
     }

@@ -71,8 +71,9 @@ pub(super) fn senders(figures: &Figures) -> Groups {
     let mut causes: BTreeMap<&str, Vec<Why>> = BTreeMap::new();
     for cause in &figures.causes {
         let why = Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), cause.failed);
-        causes.entry(&cause.organisation).or_default().push(why);
+        why.add_to(causes.entry(&cause.organisation).or_default());
     }
+    causes.values_mut().for_each(|causes| causes.sort_by_key(|why| std::cmp::Reverse(why.failed())));
     groups(
         figures,
         &figures.organisations.rows,

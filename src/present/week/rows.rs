@@ -127,13 +127,14 @@ fn group(figures: &Figures, state: State, title: &'static str, note: &'static st
 fn row(figures: &Figures, pair: &Pair) -> Row {
     let past = pair.sessions.failed == 0;
     let counts = if past { pair.before } else { pair.sessions };
-    let mut causes: Vec<Why> = pair
-        .causes
+    let mut causes: Vec<Why> = Vec::new();
+    pair.causes
         .iter()
         .map(|cause| (cause, if past { cause.failed_before } else { cause.failed }))
         .filter(|(_, failed)| *failed > 0)
         .map(|(cause, failed)| Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), failed))
-        .collect();
+        .for_each(|why| why.add_to(&mut causes));
+    causes.sort_by_key(|why| Reverse(why.failed()));
     if pair.not_itemised > 0 {
         causes.push(Why::not_itemised(pair.not_itemised));
     }

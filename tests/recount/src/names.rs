@@ -53,10 +53,13 @@ fn contact_domain(contact: &str) -> Option<String> {
 
 /// docs/figures.md, "Which reports".
 pub fn organisation(signed_by: Option<&str>, contact: Option<&str>, name: Option<&str>) -> String {
-    let free = |domain: &String| FREE_MAIL.lines().any(|line| line.trim() == domain);
+    // Only the very domain: below it a company may write in its own name.
+    let free = |domain: &String| {
+        ascii(domain.trim_end_matches('.')).is_some_and(|domain| FREE_MAIL.lines().any(|line| line.trim() == domain))
+    };
     signed_by
         .and_then(registrable)
-        .or_else(|| contact.and_then(contact_domain).as_deref().and_then(registrable).filter(|domain| !free(domain)))
+        .or_else(|| contact.and_then(contact_domain).filter(|domain| !free(domain)).as_deref().and_then(registrable))
         .or_else(|| name.and_then(registrable))
         .or_else(|| name.map(|name| name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")))
         .filter(|key| !key.is_empty())

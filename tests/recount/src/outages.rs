@@ -51,7 +51,13 @@ impl Outage {
 /// A failing day: its failed sessions and the reasons given.
 type Failing<'a> = BTreeMap<NaiveDate, (u64, BTreeSet<&'a str>)>;
 
+/// Those seen in the range.
 pub fn outages(reports: &[Report], filter: &Filter, today: NaiveDate) -> Vec<Outage> {
+    seen(reports, filter, filter.from, today)
+}
+
+/// Those seen in the range, and those last seen from `seen_from` on that were not over when it began.
+pub fn seen(reports: &[Report], filter: &Filter, seen_from: NaiveDate, today: NaiveDate) -> Vec<Outage> {
     let until = (filter.to + Days::new(LOOK_AHEAD_DAYS)).min(today);
     let wide = count(reports, &filter.over(filter.from - Days::new(LOOK_BACK_DAYS), until.max(filter.to)));
     let mut heard: BTreeMap<(&str, &str), BTreeSet<NaiveDate>> = BTreeMap::new();
@@ -84,7 +90,8 @@ pub fn outages(reports: &[Report], filter: &Filter, today: NaiveDate) -> Vec<Out
         }
         for run in runs {
             let (since, last) = (run[0], run[run.len() - 1]);
-            if last < filter.from {
+            let over_before = first_clean_after(last).is_some_and(|clean| clean < filter.from);
+            if last < seen_from || (last < filter.from && over_before) {
                 continue;
             }
             found.push(Outage {
@@ -120,16 +127,6 @@ pub fn order(a: &Outage, b: &Outage) -> Ordering {
     let key = |outage: &Outage| (outage.recovered.is_some(), u64::MAX - outage.failed);
     let rest = (&a.domain, &a.organisation, &a.result_type, a.since);
     key(a).cmp(&key(b)).then(rest.cmp(&(&b.domain, &b.organisation, &b.result_type, b.since)))
-}
-
-/// The first clean day after an outage of the range before.
-pub fn first_clean(reports: &[Report], filter: &Filter, outage: &Outage) -> Option<NaiveDate> {
-    let after = filter.over(outage.last + Days::new(1), filter.to + Days::new(LOOK_AHEAD_DAYS));
-    let counted = count(reports, &after);
-    let days =
-        counted.rows.iter().filter(|row| row.domain == outage.domain && row.report.organisation == outage.organisation);
-    // No failing day of it is later, else it would be an outage of this range.
-    days.map(|row| row.day()).min()
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub fn hold(server: &Server, world: &World, last: NaiveDate) -> Result<Tally> {
         sentence(&mut tally, &path, &page, sessions);
         if back > 0 && sessions.bad > 0 {
             let name = groups::week_name(monday);
+            // A digest counts what not just anybody can send.
+            let trusted = Filter { trust: Some("trusted".to_owned()), ..filter.clone() };
+            let sessions = count(&world.reports, &trusted).sessions();
             let expected = format!("{} of {} sessions", secure_words(sessions), grouped(sessions.total()));
             let digest = server.digest(&name)?;
             let start: String = digest.chars().take(600).collect();
@@ -181,7 +184,7 @@ fn behind(link: &str) -> Option<(Filter, Narrow, bool)> {
     }
     let mut filter = Filter::days(given.get("from")?.parse().ok()?, given.get("to")?.parse().ok()?);
     let mut take = |name: &str| given.remove(name);
-    filter.domain = take("policy_domain");
+    filter.domain = take("policy_domain").map(|domain| if domain == "-" { String::new() } else { domain });
     filter.organisation = take("organisation");
     filter.kind = take("policy_type");
     filter.trust = take("trust");
@@ -212,7 +215,9 @@ fn links(tally: &mut Tally, path: &str, page: &str, world: &World, client: &mut 
     let mut found = Vec::new();
     let html = Html::parse_document(page);
     for cell in html.select(&select("td, li")) {
-        let label = cell.value().attr("data-label").unwrap_or_default();
+        // A list in the text counts reports.
+        let is_list = cell.value().name() == "li";
+        let label = if is_list { "Reports" } else { cell.value().attr("data-label").unwrap_or_default() };
         for link in cell.select(&select("a")) {
             let shown = number(&text(link)).filter(|_| text(link) != "–");
             if let (Some(shown), Some(behind)) = (shown, link.value().attr("href").and_then(behind)) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use crate::{
@@ -62,22 +62,7 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
 
 /// Those of the week, and those of the week before that were not over when this one began.
 fn outages_of_week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Vec<Outage> {
-    let mut all = outages::outages(reports, filter, today);
-    for mut old in outages::outages(reports, &filter.before(1), today) {
-        let over = old.recovered.is_some_and(|day| day < filter.from);
-        let told = all.iter().any(|outage| {
-            (&outage.domain, &outage.organisation, &outage.result_type, outage.since)
-                == (&old.domain, &old.organisation, &old.result_type, old.since)
-        });
-        if !over && !told {
-            old.failed = 0;
-            let until = (filter.to + Days::new(28)).min(today);
-            old.recovered = outages::first_clean(reports, filter, &old).filter(|day| *day <= until);
-            all.push(old);
-        }
-    }
-    all.sort_by(outages::order);
-    all
+    outages::seen(reports, filter, filter.before(1).from, today)
 }
 
 #[derive(Default)]
