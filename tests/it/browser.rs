@@ -135,6 +135,11 @@ async fn walk(browser: &Client, overview: &str) -> Result<(), fantoccini::error:
     browser.find(Locator::Css("form.fields button")).await?.click().await?;
     let chosen = browser.current_url().await?;
     assert!(chosen.query().is_some_and(|query| query.contains("policy_domain=example.net")), "{chosen}");
+    // The address is the state of a page: back on the one before, its filter is empty again.
+    browser.back().await?;
+    assert_eq!(browser.current_url().await?.path(), "/");
+    let field = browser.find(Locator::Css("input[name=policy_domain]")).await?;
+    assert_eq!(field.prop("value").await?.as_deref(), Some(""));
     Ok(())
 }
 

@@ -30,7 +30,8 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
     let outages = outages_of_week(reports, filter, today);
     let silent = coverage::silent(reports, filter, phase == "over");
     let quiet = failures.as_object().is_some_and(|states| states.values().all(|state| state["total"] == 0))
-        && silent["total"] == 0;
+        && silent["total"] == 0
+        && outages.is_empty();
     json!({
         "name": groups::week_name(filter.from),
         "kind": "week",
