@@ -118,7 +118,10 @@ fn path(sent: &Sent) -> Option<String> {
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail> {
     let limit = params::parse(query_string, params::LIST, site.today())?.limit;
-    let entries = site.store().read(move |connection| outbox::entries(connection, limit)).await?;
+    let (entries, total) = site
+        .store()
+        .read(move |connection| Ok((outbox::entries(connection, limit)?, outbox::total(connection)?)))
+        .await?;
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let items: Vec<serde_json::Value> = entries
         .iter()
@@ -139,5 +142,5 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
             })
         })
         .collect();
-    Ok(json!({ "items": items }))
+    Ok(json!({ "total": total, "items": items }))
 }

@@ -250,5 +250,7 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
             })
         })
         .collect();
-    Ok(serde_json::json!({ "items": items, "next": page.next.as_ref().map(params::quarantine_cursor) }))
+    Ok(
+        serde_json::json!({ "total": page.total, "items": items, "next": page.next.as_ref().map(params::quarantine_cursor) }),
+    )
 }

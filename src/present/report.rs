@@ -180,6 +180,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         dkim_selector => whole.dkim_selector.clone(),
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
+        left_out => left_out(&whole),
         has_doubled => whole.policies.iter().any(|policy| !counts_whole(policy)),
         deviations => report.deviations.iter().map(|deviation| fields! {
             code => deviation.code.clone(),
@@ -191,6 +192,22 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
     };
     let shell = shell::without_filter(site, "/reports", badges);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
+}
+
+/// What the page has no room for, in words; all of it is in the document.
+fn left_out(whole: &Whole) -> Option<String> {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let policies = count(whole.policies.len());
+    let details = count(whole.policies.iter().map(|policy| policy.failures.len()).sum());
+    (policies < whole.policies_total || details < whole.failures_total).then(|| {
+        format!(
+            "{} of {} policies and {} of {} failure details are shown; the document below has all of them.",
+            words::thousands(policies),
+            words::thousands(whole.policies_total),
+            words::thousands(details),
+            words::thousands(whole.failures_total)
+        )
+    })
 }
 
 /// Whether nothing of it is left out where one number is shown.
@@ -287,6 +304,8 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["dkim_verdict"] = whole.dkim_verdict.into();
     item["dkim_domain"] = whole.dkim_domain.into();
     item["dkim_selector"] = whole.dkim_selector.into();
+    item["policies_total"] = whole.policies_total.into();
+    item["failures_total"] = whole.failures_total.into();
     item["policies"] = whole
         .policies
         .iter()

@@ -75,6 +75,8 @@ pub struct After {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     pub rows: Vec<Quarantined>,
+    /// Over all pages.
+    pub total: i64,
     pub next: Option<After>,
 }
 
@@ -98,13 +100,16 @@ pub fn quarantine(
         ("after_received_at", &after_received_at),
         ("after_uuid", &after_uuid),
     ];
-    let mut rows = ask(connection, include_str!("quarantine.sql"), None, &more, read)?;
+    let found =
+        ask(connection, include_str!("quarantine.sql"), None, &more, |row| Ok((read(row)?, get::<i64>(row, 22)?)))?;
+    let total = found.first().map_or(0, |(_, total)| *total);
+    let mut rows: Vec<Quarantined> = found.into_iter().map(|(row, _)| row).collect();
     let mut next = None;
     if rows.len() > rows_max {
         rows.truncate(rows_max);
         next = rows.last().map(|last| After { received_at: last.last_received_at, uuid: last.uuid });
     }
-    Ok(Page { rows, next })
+    Ok(Page { rows, total, next })
 }
 
 /// Input of one From domain with one of these fault codes, last received first.

@@ -24,6 +24,9 @@ pub struct Whole {
     pub dkim_selector: Option<String>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
+    /// How many there are.
+    pub policies_total: i64,
+    pub failures_total: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             dkim_verdict: get(row, 20)?,
             dkim_selector: get(row, 21)?,
             policies: Vec::new(),
+            policies_total: 0,
+            failures_total: 0,
         })
     })?;
     let Some(mut whole) = first(found) else { return Ok(None) };
@@ -117,6 +122,9 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
         };
         Ok((get::<i32>(row, 0)?, failure))
     })?;
+    let totals =
+        ask(connection, include_str!("report_totals.sql"), None, &place, |row| Ok((get(row, 0)?, get(row, 1)?)))?;
+    (whole.policies_total, whole.failures_total) = first(totals).unwrap_or_default();
     for (position, failure) in failures {
         if let Ok(at) = whole.policies.binary_search_by_key(&position, |policy| policy.position) {
             whole.policies[at].failures.push(failure);

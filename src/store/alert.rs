@@ -48,6 +48,11 @@ pub fn alerts(conn: &Connection, rows_max: usize) -> Result<Vec<Alert>, StoreErr
     readable(statement.query_map([], read)?)
 }
 
+/// How many there are.
+pub fn total(conn: &Connection) -> Result<u64, StoreError> {
+    Ok(conn.query_row("SELECT count(*) FROM alert", [], |row| row.get(0))?)
+}
+
 /// All that fire.
 pub fn all_firing(conn: &Connection) -> Result<Vec<Alert>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM alert WHERE status = 'firing' ORDER BY fired_at, uuid");

@@ -270,6 +270,11 @@ pub fn again(conn: &Connection, uuid: Uuid, now: DateTime<Utc>, give_up_after: T
     Ok(conn.execute(sql, params![At(now), At(now + give_up_after), uuid, At(now)])? > 0)
 }
 
+/// How many there are.
+pub fn total(conn: &Connection) -> Result<u64, StoreError> {
+    Ok(conn.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?)
+}
+
 /// The last entries for the page: pending ones first, then the others, newest first.
 pub fn entries(conn: &Connection, rows_max: usize) -> Result<Vec<Sent>, StoreError> {
     let sql =

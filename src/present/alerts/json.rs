@@ -28,10 +28,11 @@ pub(in crate::present) async fn silences(site: web::Data<Site>) -> HttpResponse 
 
 async fn tell_all(site: &Site, query_string: &str) -> Result<Value, Fail> {
     let limit = params::parse(query_string, params::LIST, site.today())?.limit;
-    let ((firing, unacknowledged), alerts, all) = site
+    let ((firing, unacknowledged), alerts, all, total) = site
         .store()
         .read(move |connection| {
-            Ok((alert::firing(connection)?, alert::alerts(connection, limit)?, alert::all_firing(connection)?))
+            let alerts = alert::alerts(connection, limit)?;
+            Ok((alert::firing(connection)?, alerts, alert::all_firing(connection)?, alert::total(connection)?))
         })
         .await?;
     let items: Vec<Value> = alerts.iter().map(item).collect();
@@ -42,7 +43,7 @@ async fn tell_all(site: &Site, query_string: &str) -> Result<Value, Fail> {
             json!({ "rule": rule, "since": since, "alerts": cause.alerts, "sentence": cause.sentence })
         })
         .collect();
-    Ok(json!({ "firing": firing, "unacknowledged": unacknowledged, "causes": causes, "items": items }))
+    Ok(json!({ "firing": firing, "unacknowledged": unacknowledged, "causes": causes, "total": total, "items": items }))
 }
 
 async fn tell_one(site: &Site, path: &str) -> Result<Value, Fail> {

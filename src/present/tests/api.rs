@@ -217,6 +217,10 @@ fn an_export_is_complete_however_much_there_is() {
     assert_eq!((rows.len(), counts.sum::<i64>()), (12_345, failed));
     let addresses: std::collections::BTreeSet<&str> = rows.iter().filter_map(|row| row.split(',').next()).collect();
     assert_eq!(addresses.len(), 12_345);
+    // What a page has no room for is said.
+    let uuid = items(&running.json("/api/v1/reports"))[0]["uuid"].as_str().expect("a uuid").to_owned();
+    assert_eq!(running.json(&format!("/api/v1/reports/{uuid}"))["failures_total"], 12_345);
+    assert!(running.page(&format!("/reports/{uuid}")).contains("2,000 of 12,345 failure details are shown"));
     let list = running.json(&format!("/api/v1/failures?by=sending_mta_ip&{WEEK}"));
     assert_eq!(
         (list["total"].as_i64(), list["failed_sessions"].as_i64(), items(&list).len()),
@@ -259,6 +263,10 @@ fn every_address_refuses_what_it_does_not_take() {
         (&report, &[]),
     ];
     for (path, taken) in taken {
+        if *taken == [11] || taken.contains(&12) {
+            let list = running.json(path);
+            assert!(list["total"].as_u64().is_some_and(|total| total >= items(&list).len() as u64), "{path}");
+        }
         for (at, parameter) in known.iter().enumerate() {
             let answer = running.get(&format!("{path}?{parameter}"));
             let expected = if taken.contains(&at) { 200 } else { 400 };
