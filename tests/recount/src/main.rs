@@ -2,6 +2,7 @@
 //! server. `recount --tlsight PATH [--only fixtures|demo|quarter|metamorphic] [--seed N]`.
 
 mod answers;
+mod bars;
 mod compare;
 mod count;
 mod coverage;

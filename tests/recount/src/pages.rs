@@ -7,6 +7,7 @@ use scraper::{ElementRef, Html, Selector};
 
 use crate::{
     answers::{Question, World},
+    bars::bars,
     compare::Tally,
     count::{Sessions, count},
     failures::{self, Narrow},
@@ -35,6 +36,7 @@ pub fn hold(server: &Server, world: &World, last: NaiveDate) -> Result<Tally> {
         let page = client.text(&path)?;
         sentence(&mut tally, &path, &page, sessions);
         chart_table(&mut tally, &path, &page, world);
+        bars(&mut tally, &path, &page, world);
         links(&mut tally, &path, &page, world, &mut client)?;
         for by in failures::DIMENSIONS {
             let path = format!("/failures?by={by}&{}", filter.query());
@@ -115,7 +117,7 @@ fn text(element: ElementRef) -> String {
     element.text().collect::<String>().trim().to_owned()
 }
 
-fn number(text: &str) -> Option<u64> {
+pub fn number(text: &str) -> Option<u64> {
     if text == "–" {
         return Some(0);
     }
@@ -176,7 +178,7 @@ fn chart_table(tally: &mut Tally, path: &str, page: &str, world: &World) {
 }
 
 /// Where a link to the list of reports leads.
-fn behind(link: &str) -> Option<(Filter, Narrow, bool)> {
+pub fn behind(link: &str) -> Option<(Filter, Narrow, bool)> {
     let query = link.strip_prefix("/reports?")?;
     let mut given: BTreeMap<&str, String> = BTreeMap::new();
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
