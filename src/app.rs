@@ -30,6 +30,7 @@ use crate::{
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
+    reporters,
     store::{Settings, Store},
 };
 use duty::Duty;
@@ -185,6 +186,7 @@ pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures
 
 /// The store's settings as configured.
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+    reporters::set(config.registry());
     let StoreConfig { memory_max_bytes, threads, queue_max, readers_max, quarantine_max_bytes, .. } = config.store;
     let reread = Reread { limits: config.limits.clone(), served: config.served()? };
     Ok(Settings {

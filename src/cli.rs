@@ -12,6 +12,7 @@ mod log;
 mod open;
 mod ready;
 mod repair;
+mod reporters;
 mod send_test_report;
 mod serve;
 
@@ -104,6 +105,8 @@ enum Command {
     /// Exit codes: 0 it answers and every way in works; 1 it answers, but the ways in it names do not work; 2 it does not
     /// answer.
     Healthcheck,
+    /// Print the known reporters, whose mail and posts have a name here
+    Reporters,
     /// Send a test report the way a sender does, and tell each step
     ///
     /// Without --to it goes to every URI that the domain publishes in its TLSRPT record (RFC 8460 §3). It tells of one
@@ -227,6 +230,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Config(ConfigCommand::Check) => check_config::run(&common),
         Command::Healthcheck => healthcheck::run(&common),
+        Command::Reporters => reporters::run(&common),
         Command::SendTestReport(order) => send_test_report::run(&common, order),
     }
 }

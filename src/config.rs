@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alerts::{Maintenance, Settings, Silence},
     limits::Limits,
+    reporters::Reporter,
 };
 pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
@@ -35,6 +36,7 @@ pub struct Config {
     pub data: PathBuf,
     /// The domains reports are taken for. None: reports for every domain are taken, and the server says so at start.
     pub domain: Vec<Domain>,
+    pub reporter: Vec<Reporter>,
     pub public: Public,
     pub private: Private,
     pub smtp: Smtp,
@@ -62,8 +64,8 @@ pub struct Domain {
     /// Its MX hosts: `tlsa` reports name these as their policy domain (RFC 7672 §2.2.3).
     /// Example: ["mx1.example.com", "mx2.example.com"]
     pub mx: Vec<String>,
-    /// Secret last segment of `https://…/v1/tlsrpt/TOKEN`: at least 8 letters, digits, `-` or `_`. Reports posted there
-    /// carry the trust `token`.
+    /// Last segment of `https://…/v1/tlsrpt/TOKEN`: at least 8 letters, digits, `-` or `_`. Reports posted there carry the
+    /// trust `token`, which says for which domain the URL was read. It stands in the public DNS and proves no sender.
     /// Example: "a-long-random-text"
     pub token: Option<String>,
     /// The same, read from a file. A relative path is looked for in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`),
@@ -145,6 +147,7 @@ impl Default for Config {
         Config {
             data: PathBuf::from("/var/lib/tlsight"),
             domain: Vec::new(),
+            reporter: Vec::new(),
             public: Public::default(),
             private: Private::default(),
             smtp: Smtp::default(),

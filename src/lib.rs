@@ -67,4 +67,6 @@ pub mod present;
 #[cfg(feature = "server")]
 pub mod query;
 #[cfg(feature = "server")]
+pub mod reporters;
+#[cfg(feature = "server")]
 pub mod store;

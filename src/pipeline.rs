@@ -18,7 +18,7 @@ use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
     store::{Entry, Store, StoreError, sender},
-    submission::{Busy, Outcome, Receipt, Submission, Trust},
+    submission::{Busy, Origin, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
 use documents::Reading;
@@ -203,6 +203,7 @@ impl Pipeline {
                 Ok(trust) => {
                     // Who admits a report vouches for it as if they had fed it in.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };
+                    let name = name.of_sender(trust, &Origin::default(), &report);
                     Verdict::Report { report: Box::new(report), trust, name }
                 }
                 Err(fault) => Verdict::against(&report, fault),

@@ -40,7 +40,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use actix_web::{
     middleware,
@@ -61,6 +67,8 @@ pub struct Site {
     /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
     hosts: Vec<String>,
     templates: Templates,
+    /// Whether anything that counts by default was ever seen: then it is not looked for again.
+    has_counted: AtomicBool,
 }
 
 /// The pages, for the test that holds templates and routes together: path and template.
@@ -91,7 +99,7 @@ impl Site {
         dev: Option<PathBuf>,
         hosts: Vec<String>,
     ) -> Result<Site, minijinja::Error> {
-        Ok(Site { pipeline, clock, board, rules, hosts, templates: Templates::new(dev)? })
+        Ok(Site { pipeline, clock, board, rules, hosts, templates: Templates::new(dev)?, has_counted: AtomicBool::new(false) })
     }
 
     /// The same, with what the pages say of their set-up.
@@ -102,6 +110,24 @@ impl Site {
 
     fn store(&self) -> &Store {
         self.pipeline.store()
+    }
+
+    /// Reads the query string of an address; without a trust it asks for what counts by default, or for what is claimed while
+    /// nothing of that is stored.
+    async fn asked(&self, query_string: &str, accepted: params::Accepted) -> Result<params::Asked, answer::Fail> {
+        let mut asked = params::parse(query_string, accepted, self.today())?;
+        asked.filter.least = self.rules.least();
+        if asked.filter.trust.is_none() && !self.has_counted.load(Ordering::Relaxed) {
+            let filter = asked.filter.clone();
+            asked.filter = self.store().read(move |connection| Ok(filter.settled(connection)?)).await?;
+            self.has_counted.store(!asked.filter.only_claims && self.has_reports().await?, Ordering::Relaxed);
+        }
+        Ok(asked)
+    }
+
+    async fn has_reports(&self) -> Result<bool, answer::Fail> {
+        let today = self.today();
+        Ok(self.store().read(move |connection| Ok(crate::query::span::span(connection, today)?.is_some())).await?)
     }
 
     fn today(&self) -> chrono::NaiveDate {

@@ -8,6 +8,7 @@ pub mod breakdown;
 pub mod causes;
 pub mod channels;
 pub mod choices;
+pub mod claims;
 pub mod coverage;
 pub mod daily;
 pub mod facts;
@@ -29,6 +30,7 @@ pub mod trend;
 
 use duckdb::{Connection, Row, ToSql, types::FromSql};
 
+use crate::reporters;
 pub use filter::{Filter, Range};
 
 /// Runs one question and collects its rows. Only the parameters that stand in the SQL are bound.
@@ -85,6 +87,11 @@ fn lines(row: &Row<'_>, column: usize) -> duckdb::Result<Vec<String>> {
 
 fn first<T>(mut rows: Vec<T>) -> Option<T> {
     if rows.is_empty() { None } else { Some(rows.swap_remove(0)) }
+}
+
+/// What the key of an organisation in this column is called, where that is not the key itself. Never what it calls itself.
+fn called(row: &Row<'_>, column: usize) -> duckdb::Result<Option<String>> {
+    Ok(reporters::named(&get::<String>(row, column)?))
 }
 
 /// Reads a column by position; shorthand for the questions.

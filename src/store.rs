@@ -22,6 +22,7 @@ mod queue;
 mod reader;
 mod recount;
 mod recover;
+mod rekey;
 mod repair;
 mod rows;
 pub mod sender;
@@ -49,6 +50,7 @@ pub use error::StoreError;
 pub use open::is_there;
 pub use quarantine::{QuarantineEntry, quarantined};
 pub use recount::{Renewed, Reread, Stored};
+pub use rekey::SenderKey;
 pub use repair::{RepairReport, repair};
 
 use crate::{

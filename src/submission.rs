@@ -42,11 +42,13 @@ pub struct Hints {
     pub judged: Option<Box<Origin>>,
 }
 
-/// What was found out about the mail a report came in; empty where it came another way.
+/// What was found out about who sent a report: of a mail by its signature, of a post by its address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Domain of the From field.
     pub from_domain: Option<String>,
+    /// Its address as written.
+    pub from_address: Option<String>,
     /// `pass`, or the fault code of what did not.
     pub dkim_verdict: Option<String>,
     /// Of the signature that decided, where there was one.
@@ -54,6 +56,8 @@ pub struct Origin {
     pub dkim_selector: Option<String>,
     /// When the mail reached the mailbox it was taken from: whether a signature had expired is judged at this time.
     pub mailed_at: Option<DateTime<Utc>>,
+    /// The reporting domain that the posting address proved, for a report that came over HTTPS.
+    pub network_domain: Option<String>,
 }
 
 impl Origin {

@@ -130,7 +130,7 @@ fn min_trust(settings: &Settings) -> Result<Trust, Wrong> {
     Trust::from_name(&settings.min_trust).ok_or_else(|| Wrong {
         key: "min_trust",
         value: settings.min_trust.clone(),
-        why: "not one of \"none\", \"import\", \"token\" and \"dkim\"",
+        why: "not one of \"none\", \"token\", \"import\", \"network\" and \"dkim\"",
     })
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         assert_eq!(
             wrong(|settings| settings.min_trust = "signed".to_owned()),
-            r#"`min_trust = "signed"`: not one of "none", "import", "token" and "dkim""#
+            r#"`min_trust = "signed"`: not one of "none", "token", "import", "network" and "dkim""#
         );
         assert!(wrong(|settings| settings.failure_share_of = vec!["domain".to_owned()]).contains("policy_domain"));
         assert!(wrong(|settings| settings.failure_share_percent = f64::NAN).contains("NaN"));
@@ -190,10 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn by_default_everything_but_none_counts() {
+    fn by_default_what_is_proven_or_imported_counts() {
         let served = [("example.com".to_owned(), ["MX.example.com.".to_owned()].into())];
         let plan = Plan::new(Settings::default(), served, &[]).unwrap();
-        assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Token, Trust::Dkim]);
+        assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Network, Trust::Dkim]);
         assert!(plan.mx_hosts.contains("mx.example.com"));
         let today = "2026-11-25".parse().unwrap();
         assert!(plan.lapse_first(today) < plan.fresh_first(today));

@@ -12,7 +12,9 @@ pub struct Settings {
     /// quarantine, conflict, way-in, disk.
     /// Example: ["new-failure"]
     pub off: Vec<Rule>,
-    /// The least credible reports that count: "import", "token", "dkim", or "none" for what anybody can post.
+    /// The least credible reports that count, here and by default on pages and in digests: "import" (what is proven, and what you
+    /// fed in), "network", "dkim", or, where nothing can be proven, "token" or "none" for what anybody can post: a token stands
+    /// in the public DNS.
     pub min_trust: String,
     /// Hours after which an alert that is still firing and not acknowledged is told again; 0: never.
     pub remind_after_h: u64,

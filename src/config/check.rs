@@ -5,6 +5,7 @@ mod imap;
 mod mail;
 mod maildir;
 mod notify;
+mod reporters;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +16,7 @@ use std::{
 };
 
 use super::{Config, ConfigError, Domain, Listen, problem::Problems};
-use crate::verify::Served;
+use crate::{reporters::Registry, verify::Served};
 
 /// A shorter token could be guessed.
 const TOKEN_MIN_CHARS: usize = 8;
@@ -32,6 +33,7 @@ impl Config {
         self.check_listeners(&mut problems);
         self.check_imap(&mut problems);
         self.check_bounds(&mut problems);
+        reporters::check(&self.reporter, &mut problems);
         maildir::check(&self.maildir, &mut problems);
         mail::check_smtp(&self.smtp, &mut problems);
         mail::check_dkim(&self.dkim, &mut problems);
@@ -47,6 +49,11 @@ impl Config {
         let served = self.check_domains(&mut problems);
         problems.finish()?;
         Ok(served)
+    }
+
+    /// The known reporters: those that are shipped, with the operator's own.
+    pub fn registry(&self) -> Registry {
+        Registry::shipped().with(&self.reporter)
     }
 
     fn check_domains(&self, problems: &mut Problems) -> Served {

@@ -6,7 +6,10 @@ use super::{
     Channel, Config, Digest, Domain, Imap, Maildir,
     keys::{self, Key, Section},
 };
-use crate::alerts::{Maintenance, Silence};
+use crate::{
+    alerts::{Maintenance, Silence},
+    reporters::Reporter,
+};
 
 /// Width that prose is wrapped to, in characters.
 const WIDTH: usize = 100;
@@ -44,6 +47,7 @@ fn one_of_each() -> Config {
         domain: vec![Domain::default()],
         imap: vec![Imap::default()],
         maildir: vec![Maildir::default()],
+        reporter: vec![Reporter::default()],
         silence: vec![Silence::default()],
         maintenance: vec![Maintenance::default()],
         channel: vec![Channel::default()],

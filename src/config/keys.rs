@@ -95,6 +95,7 @@ fn read_sections() -> Vec<Section> {
     read_structs(include_str!("notify.rs"), &mut structs);
     read_structs(include_str!("../alerts/settings.rs"), &mut structs);
     read_structs(include_str!("../limits.rs"), &mut structs);
+    read_structs(include_str!("../reporters/registry.rs"), &mut structs);
     let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
     let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
     for (name, kind, doc) in root {

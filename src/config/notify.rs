@@ -125,7 +125,8 @@ pub struct Digest {
     pub time: String,
     /// Time zone of `time`, an IANA name.
     pub zone: String,
-    /// Which reports count: "trusted" (all but those anybody can post), "all", "import", "token" or "dkim".
+    /// Which reports count: "counted" (what pages and alerts count, `min_trust` of `[alerts]`), "trusted" (what is proven or
+    /// imported), "claimed" (what is neither), "all", or those of one trust: "dkim", "network", "import", "token", "none".
     pub trust: String,
 }
 
@@ -177,7 +178,7 @@ impl Default for Digest {
             weekday: "monday".to_owned(),
             time: "12:00".to_owned(),
             zone: "UTC".to_owned(),
-            trust: "trusted".to_owned(),
+            trust: "counted".to_owned(),
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Message {
     /// Domain of the one address in the one From field (RFC 5322 §3.6.2), in normal form; none where the field is missing,
     /// stands there several times, has several addresses or cannot be read.
     pub from_domain: Option<String>,
+    /// That address, its domain in normal form.
+    pub from_address: Option<String>,
     /// `TLS-Report-Submitter`, a domain in normal form; none where it stands there several times.
     pub submitter: Option<String>,
     /// `TLS-Report-Domain`, likewise.

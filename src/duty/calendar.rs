@@ -10,7 +10,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 
-use super::digests::Edition;
+use super::digests::{self, Edition};
 use crate::{
     clock::Clock,
     config::Config,
@@ -45,10 +45,11 @@ impl Calendar {
         base_url: String,
         poke: Arc<Notify>,
     ) -> anyhow::Result<Calendar> {
+        let least = digests::least(config);
         let entry = |digest: crate::config::Digest| {
             let schedule = Schedule::new(digest.cadence, &digest.weekday, &digest.time, &digest.zone);
             let named = |(key, why): (&str, String)| anyhow::anyhow!("`digest.{key}` of {:?}: {why}", digest.name());
-            Ok((Edition::of(&digest), schedule.map_err(named)?))
+            Ok((Edition::of(&digest, least), schedule.map_err(named)?))
         };
         let entries = config.digests()?.into_iter().map(entry).collect::<anyhow::Result<_>>()?;
         Ok(Calendar { store, clock, press, base_url, entries, poke })

@@ -13,6 +13,7 @@ use crate::{
     },
     query::Filter,
     schedule::Cadence,
+    submission::Trust,
 };
 
 /// A digest ready to be asked for.
@@ -22,26 +23,29 @@ pub struct Edition {
     pub name: Option<String>,
     pub to: Vec<String>,
     pub policy_domains: Vec<String>,
-    /// As in a filter: `None` counts all reports.
+    /// As in a filter: `None` is what counts by default.
     pub trust: Option<String>,
+    /// What counts by default.
+    pub least: Trust,
     pub kind: Kind,
 }
 
 impl Edition {
     /// `digest` as `Config::digests` gives it.
-    pub fn of(digest: &Digest) -> Edition {
+    pub fn of(digest: &Digest, least: Trust) -> Edition {
         Edition {
             name: Some(digest.name().to_owned()),
             to: digest.to.clone(),
             policy_domains: digest.policy_domains.clone(),
-            trust: Some(digest.trust.clone()).filter(|trust| trust != "all"),
+            trust: Some(digest.trust.clone()).filter(|trust| trust != "counted"),
+            least,
             kind: kind(digest.cadence),
         }
     }
 
     /// One about everything, for whoever asks.
-    pub fn by_hand(kind: Kind, to: Vec<String>) -> Edition {
-        Edition { name: None, to, policy_domains: Vec::new(), trust: Some("trusted".to_owned()), kind }
+    pub fn by_hand(kind: Kind, to: Vec<String>, least: Trust) -> Edition {
+        Edition { name: None, to, policy_domains: Vec::new(), trust: None, least, kind }
     }
 
     /// Asks the store and writes the letter. `today` is the UTC day.
@@ -56,8 +60,10 @@ impl Edition {
         let filter = Filter {
             policy_domains: Some(self.policy_domains.clone()).filter(|domains| !domains.is_empty()),
             trust: self.trust.clone(),
+            least: self.least,
             ..Filter::new(period.range())
         };
+        let filter = filter.settled(connection)?;
         let figures = Figures::ask(connection, &filter, period, today)?;
         let addressee = Addressee {
             name: self.name.clone(),
@@ -68,6 +74,11 @@ impl Edition {
     }
 }
 
+/// What counts by default, as the alerts have it.
+pub fn least(config: &Config) -> Trust {
+    Trust::from_name(&config.alerts.min_trust).unwrap_or(Trust::Import)
+}
+
 /// The editions an order means: the one of this name; all of the period's kind; or one about everything where `to` is given or
 /// none is configured.
 pub fn editions(
@@ -76,13 +87,13 @@ pub fn editions(
     kind: Option<Kind>,
     to: &[String],
 ) -> anyhow::Result<Vec<Edition>> {
-    let digests = config.digests()?;
+    let (digests, least) = (config.digests()?, least(config));
     let mut found: Vec<Edition> = match name {
         Some(name) => {
             let named = digests.iter().find(|digest| digest.name() == name);
             let known: Vec<&str> = digests.iter().map(Digest::name).collect();
             match named {
-                Some(digest) => vec![Edition::of(digest)],
+                Some(digest) => vec![Edition::of(digest, least)],
                 None if known.is_empty() => bail!("no digest {name:?}: no [[digest]] is configured"),
                 None => bail!("no digest {name:?} is configured; there are {}", known.join(", ")),
             }
@@ -90,11 +101,11 @@ pub fn editions(
         None if !to.is_empty() => Vec::new(),
         None => {
             let wanted = kind.unwrap_or(Kind::Week);
-            digests.iter().map(Edition::of).filter(|edition| edition.kind == wanted).collect()
+            digests.iter().map(|digest| Edition::of(digest, least)).filter(|edition| edition.kind == wanted).collect()
         }
     };
     if found.is_empty() {
-        found.push(Edition::by_hand(kind.unwrap_or(Kind::Week), Vec::new()));
+        found.push(Edition::by_hand(kind.unwrap_or(Kind::Week), Vec::new(), least));
     }
     if !to.is_empty() {
         found.iter_mut().for_each(|edition| edition.to = to.to_vec());

@@ -152,11 +152,13 @@ impl Opened {
         let believed = vec![REPORT_DOMAIN.to_owned()];
         if let Some(judged) = self.judged_before(message, submission) {
             // What it covered is not kept; that it passed is what counts.
-            return Standing::Counts { trust: Trust::Dkim, origin: judged.clone(), covers: believed, late: false };
+            let origin = Origin { from_address: self.address(message), ..judged.clone() };
+            return Standing::Counts { trust: Trust::Dkim, origin, covers: believed, late: false };
         }
         if vouched {
             let before = submission.hints.judged.as_deref().filter(|judged| judged.from_domain == from_domain);
-            let origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
+            let mut origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
+            origin.from_address = self.address(message);
             return Standing::Counts { trust: Trust::Import, origin, covers: believed, late: false };
         }
         let raw =
@@ -173,6 +175,7 @@ impl Opened {
             .await;
         if let Standing::Counts { origin, .. } | Standing::Kept { origin, .. } = &mut standing {
             origin.mailed_at = Some(self.reached_us_at);
+            origin.from_address = self.address(message);
         }
         standing
     }
@@ -227,10 +230,18 @@ impl Opened {
     fn voucher(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Voucher {
         let origin = match standings.get(&message) {
             Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
-            _ => Origin { from_domain: self.sender(message), ..Origin::default() },
+            _ => Origin {
+                from_domain: self.sender(message),
+                from_address: self.address(message),
+                ..Origin::default()
+            },
         };
         let submitter = self.mail.messages.get(message).and_then(|message| message.submitter.clone());
         Voucher { origin, submitter }
+    }
+
+    fn address(&self, message: usize) -> Option<String> {
+        self.mail.messages.get(message).and_then(|message| message.from_address.clone())
     }
 
     fn sender(&self, message: usize) -> Option<String> {
@@ -247,6 +258,7 @@ fn judge_report(
     served: &Served,
 ) -> Verdict {
     let mut field = None;
+    let mut sender = Origin::default();
     let (trust, signed_by) = match standing {
         Some(Standing::Kept { fault, .. }) => return Verdict::against(&report, fault.clone()),
         Some(Standing::Counts { trust, origin, covers, late }) => {
@@ -255,6 +267,7 @@ fn judge_report(
             }
             // RFC 8460 §5.3: unsigned, the field may be anybody's.
             field = report_domain.filter(|_| covers.iter().any(|name| name == REPORT_DOMAIN));
+            sender = origin.clone();
             (*trust, origin.dkim_domain.as_deref().filter(|_| *trust == Trust::Dkim))
         }
         // None of its domains is ours, so that nobody asked; `standing` will say so.
@@ -267,7 +280,9 @@ fn judge_report(
     match verify::standing(&mut report, submission.channel, &submission.hints, field, served) {
         Ok(by_token) => {
             let by_token = if by_token == Trust::Token { Trust::Token } else { Trust::None };
-            Verdict::Report { report, trust: trust.max(by_token), name }
+            let trust = trust.max(by_token);
+            let name = name.of_sender(trust, &sender, &report);
+            Verdict::Report { report, trust, name }
         }
         Err(fault) => Verdict::against(&report, fault),
     }

@@ -4,7 +4,8 @@ use crate::{
     decode,
     limits::Limits,
     report::{Deviation, Report},
-    store::{self, Renewed, Stored},
+    reporters,
+    store::{self, Renewed, SenderKey, Stored},
     submission::{self, Channel, Hints, Trust},
     verify::{self, Served},
 };
@@ -25,7 +26,7 @@ pub struct Reread {
 impl store::Reread for Reread {
     fn reread(&self, stored: &Stored) -> Option<Renewed> {
         let arrival = &stored.arrival;
-        let Read { mut report, field } = self.read(stored)?;
+        let Read { mut report, field, from_address } = self.read(stored)?;
         if arrival.channel == Channel::Import {
             report.deviations.remove(Deviation::Late);
         }
@@ -38,12 +39,26 @@ impl store::Reread for Reread {
         {
             report.deviations.add(Deviation::SubmitterMismatch, "");
         }
-        let name = Name::of(&report, signed_by);
+        let content = Name::of(&report, signed_by).content();
         // The token is not kept, but what it supplied was stored.
         let vouched = Some(stored.policy_domains.as_slice())
             .filter(|domains| arrival.trust == Trust::Token && domains.len() == 1 && self.serves(domains));
         verify::renew(&mut report, field.as_deref(), vouched, &stored.policy_domains, &self.served);
-        Some(Renewed { report, content: name.content(), organisation_key: name.into_organisation_key() })
+        Some(Renewed { report, content, from_address })
+    }
+
+    fn sender_key(&self, stored: &Stored) -> Option<SenderKey> {
+        let arrival = &stored.arrival;
+        let mut origin = arrival.origin.clone();
+        if origin.from_address.is_none() && arrival.trust == Trust::Dkim && origin.has_passed() {
+            origin.from_address = self.read(stored).and_then(|read| read.from_address);
+        }
+        let key = reporters::key(arrival.trust, &origin, stored.contact.as_deref(), stored.organisation.as_deref());
+        Some(SenderKey { key, from_address: origin.from_address })
+    }
+
+    fn keys_made_by(&self) -> String {
+        reporters::known().fingerprint()
     }
 }
 
@@ -51,6 +66,8 @@ impl store::Reread for Reread {
 struct Read {
     report: Report,
     field: Option<String>,
+    /// Of the mail it came in.
+    from_address: Option<String>,
 }
 
 impl Reread {
@@ -68,7 +85,8 @@ impl Reread {
             let believed = arrival.origin.has_passed() || arrival.trust == Trust::Import;
             let message = mail.messages.get(found.message)?;
             let field = message.report_domain.clone().filter(|_| believed);
-            return Some(Read { report: *found.report.ok()?, field });
+            let from_address = message.from_address.clone();
+            return Some(Read { report: *found.report.ok()?, field, from_address });
         }
         let hints = Hints {
             media_type: arrival.media_type.clone(),
@@ -77,6 +95,6 @@ impl Reread {
         };
         let reading = Reading { received_at, admitted: true, limits: &self.limits };
         let found = documents::reports(&arrival.bytes, &hints, true, reading).ok()?.into_iter().nth(element)?;
-        Some(Read { report: found.report.ok()?, field: None })
+        Some(Read { report: found.report.ok()?, field: None, from_address: None })
     }
 }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     fault::{Disposition, Fault, FaultCode, Place},
-    report::{Report, identity},
+    report::{self, Report, identity},
+    reporters,
     store::{Arrival, Entry, Kind},
     submission::{Busy, Origin, Outcome, Submission, Trust},
     verify::Served,
@@ -45,33 +46,43 @@ pub enum Verdict {
 /// What a report is known by. Taken before missing domains are supplied and policies of foreign ones dropped, so that
 /// neither a change of the served domains nor another way in turns a known report into a new one.
 pub struct Name {
+    /// Whose rows it belongs to.
     organisation_key: String,
     identity: Uuid,
+    /// The identity the same report has when it comes signed, where it did not, or the other way round.
+    alias: Option<Uuid>,
     content: Uuid,
 }
 
 impl Name {
-    /// `dkim_domain` is that of a passing signature: nobody else can then give a report this name. Below a registrable domain
-    /// whole companies live, so that there the name is the very domain's; the rows are still the organisation's.
-    pub fn of(report: &Report, dkim_domain: Option<&str>) -> Name {
+    /// `signer` is the domain of a passing signature: nobody else can then give a report this name. Below a registrable
+    /// domain whole companies live, so that there the name is the very domain's.
+    pub fn of(report: &Report, signer: Option<&str>) -> Name {
         let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
-        let whose = dkim_domain.map_or_else(|| identity::identity_key(contact, name), str::to_owned);
+        let claimed = identity::identity_key(contact, name);
+        let contact_domain = contact.and_then(|contact| contact.rsplit_once('@')).and_then(|(_, host)| report::domain(host));
+        let (whose, otherwise) = match signer {
+            Some(signer) => (signer.to_owned(), Some(claimed)),
+            None => (claimed, contact_domain),
+        };
+        let otherwise = otherwise.filter(|otherwise| *otherwise != whose);
         Name {
-            organisation_key: identity::organisation_key(dkim_domain, contact, name),
+            organisation_key: String::new(),
             identity: identity::identity(report, &whose),
+            alias: otherwise.map(|otherwise| identity::identity(report, &otherwise)),
             content: identity::content(report),
         }
     }
-}
 
-impl Name {
+    /// The same, under the key of who sent it.
+    pub fn of_sender(self, trust: Trust, origin: &Origin, report: &Report) -> Name {
+        let key = reporters::key(trust, origin, report.contact.as_deref(), report.organisation.as_deref());
+        Name { organisation_key: key, ..self }
+    }
+
     /// Digest of the content.
     pub fn content(&self) -> Uuid {
         self.content
-    }
-
-    pub fn into_organisation_key(self) -> String {
-        self.organisation_key
     }
 }
 
@@ -94,8 +105,8 @@ impl Verdict {
 
     fn kind(self) -> Kind {
         match self {
-            Verdict::Report { report, name: Name { organisation_key, identity, content }, .. } => {
-                Kind::Report { report, identity, content, organisation_key }
+            Verdict::Report { report, name: Name { organisation_key, identity, alias, content }, .. } => {
+                Kind::Report { report, identity, alias, content, organisation_key }
             }
             Verdict::Fault { fault, organisation, report_id } => Kind::Quarantine { fault, organisation, report_id },
         }

@@ -57,7 +57,7 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 
 /// All of them, written out as they are read.
 pub(super) async fn csv(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
-    let asked = match params::parse(request.query_string(), params::FAILURES_CSV, site.today()) {
+    let asked = match site.asked(request.query_string(), params::FAILURES_CSV).await {
         Ok(asked) => asked,
         Err(fail) => return answer::failed_json(&fail),
     };
@@ -108,7 +108,7 @@ async fn portion(site: &Site, filter: Filter, by: By, after: Option<After>) -> R
 }
 
 async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame, bool), answer::Fail> {
-    let asked = params::parse(query_string, params::FAILURES, site.today())?;
+    let asked = site.asked(query_string, params::FAILURES).await?;
     let after = asked.failures_after()?;
     let question = asked.clone();
     let (page, frame, has_before) = site

@@ -9,6 +9,7 @@ use minijinja::{
 };
 
 use super::{params::may_carry, spark, words};
+use crate::reporters::Sender;
 
 /// Characters of a stranger's text shown where a name is expected.
 const SHOWN_MAX_CHARS: usize = 120;
@@ -33,6 +34,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("moment", |at: Serde<chrono::DateTime<chrono::Utc>>| moment(at.0));
     environment.add_filter("utc", |at: Serde<chrono::DateTime<chrono::Utc>>| words::moment(at.0));
     environment.add_filter("domain", domain);
+    environment.add_filter("organisation", organisation);
     environment.add_filter("text", |text: &str| Value::from_safe_string(isolated(text, SHOWN_MAX_CHARS)));
     environment.add_filter("whole", |text: &str| Value::from_safe_string(isolated(text, usize::MAX)));
     // For attributes.
@@ -45,6 +47,17 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         Value::from_safe_string(spark::bars(&periods.0, label))
     });
     environment.add_function("link", link);
+}
+
+/// The name of an organisation by its key, with the word that says how far it is proven.
+fn organisation(key: &str) -> Value {
+    let Sender { name, standing, .. } = Sender::of(key, None);
+    Value::from_safe_string(format!(
+        "{} <span class=\"proof {word}\" title=\"{}\">{word}</span>",
+        isolated(&name, SHOWN_MAX_CHARS),
+        escape(standing.explained()),
+        word = standing.as_str(),
+    ))
 }
 
 /// Replaces characters that change how the text around them is shown by a visible note of their code point.

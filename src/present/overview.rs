@@ -10,8 +10,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 
 use super::{Site, answer, outages, params, shell::Frame, templates::fields, ways_in, words};
-use crate::{query, store::alert};
+use crate::{
+    query::{self, claims::Claims},
+    store::alert,
+};
 use figures::Figures;
+pub(super) use json::claims;
 
 pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     answer::page(&site, show(&site, request.query_string()).await)
@@ -23,7 +27,7 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let today = site.today();
-    let asked = params::parse(query_string, params::OVERVIEW, today)?;
+    let asked = site.asked(query_string, params::OVERVIEW).await?;
     let filter = asked.filter.clone();
     let question = asked.clone();
     let (figures, frame, (firing, unacknowledged)) = site
@@ -46,6 +50,8 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         hosts => senders::hosts(&figures),
         policy_types => senders::policy_types(&figures),
         previous => words::range(figures.filter.range.previous()),
+        claims => claims_beside(figures.claims),
+        only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         firing, unacknowledged,
         troubles => ways_in::troubles(site),
         untold => ways_in::untold(site),
@@ -54,9 +60,14 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)
 }
 
+/// What nobody proved, for a page that leaves it out.
+pub(super) fn claims_beside(claims: Option<Claims>) -> Option<minijinja::Value> {
+    claims.map(|claims| fields! { reports => claims.reports, sessions => claims.sessions.total(), failed => claims.sessions.failed })
+}
+
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
     let today = site.today();
-    let filter = params::parse(query_string, params::OVERVIEW, today)?.filter;
+    let filter = site.asked(query_string, params::OVERVIEW).await?.filter;
     let (figures, quarantined) = site
         .store()
         .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, query::quarantine::count(connection)?)))

@@ -307,11 +307,11 @@ fn read_week(text: &str) -> Result<Range, Fail> {
 }
 
 fn trust(name: String) -> Result<String, Fail> {
-    if name == "trusted" || Trust::from_name(&name).is_some() {
+    if ["trusted", "claimed", "beside", "all"].contains(&name.as_str()) || Trust::from_name(&name).is_some() {
         return Ok(name);
     }
     let known: Vec<&str> = Trust::ALL.into_iter().map(Trust::as_str).collect();
-    Err(wrong("trust", format!("`{name}` is not one of {}, trusted (all but none)", known.join(", "))))
+    Err(wrong("trust", format!("`{name}` is not one of {}, trusted (proven or imported), claimed (neither), beside (what does not count by default), all", known.join(", "))))
 }
 
 /// Zero where it is not given.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     explain::{self, Mail, deviations, result_types},
     limits::SESSIONS_PLAUSIBLE_MAX,
+    reporters::{self, Sender},
     query::{
         self,
         report::{Failure, Policy, Raw, Whole},
@@ -156,8 +157,14 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
     let report = &whole.report;
     let content = fields! {
         uuid => report.uuid,
-        name => report.organisation.clone().unwrap_or_else(|| report.organisation_key.clone()),
+        name => reporters::shown(&report.organisation_key),
         organisation => report.organisation.clone(),
+        sender => sender(report),
+        from_address => whole.from_address.clone(),
+        unproven_copy => whole.unproven_copy.clone(),
+        others => whole.others.iter().map(|other| fields! {
+            uuid => other.uuid, key => other.organisation_key.clone(), trust => other.trust.clone(),
+        }).collect::<Vec<_>>(),
         organisation_key => report.organisation_key.clone(),
         report_id => report.report_id.clone(),
         day => report.day,
@@ -192,6 +199,17 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
     };
     let shell = shell::without_filter(site, "/reports", badges);
     Ok(site.templates.render("report.html", context! { ..content, ..shell })?)
+}
+
+/// Who sent it, as far as it is proven, and what it says of itself.
+fn sender(report: &query::reports::Report) -> minijinja::Value {
+    let sender = Sender::of(&report.organisation_key, report.organisation.as_deref());
+    fields! {
+        word => sender.standing.as_str(),
+        explained => sender.standing.explained(),
+        says => sender.says,
+        taken_for => sender.taken_for.map(|(name, key)| format!("{name} ({key})")),
+    }
 }
 
 /// What the page has no room for, in words; all of it is in the document.
@@ -301,6 +319,8 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["peer"] = whole.peer.into();
     item["source"] = whole.source.into();
     item["from_domain"] = whole.from_domain.into();
+    item["from_address"] = whole.from_address.into();
+    item["unproven_copy"] = whole.unproven_copy.into();
     item["dkim_verdict"] = whole.dkim_verdict.into();
     item["dkim_domain"] = whole.dkim_domain.into();
     item["dkim_selector"] = whole.dkim_selector.into();

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     explain::deviations,
     query::reports::{Page, Report, reports},
+    reporters::{self, Sender},
 };
 
 #[derive(Serialize)]
@@ -44,7 +45,7 @@ pub(super) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 }
 
 async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame), answer::Fail> {
-    let asked = params::parse(query_string, params::REPORTS, site.today())?;
+    let asked = site.asked(query_string, params::REPORTS).await?;
     let after = asked.reports_after()?;
     let question = asked.clone();
     let (page, frame) = site
@@ -94,7 +95,7 @@ fn row(report: &Report) -> Row {
     Row {
         uuid: report.uuid.to_string(),
         day: report.day,
-        name: report.organisation.clone().unwrap_or_else(|| report.organisation_key.clone()),
+        name: reporters::shown(&report.organisation_key),
         organisation_key: report.organisation_key.clone(),
         policy_domains: report.policy_domains.iter().take(DOMAINS_SHOWN).cloned().collect(),
         more_domains: report.policy_domains.len().saturating_sub(DOMAINS_SHOWN),
@@ -123,6 +124,8 @@ pub(super) fn item(report: &Report) -> serde_json::Value {
         "uuid": report.uuid,
         "report_id": report.report_id,
         "organisation": report.organisation,
+        "sender": reporters::shown(&report.organisation_key),
+        "proof": Sender::of(&report.organisation_key, None).standing.as_str(),
         "organisation_key": report.organisation_key,
         "policy_domains": report.policy_domains,
         "day": report.day,

@@ -33,7 +33,7 @@ pub(super) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
-    let asked = params::parse(query_string, params::RESULT_TYPES, site.today())?;
+    let asked = site.asked(query_string, params::RESULT_TYPES).await?;
     let question = asked.clone();
     let served = site.pipeline.served().domains.clone();
     let (hosts, domain, types, frame) = site

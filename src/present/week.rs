@@ -48,7 +48,7 @@ pub(super) async fn json(site: web::Data<Site>, week: web::Path<String>, request
 
 async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fail> {
     let today = site.today();
-    let (period, asked) = read(week, query_string, today)?;
+    let (period, asked) = read(site, week, query_string).await?;
     let question = asked.clone();
     let (figures, frame) = site
         .store()
@@ -89,6 +89,8 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
         silent => rows::silent(&figures),
         changes => rows::changes(&figures, words::Dates::Short),
         shares => shares::shares(&figures),
+        claims => super::overview::claims_beside(figures.claims),
+        only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         before_text => words::range(period.previous().range()),
         before => fields! { from => period.previous().range().first(), to => period.previous().range().last() },
     };
@@ -97,18 +99,18 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
 
 async fn tell(site: &Site, week: &str, query_string: &str) -> Result<serde_json::Value, Fail> {
     let today = site.today();
-    let (period, asked) = read(week, query_string, today)?;
+    let (period, asked) = read(site, week, query_string).await?;
     let figures =
         site.store().read(move |connection| Ok(Figures::ask(connection, &asked.filter, period, today)?)).await?;
     Ok(json::figures(&figures))
 }
 
 /// The week of the path and the rest of the filter, its range that of the week.
-fn read(week: &str, query_string: &str, today: chrono::NaiveDate) -> Result<(Period, Asked), Fail> {
+async fn read(site: &Site, week: &str, query_string: &str) -> Result<(Period, Asked), Fail> {
     let period = Period::parse(week).filter(|period| period.kind() == Kind::Week).ok_or_else(|| {
         Fail::NotFound(format!("`{week}` is not an ISO week written like 2026-W47, from 1970 to 2199"))
     })?;
-    let mut asked = params::parse(query_string, params::WEEK, today)?;
+    let mut asked = site.asked(query_string, params::WEEK).await?;
     asked.filter.range = period.range();
     Ok((period, asked))
 }

@@ -3,7 +3,7 @@
 use chrono::{Datelike, Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, Range, ask_with, filter::PERIODS, get, sessions, shares::Sessions};
+use super::{Filter, Range, ask_with, called, filter::PERIODS, get, sessions, shares::Sessions};
 
 /// Rows of one breakdown; the rest is counted, not listed.
 const ROWS_MAX: i64 = 200;
@@ -34,9 +34,12 @@ pub struct Breakdown {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
+    by: By,
     pub key: String,
-    /// `organization-name` as sent about the last day; means nothing for a policy domain.
+    /// What the key is called where that is not the key itself; means nothing for a policy domain.
     pub organisation: Option<String>,
+    /// `organization-name` as sent: of the most trusted report, of several the latest.
+    pub says: Option<String>,
     pub sessions: Sessions,
     pub before: Sessions,
     /// Failed sessions of each of `periods`, oldest first.
@@ -53,6 +56,13 @@ pub struct Part {
     pub last_failed: Option<NaiveDate>,
     /// Whether it reported in the range at all.
     pub reported: bool,
+}
+
+impl Part {
+    /// Whether its key is an organisation's.
+    pub fn is_organisation(&self) -> bool {
+        self.by == By::Organisation
+    }
 }
 
 /// Whether a range is held against the one before it, or by its end against the rest of it.
@@ -113,8 +123,10 @@ pub fn breakdown(connection: &Connection, filter: &Filter, by: By) -> duckdb::Re
         [("rows_max", &ROWS_MAX), ("oldest_period_day", &oldest), ("recent_first_day", &recent)];
     let rows = ask_with(connection, include_str!("breakdown.sql"), &put_in, Some(filter), &more, |row| {
         let part = Part {
+            by,
             key: get(row, 0)?,
-            organisation: get(row, 1)?,
+            organisation: if by == By::Organisation { called(row, 0)? } else { None },
+            says: if by == By::Organisation { get(row, 1)? } else { None },
             sessions: Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? },
             before: Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? },
             failed_recently: sessions(row, 6)?,

@@ -1,14 +1,14 @@
 -- Sessions of each sending organisation, or of each policy domain: in the asked range, in the one before it, and failed ones in each of
 -- the asked periods, which may begin before both or lie within the range.
 WITH rows_of_days AS (
-  SELECT {{key}} AS key, day, {{name}} AS organisation, {{successful}} AS successful, {{failed}} AS failed
+  SELECT {{key}} AS key, day, {{name}} AS organisation, list_position(['none', 'token', 'import', 'network', 'dkim'], trust) AS credible, {{successful}} AS successful, {{failed}} AS failed
   FROM policy
   WHERE day BETWEEN $oldest_period_day AND $last_day AND {{policies}}
     -- Of the older periods only the failures are shown, and few rows have any.
     AND (day >= $previous_first_day OR {{failed}} > 0)
 ), each_key AS (
   SELECT key,
-         arg_max(organisation, day::VARCHAR || organisation) FILTER (day >= $previous_first_day) AS organisation,
+         arg_max(organisation, (credible, day, organisation)) FILTER (day >= $previous_first_day AND organisation IS NOT NULL) AS organisation,
          count(*) FILTER (day >= $first_day) > 0 AS reported,
          coalesce(sum(successful) FILTER (day >= $first_day), 0) AS successful,
          coalesce(sum(failed) FILTER (day >= $first_day), 0) AS failed,

@@ -4,6 +4,7 @@
 use duckdb::Connection;
 
 use super::{Filter, ask, get};
+use crate::reporters;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Choices {
@@ -15,14 +16,13 @@ pub struct Choices {
 
 /// Most reported first, at most 100 of each, whatever else the filter says.
 pub fn choices(connection: &Connection, filter: &Filter) -> duckdb::Result<Choices> {
-    let of = |key: &str, name: &str| {
-        let sql = include_str!("choices.sql").replace("key_column", key).replace("name_column", name);
-        ask(connection, &sql, Some(filter), &[], |row| Ok((get::<String>(row, 0)?, get::<Option<String>>(row, 1)?)))
+    let of = |key: &str| {
+        let sql = include_str!("choices.sql").replace("key_column", key);
+        ask(connection, &sql, Some(filter), &[], |row| get::<String>(row, 0))
     };
-    let keys = |rows: Vec<(String, _)>| rows.into_iter().map(|(key, _)| key).collect();
     Ok(Choices {
-        policy_domains: keys(of("policy_domain", "NULL::VARCHAR")?),
-        organisations: of("organisation_key", "organisation")?,
-        policy_types: keys(of("policy_type", "NULL::VARCHAR")?),
+        policy_domains: of("policy_domain")?,
+        organisations: of("organisation_key")?.into_iter().map(|key| (key.clone(), reporters::named(&key))).collect(),
+        policy_types: of("policy_type")?,
     })
 }

@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, ask, get};
+use super::{Filter, ask, called, get};
 
 /// Days that tell who reports daily. They end a week before the asked one, so that who stops is named for that long.
 const USUAL_DAYS: u64 = 28;
@@ -54,8 +54,8 @@ pub fn coverage(connection: &Connection, filter: &Filter, day: NaiveDate) -> duc
     for (missing, has_reported, usual, reported) in
         ask(connection, include_str!("coverage.sql"), Some(filter), &more, |row| {
             let missing =
-                Missing { organisation: get(row, 0)?, organisation_name: get(row, 1)?, last_day: get(row, 3)? };
-            Ok((missing, get::<bool>(row, 2)?, get(row, 4)?, get(row, 5)?))
+                Missing { organisation: get(row, 0)?, organisation_name: called(row, 0)?, last_day: get(row, 2)? };
+            Ok((missing, get::<bool>(row, 1)?, get(row, 3)?, get(row, 4)?))
         })?
     {
         (coverage.usual, coverage.reported) = (usual, reported);

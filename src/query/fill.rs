@@ -4,11 +4,13 @@
 //! - `{{reports FIRST LAST}}`: rows of `report` between these two days
 //! - `{{successful}}`, `{{failed}}`, `{{not_itemised}}`: the sessions of a row of `policy`
 //! - `{{failed_sessions}}`: the sessions of a row of `failure`
+//! - `{{sent}}`: rows of any table, by who sent them
 //! - `{{name}}`: whatever the question puts in by that name, such as the column it groups by
 //!
 //! Values are bound as parameters; only text of this program is put in.
 
 use super::Filter;
+use crate::submission::Trust;
 
 /// A number of sessions as far as it can be believed.
 const PLAUSIBLE_SUCCESSFUL: &str = "CASE WHEN successful BETWEEN 0 AND $sessions_max THEN successful ELSE 0 END";
@@ -43,6 +45,7 @@ fn of_filter(name: &str, filter: &Filter) -> Option<String> {
         ("policies", None, None) => policies(filter),
         ("failures", None, None) => failures(filter),
         ("reports", Some(first), Some(last)) => reports(filter, first, last),
+        ("sent", None, None) => all(&sent_by(filter)),
         ("successful", None, None) => match filter.policy_type {
             Some(_) => PLAUSIBLE_SUCCESSFUL.to_owned(),
             None => "once_successful".to_owned(),
@@ -85,11 +88,36 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
         conditions.push("organisation_key = $organisation");
     }
     match filter.trust.as_deref() {
-        None => {}
-        Some("trusted") => conditions.push("trust <> 'none'"),
+        None if filter.only_claims => {}
+        None => conditions.extend(at_least(filter.least)),
+        Some("all") => {}
+        Some("trusted") => conditions.extend(at_least(Trust::Import)),
+        Some("claimed") => conditions.push(below(Trust::Import)),
+        Some("beside") => conditions.push(below(filter.least)),
         Some(_) => conditions.push("trust = $trust"),
     }
     conditions
+}
+
+/// Written out as constants: DuckDB skips row groups by constants only.
+fn at_least(trust: Trust) -> Option<&'static str> {
+    match trust {
+        Trust::None => None,
+        Trust::Token => Some("trust IN ('token', 'import', 'network', 'dkim')"),
+        Trust::Import => Some("trust IN ('import', 'network', 'dkim')"),
+        Trust::Network => Some("trust IN ('network', 'dkim')"),
+        Trust::Dkim => Some("trust = 'dkim'"),
+    }
+}
+
+fn below(trust: Trust) -> &'static str {
+    match trust {
+        Trust::None => "false",
+        Trust::Token => "trust = 'none'",
+        Trust::Import => "trust IN ('none', 'token')",
+        Trust::Network => "trust IN ('none', 'token', 'import')",
+        Trust::Dkim => "trust IN ('none', 'token', 'import', 'network')",
+    }
 }
 
 fn all(conditions: &[&str]) -> String {

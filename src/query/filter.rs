@@ -1,9 +1,10 @@
 //! Which part of the store a question is about.
 
 use chrono::{Days, NaiveDate};
-use duckdb::ToSql;
+use duckdb::{Connection, ToSql};
 
-use crate::limits::SESSIONS_PLAUSIBLE_MAX;
+use super::ask;
+use crate::{limits::SESSIONS_PLAUSIBLE_MAX, submission::Trust};
 
 /// Periods shown in a sparkline: the asked one and seven before it.
 pub const PERIODS: usize = 8;
@@ -25,8 +26,12 @@ pub struct Filter {
     /// Organisation key.
     pub organisation: Option<String>,
     pub policy_type: Option<String>,
-    /// One of the trust names, or `trusted`: everything but `none`.
+    /// A trust by its name, `trusted` (proven or imported), `claimed` (neither) or `all`. `None`: what counts by default.
     pub trust: Option<String>,
+    /// What counts by default: reports of this trust or more.
+    pub least: Trust,
+    /// There is nothing of that trust yet, so that what is claimed is shown instead.
+    pub only_claims: bool,
     pub result_type: Option<String>,
     pub receiving_mx_hostname: Option<String>,
     pub sending_mta_ip: Option<String>,
@@ -92,6 +97,8 @@ impl Filter {
             organisation: None,
             policy_type: None,
             trust: None,
+            least: Trust::None,
+            only_claims: false,
             result_type: None,
             receiving_mx_hostname: None,
             sending_mta_ip: None,
@@ -120,7 +127,28 @@ impl Filter {
 
     /// Whether it asks about one part of the reports only.
     pub fn is_narrowed(&self) -> bool {
-        *self != Filter::new(self.range)
+        *self != Filter { least: self.least, only_claims: self.only_claims, ..Filter::new(self.range) }
+    }
+
+    /// The same, where nothing that counts by default is stored yet: about all that is claimed.
+    pub fn settled(self, connection: &Connection) -> duckdb::Result<Filter> {
+        if self.trust.is_some() || self.least == Trust::None {
+            return Ok(self);
+        }
+        let all = Filter { only_claims: true, ..Filter::new(self.range) };
+        let counted = Filter { least: self.least, ..Filter::new(self.range) };
+        let any = |filter: &Filter| -> duckdb::Result<bool> {
+            let rows = ask(connection, "SELECT true FROM report WHERE {{sent}} LIMIT 1", Some(filter), &[], |_| Ok(()))?;
+            Ok(!rows.is_empty())
+        };
+        let only_claims = !any(&counted)? && any(&all)?;
+        Ok(Filter { only_claims, ..self })
+    }
+
+    /// The same about what does not count by default, where it is not asked for a trust.
+    pub fn beside(&self) -> Option<Filter> {
+        let counts = self.trust.is_none() && !self.only_claims && self.least > Trust::None;
+        counts.then(|| Filter { trust: Some("beside".to_owned()), ..self.clone() })
     }
 
     /// The named parameters of the SQL.

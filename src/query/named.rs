@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 
-use super::{ask, get};
+use super::{ask, called, get};
 
 /// One organisation that may be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Named {
 pub fn named(connection: &Connection, typed: &str) -> duckdb::Result<Vec<Named>> {
     let rows = ask(connection, include_str!("named.sql"), None, &[("typed", &typed)], |row| {
         let distance: i32 = get(row, 3)?;
-        Ok((distance, Named { key: get(row, 0)?, name: get(row, 1)?, reports: get(row, 2)? }))
+        Ok((distance, Named { key: get(row, 0)?, name: called(row, 0)?, reports: get(row, 2)? }))
     })?;
     let best = rows.first().map(|(distance, _)| *distance);
     Ok(rows.into_iter().filter(|(distance, _)| Some(*distance) == best).map(|(_, named)| named).collect())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::{Filter, Range, ask, get, sessions, shares::Sessions};
+use super::{Filter, Range, ask, called, get, sessions, shares::Sessions};
 
 /// Pairs listed; the rest is counted.
 const ROWS_MAX: i64 = 2_000;
@@ -129,24 +129,24 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
     let mut pairs = Pairs::default();
     for (pair, totals) in ask(connection, include_str!("pairs.sql"), Some(filter), &more, |row| {
         let (now, before) = (
-            Sessions { successful: sessions(row, 3)?, failed: sessions(row, 4)? },
-            Sessions { successful: sessions(row, 5)?, failed: sessions(row, 6)? },
+            Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? },
+            Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? },
         );
         let pair = Pair {
             organisation: get(row, 0)?,
             policy_domain: get(row, 1)?,
-            organisation_name: get(row, 2)?,
-            state: State::of(now.failed, before.failed, get(row, 10)?),
+            organisation_name: called(row, 0)?,
+            state: State::of(now.failed, before.failed, get(row, 9)?),
             sessions: now,
             before,
-            not_itemised: sessions(row, 7)?,
-            first_failed: get(row, 8)?,
-            last_failed: get(row, 9)?,
-            reported_before: get(row, 11)?,
+            not_itemised: sessions(row, 6)?,
+            first_failed: get(row, 7)?,
+            last_failed: get(row, 8)?,
+            reported_before: get(row, 10)?,
             causes: Vec::new(),
         };
         let totals =
-            Totals { new: get(row, 12)?, ongoing: get(row, 13)?, resolved: get(row, 14)?, silent: get(row, 15)? };
+            Totals { new: get(row, 11)?, ongoing: get(row, 12)?, resolved: get(row, 13)?, silent: get(row, 14)? };
         Ok((pair, totals))
     })? {
         pairs.totals = totals;

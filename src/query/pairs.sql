@@ -5,11 +5,11 @@ WITH failing AS (
   FROM policy
   WHERE day BETWEEN $before_first_day AND $last_day AND {{policies}} AND {{failed}} > 0
 ), matching AS (
-  SELECT organisation_key, policy_domain, organisation, day, {{successful}} AS successful, {{failed}} AS failed, {{not_itemised}} AS not_itemised
+  SELECT organisation_key, policy_domain, day, {{successful}} AS successful, {{failed}} AS failed, {{not_itemised}} AS not_itemised
   FROM policy SEMI JOIN failing USING (organisation_key, policy_domain)
   WHERE day BETWEEN $before_first_day AND $last_day AND {{policies}}
 ), each_pair AS (
-  SELECT organisation_key, policy_domain, arg_max(organisation, day::VARCHAR || organisation) AS organisation,
+  SELECT organisation_key, policy_domain,
          coalesce(sum(successful) FILTER (day >= $first_day), 0) AS successful,
          coalesce(sum(failed) FILTER (day >= $first_day), 0) AS failed,
          coalesce(sum(successful) FILTER (day < $first_day), 0) AS successful_before,
@@ -20,7 +20,7 @@ WITH failing AS (
   FROM matching
   GROUP BY organisation_key, policy_domain
 )
-SELECT organisation_key, policy_domain, organisation, successful, failed, successful_before, failed_before, not_itemised,
+SELECT organisation_key, policy_domain, successful, failed, successful_before, failed_before, not_itemised,
        first_failed, last_failed, reported, reported_before,
        count(*) FILTER (failed > 0 AND failed_before = 0) OVER (), count(*) FILTER (failed > 0 AND failed_before > 0) OVER (),
        count(*) FILTER (failed = 0 AND reported) OVER (), count(*) FILTER (failed = 0 AND NOT reported) OVER ()

@@ -5,7 +5,7 @@ mod compare;
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::{Filter, Range, ask, get, lines};
+use super::{Filter, Range, ask, called, get, lines};
 
 /// Rows of domain, policy, organisation and period that are compared; domains beyond them are left out.
 const ROWS_MAX: i64 = 20_000;
@@ -88,9 +88,9 @@ pub fn policies_seen(connection: &Connection, filter: &Filter, before: Range) ->
             policy_string: lines(row, 2)?,
             now: get(row, 3)?,
             organisation: get(row, 4)?,
-            organisation_name: get(row, 5)?,
-            first_day: get(row, 6)?,
-            last_day: get(row, 7)?,
+            organisation_name: called(row, 4)?,
+            first_day: get(row, 5)?,
+            last_day: get(row, 6)?,
         })
     })?;
     let complete = (sightings.len() as i64) < ROWS_MAX;

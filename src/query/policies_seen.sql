@@ -18,7 +18,7 @@ WITH variants AS (
   SELECT DISTINCT policy_type, policy_string, normal_string FROM normal WHERE policy_domain IN (SELECT policy_domain FROM changed)
 )
 SELECT policy.policy_domain, policy.policy_type, strings.normal_string, policy.day >= $first_day AS now, organisation_key,
-       arg_max(organisation, policy.day::VARCHAR || organisation), min(policy.day), max(policy.day)
+       min(policy.day), max(policy.day)
 FROM policy JOIN strings USING (policy_type, policy_string)
 WHERE policy.day BETWEEN $before_first_day AND $last_day
   AND policy_domain IN (SELECT policy_domain FROM changed)

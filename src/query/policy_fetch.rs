@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, ask, get, sessions};
+use super::{Filter, ask, called, get, sessions};
 
 /// Outages listed; the rest is counted.
 const ROWS_MAX: i64 = 20_000;
@@ -75,7 +75,7 @@ pub fn policy_fetch(
         let outage = Outage {
             policy_domain: get(row, 0)?,
             organisation: get(row, 1)?,
-            organisation_name: get(row, 2)?,
+            organisation_name: called(row, 1)?,
             result_type: get(row, 3)?,
             reason_code: get(row, 4)?,
             since: get(row, 5)?,

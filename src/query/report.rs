@@ -18,6 +18,11 @@ pub struct Whole {
     pub source: Option<String>,
     /// Of the mail it came in.
     pub from_domain: Option<String>,
+    pub from_address: Option<String>,
+    /// The channel by which the same report came without proof as well.
+    pub unproven_copy: Option<String>,
+    /// Reports of the same name that other senders sent.
+    pub others: Vec<Other>,
     /// `pass`, or the fault code of what was counted all the same.
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
@@ -27,6 +32,14 @@ pub struct Whole {
     /// How many there are.
     pub policies_total: i64,
     pub failures_total: i64,
+}
+
+/// A report with the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    pub uuid: Uuid,
+    pub organisation_key: String,
+    pub trust: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,12 +99,16 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             from_domain: get(row, 19)?,
             dkim_verdict: get(row, 20)?,
             dkim_selector: get(row, 21)?,
+            from_address: get(row, 22)?,
+            unproven_copy: get(row, 23)?,
+            others: Vec::new(),
             policies: Vec::new(),
             policies_total: 0,
             failures_total: 0,
         })
     })?;
     let Some(mut whole) = first(found) else { return Ok(None) };
+    whole.others = others(connection, &whole.report)?;
     let place: [(&str, &dyn duckdb::ToSql); 2] = [("uuid", &uuid), ("day", &whole.report.day)];
     whole.policies = ask(connection, include_str!("report_policies.sql"), None, &place, |row| {
         Ok(Policy {
@@ -131,6 +148,16 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
         }
     }
     Ok(Some(whole))
+}
+
+/// What else was sent about these days under this report-id: a sender's own copies are one report, so that these are others'.
+fn others(connection: &Connection, report: &reports::Report) -> duckdb::Result<Vec<Other>> {
+    let uuid = report.uuid.to_string();
+    let more: [(&str, &dyn duckdb::ToSql); 3] =
+        [("day", &report.day), ("report_id", &report.report_id), ("uuid", &uuid)];
+    ask(connection, include_str!("report_others.sql"), None, &more, |row| {
+        Ok(Other { uuid: get(row, 0)?, organisation_key: get(row, 1)?, trust: get(row, 2)? })
+    })
 }
 
 /// `None` where there is no such report or its bytes are past their retention.

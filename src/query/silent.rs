@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::{Filter, Range, ask, get};
+use super::{Filter, Range, ask, called, get};
 
 /// Organisations listed; the rest is counted.
 const ROWS_MAX: i64 = 200;
@@ -48,14 +48,14 @@ pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]
     ];
     let looked_at_days = before.iter().map(|period| period.days()).sum::<i64>().max(1);
     let rows = ask(connection, include_str!("silent.sql"), Some(filter), &more, |row| {
-        let days: i64 = get(row, 3)?;
+        let days: i64 = get(row, 2)?;
         let missing = Missing {
             organisation: get(row, 0)?,
-            organisation_name: get(row, 1)?,
-            last_day: get(row, 2)?,
+            organisation_name: called(row, 0)?,
+            last_day: get(row, 1)?,
             days_a_week: days as f64 * 7.0 / looked_at_days as f64,
         };
-        Ok((missing, get::<i64>(row, 4)?))
+        Ok((missing, get::<i64>(row, 3)?))
     })?;
     let total = rows.first().map_or(0, |(_, total)| *total);
     Ok(Silent { rows: rows.into_iter().map(|(missing, _)| missing).collect(), total })

@@ -44,6 +44,13 @@ pub struct Entry {
 
 #[derive(Debug, Clone)]
 pub enum Kind {
-    Report { report: Box<Report>, identity: Uuid, content: Uuid, organisation_key: String },
+    Report {
+        report: Box<Report>,
+        identity: Uuid,
+        /// The identity the same report has when it comes another way: signed where it was not, or unsigned where it was.
+        alias: Option<Uuid>,
+        content: Uuid,
+        organisation_key: String,
+    },
     Quarantine { fault: Fault, organisation: Option<String>, report_id: Option<String> },
 }

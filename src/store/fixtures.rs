@@ -123,7 +123,13 @@ pub fn entry(report: Report, trust: Trust) -> Entry {
     Entry {
         arrival: Arc::new(arrival(bytes.as_bytes(), trust)),
         element: None,
-        kind: Kind::Report { report: Box::new(report), identity, content, organisation_key: "example.net".into() },
+        kind: Kind::Report {
+            report: Box::new(report),
+            identity,
+            alias: None,
+            content,
+            organisation_key: "example.net".into(),
+        },
         from_quarantine: None,
         replaces: false,
     }

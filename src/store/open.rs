@@ -9,7 +9,7 @@ use std::{
 
 use duckdb::{Config, Connection};
 
-use super::{Settings, StoreError, error, migrate, recount, recover};
+use super::{Settings, StoreError, error, migrate, recount, recover, rekey};
 
 /// The database file in the data directory.
 pub const DATABASE: &str = "tlsight.duckdb";
@@ -76,6 +76,7 @@ fn warn_if_open(data: &Path) {
 pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let conn = open_as_counted(data, settings)?;
     recount::finish(&conn, settings.reread.as_ref())?;
+    rekey::finish(&conn, settings.reread.as_ref())?;
     Ok(conn)
 }
 
@@ -115,6 +116,7 @@ fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
     let conn = connect(&unborn, settings)?;
     migrate::migrate(&conn)?;
     recount::finish(&conn, settings.reread.as_ref())?;
+    rekey::finish(&conn, settings.reread.as_ref())?;
     conn.execute_batch("CHECKPOINT")?;
     conn.close().map_err(|(_, source)| StoreError::Duckdb(source))?;
     recover::sync(&unborn)?;

@@ -82,6 +82,7 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
                     dkim_domain: row.get(8)?,
                     dkim_selector: row.get(23)?,
                     mailed_at: row.get(24)?,
+                    ..Origin::default()
                 },
                 submitter: row.get(9)?,
                 media_type: row.get(17)?,

@@ -13,7 +13,7 @@ use duckdb::{Connection, OptionalExt as _, params};
 use uuid::Uuid;
 
 use super::{
-    Arrival, Entry, Kind, StoreError,
+    Arrival, Entry, Kind, SenderKey, StoreError,
     rows::{Into, StoredReport, Tables},
     sql, test_report,
     transaction::within,
@@ -32,6 +32,12 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub trait Reread: std::fmt::Debug + Send + Sync {
     /// `None` where its original bytes cannot be read any more: it then stays as it is.
     fn reread(&self, stored: &Stored) -> Option<Renewed>;
+
+    /// The key of its sender, of what is stored about it; the original bytes are there only where its From address is not known.
+    fn sender_key(&self, stored: &Stored) -> Option<SenderKey>;
+
+    /// Tells the known reporters by which keys are made from others.
+    fn keys_made_by(&self) -> String;
 }
 
 /// A stored report with its original bytes.
@@ -42,6 +48,8 @@ pub struct Stored {
     pub element: Option<u32>,
     /// The policy domains under which it was filed.
     pub policy_domains: Vec<String>,
+    pub contact: Option<String>,
+    pub organisation: Option<String>,
     /// `code count path`, one a line.
     deviations: String,
 }
@@ -58,7 +66,7 @@ impl Stored {
 pub struct Renewed {
     pub report: Report,
     pub content: Uuid,
-    pub organisation_key: String,
+    pub from_address: Option<String>,
 }
 
 /// What the figures were before and after, to be told.
@@ -105,7 +113,7 @@ pub fn slices(conn: &Connection, reread: Option<&Arc<dyn Reread>>, slices_max: u
     while slices < slices_max
         && let Some((day, after)) = next(conn)?
     {
-        let slice = read(conn, day, after)?;
+        let slice = read(conn, day, after, Bytes::OfAll)?;
         let renewed = renew(&slice, reread);
         within(conn, |conn| write(conn, &slice, renewed))?;
         progress.tell(slice.len());
@@ -122,7 +130,15 @@ fn is_pending(conn: &Connection) -> Result<bool, StoreError> {
 /// The day of the next slice, and the last report of that day that is done.
 fn next(conn: &Connection) -> Result<Option<(NaiveDate, Option<Uuid>)>, StoreError> {
     let done = conn.query_row("SELECT day, uuid FROM recount LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let Some((day, uuid)) = done.optional()? else { return first_day(conn, NaiveDate::MIN) };
+    next_after(conn, done.optional()?)
+}
+
+/// The same after one report; from the beginning without one.
+pub fn next_after(
+    conn: &Connection,
+    done: Option<(NaiveDate, Uuid)>,
+) -> Result<Option<(NaiveDate, Option<Uuid>)>, StoreError> {
+    let Some((day, uuid)) = done else { return first_day(conn, NaiveDate::MIN) };
     let sql = "SELECT count(*) > 0 FROM report WHERE day = ?::DATE AND uuid > ?::UUID";
     if conn.query_row(sql, params![day, uuid], |row| row.get(0))? {
         return Ok(Some((day, Some(uuid))));
@@ -138,19 +154,33 @@ fn first_day(conn: &Connection, after: NaiveDate) -> Result<Option<(NaiveDate, O
 }
 
 /// One report of a slice: what it is stored under, and itself.
-struct Old {
-    uuid: Uuid,
-    day: NaiveDate,
+pub struct Old {
+    pub uuid: Uuid,
+    pub day: NaiveDate,
+    pub organisation_key: String,
     report_id: String,
-    stored: Stored,
+    pub stored: Stored,
 }
 
-fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Old>, StoreError> {
+/// Of which reports the original bytes are read as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    OfAll,
+    /// Of those whose From address is not stored although it is a part of their sender's key.
+    OfSignedMail,
+}
+
+pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes) -> Result<Vec<Old>, StoreError> {
+    let which = match bytes {
+        Bytes::OfAll => "true",
+        Bytes::OfSignedMail => "r.trust = 'dkim' AND r.from_address IS NULL",
+    };
     let sql = format!(
         "WITH slice AS (SELECT * FROM report WHERE day = {day} AND ($1 IS NULL OR uuid > $1::UUID) ORDER BY uuid LIMIT {SLICE})
          SELECT r.uuid, r.report_id, w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter,
-                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations
-         FROM slice r LEFT JOIN raw w ON w.report = r.uuid AND w.day = {day}
+                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations,
+                r.from_address, r.network_domain, r.contact, r.organisation, r.organisation_key
+         FROM slice r LEFT JOIN raw w ON w.report = r.uuid AND w.day = {day} AND {which}
          ORDER BY r.uuid",
         day = sql::day(day)
     );
@@ -161,6 +191,7 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
         Ok(Old {
             uuid: row.get(0)?,
             day,
+            organisation_key: row.get(23)?,
             report_id: row.get(1)?,
             stored: Stored {
                 arrival: Arrival {
@@ -177,6 +208,8 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
                         dkim_domain: row.get(8)?,
                         dkim_selector: row.get(15)?,
                         mailed_at: row.get(16)?,
+                        from_address: row.get(19)?,
+                        network_domain: row.get(20)?,
                     },
                     submitter: row.get(9)?,
                     media_type: row.get(10)?,
@@ -185,6 +218,8 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
                 element: row.get(12)?,
                 policy_domains: policy_domains.lines().map(str::to_owned).collect(),
                 deviations: row.get(18)?,
+                contact: row.get(21)?,
+                organisation: row.get(22)?,
             },
         })
     })?;
@@ -221,12 +256,17 @@ fn write(conn: &Connection, slice: &[Old], renewed: Vec<Option<Renewed>>) -> Res
             test_report::move_here(conn, old.day, old.uuid)?;
             continue;
         }
-        let Some(Renewed { report, content, organisation_key }) = renewed else {
+        let Some(Renewed { report, content, from_address }) = renewed else {
             left.push(old);
             continue;
         };
-        let arrival = Arc::new(Arrival { bytes: Vec::new(), ..old.stored.arrival.clone() });
-        let kind = Kind::Report { report: Box::new(report), identity: old.uuid, content, organisation_key };
+        let mut arrival = Arrival { bytes: Vec::new(), ..old.stored.arrival.clone() };
+        arrival.origin.from_address = from_address;
+        let arrival = Arc::new(arrival);
+        // Under the key it had: `rekey` makes the new ones, and tells what else speaks of the sender.
+        let organisation_key = old.organisation_key.clone();
+        let kind =
+            Kind::Report { report: Box::new(report), identity: old.uuid, alias: None, content, organisation_key };
         let entry = Entry { arrival, element: old.stored.element, kind, from_quarantine: None, replaces: false };
         entries.insert(old.uuid, entry);
     }

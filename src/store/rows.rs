@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Entry, Kind, counts};
 use crate::{
     report::{PolicyDetails, PolicyResult, Report},
-    submission::{Origin, Trust},
+    submission::{Channel, Origin, Trust},
 };
 
 /// A point in time for a `TIMESTAMP` column: without a detour through text.
@@ -36,26 +36,34 @@ impl ToSql for Day {
 pub struct StoredReport<'a> {
     pub entry: &'a Entry,
     pub report: &'a Report,
+    /// What it stands under in the tables: its identity, or another name where another sender's report has that.
+    pub uuid: Uuid,
     pub identity: Uuid,
+    pub alias: Option<Uuid>,
     pub content: Uuid,
     pub organisation_key: &'a str,
     /// The arrival's, or that of a more credible copy in the same transaction.
     pub trust: Trust,
     pub origin: &'a Origin,
+    /// By which channel the same report came without proof.
+    pub unproven_copy: Option<Channel>,
 }
 
 impl<'a> StoredReport<'a> {
     /// What an entry holds, believed as far as its arrival; `None` where it holds no report.
     pub fn of(entry: &'a Entry) -> Option<StoredReport<'a>> {
-        let Kind::Report { report, identity, content, organisation_key } = &entry.kind else { return None };
+        let Kind::Report { report, identity, alias, content, organisation_key } = &entry.kind else { return None };
         Some(StoredReport {
             entry,
             report,
+            uuid: *identity,
             identity: *identity,
+            alias: *alias,
             content: *content,
             organisation_key,
             trust: entry.arrival.trust,
             origin: &entry.arrival.origin,
+            unproven_copy: None,
         })
     }
 }
@@ -109,7 +117,7 @@ impl<'conn> Tables<'conn> {
         let arrival = &stored.entry.arrival;
         let Some(raw) = &mut self.raw else { return Ok(()) };
         raw.append_row(params![
-            stored.identity,
+            stored.uuid,
             Day(stored.report.range.day()),
             At(arrival.received_at),
             stored.entry.element,
@@ -132,7 +140,7 @@ impl<'conn> Tables<'conn> {
     fn append_report(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
         let (report, arrival) = (stored.report, &stored.entry.arrival);
         self.report.append_row(params![
-            stored.identity,
+            stored.uuid,
             stored.content,
             Day(report.range.day()),
             stored.organisation_key,
@@ -156,6 +164,10 @@ impl<'conn> Tables<'conn> {
             stored.origin.dkim_verdict,
             stored.origin.dkim_selector,
             stored.origin.mailed_at.map(At),
+            Some(stored.identity).filter(|identity| *identity != stored.uuid),
+            stored.origin.from_address,
+            stored.origin.network_domain,
+            stored.unproven_copy.map(Channel::as_str),
         ])
     }
 
@@ -174,7 +186,7 @@ impl<'conn> Tables<'conn> {
             PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => (None, None),
         };
         self.policy.append_row(params![
-            stored.identity,
+            stored.uuid,
             index(position),
             day,
             stored.organisation_key,
@@ -201,7 +213,7 @@ impl<'conn> Tables<'conn> {
         };
         for (detail, (failure, counted)) in result.failures.iter().zip(&counts.failures).enumerate() {
             table.append_row(params![
-                stored.identity,
+                stored.uuid,
                 index(position),
                 index(detail),
                 day,

@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::NaiveDate;
 use duckdb::{Connection, params};
-use uuid::Uuid;
+use sha2::{Digest as _, Sha256};
+use uuid::{Builder, Uuid};
 
 use super::{
     Arrival, Entry, Kind, StoreError,
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::Report,
+    reporters,
     submission::{Busy, Channel, Origin, Outcome, Trust},
 };
 
@@ -74,25 +76,29 @@ fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Ou
 
 /// A report that stands, or will stand after this transaction.
 struct Known {
+    uuid: Uuid,
     content: Uuid,
     trust: Trust,
+    organisation_key: String,
     /// Index in `Group::fresh` where this transaction brings it.
     fresh: Option<usize>,
 }
 
+/// By identity. Where two senders were proven, the reports of both stand under it.
+type Standing = HashMap<Uuid, Vec<Known>>;
+
 /// The stored reports with the entries' identities. Bounded by day, which the identity implies: DuckDB then reads the row
 /// groups of those days only, and nobody makes it read all by dating one report in 1970.
-fn known(conn: &Connection, entries: &[&Entry]) -> Result<HashMap<Uuid, Known>, StoreError> {
-    let mut wanted: Vec<(NaiveDate, Uuid)> = entries
-        .iter()
-        .filter_map(|entry| match &entry.kind {
-            Kind::Report { report, identity, .. } => Some((report.range.day(), *identity)),
-            Kind::Quarantine { .. } => None,
-        })
-        .collect();
+fn known(conn: &Connection, entries: &[&Entry]) -> Result<Standing, StoreError> {
+    let names = entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
+        Kind::Quarantine { .. } => None,
+    });
+    let mut wanted: Vec<(NaiveDate, Uuid)> =
+        names.flat_map(|(day, identity, alias)| [Some(identity), alias].into_iter().flatten().map(move |name| (day, name))).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut known = HashMap::new();
+    let mut known = Standing::new();
     let near = |first: NaiveDate, day: NaiveDate| day.signed_duration_since(first).num_days() < LOOKUP_DAYS_MAX;
     let mut rest = wanted.as_slice();
     while let Some((first, _)) = rest.first() {
@@ -104,22 +110,25 @@ fn known(conn: &Connection, entries: &[&Entry]) -> Result<HashMap<Uuid, Known>, 
     Ok(known)
 }
 
-fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut HashMap<Uuid, Known>) -> Result<(), StoreError> {
+fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) -> Result<(), StoreError> {
     let (Some((first, _)), Some((last, _))) = (part.first(), part.last()) else { return Ok(()) };
     let uuids = part.iter().map(|(_, uuid)| uuid);
     let (join, filter) = if part.len() <= LOOKUP_LISTED_MAX {
-        (String::new(), format!("AND uuid IN ({})", sql::uuids(uuids)))
+        (String::new(), format!("AND coalesce(identity, uuid) IN ({})", sql::uuids(uuids)))
     } else {
-        (format!("JOIN ({}) AS wanted ON wanted.name = report.uuid", sql::uuid_table(uuids)), String::new())
+        let join = "AS wanted ON wanted.name = coalesce(report.identity, report.uuid)";
+        (format!("JOIN ({}) {join}", sql::uuid_table(uuids)), String::new())
     };
     let (first, last) = (sql::day(*first), sql::day(*last));
     let statement =
-        format!("SELECT uuid, content, trust FROM report {join} WHERE day BETWEEN {first} AND {last} {filter}");
+        format!("SELECT coalesce(identity, uuid), uuid, content, trust, organisation_key FROM report {join} WHERE day BETWEEN {first} AND {last} {filter}");
     let mut statement = conn.prepare(&statement)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let trust = Trust::from_name(&row.get::<_, String>(2)?).unwrap_or(Trust::None);
-        known.insert(row.get(0)?, Known { content: row.get(1)?, trust, fresh: None });
+        let trust = Trust::from_name(&row.get::<_, String>(3)?).unwrap_or(Trust::None);
+        let stands =
+            Known { uuid: row.get(1)?, content: row.get(2)?, trust, organisation_key: row.get(4)?, fresh: None };
+        known.entry(row.get(0)?).or_default().push(stands);
     }
     Ok(())
 }
@@ -127,7 +136,7 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut HashMap<Uu
 /// The state of the store as it will be after the entries taken so far.
 struct Group<'a> {
     conn: &'a Connection,
-    known: HashMap<Uuid, Known>,
+    known: Standing,
     fresh: Vec<Option<StoredReport<'a>>>,
     changes: Vec<Change>,
 }
@@ -146,27 +155,23 @@ impl<'a> Group<'a> {
     }
 
     fn take_report(&mut self, stored: StoredReport<'a>) -> Result<Outcome, StoreError> {
-        let (entry, identity) = (stored.entry, stored.identity);
+        let entry = stored.entry;
         if test_report::is_one(&stored.report.report_id) {
             test_report::keep(self.conn, &stored)?;
             self.leave_quarantine(entry);
-            return Ok(Outcome::Stored(identity));
+            return Ok(Outcome::Stored(stored.uuid));
         }
-        let Some(known) = self.known.get(&identity) else {
-            self.store(stored);
-            return Ok(Outcome::Stored(identity));
-        };
-        if known.content == stored.content {
-            if stored.trust > known.trust {
-                self.raise_trust(&stored)?;
-            }
+        if let Some((name, index)) = self.same(&stored) {
+            let uuid = self.meet(name, index, &stored)?;
             self.leave_quarantine(entry);
-            return Ok(Outcome::Duplicate(identity));
+            return Ok(Outcome::Duplicate(uuid));
         }
-        if stored.trust > known.trust || entry.replaces {
-            self.supersede(identity, stored.report.range.day(), entry)?;
-            self.store(stored);
-            return Ok(Outcome::Stored(identity));
+        let Some((uuid, trust, day)) = self.rival(&stored) else {
+            return Ok(Outcome::Stored(self.store(stored)));
+        };
+        if stored.trust > trust || entry.replaces {
+            self.supersede(stored.identity, uuid, day, entry)?;
+            return Ok(Outcome::Stored(self.store(stored)));
         }
         let fault = Fault::new(
             FaultCode::Conflict,
@@ -174,14 +179,44 @@ impl<'a> Group<'a> {
             Place::Whole,
         );
         let Report { organisation, report_id, .. } = stored.report;
-        Ok(self.keep(entry, fault, Some(identity), organisation.clone(), Some(report_id.clone())))
+        Ok(self.keep(entry, fault, Some(uuid), organisation.clone(), Some(report_id.clone())))
     }
 
-    fn store(&mut self, stored: StoredReport<'a>) {
+    /// The standing report that this one is a copy of, by whatever way either came. Those of two proven senders never are.
+    fn same(&self, stored: &StoredReport<'_>) -> Option<(Uuid, usize)> {
+        let names = [Some(stored.identity), stored.alias].into_iter().flatten();
+        names.filter_map(|name| self.known.get(&name).map(|standing| (name, standing))).find_map(|(name, standing)| {
+            let is_same = |known: &Known| {
+                known.content == stored.content && may_be_one(known.trust, &known.organisation_key, stored)
+            };
+            standing.iter().position(is_same).map(|index| (name, index))
+        })
+    }
+
+    /// The standing report of the same name that this one contradicts.
+    fn rival(&self, stored: &StoredReport<'_>) -> Option<(Uuid, Trust, NaiveDate)> {
+        let standing = self.known.get(&stored.identity)?;
+        let rival = standing.iter().find(|known| may_be_one(known.trust, &known.organisation_key, stored))?;
+        Some((rival.uuid, rival.trust, stored.report.range.day()))
+    }
+
+    /// Under which uuid it is stored.
+    fn store(&mut self, mut stored: StoredReport<'a>) -> Uuid {
         self.leave_quarantine(stored.entry);
-        let known = Known { content: stored.content, trust: stored.trust, fresh: Some(self.fresh.len()) };
-        self.known.insert(stored.identity, known);
+        let standing = self.known.entry(stored.identity).or_default();
+        if standing.iter().any(|known| known.uuid == stored.uuid) {
+            stored.uuid = uuid_beside(stored.identity, stored.organisation_key);
+        }
+        let uuid = stored.uuid;
+        standing.push(Known {
+            uuid,
+            content: stored.content,
+            trust: stored.trust,
+            organisation_key: stored.organisation_key.to_owned(),
+            fresh: Some(self.fresh.len()),
+        });
         self.fresh.push(Some(stored));
+        uuid
     }
 
     fn leave_quarantine(&mut self, entry: &Entry) {
@@ -210,31 +245,41 @@ impl<'a> Group<'a> {
         Outcome::Quarantined { entry: uuid, fault }
     }
 
-    /// The same content came by a more credible way: the report is believed as far as its best copy.
-    fn raise_trust(&mut self, better: &StoredReport<'a>) -> Result<(), StoreError> {
-        let Some(known) = self.known.get_mut(&better.identity) else { return Ok(()) };
-        known.trust = better.trust;
-        if let Some(fresh) = known.fresh.and_then(|index| self.fresh[index].as_mut()) {
-            fresh.trust = better.trust;
-            fresh.origin = better.origin;
-            return Ok(());
+    /// The same content came again: the report is believed as far as its best copy, and is that one's sender's. That it came
+    /// without proof as well is noted. The uuid it stands under.
+    fn meet(&mut self, name: Uuid, index: usize, copy: &StoredReport<'a>) -> Result<Uuid, StoreError> {
+        let Some(known) = self.known.get_mut(&name).and_then(|standing| standing.get_mut(index)) else {
+            return Ok(copy.uuid);
+        };
+        let (uuid, day, before) = (known.uuid, copy.report.range.day(), known.trust);
+        let fresh = known.fresh.and_then(|index| self.fresh[index].as_mut());
+        if copy.trust > before {
+            (known.trust, known.organisation_key) = (copy.trust, copy.organisation_key.to_owned());
+            match fresh {
+                Some(fresh) => {
+                    if !before.is_proven() && copy.trust.is_proven() {
+                        fresh.unproven_copy = Some(fresh.entry.arrival.channel);
+                    }
+                    (fresh.trust, fresh.origin) = (copy.trust, copy.origin);
+                    fresh.organisation_key = copy.organisation_key;
+                }
+                None => raise(self.conn, uuid, day, before, copy)?,
+            }
+        } else if before.is_proven() && !copy.trust.is_proven() {
+            let channel = copy.entry.arrival.channel;
+            match fresh {
+                Some(fresh) => fresh.unproven_copy = Some(channel),
+                None => {
+                    let sql = "UPDATE report SET unproven_copy = ? WHERE day = ?::DATE AND uuid = ?::UUID AND unproven_copy IS NULL";
+                    self.conn.execute(sql, params![channel.as_str(), day, uuid])?;
+                }
+            }
         }
-        let (trust, day, uuid) = (better.trust.as_str(), better.report.range.day(), better.identity);
-        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ? \
-                   WHERE day = ?::DATE AND uuid = ?::UUID";
-        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at } = better.origin;
-        let mailed_at = mailed_at.map(At);
-        let better = params![trust, from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, day, uuid];
-        self.conn.execute(sql, better)?;
-        for table in ["policy", "failure"] {
-            let sql = format!("UPDATE {table} SET trust = ? WHERE day = ?::DATE AND report = ?::UUID");
-            self.conn.execute(&sql, params![trust, day, uuid])?;
-        }
-        Ok(())
+        Ok(uuid)
     }
 
     /// Moves the report that stands under this identity to the quarantine, its original bytes with their provenance.
-    fn supersede(&mut self, identity: Uuid, day: NaiveDate, by: &Entry) -> Result<(), StoreError> {
+    fn supersede(&mut self, identity: Uuid, uuid: Uuid, day: NaiveDate, by: &Entry) -> Result<(), StoreError> {
         let fault = Fault::new(
             FaultCode::Superseded,
             if by.replaces {
@@ -244,7 +289,9 @@ impl<'a> Group<'a> {
             },
             Place::Whole,
         );
-        let fresh = self.known.remove(&identity).and_then(|known| known.fresh);
+        let standing = self.known.entry(identity).or_default();
+        let index = standing.iter().position(|known| known.uuid == uuid);
+        let fresh = index.map(|index| standing.remove(index)).and_then(|known| known.fresh);
         let kept = match fresh.and_then(|index| self.fresh[index].take()) {
             Some(old) => Kept {
                 arrival: Arc::new(Arrival {
@@ -254,27 +301,82 @@ impl<'a> Group<'a> {
                 }),
                 element: old.entry.element,
                 fault,
-                report: Some(identity),
+                report: Some(uuid),
                 organisation: old.report.organisation.clone(),
                 report_id: Some(old.report.report_id.clone()),
             },
             None => {
-                let kept = stored(self.conn, identity, day, fault)?;
-                remove(self.conn, identity, day)?;
+                let kept = stored(self.conn, uuid, day, fault)?;
+                remove(self.conn, uuid, day)?;
                 kept
             }
         };
-        let uuid = quarantine::name(&kept.arrival.bytes, kept.element);
-        self.changes.push(Change::Keep(uuid, Box::new(kept)));
+        let entry = quarantine::name(&kept.arrival.bytes, kept.element);
+        self.changes.push(Change::Keep(entry, Box::new(kept)));
         Ok(())
     }
+}
+
+/// Whether a standing report and a new one of its name may be one: they are of one sender, or one of them proves no sender.
+fn may_be_one(trust: Trust, organisation_key: &str, new: &StoredReport<'_>) -> bool {
+    !trust.is_proven() || !new.trust.is_proven() || reporters::same_sender(organisation_key, new.organisation_key)
+}
+
+/// The uuid of a report whose name stands under its identity already, as another sender's.
+fn uuid_beside(identity: Uuid, organisation_key: &str) -> Uuid {
+    let mut digest = Sha256::new();
+    digest.update(identity.as_bytes());
+    digest.update(organisation_key);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Believes a stored report as far as a better copy of it, whose sender it then is of.
+fn raise(
+    conn: &Connection,
+    uuid: Uuid,
+    day: NaiveDate,
+    before: Trust,
+    better: &StoredReport<'_>,
+) -> Result<(), StoreError> {
+    let (trust, key) = (better.trust.as_str(), better.organisation_key);
+    let sql = "UPDATE report SET trust = ?, organisation_key = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, \
+               mailed_at = ?, from_address = ?, network_domain = coalesce(?, network_domain), \
+               unproven_copy = CASE WHEN ? THEN channel ELSE unproven_copy END WHERE day = ?::DATE AND uuid = ?::UUID";
+    let Origin { from_domain, from_address, dkim_verdict, dkim_domain, dkim_selector, mailed_at, network_domain } =
+        better.origin;
+    let mailed_at = mailed_at.map(At);
+    let came_unproven = !before.is_proven() && better.trust.is_proven();
+    conn.execute(
+        sql,
+        params![
+            trust,
+            key,
+            from_domain,
+            dkim_verdict,
+            dkim_domain,
+            dkim_selector,
+            mailed_at,
+            from_address,
+            network_domain,
+            came_unproven,
+            day,
+            uuid
+        ],
+    )?;
+    for table in ["policy", "failure"] {
+        let sql = format!("UPDATE {table} SET trust = ?, organisation_key = ? WHERE day = ?::DATE AND report = ?::UUID");
+        conn.execute(&sql, params![trust, key, day, uuid])?;
+    }
+    Ok(())
 }
 
 /// The original bytes of a stored report, ready for the quarantine.
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
-               r.dkim_selector, r.mailed_at \
+               r.dkim_selector, r.mailed_at, r.from_address, r.network_domain \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -294,6 +396,8 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
                 dkim_domain: row.get(6)?,
                 dkim_selector: row.get(15)?,
                 mailed_at: row.get(16)?,
+                from_address: row.get(17)?,
+                network_domain: row.get(18)?,
             },
             submitter: row.get(7)?,
             media_type: row.get(8)?,

@@ -25,11 +25,12 @@ const MAP: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("dns", &["limits"]),
     ("health", &["submission"]),
-    ("config", &["alerts", "limits", "schedule", "verify"]),
-    ("store", &["alerts", "clock", "fault", "limits", "notice", "report", "submission"]),
-    ("pipeline", &["decode", "dns", "fault", "limits", "report", "store", "submission", "verify"]),
+    ("reporters", &["report", "submission"]),
+    ("config", &["alerts", "limits", "reporters", "schedule", "verify"]),
+    ("store", &["alerts", "clock", "fault", "limits", "notice", "report", "reporters", "submission"]),
+    ("pipeline", &["decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"]),
     ("ingest", &["clock", "config", "decode", "fault", "health", "limits", "pipeline", "smtp", "store", "submission"]),
-    ("query", &["alerts", "explain", "limits", "store"]),
+    ("query", &["alerts", "explain", "limits", "reporters", "store", "submission"]),
     (
         "present",
         &[
@@ -44,6 +45,7 @@ const MAP: &[(&str, &[&str])] = &[
             "pipeline",
             "query",
             "report",
+            "reporters",
             "share",
             "store",
             "submission",
@@ -52,11 +54,13 @@ const MAP: &[(&str, &[&str])] = &[
     ("notify", &["alerts", "clock", "config", "health", "limits", "notice", "store"]),
     (
         "duty",
-        &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
+        &[
+            "alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store", "submission",
+        ],
     ),
     (
         "app",
-        &["clock", "config", "dns", "duty", "health", "ingest", "notify", "pipeline", "present", "schedule", "store"],
+        &["clock", "config", "dns", "duty", "health", "ingest", "notify", "pipeline", "present", "reporters", "schedule", "store"],
     ),
     ("demo", &["alerts", "app", "clock", "config", "pipeline", "query", "store", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),
@@ -75,6 +79,7 @@ const MAP: &[(&str, &[&str])] = &[
             "notify",
             "pipeline",
             "present",
+            "reporters",
             "store",
             "submission",
         ],

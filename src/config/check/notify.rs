@@ -16,7 +16,7 @@ const NAME_MAX_CHARS: usize = 64;
 const GIVE_UP_MAX_H: u64 = 24 * 366;
 const DEADLINE_MAX_S: u64 = 3_600;
 /// What `trust` of a digest may be.
-const TRUSTS: [&str; 5] = ["trusted", "all", "import", "token", "dkim"];
+const TRUSTS: [&str; 9] = ["counted", "trusted", "claimed", "all", "dkim", "network", "import", "token", "none"];
 
 impl Config {
     /// The channels with what stands in files read, domains as A-labels and PagerDuty's URL where none is set.

@@ -8,9 +8,11 @@ use crate::report;
 /// A message with these bytes and this header.
 pub fn message(raw: Raw, header: &Header<'_>) -> Message {
     let domain = |name| header.only(name).and_then(|text| report::domain(&text));
+    let from = header.only("From").and_then(|text| only_address(&text));
     Message {
         raw,
-        from_domain: header.only("From").and_then(|text| only_domain(&text)),
+        from_address: from.as_ref().map(|(local, domain)| format!("{local}@{domain}")),
+        from_domain: from.map(|(_, domain)| domain),
         submitter: domain("TLS-Report-Submitter"),
         report_domain: domain("TLS-Report-Domain"),
         received_at: header.first("Received").and_then(|text| received_at(&text)),
@@ -18,20 +20,21 @@ pub fn message(raw: Raw, header: &Header<'_>) -> Message {
 }
 
 /// Encoded words stay encoded: they cannot stand in an address (RFC 2047 §5), and what they decode to must not become one.
-fn only_domain(from: &str) -> Option<String> {
+fn only_address(from: &str) -> Option<(String, String)> {
     match mailparse::addrparse(from).ok().and_then(mailparse::MailAddrList::extract_single_info) {
-        Some(address) => domain_of(&address.addr),
-        None => domain_of(plain_address(from)?.trim()),
+        Some(address) => parts_of(&address.addr),
+        None => parts_of(plain_address(from)?.trim()),
     }
 }
 
 /// A local part with an `@` in quotes is legal, and too easily taken for another address.
-fn domain_of(address: &str) -> Option<String> {
+fn parts_of(address: &str) -> Option<(String, String)> {
     let (local, domain) = address.rsplit_once('@')?;
-    if local.trim().is_empty() || local.trim() == "\"\"" || local.contains('@') {
+    let local = local.trim();
+    if local.is_empty() || local == "\"\"" || local.contains('@') {
         return None;
     }
-    report::domain(domain)
+    Some((local.to_owned(), report::domain(domain)?))
 }
 
 /// The address in a field that a strict reader does not read: behind a name with a comma, colon or semicolon that should be
@@ -167,8 +170,15 @@ mod tests {
             ("<>", None),
             ("", None),
         ] {
-            assert_eq!(only_domain(from).as_deref(), expected, "{from}");
+            assert_eq!(only_address(from).map(|(_, domain)| domain).as_deref(), expected, "{from}");
         }
+    }
+
+    #[test]
+    fn an_address_keeps_its_local_part() {
+        let address = |from| only_address(from).map(|(local, domain)| format!("{local}@{domain}"));
+        assert_eq!(address("Google <NoReply@Google.COM.>").as_deref(), Some("NoReply@google.com"));
+        assert_eq!(address("Google, Inc. <\"x y\"@google.example>").as_deref(), Some("\"x y\"@google.example"));
     }
 
     #[test]

@@ -110,11 +110,11 @@ pub(super) async fn render(
     };
     let silenced = |alert: &&Alert| {
         let until = silences::covering(&found.silences, rules, alert, now);
-        context! { ..fields! { silenced => until }, ..row::row(alert, rules) }
+        context! { ..fields! { silenced => until }, ..row::row(alert) }
     };
     let lists = context! {
         firing => firing.iter().map(silenced).collect::<Vec<_>>(),
-        over => over.iter().map(|alert| row::row(alert, rules)).collect::<Vec<_>>(),
+        over => over.iter().map(|alert| row::row(alert)).collect::<Vec<_>>(),
         form => typed.shown(problem),
     };
     let shell = shell::without_filter(site, "/alerts", found.badges);

@@ -81,9 +81,9 @@ pub(super) async fn render(
         wrong => problem.map(|problem| problem.detail.clone()),
     };
     let parts = context! {
-        alert => row::row(&alert, rules),
+        alert => row::row(&alert),
         advice => advice(&alert, &hosts, site),
-        affected => affected(&alert, site),
+        affected => affected(&alert),
         history => timeline(&history),
         form => Typed::about(&alert).shown(None),
     };
@@ -136,7 +136,7 @@ fn hosts(alert: &Alert, site: &Site) -> Vec<String> {
     served.get(domain).into_iter().flatten().take(result_types::HOSTS_MAX).cloned().collect()
 }
 
-fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
+fn affected(alert: &Alert) -> Vec<Value> {
     let row = |affected: &crate::alerts::Affected| {
         fields! {
             key => affected.key.clone(),
@@ -145,7 +145,7 @@ fn affected(alert: &Alert, site: &Site) -> Vec<Value> {
             first_day => affected.first_day,
             last_day => affected.last_day,
             clear_day => affected.clear_day,
-            behind => row::behind(alert, Some(&affected.key), &site.rules),
+            behind => row::behind(alert, Some(&affected.key)),
         }
     };
     alert.evidence.organisations.iter().map(row).collect()

@@ -3,17 +3,14 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use minijinja::Value;
 
-use super::{
-    super::{filters, templates::fields, words},
-    Rules,
-};
+use super::super::{filters, templates::fields, words};
 use crate::alerts::{Alert, Rule, sentence};
 
 /// Days of reports behind an alert that knows no days of its own.
 const DAYS_SHOWN: u64 = 28;
 
 /// What lists and the alert's own page have in common.
-pub(super) fn row(alert: &Alert, rules: &Rules) -> Value {
+pub(super) fn row(alert: &Alert) -> Value {
     let evidence = &alert.evidence;
     let days = if is_about_days(alert.rule) { alert.since.date_naive().into() } else { None::<NaiveDate> };
     fields! {
@@ -34,12 +31,12 @@ pub(super) fn row(alert: &Alert, rules: &Rules) -> Value {
         sessions => evidence.sessions,
         organisations_total => evidence.organisations_total,
         lasted => lasted(alert),
-        behind => behind(alert, None, rules),
+        behind => behind(alert, None),
     }
 }
 
 /// Where the evidence can be looked at: the reports it rests on, or the page of the part it is about.
-pub(super) fn behind(alert: &Alert, organisation: Option<&str>, rules: &Rules) -> String {
+pub(super) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
     match alert.rule {
         Rule::WayIn | Rule::Disk => return "/ways-in".to_owned(),
@@ -69,7 +66,6 @@ pub(super) fn behind(alert: &Alert, organisation: Option<&str>, rules: &Rules) -
         ("receiving_mx_hostname", subject.mx_host.clone()),
         ("result_type", subject.result_type.clone().or(only_type)),
         ("to", Some(last.to_string())),
-        ("trust", rules.trust().map(str::to_owned)),
     ];
     filters::address("/reports", parameters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
 }

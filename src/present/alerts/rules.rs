@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::alerts::{Maintenance, Rule, Settings, Silence};
+use crate::{
+    alerts::{Maintenance, Rule, Settings, Silence},
+    submission::Trust,
+};
 
 /// Filled once at start.
 #[derive(Debug, Clone, Default)]
@@ -44,13 +47,9 @@ pub struct DigestShown {
 }
 
 impl Rules {
-    /// The parameter that narrows a list of reports to those the alerts believe; `None` where no one word does.
-    pub(in crate::present) fn trust(&self) -> Option<&'static str> {
-        match self.settings.min_trust.as_str() {
-            "import" => Some("trusted"),
-            "dkim" => Some("dkim"),
-            _ => None,
-        }
+    /// The least trust of reports that count by default.
+    pub(in crate::present) fn least(&self) -> Trust {
+        Trust::from_name(&self.settings.min_trust).unwrap_or(Trust::Import)
     }
 
     /// Hours after which a notice to this channel is given up; those of the default where it is not configured any more, and for

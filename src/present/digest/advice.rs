@@ -30,7 +30,7 @@ pub(super) fn section(figures: &Figures, addressee: &Addressee, links: &Links<'_
             Some(record(&domains, links)),
             Some(post(&domains, figures, links)),
             uncounted(figures, addressee, links),
-            untrusted(figures, links),
+            claimed(figures, links),
         ]
         .into_iter()
         .flatten()
@@ -107,13 +107,18 @@ fn uncounted(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Opt
     })
 }
 
-/// A report that nobody vouches for is stored and shown, and not told here.
-fn untrusted(figures: &Figures, links: &Links<'_>) -> Option<Item> {
-    figures.filter.trust.as_ref()?;
+/// What nobody proved is stored and shown, and in none of the figures here.
+fn claimed(figures: &Figures, links: &Links<'_>) -> Option<Item> {
+    let claims = figures.claims?;
     Some(Item {
-        head: "Reports of the trust none".to_owned(),
-        text: ": anybody can have posted them; this digest leaves them out".to_owned(),
-        url: links.to("/reports", &[("trust", "none")]),
+        head: "Claimed by anybody who can post".to_owned(),
+        text: format!(
+            ": {} of {}, {} failed; this digest leaves them out",
+            words::counted(claims.reports, "report", "reports"),
+            words::counted(claims.sessions.total(), "session", "sessions"),
+            words::thousands(claims.sessions.failed),
+        ),
+        url: links.to("/reports", &[("trust", "beside")]),
         ..Item::default()
     })
 }

@@ -11,6 +11,7 @@ use crate::{
     },
     query::{Range, shares::Sessions},
     share,
+    submission::Trust,
 };
 
 /// Policy types with a line of their own.
@@ -308,12 +309,18 @@ fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
         0 => "all policy domains".to_owned(),
         _ => words::listed(&addressee.policy_domains, DOMAINS_NAMED),
     };
-    let reports = match figures.filter.trust.as_deref() {
-        Some("trusted") => {
-            "reports of the trust dkim, token or import count, which not just anybody can send".to_owned()
+    let filter = &figures.filter;
+    let reports = match (filter.trust.as_deref(), filter.only_claims, filter.least) {
+        (None, true, _) => "nothing is proven: whoever posted these reports says who sent them".to_owned(),
+        (None | Some("all"), _, Trust::None) | (Some("all"), ..) => {
+            "all reports count, also those that anybody can post".to_owned()
         }
-        Some(trust) => format!("only reports of the trust {trust} count"),
-        None => "all reports count, also those that anybody can post".to_owned(),
+        (None, false, Trust::Import) | (Some("trusted"), ..) => {
+            "what is proven or imported counts, not what anybody can post".to_owned()
+        }
+        (None, false, least) => format!("reports of the trust {} or more count", least.as_str()),
+        (Some("claimed" | "beside"), ..) => "only what nobody proved counts".to_owned(),
+        (Some(trust), ..) => format!("only reports of the trust {trust} count"),
     };
     let others = match addressee.policy_domains.len() {
         0 | 1 => "",

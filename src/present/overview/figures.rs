@@ -9,6 +9,7 @@ use crate::query::{
     Filter,
     breakdown::{self, Breakdown, breakdown},
     causes::{Cause, causes},
+    claims::{Claims, claims},
     daily::{Day, daily},
     failures::{self, failures},
     policy_fetch::{Outages, policy_fetch},
@@ -32,6 +33,8 @@ pub(super) struct Figures {
     pub(super) causes: Vec<Cause>,
     pub(super) outages: Outages,
     pub(super) hosts: failures::Page,
+    /// What is only claimed, beside all of this.
+    pub(super) claims: Option<Claims>,
 }
 
 impl Figures {
@@ -53,6 +56,7 @@ impl Figures {
             } else {
                 failures::Page::default()
             },
+            claims: claims(connection, filter)?,
             shares: now,
         })
     }
@@ -61,6 +65,7 @@ impl Figures {
     pub(super) fn state(&self) -> &'static str {
         match (self.span, self.reported.reports, self.shares.once.failed) {
             (None, _, _) => "empty",
+            // What is only claimed may be all there is.
             (_, 0, _) => "silent",
             (_, _, 0) => "fine",
             _ => "failing",

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::figures::Figures;
 use crate::{
     present::{outages, words::Trend},
-    query::{Range, breakdown::Part, shares::Sessions},
+    query::{Range, breakdown::Part, claims::Claims, shares::Sessions},
+    reporters::{self, Sender},
 };
 
 pub(super) fn overview(figures: &Figures, quarantined: i64) -> Value {
@@ -30,7 +31,14 @@ pub(super) fn overview(figures: &Figures, quarantined: i64) -> Value {
         "policy_domains_total": figures.domains.total,
         "policy_fetch_errors": figures.outages.rows.iter().map(outages::json).collect::<Vec<_>>(),
         "policy_fetch_errors_total": outages::totals(&figures.outages.totals),
+        "claimed_beside": figures.claims.as_ref().map(claims),
+        "only_claims": figures.filter.only_claims,
     })
+}
+
+/// What does not count by default: nobody proved it.
+pub(in crate::present) fn claims(claims: &Claims) -> Value {
+    json!({ "reports": claims.reports, "successful": claims.sessions.successful, "failed": claims.sessions.failed })
 }
 
 fn previous(figures: &Figures, range: Range) -> Value {
@@ -82,7 +90,12 @@ fn organisation(figures: &Figures, row: &Part) -> Value {
             })
         })
         .collect();
-    with(with(part(row, "key"), "organisation", json!(row.organisation)), "result_types", json!(result_types))
+    let sender = Sender::of(&row.key, row.says.as_deref());
+    let mut item = part(row, "key");
+    item["proof"] = json!(sender.standing.as_str());
+    item["says"] = json!(row.says);
+    item["taken_for"] = json!(sender.taken_for.map(|(_, key)| key));
+    with(with(item, "organisation", json!(reporters::shown(&row.key))), "result_types", json!(result_types))
 }
 
 /// A policy domain that nothing tells has no name.

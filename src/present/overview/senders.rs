@@ -12,6 +12,7 @@ use crate::{
         words::{self, Trend},
     },
     query::breakdown::{self, Part},
+    reporters::{self, Sender},
     share,
 };
 
@@ -47,6 +48,10 @@ struct Row {
     trend_words: String,
     causes: Vec<Why>,
     more_causes: usize,
+    /// What an organisation calls itself, where that is not what it is called here.
+    says: Option<String>,
+    /// The known reporter it may be taken for.
+    taken_for: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -80,7 +85,7 @@ pub(super) fn senders(figures: &Figures) -> Groups {
         figures.reported.organisations,
         figures.organisations.failing,
         |part| {
-            let name = part.organisation.clone().unwrap_or_else(|| part.key.clone());
+            let name = reporters::shown(&part.key);
             let mut why = causes.remove(part.key.as_str()).unwrap_or_default();
             if why.is_empty() && part.sessions.failed > 0 {
                 why.push(Why::not_itemised(part.sessions.failed));
@@ -122,6 +127,7 @@ fn groups(
         let (name, mut causes) = describe(part);
         let more_causes = causes.len().saturating_sub(CAUSES_SHOWN);
         causes.truncate(CAUSES_SHOWN);
+        let sender = part.is_organisation().then(|| Sender::of(&part.key, part.says.as_deref()));
         let row = Row {
             key: if part.key.is_empty() { ABSENT.to_owned() } else { part.key.clone() },
             name,
@@ -133,6 +139,8 @@ fn groups(
             trend_words: course.words(figures, part),
             causes,
             more_causes,
+            says: sender.as_ref().and_then(|sender| sender.says.clone()),
+            taken_for: sender.and_then(|sender| sender.taken_for).map(|(name, key)| format!("{name} ({key})")),
         };
         let group = match course.trend {
             // Where nothing at all is known of the time before, nothing can be called new.

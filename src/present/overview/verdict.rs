@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::figures::Figures;
 use crate::{
     explain::Mail,
+    reporters,
     present::{
         outages, week,
         words::{self, Dates},
@@ -69,7 +70,7 @@ fn who(figures: &Figures) -> String {
         .rows
         .iter()
         .filter(|row| row.sessions.failed > 0)
-        .map(|row| row.organisation.clone().unwrap_or_else(|| row.key.clone()))
+        .map(|row| reporters::shown(&row.key))
         .collect();
     format!(
         "{} of the {} that reported saw {} fail.",

@@ -6,6 +6,7 @@ use duckdb::Connection;
 use super::period::{Kind, Period, Phase};
 use crate::query::{
     Filter, Range,
+    claims::{Claims, claims},
     coverage::{Coverage, coverage},
     pairs::{Pairs, pairs},
     policies_seen::{Changes, policies_seen},
@@ -46,6 +47,8 @@ pub struct Figures {
     /// Empty while nobody can be called silent: the period runs, or its reports are still on their way.
     pub silent: Silent,
     pub changes: Changes,
+    /// What is only claimed, beside all of this.
+    pub claims: Option<Claims>,
 }
 
 impl Figures {
@@ -82,6 +85,7 @@ impl Figures {
                 Silent::default()
             },
             changes: policies_seen(connection, &filter, before)?,
+            claims: claims(connection, &filter)?,
             filter,
         })
     }

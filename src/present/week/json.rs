@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Figures;
-use crate::present::outages;
+use crate::present::{outages, overview};
 use crate::query::{
     pairs::{Pair, State},
     policies_seen::{Change, Difference, Seen},
@@ -32,6 +32,8 @@ pub fn figures(figures: &Figures) -> Value {
         },
         "policy_fetch_errors": figures.outages.rows.iter().map(outages::json).collect::<Vec<_>>(),
         "policy_fetch_errors_total": outages::totals(&figures.outages.totals),
+        "claimed_beside": figures.claims.as_ref().map(overview::claims),
+        "only_claims": figures.filter.only_claims,
         "failures": {
             "new": failures(figures, State::New),
             "ongoing": failures(figures, State::Ongoing),

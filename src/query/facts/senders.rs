@@ -5,16 +5,16 @@ use duckdb::Connection;
 use super::scope::{Scope, days};
 use crate::{
     alerts::facts::{Arrivals, Sender},
-    query::{ask, first, get},
+    query::{ask, called, first, get},
 };
 
 pub fn senders(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Sender>> {
     ask(connection, &scope.fill(include_str!("senders.sql")), None, &[], |row| {
         Ok(Sender {
             organisation: get(row, 0)?,
-            name: get(row, 1)?,
-            days: days(scope.rhythm_first, get(row, 2)?),
-            lateness_s: get(row, 3)?,
+            name: called(row, 0)?,
+            days: days(scope.rhythm_first, get(row, 1)?),
+            lateness_s: get(row, 2)?,
         })
     })
 }

@@ -1,13 +1,13 @@
 -- The report days of each organisation, one bit a day, the lowest for the first; and the seconds from the end of the range to
 -- the arrival of a day's first report, in nine of ten cases.
 WITH each_day AS (
-  SELECT organisation_key, day, max(organisation) AS organisation,
+  SELECT organisation_key, day,
          min(date_diff('second', range_end, received_at)) FILTER (channel <> 'import') AS lateness_s
   FROM report
   WHERE day BETWEEN first_day_of_rhythms AND last_day_of_all AND /* credible */ AND /* known then */
   GROUP BY organisation_key, day
 )
-SELECT organisation_key, max(organisation), bit_or(1::UBIGINT << (day - first_day_of_rhythms)::UBIGINT),
+SELECT organisation_key, bit_or(1::UBIGINT << (day - first_day_of_rhythms)::UBIGINT),
        quantile_disc(lateness_s, 0.9)
 FROM each_day
 GROUP BY organisation_key

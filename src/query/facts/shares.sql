@@ -1,5 +1,5 @@
--- Failed and all sessions in the window and in the four weeks before. `key_column` and `name_column` are put in by the question.
-SELECT key_column AS key, max(name_column),
+-- Failed and all sessions in the window and in the four weeks before. `key_column` is put in by the question.
+SELECT key_column AS key,
        sum(once_failed) FILTER (day >= first_day_of_shares),
        sum(once_successful + once_failed) FILTER (day >= first_day_of_shares),
        sum(once_failed) FILTER (day < first_day_of_shares),

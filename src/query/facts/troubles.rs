@@ -10,7 +10,7 @@ use crate::{
     alerts::{Facts, facts::Trouble},
     explain::{Mail, result_types::is_host_name},
     limits::SESSIONS_PLAUSIBLE_MAX,
-    query::{ask, first, get, sessions},
+    query::{ask, called, first, get, sessions},
 };
 
 /// MX hosts that are remembered of one trouble.
@@ -49,18 +49,17 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
             organisation: get(row, 1)?,
             result_type: get(row, 2)?,
             mx_host: get(row, 3)?,
-            organisation_name: get(row, 6)?,
-            reason: get(row, 7)?,
-            unknown: get(row, 8)?,
+            organisation_name: called(row, 1)?,
+            reason: get(row, 6)?,
+            unknown: get(row, 7)?,
             mx_hosts: hosts(row)?,
-            mails: mails(&get::<String>(row, 2)?, get(row, 12)?),
+            mails: mails(&get::<String>(row, 2)?, get(row, 11)?),
             ..Trouble::default()
         };
         Ok((trouble, get::<NaiveDate>(row, 4)?, sessions(row, 5)?))
     })? {
         match troubles.last_mut().filter(|last| is_same(last, &trouble)) {
             Some(last) => {
-                last.organisation_name = trouble.organisation_name.or(last.organisation_name.take());
                 last.reason = trouble.reason.or(last.reason.take());
                 last.mx_hosts.extend(trouble.mx_hosts);
                 while last.mx_hosts.len() > HOSTS_MAX {
@@ -78,7 +77,7 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
 /// The one with the most failed sessions, the first and the last by name: enough to have something to look at.
 fn hosts(row: &duckdb::Row<'_>) -> duckdb::Result<BTreeSet<String>> {
     let mut hosts = BTreeSet::new();
-    for column in 9..=11 {
+    for column in 8..=10 {
         hosts.extend(get::<Option<String>>(row, column)?.filter(|name| is_host_name(name)));
     }
     Ok(hosts)

@@ -4,7 +4,7 @@ WITH each_day AS (
   SELECT policy_domain, organisation_key, result_type,
          CASE WHEN result_type IN ('certificate-expired', 'certificate-host-mismatch')
               THEN lower(rtrim(receiving_mx_hostname, '.')) END AS mx_host,
-         day, sum(failed_sessions) AS failed, max(organisation) AS organisation,
+         day, sum(failed_sessions) AS failed,
          min(reason_code) FILTER (reason_code <> '') AS reason_code,
          arg_max(lower(rtrim(receiving_mx_hostname, '.')), failed_sessions) FILTER (receiving_mx_hostname <> '') AS most_host,
          min(lower(rtrim(receiving_mx_hostname, '.'))) FILTER (receiving_mx_hostname <> '') AS first_host,
@@ -19,7 +19,7 @@ WITH each_day AS (
 ), noted AS (
   /* noted before */
 )
-SELECT each_day.policy_domain, each_day.organisation_key, each_day.result_type, mx_host, day, failed, organisation, reason_code,
+SELECT each_day.policy_domain, each_day.organisation_key, each_day.result_type, mx_host, day, failed, reason_code,
        noted.first_day IS NULL, most_host, first_host, last_host, applied
 FROM each_day
 LEFT JOIN noted ON noted.policy_domain = each_day.policy_domain AND noted.organisation_key = each_day.organisation_key
