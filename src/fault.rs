@@ -93,6 +93,8 @@ fault_codes! {
     Conflict = "conflict", Quarantine;
     /// A stored report that gave way to a copy of higher trust, or to one the operator admitted.
     Superseded = "superseded", Quarantine;
+    /// Numbers far beyond what the policy domain usually has, of a sender who proves nothing.
+    Implausible = "implausible", Quarantine;
     /// Our own code failed on this input; the bytes are kept.
     Internal = "internal", Quarantine;
 

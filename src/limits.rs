@@ -30,6 +30,10 @@ pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
 pub const QUARANTINE_KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Sessions in one count above which a figure is not plausible and stays out of the charts.
 pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
+/// Sessions of one report with one policy domain, for each that the domain has on a usual day, above which nobody is believed who
+/// proves nothing; and how many a day are let through in any case.
+pub const IMPLAUSIBLE_TIMES_USUAL: i64 = 100;
+pub const IMPLAUSIBLE_FREE_SESSIONS: i64 = 10_000;
 /// Characters of a note the operator leaves on an alert or a silence.
 pub const ALERT_NOTE_MAX_CHARS: usize = 1_000;
 /// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.

@@ -2,6 +2,7 @@
 
 mod documents;
 mod mail;
+mod plausible;
 mod prepared;
 mod reread;
 mod signatures;
@@ -18,11 +19,12 @@ use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
     store::{Entry, Store, StoreError, sender},
-    submission::{Busy, Origin, Outcome, Receipt, Submission, Trust},
+    submission::{Busy, Channel, Origin, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
 use documents::Reading;
 use mail::Opened;
+use plausible::Plausible;
 use prepared::Unwritten;
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
@@ -43,6 +45,7 @@ pub struct Pipeline {
     served: Served,
     signatures: Signatures,
     store: Store,
+    plausible: Arc<Plausible>,
     /// Large bodies are unpacked one at a time, so that memory is bounded by one of them and not by the connections.
     large: Arc<Semaphore>,
     /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
@@ -75,7 +78,8 @@ impl Pipeline {
     ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
         let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
-        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, waiting }))
+        let plausible = Arc::default();
+        Ok(Arc::new(Pipeline { limits, served, signatures, store, plausible, large, waiting }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -107,6 +111,9 @@ impl Pipeline {
     }
 
     async fn accept_with(self: &Arc<Self>, submission: Submission, retry: Option<Retry>) -> Receipt {
+        if submission.channel == Channel::Https {
+            self.plausible.look(&self.store, submission.received_at).await;
+        }
         let mut alone = None;
         let (read, submission) = if submission.bytes.len() <= INLINE_MAX_BYTES {
             (self.read(&submission, retry), submission)
@@ -203,6 +210,9 @@ impl Pipeline {
                 Ok(trust) => {
                     // Who admits a report vouches for it as if they had fed it in.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };
+                    if let Some(fault) = self.plausible.check(&report, trust) {
+                        return Verdict::against(&report, fault);
+                    }
                     let name = name.of_sender(trust, &Origin::default(), &report);
                     Verdict::Report { report: Box::new(report), trust, name }
                 }

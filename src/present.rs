@@ -99,7 +99,15 @@ impl Site {
         dev: Option<PathBuf>,
         hosts: Vec<String>,
     ) -> Result<Site, minijinja::Error> {
-        Ok(Site { pipeline, clock, board, rules, hosts, templates: Templates::new(dev)?, has_counted: AtomicBool::new(false) })
+        Ok(Site {
+            pipeline,
+            clock,
+            board,
+            rules,
+            hosts,
+            templates: Templates::new(dev)?,
+            has_counted: AtomicBool::new(false),
+        })
     }
 
     /// The same, with what the pages say of their set-up.
@@ -166,6 +174,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/notifications", get().to(notifications::page))
                 .route("/notifications/{uuid}/again", post().to(notifications::again))
                 .route("/senders", get().to(senders::list))
+                .route("/senders/decide", post().to(senders::decide))
                 .route("/senders/{uuid}/revoke", post().to(senders::revoke))
                 .route("/ways-in", get().to(ways_in::page))
                 .route("/result-types", get().to(result_types::page))

@@ -16,6 +16,7 @@ pub mod failures;
 mod fill;
 pub mod filter;
 pub mod named;
+pub mod newcomers;
 pub mod pairs;
 pub mod policies_seen;
 pub mod policy_fetch;

@@ -40,9 +40,7 @@ pub fn named(key: &str) -> Option<String> {
     match standing {
         Standing::Known | Standing::Proven => None,
         Standing::Signed => key.split_once('/').map(|(from, signer)| format!("{from}, signed by {signer}")),
-        Standing::Trusted | Standing::Imported | Standing::Claimed => {
-            Some(format!("{whose} ({})", standing.as_str()))
-        }
+        Standing::Trusted | Standing::Imported | Standing::Claimed => Some(format!("{whose} ({})", standing.as_str())),
     }
 }
 

@@ -30,6 +30,7 @@ pub mod silence;
 mod sql;
 pub mod test_report;
 mod transaction;
+pub mod usual;
 mod wal;
 mod writer;
 

@@ -23,3 +23,10 @@ CREATE TABLE sender_key_change (
     after   VARCHAR NOT NULL,
     reports BIGINT NOT NULL
 );
+
+-- What the operator said of signers nobody knows: accepted ones count at once, refused ones not at all.
+CREATE TABLE sender_decision (
+    organisation_key VARCHAR NOT NULL,
+    accepted         BOOLEAN NOT NULL,
+    decided_at       TIMESTAMP NOT NULL
+);

@@ -91,6 +91,9 @@ pub struct Evidence {
     pub last_day: Option<NaiveDate>,
     /// Report day that showed it to be over.
     pub clear_day: Option<NaiveDate>,
+    /// Last day on which a report that proves no sender says that it is over: it ends nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed_clear_day: Option<NaiveDate>,
     /// The last time the thing that is missing was there.
     pub last_seen_at: Option<DateTime<Utc>>,
     /// What the part says of itself, or a number in words.

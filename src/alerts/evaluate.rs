@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble, hosts::Owners};
 
-pub use failures::{CERTIFICATE, DANE};
+pub use failures::{BESIDES, CERTIFICATE, DANE};
 pub use senders::GRACE_MIN_H;
 pub use share::BASELINE_MIN;
 

@@ -28,6 +28,13 @@ pub struct Facts {
     pub learned_days: u64,
     /// Organisations with enough report days to have a rhythm.
     pub senders: Vec<Sender>,
+    /// Keys of known reporters; their news come first.
+    pub known: BTreeSet<String>,
+    /// Keys of organisations on probation: nobody knows them, and they have not reported for a week. They add to what fires, and make
+    /// nothing fire by themselves.
+    pub newcomers: BTreeSet<String>,
+    /// By policy domain the last day on which a report that does not count says that sessions went well.
+    pub claimed_clear: BTreeMap<String, NaiveDate>,
     pub arrivals: Arrivals,
     pub intake: Intake,
     /// The health board; `None` where it is not looked at, as in a backtest.
@@ -54,6 +61,8 @@ pub struct Trouble {
     pub reason: Option<String>,
     /// Failed sessions by report day; never empty.
     pub days: BTreeMap<NaiveDate, i64>,
+    /// The trust of the most credible report of it, as a number: nothing less credible ends it.
+    pub credible: i32,
     /// This organisation was never seen to fail like this at this policy domain before these days, and it was not noted.
     pub unknown: bool,
 }
@@ -83,6 +92,17 @@ pub struct Share {
     pub last_day: Option<NaiveDate>,
     /// The last day that was reported on at all.
     pub reported_day: NaiveDate,
+    /// Of an organisation that is no newcomer: the one with the largest share of its own, where it has sessions enough.
+    pub worst: Option<Worst>,
+}
+
+/// One organisation's own share at a policy domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Worst {
+    /// Organisation key.
+    pub organisation: String,
+    pub now: Counted,
+    pub before: Counted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

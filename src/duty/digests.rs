@@ -172,8 +172,8 @@ to = ["b@example.net"]
             (editions[0].policy_domains.clone(), editions[0].trust.clone()),
             (vec!["example.com".to_owned()], None)
         );
-        let by_hand = Edition::by_hand(Kind::Week, Vec::new());
-        assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), Some("trusted")));
+        let by_hand = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
+        assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), None));
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
             "The report is about days that have not come yet.",
             "A sender with a wrong clock. If you know better, admit it; else discard it.",
         ),
+        FaultCode::Implausible => (
+            "The report counts far more sessions than your domain usually has, and nothing proves who sent it.",
+            "Somebody trying to drown the others mostly: discard it. If you know the sender, admit it.",
+        ),
         FaultCode::RangeTooLong => (
             "The report covers more than three months, which no daily figure can show.",
             "Admit it if the sender really reports like this: all of it counts on the first day.",
@@ -103,7 +107,13 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
 pub fn is_admissible(code: &str) -> bool {
     matches!(
         FaultCode::from_code(code),
-        Some(FaultCode::Conflict | FaultCode::Superseded | FaultCode::FutureDate | FaultCode::RangeTooLong)
+        Some(
+            FaultCode::Conflict
+                | FaultCode::Superseded
+                | FaultCode::FutureDate
+                | FaultCode::RangeTooLong
+                | FaultCode::Implausible
+        )
     ) || is_about_signature(code)
 }
 

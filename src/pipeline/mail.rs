@@ -230,11 +230,7 @@ impl Opened {
     fn voucher(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Voucher {
         let origin = match standings.get(&message) {
             Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
-            _ => Origin {
-                from_domain: self.sender(message),
-                from_address: self.address(message),
-                ..Origin::default()
-            },
+            _ => Origin { from_domain: self.sender(message), from_address: self.address(message), ..Origin::default() },
         };
         let submitter = self.mail.messages.get(message).and_then(|message| message.submitter.clone());
         Voucher { origin, submitter }

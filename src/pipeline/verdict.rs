@@ -60,7 +60,8 @@ impl Name {
     pub fn of(report: &Report, signer: Option<&str>) -> Name {
         let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
         let claimed = identity::identity_key(contact, name);
-        let contact_domain = contact.and_then(|contact| contact.rsplit_once('@')).and_then(|(_, host)| report::domain(host));
+        let contact_domain =
+            contact.and_then(|contact| contact.rsplit_once('@')).and_then(|(_, host)| report::domain(host));
         let (whose, otherwise) = match signer {
             Some(signer) => (signer.to_owned(), Some(claimed)),
             None => (claimed, contact_domain),

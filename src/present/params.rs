@@ -311,7 +311,13 @@ fn trust(name: String) -> Result<String, Fail> {
         return Ok(name);
     }
     let known: Vec<&str> = Trust::ALL.into_iter().map(Trust::as_str).collect();
-    Err(wrong("trust", format!("`{name}` is not one of {}, trusted (proven or imported), claimed (neither), beside (what does not count by default), all", known.join(", "))))
+    Err(wrong(
+        "trust",
+        format!(
+            "`{name}` is not one of {}, trusted (proven or imported), claimed (neither), beside (what does not count by default), all",
+            known.join(", ")
+        ),
+    ))
 }
 
 /// Zero where it is not given.

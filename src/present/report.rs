@@ -18,12 +18,12 @@ use super::{
 use crate::{
     explain::{self, Mail, deviations, result_types},
     limits::SESSIONS_PLAUSIBLE_MAX,
-    reporters::{self, Sender},
     query::{
         self,
         report::{Failure, Policy, Raw, Whole},
         shares::Sessions,
     },
+    reporters::{self, Sender},
     share,
 };
 

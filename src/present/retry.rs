@@ -152,7 +152,7 @@ fn submission(entry: Entry) -> Submission {
                 dkim_domain: quarantined.dkim_domain,
                 dkim_selector: quarantined.dkim_selector,
                 mailed_at: entry.mailed_at,
-                    ..Origin::default()
+                ..Origin::default()
             })),
             ..Hints::default()
         },

@@ -33,12 +33,12 @@ pub fn facts_as_of(connection: &Connection, at: DateTime<Utc>, plan: &Plan) -> d
 
 fn gather(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result<Facts> {
     let mut facts = Facts {
-        shares: shares::shares(connection, scope, plan)?,
-        senders: senders::senders(connection, scope)?,
         arrivals: senders::arrivals(connection, scope)?,
         intake: intake::intake(connection, scope)?,
         ..Facts::default()
     };
+    senders::senders(connection, scope, &mut facts)?;
+    facts.shares = shares::shares(connection, scope, plan, &facts)?;
     troubles::troubles(connection, scope, &mut facts)?;
     if facts.troubles.iter().any(|trouble| is_about_a_host(&trouble.result_type)) {
         facts.mx_seen = hosts::seen(connection, scope, plan)?;

@@ -89,7 +89,12 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
     }
     match filter.trust.as_deref() {
         None if filter.only_claims => {}
-        None => conditions.extend(at_least(filter.least)),
+        None => {
+            conditions.extend(at_least(filter.least));
+            if filter.least > Trust::None {
+                conditions.push(NOT_REFUSED);
+            }
+        }
         Some("all") => {}
         Some("trusted") => conditions.extend(at_least(Trust::Import)),
         Some("claimed") => conditions.push(below(Trust::Import)),
@@ -98,6 +103,9 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
     }
     conditions
 }
+
+/// Whom the operator refused is in no figure that does not ask for it.
+const NOT_REFUSED: &str = "organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)";
 
 /// Written out as constants: DuckDB skips row groups by constants only.
 fn at_least(trust: Trust) -> Option<&'static str> {

@@ -138,7 +138,8 @@ impl Filter {
         let all = Filter { only_claims: true, ..Filter::new(self.range) };
         let counted = Filter { least: self.least, ..Filter::new(self.range) };
         let any = |filter: &Filter| -> duckdb::Result<bool> {
-            let rows = ask(connection, "SELECT true FROM report WHERE {{sent}} LIMIT 1", Some(filter), &[], |_| Ok(()))?;
+            let rows =
+                ask(connection, "SELECT true FROM report WHERE {{sent}} LIMIT 1", Some(filter), &[], |_| Ok(()))?;
             Ok(!rows.is_empty())
         };
         let only_claims = !any(&counted)? && any(&all)?;

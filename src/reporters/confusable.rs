@@ -17,9 +17,10 @@ fn seen(text: &str) -> String {
 pub fn names(name: &str, reporter: &Reporter) -> bool {
     let name = seen(name);
     let first_word = reporter.name.split_whitespace().next().unwrap_or_default();
-    [first_word, reporter.key.as_str()].iter().map(|word| seen(word)).any(|word| {
-        word.chars().count() >= WORD_MIN_CHARS && name.contains(&word)
-    })
+    [first_word, reporter.key.as_str()]
+        .iter()
+        .map(|word| seen(word))
+        .any(|word| word.chars().count() >= WORD_MIN_CHARS && name.contains(&word))
 }
 
 /// Whether the domain of a key reads like one of the reporter's: the same to the eye, or its name under another ending.
@@ -50,7 +51,8 @@ mod tests {
     fn a_name_that_reads_like_a_known_reporter_s_is_flagged() {
         let registry = Registry::shipped();
         let with = |key: &str, name: Option<&str>| registry.confusable_with(key, name).map(|known| known.key.as_str());
-        for name in ["Google Inc.", "Gооgle Inc.", "GOOGLE", "G o o g l e", "Google\u{200b} Inc.", "ｇｏｏｇｌｅ"] {
+        for name in ["Google Inc.", "Gооgle Inc.", "GOOGLE", "G o o g l e", "Google\u{200b} Inc.", "ｇｏｏｇｌｅ"]
+        {
             assert_eq!(with("noreply@evil.example", Some(name)), Some("google.com"), "{name}");
         }
         assert_eq!(with("noreply@evil.example", Some("Microsoft")), Some("microsoft.com"));

@@ -57,7 +57,9 @@ impl Standing {
             Standing::Claimed => "Nobody proved who sent this: anybody can post such reports.",
             Standing::Imported => "You fed these reports in; who sent them is what they say.",
             Standing::Trusted => "You trust mail of this From domain without a signature: anybody can write such mail.",
-            Standing::Proven => "The address that posted it belongs to this domain, or a signer that you named signed it.",
+            Standing::Proven => {
+                "The address that posted it belongs to this domain, or a signer that you named signed it."
+            }
             Standing::Signed => "Signed by this domain, from this address.",
             Standing::Known => "Proven to be this reporter, which is known by its signing domain and its From address.",
         }
@@ -178,9 +180,17 @@ mod tests {
             (Trust::Dkim, signed_by("google.com", "someone@google.com"), "someone@google.com"),
             (Trust::Dkim, signed_by("corp.mail.ru", "postmaster_tlsrpt@corp.mail.ru"), "mail.ru"),
             (Trust::Dkim, signed_by("mail.ru", "anybody@mail.ru"), "anybody@mail.ru"),
-            (Trust::Dkim, signed_by("mail.ru", "postmaster_tlsrpt@corp.mail.ru"), "postmaster_tlsrpt@corp.mail.ru/mail.ru"),
+            (
+                Trust::Dkim,
+                signed_by("mail.ru", "postmaster_tlsrpt@corp.mail.ru"),
+                "postmaster_tlsrpt@corp.mail.ru/mail.ru",
+            ),
             (Trust::Dkim, signed_by("evil.example", "Noreply@EVIL.example"), "noreply@evil.example"),
-            (Trust::Dkim, signed_by("evil.example", "claimed:google.com@evil.example"), "claimed%3agoogle.com@evil.example"),
+            (
+                Trust::Dkim,
+                signed_by("evil.example", "claimed:google.com@evil.example"),
+                "claimed%3agoogle.com@evil.example",
+            ),
             (Trust::Dkim, signed_by("evil.example", "a/google.com@evil.example"), "a%2fgoogle.com@evil.example"),
             (Trust::Import, Origin::default(), "imported:google.com"),
             (Trust::Token, Origin::default(), "claimed:google.com"),

@@ -114,7 +114,9 @@ impl Reporter {
 
     fn writes_from(&self, from: &str) -> bool {
         if self.addresses.is_empty() {
-            return from.rsplit_once('@').is_some_and(|(_, host)| domain(host).is_some_and(|host| self.speaks_at(&host)));
+            return from
+                .rsplit_once('@')
+                .is_some_and(|(_, host)| domain(host).is_some_and(|host| self.speaks_at(&host)));
         }
         self.addresses.iter().any(|known| known.eq_ignore_ascii_case(from))
     }

@@ -52,5 +52,9 @@ pub enum Kind {
         content: Uuid,
         organisation_key: String,
     },
-    Quarantine { fault: Fault, organisation: Option<String>, report_id: Option<String> },
+    Quarantine {
+        fault: Fault,
+        organisation: Option<String>,
+        report_id: Option<String>,
+    },
 }

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use uuid::Uuid;
 
 use super::{
-    Settings, Store,
+    SenderKey, Settings, Store,
     fixtures::settings,
     open, recount,
     recount::{Renewed, Reread, Stored},
@@ -61,6 +61,14 @@ impl Reread for Interrupted {
     fn reread(&self, _: &Stored) -> Option<Renewed> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         None
+    }
+
+    fn sender_key(&self, _: &Stored) -> Option<SenderKey> {
+        None
+    }
+
+    fn keys_made_by(&self) -> String {
+        "nobody".to_owned()
     }
 }
 

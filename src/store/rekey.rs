@@ -33,7 +33,10 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
     let Some(mut position) = begin(conn, &made_by)? else { return Ok(()) };
     let total: i64 = conn.query_row("SELECT count(*) FROM report", [], |row| row.get(0))?;
     if total > 0 {
-        tracing::info!(reports = total, "the stored reports are given the keys of their senders; it may be broken off and goes on at the next start");
+        tracing::info!(
+            reports = total,
+            "the stored reports are given the keys of their senders; it may be broken off and goes on at the next start"
+        );
     }
     let (mut done, mut told_at) = (0usize, Instant::now());
     while let Some((day, after)) = recount::next_after(conn, position)? {
@@ -58,7 +61,12 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
 fn begin(conn: &Connection, made_by: &str) -> Result<Option<Option<(NaiveDate, Uuid)>>, StoreError> {
     let sql = "SELECT made_by, complete, day, uuid FROM sender_keys LIMIT 1";
     let found = conn.query_row(sql, [], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, Option<NaiveDate>>(2)?, row.get::<_, Option<Uuid>>(3)?))
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, bool>(1)?,
+            row.get::<_, Option<NaiveDate>>(2)?,
+            row.get::<_, Option<Uuid>>(3)?,
+        ))
     });
     match found.optional()? {
         Some((before, true, ..)) if before == made_by => Ok(None),
@@ -75,7 +83,9 @@ fn begin(conn: &Connection, made_by: &str) -> Result<Option<Option<(NaiveDate, U
 
 fn write(conn: &Connection, slice: &[Old], reread: &dyn Reread) -> Result<(), StoreError> {
     let Some(last) = slice.last() else { return Ok(()) };
-    conn.execute_batch("CREATE OR REPLACE TEMP TABLE renamed (uuid UUID, before VARCHAR, after VARCHAR, from_address VARCHAR)")?;
+    conn.execute_batch(
+        "CREATE OR REPLACE TEMP TABLE renamed (uuid UUID, before VARCHAR, after VARCHAR, from_address VARCHAR)",
+    )?;
     {
         let mut renamed = conn.appender("renamed")?;
         for old in slice {

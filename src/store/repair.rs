@@ -248,7 +248,7 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
                 dkim_domain: text(6)?,
                 dkim_selector: text(13)?,
                 mailed_at: row.get(14)?,
-                    ..Origin::default()
+                ..Origin::default()
             },
             submitter: text(7)?,
             media_type: text(8)?,

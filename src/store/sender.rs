@@ -56,6 +56,20 @@ pub fn revoke(conn: &Connection, uuid: Uuid, now: DateTime<Utc>) -> Result<bool,
     Ok(conn.execute(sql, params![At(now), uuid])? > 0)
 }
 
+/// Notes what the operator says of a signer that nobody knows; `None` takes it back.
+pub fn decide(
+    conn: &Connection,
+    organisation_key: &str,
+    accepted: Option<bool>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM sender_decision WHERE organisation_key = ?", params![organisation_key])?;
+    if let Some(accepted) = accepted {
+        conn.execute("INSERT INTO sender_decision VALUES (?, ?, ?)", params![organisation_key, accepted, At(now)])?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -94,8 +94,9 @@ fn known(conn: &Connection, entries: &[&Entry]) -> Result<Standing, StoreError> 
         Kind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
         Kind::Quarantine { .. } => None,
     });
-    let mut wanted: Vec<(NaiveDate, Uuid)> =
-        names.flat_map(|(day, identity, alias)| [Some(identity), alias].into_iter().flatten().map(move |name| (day, name))).collect();
+    let mut wanted: Vec<(NaiveDate, Uuid)> = names
+        .flat_map(|(day, identity, alias)| [Some(identity), alias].into_iter().flatten().map(move |name| (day, name)))
+        .collect();
     wanted.sort_unstable();
     wanted.dedup();
     let mut known = Standing::new();
@@ -120,8 +121,9 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) 
         (format!("JOIN ({}) {join}", sql::uuid_table(uuids)), String::new())
     };
     let (first, last) = (sql::day(*first), sql::day(*last));
-    let statement =
-        format!("SELECT coalesce(identity, uuid), uuid, content, trust, organisation_key FROM report {join} WHERE day BETWEEN {first} AND {last} {filter}");
+    let statement = format!(
+        "SELECT coalesce(identity, uuid), uuid, content, trust, organisation_key FROM report {join} WHERE day BETWEEN {first} AND {last} {filter}"
+    );
     let mut statement = conn.prepare(&statement)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -366,7 +368,8 @@ fn raise(
         ],
     )?;
     for table in ["policy", "failure"] {
-        let sql = format!("UPDATE {table} SET trust = ?, organisation_key = ? WHERE day = ?::DATE AND report = ?::UUID");
+        let sql =
+            format!("UPDATE {table} SET trust = ?, organisation_key = ? WHERE day = ?::DATE AND report = ?::UUID");
         conn.execute(&sql, params![trust, key, day, uuid])?;
     }
     Ok(())

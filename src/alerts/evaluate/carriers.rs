@@ -36,6 +36,31 @@ pub struct Carrier<'a> {
     reported: Option<&'a BTreeSet<NaiveDate>>,
 }
 
+/// Who an organisation key belongs to, as far as domains tell: below a suffix that somebody gives names away under, everybody is
+/// that somebody.
+pub fn owner(organisation: &str) -> String {
+    let host = organisation.rsplit(['@', '/', ':']).next().unwrap_or(organisation);
+    let mut name = host;
+    loop {
+        let Some(suffix) = psl::suffix(name.as_bytes()) else { return organisation.to_owned() };
+        let Ok(text) = std::str::from_utf8(suffix.as_bytes()) else { return organisation.to_owned() };
+        if suffix.typ() != Some(psl::Type::Private) {
+            return psl::domain_str(name).map_or_else(|| organisation.to_owned(), str::to_owned);
+        }
+        // What is below it is one with it: `duckdns.org` of `org`.
+        match text.split_once('.') {
+            Some((_, rest)) if psl::suffix(rest.as_bytes()).is_some_and(|it| it.as_bytes() == rest.as_bytes()) => {
+                if psl::suffix(rest.as_bytes()).and_then(|it| it.typ()) != Some(psl::Type::Private) {
+                    return text.to_owned();
+                }
+                name = rest;
+            }
+            Some((_, rest)) => name = rest,
+            None => return organisation.to_owned(),
+        }
+    }
+}
+
 /// Puts the troubles of one subject together.
 pub fn carriers<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<Carrier<'a>> {
     let mut carriers: BTreeMap<(&str, &str), Carrier<'a>> = BTreeMap::new();
@@ -64,6 +89,7 @@ pub fn judge<'a, 'b>(
     carriers: &'b [Carrier<'a>],
     (firing, over): (Option<&Alert>, Option<&Alert>),
     enough: impl Fn(usize, i64) -> bool,
+    newcomers: &BTreeSet<String>,
     plan: &Plan,
     today: NaiveDate,
 ) -> (State, Vec<&'b Carrier<'a>>) {
@@ -73,9 +99,8 @@ pub fn judge<'a, 'b>(
         let first = over.and_then(|alert| alert.evidence.clear_day).map_or(fresh_first, |clear| clear.max(fresh_first));
         let behind: Vec<_> =
             carriers.iter().filter(|carrier| carrier.is_open() && carrier.last_day() >= first).collect();
-        let organisations: BTreeSet<&str> = behind.iter().map(|carrier| carrier.organisation).collect();
-        let failed = behind.iter().fold(0, |sum: i64, carrier| sum.saturating_add(carrier.failed()));
-        let fires = !behind.is_empty() && enough(organisations.len(), failed);
+        let (organisations, failed) = weigh(&behind, newcomers);
+        let fires = organisations > 0 && enough(organisations, failed);
         return (if fires { State::Failing } else { State::Open }, behind);
     };
     // What was over before this began has nothing to do with it.
@@ -97,6 +122,20 @@ pub fn judge<'a, 'b>(
         },
     };
     (state, behind)
+}
+
+/// How many organisations with how many failed sessions count for a threshold. Names that anybody gets below one domain are one;
+/// all newcomers together are one more, with no more sessions than the others have, and without others they are none.
+fn weigh(behind: &[&Carrier<'_>], newcomers: &BTreeSet<String>) -> (usize, i64) {
+    let sum = |carriers: &[&Carrier<'_>]| carriers.iter().fold(0, |sum: i64, it| sum.saturating_add(it.failed()));
+    let (new, known): (Vec<&Carrier<'_>>, Vec<&Carrier<'_>>) =
+        behind.iter().copied().partition(|carrier| newcomers.contains(carrier.organisation));
+    let owners: BTreeSet<String> = known.iter().map(|carrier| owner(carrier.organisation)).collect();
+    if owners.is_empty() {
+        return (0, 0);
+    }
+    let (of_known, of_new) = (sum(&known), sum(&new));
+    (owners.len() + usize::from(!new.is_empty()), of_known.saturating_add(of_new.min(of_known)))
 }
 
 fn clear(behind: &[&Carrier<'_>]) -> State {

@@ -21,6 +21,10 @@ pub const DANE: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
 
 /// Alerts of the rule new-failure that fire at once for one organisation. What is above is noted and stands on the pages.
 pub const NEWS_MAX: usize = 100;
+/// The same in one evaluation, of all organisations together; one more says how many there are besides.
+pub const NEWS_AT_ONCE_MAX: usize = 20;
+/// The part that an alert about news left out is about.
+pub const BESIDES: &str = "besides";
 /// Days after the first failing one on which a rule about causes may still make one message of it: reports of other
 /// organisations about that day come on the day after.
 pub const OTHERS_REPORT_WITHIN_DAYS: i64 = 1;
@@ -107,7 +111,7 @@ pub fn news(
             findings.push(finding);
         }
     }
-    (heard(findings, standing), known)
+    (heard(findings, facts, standing, now), known)
 }
 
 /// The end of an alert whose failures another one tells of by now.
@@ -131,8 +135,9 @@ fn waits(trouble: &Trouble, plan: &Plan, standing: &Standing<'_>, now: DateTime<
     cause_of(trouble, standing).is_some_and(|(rule, _)| plan.is_on(rule)) && now.date_naive() <= others_by
 }
 
-/// Of what one organisation has that is new, the largest, so that it cannot drown the rest: result types are words it chooses.
-fn heard(findings: Vec<Finding>, standing: &Standing<'_>) -> Vec<Finding> {
+/// Of what is new, the largest, known reporters first, so that nobody can drown the rest: result types are words that senders
+/// choose. What is left is told in one.
+fn heard(findings: Vec<Finding>, facts: &Facts, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let mut room: BTreeMap<Option<String>, usize> = BTreeMap::new();
     for alert in standing.firing_of(Rule::NewFailure) {
         let room = room.entry(alert.subject.organisation.clone()).or_insert(NEWS_MAX);
@@ -142,14 +147,44 @@ fn heard(findings: Vec<Finding>, standing: &Standing<'_>) -> Vec<Finding> {
         finding.state == State::Failing && standing.firing(finding.rule, &finding.subject).is_none()
     };
     let (mut new, mut heard): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(begins);
-    new.sort_by_key(|finding| std::cmp::Reverse(finding.evidence.failed));
-    heard.extend(new.into_iter().filter(|finding| {
+    let is_known =
+        |finding: &Finding| finding.subject.organisation.as_ref().is_some_and(|key| facts.known.contains(key));
+    new.sort_by_key(|finding| (!is_known(finding), std::cmp::Reverse(finding.evidence.failed)));
+    let (mut told, mut left) = (0, Vec::new());
+    for finding in new {
         let room = room.entry(finding.subject.organisation.clone()).or_insert(NEWS_MAX);
-        let has_room = *room > 0;
-        *room = room.saturating_sub(1);
-        has_room
-    }));
+        if *room == 0 {
+            continue;
+        }
+        *room -= 1;
+        if told < NEWS_AT_ONCE_MAX {
+            told += 1;
+            heard.push(finding);
+        } else {
+            left.push(finding);
+        }
+    }
+    heard.extend(besides(&left, standing, now));
     heard
+}
+
+/// One finding for what was left out of an evaluation's news.
+fn besides(left: &[Finding], standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
+    let subject = Subject { part: Some(BESIDES.to_owned()), ..Subject::default() };
+    if left.is_empty() || standing.firing(Rule::NewFailure, &subject).is_some() {
+        return None;
+    }
+    let organisations: BTreeSet<&Option<String>> = left.iter().map(|finding| &finding.subject.organisation).collect();
+    let evidence = Evidence {
+        failed: left.iter().fold(0, |sum: i64, finding| sum.saturating_add(finding.evidence.failed)),
+        organisations_total: organisations.len() as u64,
+        detail: Some(left.len().to_string()),
+        first_day: left.iter().filter_map(|finding| finding.evidence.first_day).min(),
+        last_day: left.iter().filter_map(|finding| finding.evidence.last_day).max(),
+        ..Evidence::default()
+    };
+    let since = evidence.first_day.map_or(now, start_of);
+    Some(Finding { rule: Rule::NewFailure, subject, state: State::Failing, since, evidence })
 }
 
 /// Whether an alert with a cause of its own tells of this trouble.
@@ -178,13 +213,15 @@ fn find(
     let firing: Option<&Alert> = standing.firing(rule, &subject);
     let carriers = carriers(troubles, facts);
     let before = (firing, standing.over(rule, &subject));
-    let (state, behind) = carriers::judge(&carriers, before, enough, plan, now.date_naive());
+    let (state, behind) = carriers::judge(&carriers, before, enough, &facts.newcomers, plan, now.date_naive());
     let mut evidence = match firing {
         Some(alert) if behind.is_empty() => alert.evidence.clone(),
         _ => carriers::evidence(&behind, firing),
     };
     evidence.unheard = state == State::Unheard || state == State::Lapsed && !behind.is_empty();
     evidence.mx_hosts = mx_hosts(&subject, evidence.mx_hosts, plan, standing);
+    let claimed = subject.policy_domain.as_ref().and_then(|domain| facts.claimed_clear.get(domain)).copied();
+    evidence.claimed_clear_day = claimed.filter(|day| evidence.last_day.is_none_or(|last| *day > last));
     let since = evidence.first_day.map_or(now, start_of);
     Finding { rule, subject, state, since, evidence }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::alerts::{
     Affected, Alert, Evidence, Facts, Plan, Rule, Subject,
-    facts::{Of, Share, Trouble},
+    facts::{Counted, Of, Share, Trouble},
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
@@ -62,26 +62,38 @@ pub fn shares(
 }
 
 fn fires(share: &Share, told: impl FnOnce() -> i64, plan: &Plan) -> State {
-    let limit = limit(baseline(share, plan), plan);
-    let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= limit;
-    let fires = has_enough(share, plan) && fails(share.now.failed) && fails(share.now.failed.saturating_sub(told()));
-    if fires { State::Failing } else { State::Open }
+    let told = told();
+    let least = limit(baseline(&share.before, plan), plan);
+    let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= least;
+    let all = has_enough(&share.now, plan) && fails(share.now.failed) && fails(share.now.failed.saturating_sub(told));
+    // Whoever else reports how much: one that is known by its past and fails by itself is enough.
+    let one = share.worst.as_ref().is_some_and(|worst| {
+        let failed = worst.now.failed.saturating_sub(told);
+        let own = Counted { failed, ..worst.now };
+        has_enough(&own, plan) && failed > 0 && own.share() >= limit(baseline(&worst.before, plan), plan)
+    });
+    if all || one { State::Failing } else { State::Open }
 }
 
 /// It is over below half of what made it fire, so that a share close to the limit does not come and go.
 fn goes_on(share: &Share, alert: &Alert, plan: &Plan, today: NaiveDate) -> State {
-    if !has_enough(share, plan) {
+    if !has_enough(&share.now, plan) {
         return if share.reported_day < plan.lapse_first(today) { State::Lapsed } else { State::Open };
     }
-    if share.now.share() < limit(alert.evidence.baseline, plan) / 2.0 {
+    let over = |now: &Counted, baseline| now.share() < limit(baseline, plan) / 2.0;
+    let one_fails = share
+        .worst
+        .as_ref()
+        .is_some_and(|worst| has_enough(&worst.now, plan) && !over(&worst.now, baseline(&worst.before, plan)));
+    if over(&share.now, alert.evidence.baseline) && !one_fails {
         State::Clear { day: Some(share.reported_day), days: share.days }
     } else {
         State::Failing
     }
 }
 
-fn has_enough(share: &Share, plan: &Plan) -> bool {
-    share.now.sessions > 0 && u64::try_from(share.now.sessions).unwrap_or(0) >= plan.settings.failure_share_sessions_min
+fn has_enough(counted: &Counted, plan: &Plan) -> bool {
+    counted.sessions > 0 && u64::try_from(counted.sessions).unwrap_or(0) >= plan.settings.failure_share_sessions_min
 }
 
 /// The share from which on it fires.
@@ -95,9 +107,8 @@ fn limit(baseline: Option<f64>, plan: &Plan) -> f64 {
 }
 
 /// What failed before, where there were sessions enough to tell.
-fn baseline(share: &Share, plan: &Plan) -> Option<f64> {
-    let sessions = u64::try_from(share.before.sessions).unwrap_or(0);
-    (sessions > 0 && sessions >= plan.settings.failure_share_sessions_min).then(|| share.before.share())
+fn baseline(before: &Counted, plan: &Plan) -> Option<f64> {
+    has_enough(before, plan).then(|| before.share())
 }
 
 /// Failed sessions of the window that another alert tells of already: one message for one cause.
@@ -162,7 +173,7 @@ fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, t
         failed: share.now.failed,
         sessions: share.now.sessions,
         // Of the time before it fired: else a trouble that lasts would in the end be its own measure.
-        baseline: before.map_or_else(|| baseline(share, plan), |evidence| evidence.baseline),
+        baseline: before.map_or_else(|| baseline(&share.before, plan), |evidence| evidence.baseline),
         first_day: before.and_then(|evidence| evidence.first_day).or(first_day),
         last_day: share.last_day.or(before.and_then(|evidence| evidence.last_day)),
         ..Evidence::default()

@@ -132,6 +132,11 @@ fn what(alert: &Alert) -> String {
             };
             format!("{} {of}", share::failed(evidence.failed, evidence.sessions))
         }
+        Rule::NewFailure if subject.part.is_some() => format!(
+            "{} more failures are new, of {}",
+            evidence.detail.as_deref().unwrap_or("Some"),
+            count(i64::try_from(evidence.organisations_total).unwrap_or(i64::MAX), "organisation")
+        ),
         Rule::NewFailure => format!(
             "{} {} at {} with {} for the first time",
             organisations_or(evidence, &part(&subject.organisation)),
@@ -182,6 +187,7 @@ fn over(alert: &Alert) -> String {
             let of = [&subject.policy_domain, &subject.organisation, &subject.result_type].into_iter().flatten().next();
             format!("The share of failed sessions of {} is back to normal", name(of.map_or("?", String::as_str)))
         }
+        Rule::NewFailure if subject.part.is_some() => "What else was new is some days ago".to_owned(),
         Rule::NewFailure => format!(
             "{} does not fail any more at {} with {}",
             organisations_or(evidence, &part(&subject.organisation)),

@@ -56,7 +56,7 @@ pub fn status(code: FaultCode) -> StatusCode {
         | TooManyMembers => StatusCode::PAYLOAD_TOO_LARGE,
         Encoding | NotGzip | NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         BadJson | BadEncoding | DuplicateKey | TooDeep | GzipTruncated | GzipCrc | GzipHeader | TooManyLayers | Zip
-        | NotAReport | DraftFormat | NoDateRange | BadDate | BadDateRange | FutureDate | RangeTooLong
+        | NotAReport | DraftFormat | NoDateRange | BadDate | BadDateRange | FutureDate | RangeTooLong | Implausible
         | NoUsablePolicy | Conflict | Superseded | Internal | NoReportPart | MimeLimits | DkimNone | DkimFail
         | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror | NotTlsrpt => {
             StatusCode::UNPROCESSABLE_ENTITY

@@ -5,12 +5,11 @@ use serde::Serialize;
 use super::figures::Figures;
 use crate::{
     explain::Mail,
-    reporters,
     present::{
         outages, week,
         words::{self, Dates},
     },
-    share,
+    reporters, share,
 };
 
 #[derive(Serialize)]

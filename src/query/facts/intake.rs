@@ -7,6 +7,7 @@ use super::scope::Scope;
 use crate::{
     alerts::facts::Intake,
     query::{ask, first, get},
+    reporters,
 };
 
 pub fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> {
@@ -20,9 +21,9 @@ pub fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> 
             conflict_at: get(row, 2)?,
             conflict_organisations: organisations
                 .iter()
-                .flat_map(|names| names.lines())
+                .flat_map(|keys| keys.lines())
                 .take(3)
-                .map(str::to_owned)
+                .map(reporters::shown)
                 .collect(),
         })
     })?;

@@ -10,6 +10,13 @@ use crate::alerts::{
     plan::{LOOK_BACK_MAX_DAYS, back},
 };
 
+/// Least first, as `Trust` has it.
+pub const TRUST_AS_NUMBER: &str =
+    "CASE trust WHEN 'dkim' THEN 4 WHEN 'network' THEN 3 WHEN 'import' THEN 2 WHEN 'token' THEN 1 ELSE 0 END";
+/// What was fed in came from the sender about a day after the end of its range.
+const ARRIVED_AT: &str =
+    "CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END";
+
 /// The constants of one evaluation's statements.
 pub struct Scope {
     pub now: DateTime<Utc>,
@@ -55,7 +62,16 @@ impl Scope {
             .replace("last_day_of_all", &day(self.today))
             .replace("a_day_ago", &moment(self.now - TimeDelta::days(1)))
             .replace("sixty_days_ago", &moment(self.now - TimeDelta::days(60)))
-            .replace("/* credible */", &format!("trust IN ({})", self.trusts))
+            .replace("/* credible trust */", &format!("trust IN ({})", self.trusts))
+            .replace(
+                "/* credible */",
+                &format!(
+                    "trust IN ({}) AND organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)",
+                    self.trusts
+                ),
+            )
+            .replace("/* trust as a number */", TRUST_AS_NUMBER)
+            .replace("/* arrived at */", ARRIVED_AT)
             .replace("/* received when */", if self.as_of { "first_received_at" } else { "last_received_at" });
         sql.replace("/* known then */", &self.known(""))
             .replace("/* of a report known then */", &self.known("report"))
@@ -73,11 +89,9 @@ impl Scope {
         if !self.as_of {
             return "true".to_owned();
         }
-        // What was fed in came from the sender about a day after the end of its range.
-        let known = "CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END \
-                     <= at_that_moment";
+        let known = &format!("{ARRIVED_AT} <= at_that_moment");
         match column {
-            "" => known.to_owned(),
+            "" => known.clone(),
             column => format!("{column} IN (SELECT uuid FROM report WHERE day <= {} AND {known})", day(self.today)),
         }
     }

@@ -4,19 +4,34 @@ use duckdb::Connection;
 
 use super::scope::{Scope, days};
 use crate::{
-    alerts::facts::{Arrivals, Sender},
+    alerts::{
+        Facts,
+        facts::{Arrivals, Sender},
+    },
     query::{ask, called, first, get},
+    reporters::{self, Standing},
 };
 
-pub fn senders(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Sender>> {
-    ask(connection, &scope.fill(include_str!("senders.sql")), None, &[], |row| {
-        Ok(Sender {
+/// Fills in `senders`, `known` and `newcomers`.
+pub fn senders(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+    facts.known = reporters::known().reporters().iter().map(|known| known.key.clone()).collect();
+    for (sender, is_established) in ask(connection, &scope.fill(include_str!("senders.sql")), None, &[], |row| {
+        let sender = Sender {
             organisation: get(row, 0)?,
             name: called(row, 0)?,
             days: days(scope.rhythm_first, get(row, 1)?),
             lateness_s: get(row, 2)?,
-        })
-    })
+        };
+        Ok((sender, get::<bool>(row, 3)? || get::<bool>(row, 4)?))
+    })? {
+        // What the operator fed in, or trusts, is the operator's decision already; a claim is none that time could prove.
+        let is_unknown = matches!(Standing::of(&sender.organisation), Standing::Signed | Standing::Proven);
+        if is_unknown && !is_established {
+            facts.newcomers.insert(sender.organisation.clone());
+        }
+        facts.senders.push(sender);
+    }
+    Ok(())
 }
 
 pub fn arrivals(connection: &Connection, scope: &Scope) -> duckdb::Result<Arrivals> {

@@ -1,40 +1,83 @@
 //! Shares of failed sessions in the last days and in the four weeks before them.
 
+use std::collections::BTreeSet;
+
 use duckdb::{Connection, ToSql};
 
 use super::scope::Scope;
 use crate::{
     alerts::{
         Plan,
-        facts::{Counted, Of, Share},
+        facts::{Counted, Facts, Of, Share, Worst},
     },
     limits::SESSIONS_PLAUSIBLE_MAX,
     query::{ask, called, first, get, sessions},
 };
 
 /// One for each policy domain, organisation and result type that is asked for and was reported on lately.
-pub fn shares(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result<Vec<Share>> {
+pub fn shares(connection: &Connection, scope: &Scope, plan: &Plan, facts: &Facts) -> duckdb::Result<Vec<Share>> {
+    let weights = Weights::of(facts, plan);
     let mut shares = Vec::new();
     for of in Of::ALL.into_iter().filter(|of| plan.shares_of().contains(of)) {
         let key = match of {
             Of::PolicyDomain => "policy_domain",
             Of::Organisation => "organisation_key",
             Of::ResultType => {
-                shares.extend(result_types(connection, scope)?);
+                shares.extend(result_types(connection, scope, &weights)?);
                 continue;
             }
         };
-        shares.extend(summaries(connection, scope, of, key)?);
+        shares.extend(summaries(connection, scope, of, key, &weights)?);
     }
-    shares.retain(|share| !share.key.is_empty());
+    // A newcomer's own share makes nothing fire either.
+    shares.retain(|share| {
+        !share.key.is_empty() && (share.of != Of::Organisation || !facts.newcomers.contains(&share.key))
+    });
     Ok(shares)
 }
 
-fn summaries(connection: &Connection, scope: &Scope, of: Of, key: &str) -> duckdb::Result<Vec<Share>> {
+/// Whose numbers count how far.
+struct Weights {
+    known: String,
+    newcomers: String,
+    sessions_min: u64,
+}
+
+impl Weights {
+    fn of(facts: &Facts, plan: &Plan) -> Weights {
+        let lines = |keys: &BTreeSet<String>| keys.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        Weights {
+            known: lines(&facts.known),
+            newcomers: lines(&facts.newcomers),
+            sessions_min: plan.settings.failure_share_sessions_min,
+        }
+    }
+}
+
+fn summaries(
+    connection: &Connection,
+    scope: &Scope,
+    of: Of,
+    key: &str,
+    weights: &Weights,
+) -> duckdb::Result<Vec<Share>> {
     let sql = include_str!("shares.sql").replace("key_column", key);
     let maintained = scope.maintained();
-    ask(connection, &scope.fill(&sql), None, &parameters(&maintained.as_str()), |row| {
+    let maintained = maintained.as_str();
+    let mut more = parameters(&maintained).to_vec();
+    more.push(("known", &weights.known));
+    more.push(("newcomers", &weights.newcomers));
+    more.push(("sessions_min", &weights.sessions_min));
+    ask(connection, &scope.fill(&sql), None, &more, |row| {
+        let worst = get::<Option<String>>(row, 9)?.filter(|_| of == Of::PolicyDomain);
+        let counted = |failed, all| {
+            Ok::<_, duckdb::Error>(Counted { failed: sessions(row, failed)?, sessions: sessions(row, all)? })
+        };
         Ok(Share {
+            worst: match worst {
+                Some(organisation) => Some(Worst { organisation, now: counted(10, 11)?, before: counted(12, 13)? }),
+                None => None,
+            },
             of,
             key: get(row, 0)?,
             name: if of == Of::Organisation { called(row, 0)? } else { None },
@@ -49,8 +92,8 @@ fn summaries(connection: &Connection, scope: &Scope, of: Of, key: &str) -> duckd
 }
 
 /// Failed sessions of each result type, of all sessions.
-fn result_types(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Share>> {
-    let all = summaries(connection, scope, Of::ResultType, "'all'")?;
+fn result_types(connection: &Connection, scope: &Scope, weights: &Weights) -> duckdb::Result<Vec<Share>> {
+    let all = summaries(connection, scope, Of::ResultType, "'all'", weights)?;
     let Some(all) = first(all) else { return Ok(Vec::new()) };
     let maintained = scope.maintained();
     let sql = scope.fill(include_str!("result_type_shares.sql"));

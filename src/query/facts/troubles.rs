@@ -1,6 +1,6 @@
 //! Failures that may be worth an alert, by organisation, policy domain and result type, with the days between.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::NaiveDate;
 use duckdb::{Connection, ToSql};
@@ -28,7 +28,8 @@ pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut Facts) -> du
         let learned = ask(connection, &scope.fill(include_str!("learned.sql")), None, &[], |row| get::<u64>(row, 0))?;
         facts.learned_days = first(learned).unwrap_or(0);
     }
-    reported(connection, scope, facts)
+    reported(connection, scope, facts)?;
+    claimed_clear(connection, scope, facts)
 }
 
 fn is_noted(connection: &Connection) -> duckdb::Result<bool> {
@@ -53,6 +54,7 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
             reason: get(row, 6)?,
             unknown: get(row, 7)?,
             mx_hosts: hosts(row)?,
+            credible: get(row, 12)?,
             mails: mails(&get::<String>(row, 2)?, get(row, 11)?),
             ..Trouble::default()
         };
@@ -65,6 +67,7 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
                 while last.mx_hosts.len() > HOSTS_MAX {
                     last.mx_hosts.pop_last();
                 }
+                last.credible = last.credible.max(trouble.credible);
                 last.mails.extend(trouble.mails);
                 last.days.insert(day, failed);
             }
@@ -134,9 +137,17 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
     }
     let domains = pairs.iter().map(|(domain, _)| *domain).collect::<Vec<_>>().join("\n");
     let organisations = pairs.iter().map(|(_, organisation)| *organisation).collect::<Vec<_>>().join("\n");
-    let parameters: [(&str, &dyn ToSql); 4] = [
+    let mut credible: BTreeMap<(&str, &str), i32> = BTreeMap::new();
+    for trouble in &facts.troubles {
+        let least = credible.entry((&trouble.policy_domain, &trouble.organisation)).or_default();
+        *least = (*least).max(trouble.credible);
+    }
+    let credible = pairs.iter().map(|pair| credible.get(pair).copied().unwrap_or(0).to_string());
+    let credible = credible.collect::<Vec<_>>().join("\n");
+    let parameters: [(&str, &dyn ToSql); 5] = [
         ("domains", &domains),
         ("organisations", &organisations),
+        ("credible", &credible),
         ("maintained", &scope.maintained()),
         ("sessions_max", &SESSIONS_PLAUSIBLE_MAX),
     ];
@@ -149,6 +160,19 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
         facts.reported_under_sts.insert(pair.clone(), under_sts);
         facts.reported.insert(pair, all);
     }
+    Ok(())
+}
+
+/// What is claimed to be over, where something fails: a note, which ends nothing.
+fn claimed_clear(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+    let domains: BTreeSet<&str> = facts.troubles.iter().map(|trouble| trouble.policy_domain.as_str()).collect();
+    let domains = domains.into_iter().filter(is_one_line).collect::<Vec<_>>().join("\n");
+    if domains.is_empty() {
+        return Ok(());
+    }
+    let sql = scope.fill(include_str!("claimed_clear.sql"));
+    let rows = ask(connection, &sql, None, &[("domains", &domains)], |row| Ok((get(row, 0)?, get(row, 1)?)))?;
+    facts.claimed_clear = rows.into_iter().collect();
     Ok(())
 }
 

@@ -10,7 +10,8 @@ WITH each_day AS (
          min(lower(rtrim(receiving_mx_hostname, '.'))) FILTER (receiving_mx_hostname <> '') AS first_host,
          max(lower(rtrim(receiving_mx_hostname, '.'))) FILTER (receiving_mx_hostname <> '') AS last_host,
          bit_or((CASE policy_type WHEN 'sts' THEN (CASE mode WHEN 'enforce' THEN 1 WHEN 'testing' THEN 2 WHEN 'none' THEN 4 ELSE 8 END)
-                 WHEN 'tlsa' THEN 16 WHEN 'no-policy-found' THEN 32 ELSE 64 END)::UBIGINT) AS applied
+                 WHEN 'tlsa' THEN 16 WHEN 'no-policy-found' THEN 32 ELSE 64 END)::UBIGINT) AS applied,
+         max(/* trust as a number */) AS credible
   FROM failure
   WHERE day BETWEEN first_day_of_troubles AND last_day_of_all AND counted AND policy_domain <> ''
     AND failed_sessions BETWEEN 1 AND $sessions_max
@@ -20,7 +21,7 @@ WITH each_day AS (
   /* noted before */
 )
 SELECT each_day.policy_domain, each_day.organisation_key, each_day.result_type, mx_host, day, failed, reason_code,
-       noted.first_day IS NULL, most_host, first_host, last_host, applied
+       noted.first_day IS NULL, most_host, first_host, last_host, applied, credible
 FROM each_day
 LEFT JOIN noted ON noted.policy_domain = each_day.policy_domain AND noted.organisation_key = each_day.organisation_key
   AND noted.result_type = each_day.result_type

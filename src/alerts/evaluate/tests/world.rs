@@ -74,6 +74,7 @@ impl World {
             first_day: (now.0 > 0).then(|| march(reported)),
             last_day: (now.0 > 0).then(|| march(reported)),
             reported_day: march(reported),
+            worst: None,
         }];
     }
 
