@@ -102,7 +102,6 @@ pub struct Worst {
     /// Organisation key.
     pub organisation: String,
     pub now: Counted,
-    pub before: Counted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

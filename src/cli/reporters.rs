@@ -35,7 +35,7 @@ fn text(registry: &Registry, config: &Config) -> String {
             reporter.key,
             reporter.name,
             if is_own(reporter, config) { "  (your configuration)" } else { "" },
-            list(&reporter.domains, "nobody"),
+            list(&reporter.signing_domains, "nobody"),
             list(&reporter.addresses, "every address of its domains"),
             list(&reporter.networks, "proves nothing"),
         ));
@@ -51,7 +51,7 @@ fn item(reporter: &Reporter, config: &Config) -> serde_json::Value {
     serde_json::json!({
         "key": reporter.key,
         "name": reporter.name,
-        "domains": reporter.domains,
+        "signing_domains": reporter.signing_domains,
         "subdomains": reporter.subdomains,
         "addresses": reporter.addresses,
         "networks": reporter.networks,

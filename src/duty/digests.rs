@@ -170,7 +170,7 @@ to = ["b@example.net"]
         let editions = editions(&config(TWO), None, None, &[]).unwrap();
         assert_eq!(
             (editions[0].policy_domains.clone(), editions[0].trust.clone()),
-            (vec!["example.com".to_owned()], None)
+            (vec!["example.com".to_owned()], Some("all".to_owned()))
         );
         let by_hand = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
         assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), None));

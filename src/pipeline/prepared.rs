@@ -76,3 +76,33 @@ pub(super) fn report_bytes(report: &Report) -> usize {
     };
     size_of::<Report>() + report.policies.iter().map(policy).sum::<usize>()
 }
+
+#[cfg(test)]
+impl Prepared {
+    /// The same as if it had come in mail of this address that this domain signed.
+    pub fn signed_by(mut self, domain: &str, address: String) -> Prepared {
+        use crate::{
+            reporters,
+            store::Kind,
+            submission::{Origin, Trust},
+        };
+        for step in &mut self.0 {
+            let Step::Write(entry) = step else { continue };
+            let origin = Origin {
+                from_domain: address.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
+                from_address: Some(address.clone()),
+                dkim_verdict: Some(Origin::PASS.to_owned()),
+                dkim_domain: Some(domain.to_owned()),
+                ..Origin::default()
+            };
+            if let Kind::Report { report, organisation_key, .. } = &mut entry.kind {
+                *organisation_key =
+                    reporters::key(Trust::Dkim, &origin, report.contact.as_deref(), report.organisation.as_deref());
+            }
+            let arrival =
+                crate::store::Arrival { trust: Trust::Dkim, origin, ..crate::store::Arrival::clone(&entry.arrival) };
+            entry.arrival = std::sync::Arc::new(arrival);
+        }
+        self
+    }
+}

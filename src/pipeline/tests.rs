@@ -146,7 +146,7 @@ async fn two_organisations_with_mailboxes_at_one_provider_are_two() {
         let keys = statement.query_map([], |row| row.get::<_, String>(0))?;
         Ok(keys.collect::<Result<Vec<_>, _>>()?)
     });
-    assert_eq!(keys.await.unwrap(), ["alpha mail", "beta mail"]);
+    assert_eq!(keys.await.unwrap(), ["claimed:alpha mail", "claimed:beta mail"]);
 }
 
 #[tokio::test]

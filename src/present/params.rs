@@ -387,7 +387,10 @@ mod tests {
         );
         assert!(detail("week=2026-W54").starts_with("parameter `week`"));
         assert!(detail("week=2026-W47&from=2026-11-01").starts_with("parameter `week`"));
-        assert!(detail("trust=full").starts_with("parameter `trust`: `full` is not one of none, import, token, dkim"));
+        assert!(
+            detail("trust=full")
+                .starts_with("parameter `trust`: `full` is not one of none, token, import, network, dkim")
+        );
         assert!(detail("limit=0").starts_with("parameter `limit`"));
         assert!(detail("limit=1001").starts_with("parameter `limit`"));
         assert!(detail("counted=many").starts_with("parameter `counted`: `many` is not a number"));

@@ -4,12 +4,13 @@
 //! - `{{reports FIRST LAST}}`: rows of `report` between these two days
 //! - `{{successful}}`, `{{failed}}`, `{{not_itemised}}`: the sessions of a row of `policy`
 //! - `{{failed_sessions}}`: the sessions of a row of `failure`
+//! - `{{credible}}`: the trust of a row as a number, the least first
 //! - `{{sent}}`: rows of any table, by who sent them
 //! - `{{name}}`: whatever the question puts in by that name, such as the column it groups by
 //!
 //! Values are bound as parameters; only text of this program is put in.
 
-use super::Filter;
+use super::{Filter, facts::TRUST_AS_NUMBER};
 use crate::submission::Trust;
 
 /// A number of sessions as far as it can be believed.
@@ -45,6 +46,7 @@ fn of_filter(name: &str, filter: &Filter) -> Option<String> {
         ("policies", None, None) => policies(filter),
         ("failures", None, None) => failures(filter),
         ("reports", Some(first), Some(last)) => reports(filter, first, last),
+        ("credible", None, None) => TRUST_AS_NUMBER.to_owned(),
         ("sent", None, None) => all(&sent_by(filter)),
         ("successful", None, None) => match filter.policy_type {
             Some(_) => PLAUSIBLE_SUCCESSFUL.to_owned(),
@@ -193,8 +195,8 @@ mod tests {
         };
         assert_eq!(
             fill("{{reports $a $b}}", Some(&asked), &[]),
-            "(trust <> 'none' AND day BETWEEN $a AND $b AND uuid IN (SELECT report FROM policy WHERE day BETWEEN $a AND $b \
-             AND (trust <> 'none' AND policy_domain = $policy_domain AND policy_type = $policy_type)))"
+            "(trust IN ('import', 'network', 'dkim') AND day BETWEEN $a AND $b AND uuid IN (SELECT report FROM policy WHERE day BETWEEN $a AND $b \
+             AND (trust IN ('import', 'network', 'dkim') AND policy_domain = $policy_domain AND policy_type = $policy_type)))"
         );
         assert!(!fill("{{failures}}", Some(&asked), &[]).contains("counted"));
     }

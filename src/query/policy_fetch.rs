@@ -71,25 +71,25 @@ pub fn policy_fetch(
         [("oldest_failing_day", &oldest), ("later_day", &later), ("seen_from", &seen_from), ("rows_max", &ROWS_MAX)];
     let mut outages = Outages::default();
     for (outage, totals) in ask(connection, include_str!("policy_fetch.sql"), Some(filter), &more, |row| {
-        let recovered: Option<NaiveDate> = get(row, 8)?;
+        let recovered: Option<NaiveDate> = get(row, 7)?;
         let outage = Outage {
             policy_domain: get(row, 0)?,
             organisation: get(row, 1)?,
             organisation_name: called(row, 1)?,
-            result_type: get(row, 3)?,
-            reason_code: get(row, 4)?,
-            since: get(row, 5)?,
-            until: get(row, 6)?,
-            failed: sessions(row, 7)?,
+            result_type: get(row, 2)?,
+            reason_code: get(row, 3)?,
+            since: get(row, 4)?,
+            until: get(row, 5)?,
+            failed: sessions(row, 6)?,
             ongoing: recovered.is_none(),
             recovered,
-            days: days(&get::<String>(row, 9)?),
+            days: days(&get::<String>(row, 8)?),
         };
         let totals = Totals {
-            outages: get(row, 10)?,
-            policy_domains: get(row, 11)?,
-            policy_domains_ongoing: get(row, 12)?,
-            organisations: get(row, 13)?,
+            outages: get(row, 9)?,
+            policy_domains: get(row, 10)?,
+            policy_domains_ongoing: get(row, 11)?,
+            organisations: get(row, 12)?,
         };
         Ok((outage, totals))
     })? {

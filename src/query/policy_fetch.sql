@@ -2,7 +2,7 @@
 -- organisation reported on the domain without that error ends one. Days after the asked range only tell whether a run is over.
 WITH failing AS (
   SELECT policy_domain, organisation_key, result_type, day, sum({{failed_sessions}}) AS failed,
-         min(reason_code) FILTER (reason_code <> '') AS reason_code
+         min(reason_code) FILTER (reason_code <> '') AS reason_code, max({{credible}}) AS credible
   FROM failure
   WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{failures}}
     AND result_type IN ('sts-policy-fetch-error', 'sts-policy-invalid', 'sts-webpki-invalid')
@@ -10,20 +10,17 @@ WITH failing AS (
     AND (failed_sessions IS NULL OR failed_sessions <> 0)
   GROUP BY policy_domain, organisation_key, result_type, day
 ), troubles AS (
-  SELECT DISTINCT policy_domain, organisation_key, result_type FROM failing WHERE day BETWEEN $seen_from AND $last_day
+  SELECT policy_domain, organisation_key, result_type, max(credible) AS credible
+  FROM failing
+  WHERE day BETWEEN $seen_from AND $last_day
+  GROUP BY policy_domain, organisation_key, result_type
 ), pairs AS (
   SELECT DISTINCT policy_domain, organisation_key FROM troubles
 ), heard AS (
-  SELECT DISTINCT policy_domain, organisation_key, day
+  SELECT policy_domain, organisation_key, day, max({{credible}}) AS credible
   FROM policy SEMI JOIN pairs USING (policy_domain, organisation_key)
   WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{policies}}
-), organisations AS (
-  SELECT DISTINCT organisation_key FROM troubles
-), names AS (
-  SELECT organisation_key, arg_max(organisation, day::VARCHAR || organisation) AS organisation
-  FROM policy SEMI JOIN organisations USING (organisation_key)
-  WHERE day BETWEEN $oldest_failing_day AND $last_day AND {{policies}}
-  GROUP BY organisation_key
+  GROUP BY policy_domain, organisation_key, day
 ), days AS (
   SELECT policy_domain, organisation_key, result_type, day, failed, reason_code, false AS clean
   FROM failing SEMI JOIN troubles USING (policy_domain, organisation_key, result_type)
@@ -31,6 +28,8 @@ WITH failing AS (
   SELECT policy_domain, organisation_key, result_type, heard.day, 0, NULL, true
   FROM troubles JOIN heard USING (policy_domain, organisation_key)
   ANTI JOIN failing USING (policy_domain, organisation_key, result_type, day)
+  -- Nothing less credible than what failed shows that it is over.
+  WHERE heard.credible >= troubles.credible
 ), runs AS (
   SELECT *, count(*) FILTER (clean) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY day) AS run FROM days
 ), outages AS (
@@ -52,8 +51,8 @@ WITH failing AS (
          count(DISTINCT policy_domain) FILTER (recovered IS NULL) AS domains_ongoing, count(DISTINCT organisation_key) AS organisations
   FROM seen
 )
-SELECT policy_domain, seen.organisation_key, names.organisation, result_type, reason_code, since, until, failed, recovered, failing_days,
+SELECT policy_domain, organisation_key, result_type, reason_code, since, until, failed, recovered, failing_days,
        totals.outages, totals.domains, totals.domains_ongoing, totals.organisations
-FROM seen LEFT JOIN names USING (organisation_key), totals
-ORDER BY recovered IS NULL DESC, failed DESC, policy_domain, seen.organisation_key, result_type, since
+FROM seen, totals
+ORDER BY recovered IS NULL DESC, failed DESC, policy_domain, organisation_key, result_type, since
 LIMIT $rows_max

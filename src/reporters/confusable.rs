@@ -15,28 +15,32 @@ fn seen(text: &str) -> String {
 
 /// Whether a name holds the reporter's, as a reader sees both.
 pub fn names(name: &str, reporter: &Reporter) -> bool {
-    let name = seen(name);
+    let (whole, words) = (seen(name), name.split_whitespace().map(seen).collect::<Vec<String>>());
     let first_word = reporter.name.split_whitespace().next().unwrap_or_default();
-    [first_word, reporter.key.as_str()]
-        .iter()
-        .map(|word| seen(word))
-        .any(|word| word.chars().count() >= WORD_MIN_CHARS && name.contains(&word))
+    [first_word, reporter.key.as_str()].into_iter().any(|known| {
+        let (word, is_domain) = (seen(known), known.contains('.'));
+        // Parts of a domain stand in too many innocent names.
+        let is_within = !is_domain && known.len() >= WORD_MIN_CHARS && whole.contains(&word);
+        !word.is_empty() && (is_within || whole == word || words.contains(&word))
+    })
 }
 
 /// Whether the domain of a key reads like one of the reporter's: the same to the eye, or its name under another ending.
 pub fn looks_like(key: &str, reporter: &Reporter) -> bool {
     let Some(own) = registrable(key) else { return false };
     let shown = |domain: &str| idna::domain_to_unicode(domain).0;
-    reporter.domains.iter().filter_map(|domain| psl::domain_str(domain)).any(|domain| {
+    reporter.signing_domains.iter().filter_map(|domain| psl::domain_str(domain)).any(|domain| {
         let label = |domain: &str| seen(shown(domain).split('.').next().unwrap_or_default());
-        let same_label = label(own) == label(domain) && label(domain).chars().count() >= WORD_MIN_CHARS;
+        let is_long = domain.split('.').next().is_some_and(|label| label.len() >= WORD_MIN_CHARS);
+        let same_label = is_long && label(own) == label(domain);
         own != domain && (seen(&shown(own)) == seen(&shown(domain)) || same_label)
     })
 }
 
 /// Whether the domain of a key is under one of the reporter's.
 pub fn is_of(key: &str, reporter: &Reporter) -> bool {
-    registrable(key).is_some_and(|own| reporter.domains.iter().any(|domain| psl::domain_str(domain) == Some(own)))
+    registrable(key)
+        .is_some_and(|own| reporter.signing_domains.iter().any(|domain| psl::domain_str(domain) == Some(own)))
 }
 
 fn registrable(key: &str) -> Option<&str> {

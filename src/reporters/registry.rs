@@ -19,7 +19,7 @@ pub struct Reporter {
     pub name: String,
     /// Signing domains (`d=`) of its mails, and the domains it posts for over HTTPS.
     /// Example: ["example.org"]
-    pub domains: Vec<String>,
+    pub signing_domains: Vec<String>,
     /// Whether every domain below those signs for it as well.
     pub subdomains: bool,
     /// From addresses of its mails. None: every address below its domains, so that everybody who may send there speaks for it.
@@ -99,7 +99,9 @@ impl Registry {
         let text: Vec<String> = self
             .0
             .iter()
-            .map(|known| format!("{}\n{:?}\n{}\n{:?}", known.key, known.domains, known.subdomains, known.addresses))
+            .map(|known| {
+                format!("{}\n{:?}\n{}\n{:?}", known.key, known.signing_domains, known.subdomains, known.addresses)
+            })
             .collect();
         let digest = Sha256::digest(format!("keys 1\n{}", text.join("\n\n")));
         digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -109,7 +111,7 @@ impl Registry {
 impl Reporter {
     fn speaks_at(&self, name: &str) -> bool {
         let below = |known: &str| name.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'));
-        self.domains.iter().any(|known| known == name || (self.subdomains && below(known)))
+        self.signing_domains.iter().any(|known| known == name || (self.subdomains && below(known)))
     }
 
     fn writes_from(&self, from: &str) -> bool {
@@ -132,12 +134,14 @@ mod tests {
         assert_eq!(Registry::shipped().0, file.reporter);
         for reporter in &file.reporter {
             assert_eq!(domain(&reporter.key).as_deref(), Some(reporter.key.as_str()));
-            assert!(!reporter.name.is_empty() && !reporter.domains.is_empty() && !reporter.addresses.is_empty());
-            for name in &reporter.domains {
+            assert!(
+                !reporter.name.is_empty() && !reporter.signing_domains.is_empty() && !reporter.addresses.is_empty()
+            );
+            for name in &reporter.signing_domains {
                 assert_eq!(domain(name).as_deref(), Some(name.as_str()));
             }
             let key = psl::domain_str(&reporter.key).unwrap();
-            assert!(reporter.domains.iter().all(|name| psl::domain_str(name) == Some(key)), "{key}");
+            assert!(reporter.signing_domains.iter().all(|name| psl::domain_str(name) == Some(key)), "{key}");
         }
     }
 
@@ -145,7 +149,7 @@ mod tests {
     fn only_the_registry_widens_a_signing_domain() {
         let wide = Reporter {
             key: "wide.example".to_owned(),
-            domains: vec!["wide.example".to_owned()],
+            signing_domains: vec!["wide.example".to_owned()],
             subdomains: true,
             ..Reporter::default()
         };

@@ -110,7 +110,9 @@ fn the_same_content_by_a_more_credible_way_raises_the_trust() {
     assert!(matches!(one(&temp.store, copy(Trust::Token)), Outcome::Duplicate(_)));
     assert_eq!(text(&temp.store, trusts), "tokentokentoken");
     assert!(matches!(one(&temp.store, copy(Trust::Import)), Outcome::Duplicate(_)));
-    assert_eq!(text(&temp.store, trusts), "tokentokentoken");
+    assert_eq!(text(&temp.store, trusts), "importimportimport");
+    assert!(matches!(one(&temp.store, copy(Trust::Token)), Outcome::Duplicate(_)));
+    assert_eq!(text(&temp.store, trusts), "importimportimport");
     // The same within one transaction.
     let copy = |trust| entry(simple("b", 1), trust);
     let outcomes = temp.store.write_blocking(vec![copy(Trust::None), copy(Trust::Import)]);

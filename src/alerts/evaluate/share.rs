@@ -70,7 +70,7 @@ fn fires(share: &Share, told: impl FnOnce() -> i64, plan: &Plan) -> State {
     let one = share.worst.as_ref().is_some_and(|worst| {
         let failed = worst.now.failed.saturating_sub(told);
         let own = Counted { failed, ..worst.now };
-        has_enough(&own, plan) && failed > 0 && own.share() >= limit(baseline(&worst.before, plan), plan)
+        has_enough(&own, plan) && failed > 0 && own.share() >= limit(None, plan)
     });
     if all || one { State::Failing } else { State::Open }
 }
@@ -81,10 +81,7 @@ fn goes_on(share: &Share, alert: &Alert, plan: &Plan, today: NaiveDate) -> State
         return if share.reported_day < plan.lapse_first(today) { State::Lapsed } else { State::Open };
     }
     let over = |now: &Counted, baseline| now.share() < limit(baseline, plan) / 2.0;
-    let one_fails = share
-        .worst
-        .as_ref()
-        .is_some_and(|worst| has_enough(&worst.now, plan) && !over(&worst.now, baseline(&worst.before, plan)));
+    let one_fails = share.worst.as_ref().is_some_and(|worst| has_enough(&worst.now, plan) && !over(&worst.now, None));
     if over(&share.now, alert.evidence.baseline) && !one_fails {
         State::Clear { day: Some(share.reported_day), days: share.days }
     } else {

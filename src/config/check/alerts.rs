@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             problems(text),
             [
-                "`alerts.min_trust` = \"signed\": not one of \"none\", \"import\", \"token\" and \"dkim\"",
+                "`alerts.min_trust` = \"signed\": not one of \"none\", \"token\", \"import\", \"network\" and \"dkim\"",
                 "`alerts.failure_share_of` = \"domain\": not one of \"policy_domain\", \"organisation\" and \"result_type\"",
                 "`alerts.failure_share_percent` = 101: outside what makes sense",
                 "`alerts.failure_share_times` = NaN: outside what makes sense",

@@ -13,7 +13,7 @@ pub fn check(reporters: &[Reporter], problems: &mut Problems) {
     for (index, reporter) in reporters.iter().enumerate() {
         let place = format!("reporter[{index}]");
         let mut add = |what: String| problems.add(format!("`{place}.{what}"));
-        let Reporter { key, name, domains, addresses, networks, hosts, .. } = reporter;
+        let Reporter { key, name, signing_domains, addresses, networks, hosts, .. } = reporter;
         match a_label(key) {
             Ok(label) if label == *key => {}
             Ok(label) => add(format!("key` = {key:?}: write it as {label:?}")),
@@ -25,14 +25,14 @@ pub fn check(reporters: &[Reporter], problems: &mut Problems) {
         if name.trim().is_empty() || name.len() > NAME_MAX_BYTES {
             add(format!("name` = {name:?}: between 1 and {NAME_MAX_BYTES} bytes"));
         }
-        if domains.is_empty() {
-            add("domains` is missing: the signing domains of its mails, and those it posts for".to_owned());
+        if signing_domains.is_empty() {
+            add("signing_domains` is missing: the signing domains of its mails, and those it posts for".to_owned());
         }
-        for domain in domains {
+        for domain in signing_domains {
             match a_label(domain) {
                 Ok(label) if label == *domain => {}
-                Ok(label) => add(format!("domains` = {domain:?}: write it as {label:?}")),
-                Err(why) => add(format!("domains` = {domain:?}: {why}")),
+                Ok(label) => add(format!("signing_domains` = {domain:?}: write it as {label:?}")),
+                Err(why) => add(format!("signing_domains` = {domain:?}: {why}")),
             }
         }
         for address in addresses.iter().filter(|address| !is_address(address)) {
@@ -62,20 +62,20 @@ mod tests {
 
     #[test]
     fn entries_that_cannot_be_used_are_told() {
-        let whole = "[[reporter]]\nkey = \"example.org\"\nname = \"Example\"\ndomains = [\"mail.example.org\"]\n\
+        let whole = "[[reporter]]\nkey = \"example.org\"\nname = \"Example\"\nsigning_domains = [\"mail.example.org\"]\n\
                      addresses = [\"tlsrpt@example.org\"]\nnetworks = [\"192.0.2.0/24\"]\nhosts = [\"*.out.example.org\"]\n";
         assert_eq!(problems(whole), Vec::<String>::new());
         let text = format!(
-            "{whole}[[reporter]]\nkey = \"example.org\"\n[[reporter]]\nkey = \"Example.COM\"\nname = \"x\"\ndomains = [\"-\"]\n\
+            "{whole}[[reporter]]\nkey = \"example.org\"\n[[reporter]]\nkey = \"Example.COM\"\nname = \"x\"\nsigning_domains = [\"a b\"]\n\
              addresses = [\"nobody\"]\nnetworks = [\"192.0.2.0/33\"]\nhosts = [\"a b\"]\n"
         );
         let found = problems(&text);
         for (at, part) in [
             "`reporter[1].key` = \"example.org\" is that of reporter[0] as well",
             "`reporter[1].name` = \"\"",
-            "`reporter[1].domains` is missing",
+            "`reporter[1].signing_domains` is missing",
             "`reporter[2].key` = \"Example.COM\": write it as \"example.com\"",
-            "`reporter[2].domains` = \"-\"",
+            "`reporter[2].signing_domains` = \"a b\"",
             "`reporter[2].addresses` = \"nobody\" is no mail address",
             "`reporter[2].networks` = \"192.0.2.0/33\"",
             "`reporter[2].hosts` = \"a b\"",

@@ -94,7 +94,7 @@ impl Scene {
         let start = at(&format!("{on}T00:00:00Z"));
         let policy = fixtures::policy("example.com", PolicyType::Sts, Some(10), Some(0));
         let range = DateRange { start, end: start + TimeDelta::days(1) };
-        let entry = fixtures::entry(Report { range, ..fixtures::report(id, vec![policy]) }, Trust::Token);
+        let entry = fixtures::entry(Report { range, ..fixtures::report(id, vec![policy]) }, Trust::Dkim);
         let store = self.temp.store.clone();
         let written = tokio::task::spawn_blocking(move || store.write_blocking(vec![entry])).await;
         let outcome = written.expect("it is written").remove(0);

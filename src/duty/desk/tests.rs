@@ -11,7 +11,7 @@ use crate::{
     report::{DateRange, PolicyType, Report},
     store::{
         Kind,
-        fixtures::{TempStore, entry, failure, october, policy, report, temp_store},
+        fixtures::{TempStore, accept, entry, failure, october, policy, report, temp_store},
     },
     submission::Trust,
 };
@@ -19,6 +19,7 @@ use crate::{
 /// Two organisations could not fetch the policy on 1 and 2 October; their reports came in the next night.
 fn outage() -> TempStore {
     let temp = temp_store();
+    accept(&temp.store, &["alpha.example", "beta.example"]);
     for (day, failed) in [(1, 30), (2, 30), (3, 0)] {
         for who in ["alpha.example", "beta.example"] {
             let mut result = policy("example.com", PolicyType::Sts, Some(1_000), Some(failed));
@@ -28,7 +29,7 @@ fn outage() -> TempStore {
             let start = october(day).date_naive().and_time(NaiveTime::MIN).and_utc();
             let range = DateRange { start, end: start + TimeDelta::days(1) };
             let about = report(&format!("{who} {day}"), vec![result]);
-            let mut entry = entry(Report { organisation: Some(who.to_owned()), range, ..about }, Trust::Token);
+            let mut entry = entry(Report { organisation: Some(who.to_owned()), range, ..about }, Trust::Dkim);
             if let Kind::Report { organisation_key, .. } = &mut entry.kind {
                 who.clone_into(organisation_key);
             }

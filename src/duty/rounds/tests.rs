@@ -14,7 +14,7 @@ use crate::{
     report::{DateRange, PolicyType, Report},
     store::{
         Entry, Kind,
-        fixtures::{TempStore, entry, failure, october, open, policy, report, temp_store},
+        fixtures::{TempStore, accept, entry, failure, october, open, policy, report, temp_store},
         outbox::{Sent, State as Outgoing},
         silence::SetSilence,
     },
@@ -39,6 +39,7 @@ impl Watch {
     /// `text` is the configuration. It is 09:00 of the day after the first report day.
     fn new(text: &str) -> Watch {
         let (temp, clock) = (temp_store(), Clock::fixed(october(2) + TimeDelta::hours(9)));
+        accept(&temp.store, &["alpha.example", "beta.example", "gamma.example", "forger.example", "kunde1.example"]);
         let (board, poke) = (Board::default(), Arc::default());
         let rounds = rounds(text, &temp, &clock, &board, &poke);
         Watch { text: text.to_owned(), temp, clock, board, poke, rounds }
@@ -78,7 +79,7 @@ impl Watch {
     }
 
     async fn outage(&self, day: u32) {
-        self.post(&["alpha.example", "beta.example"], day, "sts-policy-fetch-error", 30, Trust::Token).await;
+        self.post(&["alpha.example", "beta.example"], day, "sts-policy-fetch-error", 30, Trust::Dkim).await;
     }
 
     async fn evaluate(&self) -> Evaluation {
@@ -205,7 +206,7 @@ async fn who_comes_later_is_in_the_evidence_without_being_told() {
     let uuid = watch.alert().await.uuid;
     let now = watch.clock.now();
     watch.change(move |conn| alert::acknowledge(conn, uuid, "known", now).map(drop)).await;
-    watch.post(&["gamma.example"], 1, "sts-policy-fetch-error", 7, Trust::Token).await;
+    watch.post(&["gamma.example"], 1, "sts-policy-fetch-error", 7, Trust::Dkim).await;
     assert_eq!(watch.happens().await, []);
     let alert = watch.alert().await;
     assert_eq!((alert.evidence.organisations_total, alert.evidence.failed), (3, 67));
@@ -245,11 +246,11 @@ async fn clean_reports_of_the_same_organisations_end_it() {
     watch.outage(1).await;
     watch.evaluate().await;
     watch.advance(TimeDelta::hours(23));
-    watch.post(&["gamma.example"], 2, "", 0, Trust::Token).await;
+    watch.post(&["gamma.example"], 2, "", 0, Trust::Dkim).await;
     assert_eq!(watch.happens().await, [], "who never saw it cannot say that it is over");
     watch.post(&["alpha.example", "beta.example"], 2, "", 0, Trust::None).await;
     assert_eq!(watch.happens().await, [], "anybody can post that");
-    watch.post(&["alpha.example", "beta.example"], 2, "", 0, Trust::Token).await;
+    watch.post(&["alpha.example", "beta.example"], 2, "", 0, Trust::Dkim).await;
     assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Resolved, true)]);
     let alert = watch.alert().await;
     assert_eq!((alert.status, alert.evidence.clear_day), (Status::Resolved, Some(october(2).date_naive())));
@@ -263,7 +264,7 @@ async fn clean_reports_of_the_same_organisations_end_it() {
 async fn what_anybody_can_post_fires_only_where_that_is_wanted() {
     let watch = Watch::new(CHANNEL);
     watch.evaluate().await;
-    let many: Vec<String> = (0..20).map(|number| format!("forger{number}.example")).collect();
+    let many: Vec<String> = (0..20).map(|number| format!("claimed:forger{number}.example")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     watch.post(&many, 1, "sts-policy-fetch-error", 5_000, Trust::None).await;
     watch.post(&["forger.example"], 1, "certificate-expired", 5_000, Trust::None).await;

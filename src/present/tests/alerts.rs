@@ -159,7 +159,7 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
     let sentence = "Microsoft Corporation and Mail.ru cannot fetch the MTA-STS policy of example.com since Thu 19 Nov (812 sessions)";
     assert!(page.contains(sentence), "{page}");
     assert!(page.contains(
-        "/reports?from=2026-11-19&amp;policy_domain=example.com&amp;result_type=sts-policy-fetch-error&amp;to=2026-11-22&amp;trust=trusted"
+        "/reports?from=2026-11-19&amp;policy_domain=example.com&amp;result_type=sts-policy-fetch-error&amp;to=2026-11-22"
     ));
     assert!(page.contains("Alerts <span class=\"badge hot\">2</span>"), "{page}");
     assert!(running.page("/").contains("2 alerts are firing.</strong></a> Nobody has acknowledged them."));

@@ -126,11 +126,14 @@ fn reports_are_filtered() {
     assert_eq!(list("&organisation=google.com").len(), 21);
     assert_eq!(list("&policy_domain=example.net").len(), 56);
     assert!(list("&trust=import").iter().all(|report| report["trust"] == "import"));
-    assert_eq!(list("&trust=trusted").len() + list("&trust=none").len(), all.len());
+    assert_eq!(list("&trust=trusted").len(), all.len(), "what counts by default");
+    assert_eq!(list("&trust=claimed").len(), list("&trust=beside").len());
+    assert_eq!(all.len() + list("&trust=claimed").len(), list("&trust=all").len());
+    assert!(list("&trust=claimed").iter().all(|report| report["proof"] == "claimed" && report["trust"] == "none"));
     assert_eq!(list("&result_type=tlsa-invalid").len(), 2);
     assert_eq!(list("&receiving_mx_hostname=mx2.example.net").len(), 3);
     assert_eq!(list("&result_type=not-itemised").len(), 1);
-    assert_eq!(list("&policy_type=no-policy-found").len(), 7);
+    assert_eq!(list("&policy_type=no-policy-found&trust=all").len(), 7);
     let strange = list("&deviation=tz-missing");
     assert!(!strange.is_empty() && strange.iter().all(|report| report["organisation_key"] == "microsoft.com"));
     assert!(list("&failed=true").iter().all(|report| report["failed"].as_i64() > Some(0)));
@@ -139,7 +142,7 @@ fn reports_are_filtered() {
 #[test]
 fn one_report_is_told_whole_and_handed_out_byte_for_byte() {
     let running = filled();
-    let list = running.json(&format!("/api/v1/reports?{WEEK}&organisation=gmx.net&result_type=tlsa-invalid"));
+    let list = running.json(&format!("/api/v1/reports?{WEEK}&organisation=tlsrpt@gmx.net&result_type=tlsa-invalid"));
     let uuid = items(&list)[0]["uuid"].as_str().expect("a uuid");
     let report = running.json(&format!("/api/v1/reports/{uuid}"));
     assert_eq!(report["policies"][0]["failure_details"][0]["result_type"], "tlsa-invalid");

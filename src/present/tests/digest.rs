@@ -325,7 +325,7 @@ fn a_subject_is_one_line_whatever_the_domain_is_called() {
     policy.failures.push(fixtures::failure("sts-policy-fetch-error", Some(9)));
     let start = "2026-11-18T00:00:00Z".parse().expect("a time");
     let range = DateRange { start, end: start + chrono::Duration::days(1) };
-    let entry = fixtures::entry(Report { range, ..fixtures::report("r1", vec![policy]) }, Trust::Token);
+    let entry = fixtures::entry(Report { range, ..fixtures::report("r1", vec![policy]) }, Trust::Dkim);
     let outcome = running.pipeline.store().write_blocking(vec![entry]).remove(0);
     assert!(matches!(outcome, Outcome::Stored(_)), "{outcome:?}");
     let letter = weekly(&running, "2026-W47");

@@ -17,24 +17,24 @@ const TOKEN: &str = "0123456789abcdef";
 
 /// Domain of the contact, name, sessions a day, how it comes in.
 const SENDERS: [(&str, &str, i64, Way); 12] = [
-    ("google.com", "Google Inc.", 420, Way::Token),
-    ("microsoft.com", "Microsoft Corporation", 260, Way::Token),
-    ("corp.mail.ru", "Mail.ru", 40, Way::Open),
-    ("comcast.net", "Comcast", 90, Way::Token),
-    ("yahooinc.com", "Yahoo", 110, Way::Token),
+    ("google.com", "Google Inc.", 420, Way::Signed),
+    ("microsoft.com", "Microsoft Corporation", 260, Way::Signed),
+    ("corp.mail.ru", "Mail.ru", 40, Way::Signed),
+    ("comcast.net", "Comcast", 90, Way::Signed),
+    ("yahooinc.com", "Yahoo", 110, Way::Signed),
     ("fastmail.com", "Fastmail Pty Ltd", 60, Way::Import),
-    ("gmx.net", "GMX", 150, Way::Token),
-    ("web.de", "WEB.DE", 130, Way::Token),
+    ("gmx.net", "GMX", 150, Way::Signed),
+    ("web.de", "WEB.DE", 130, Way::Signed),
     ("mail.example.org", "mail.example.org", 3, Way::Open),
     ("socketlabs.com", "SocketLabs", 14, Way::Open),
-    ("seznam.cz", "Seznam.cz a.s.", 22, Way::Token),
+    ("seznam.cz", "Seznam.cz a.s.", 22, Way::Signed),
     ("proton.me", "Proton AG", 35, Way::Import),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     Open,
-    Token,
+    Signed,
     Import,
 }
 
@@ -66,8 +66,9 @@ pub fn fill(pipeline: &Arc<Pipeline>) {
                 let sessions = (usual * wave / 10 / (at as i64 + 1) + (back as i64 * 7 + index as i64 * 3) % 5).max(1);
                 let document = report(contact, name, domain, day, back, sessions);
                 let arrived = 26 + index as i64;
-                prepared
-                    .push(pipeline.prepare(submission(document.to_string().into_bytes(), *way, day, arrived), None));
+                let came = submission(document.to_string().into_bytes(), *way, day, arrived);
+                let came = pipeline.prepare(came, None);
+                prepared.push(if *way == Way::Signed { came.signed_by(contact, address(contact)) } else { came });
             }
         }
     }
@@ -92,10 +93,19 @@ fn submission(bytes: Vec<u8>, way: Way, day: NaiveDate, hours: i64) -> Submissio
         received_at: midnight + chrono::Duration::hours(hours) + chrono::Duration::minutes(hours * 7 % 60),
         hints: Hints {
             media_type: Some("application/tlsrpt+json".to_owned()),
-            token: (way == Way::Token).then(|| TOKEN.to_owned()),
             source: (way == Way::Import).then(|| format!("reports/{day}.json")),
             ..Hints::default()
         },
+    }
+}
+
+/// The From address of a sender's mails.
+fn address(contact: &str) -> String {
+    match contact {
+        "google.com" => "noreply-smtp-tls-reporting@google.com".to_owned(),
+        "microsoft.com" => "tlsrpt-noreply@microsoft.com".to_owned(),
+        "corp.mail.ru" => "postmaster_tlsrpt@corp.mail.ru".to_owned(),
+        other => format!("tlsrpt@{other}"),
     }
 }
 

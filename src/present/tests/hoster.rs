@@ -47,7 +47,7 @@ fn every_page_says_three_hundred_and_names_both() {
         assert!(page.contains("300 policies cannot be fetched"), "{path}");
         assert!(
             page.contains(
-                "google.com and microsoft.com cannot get 300 policies (d000.example, d001.example and 298 more)"
+                "Google Inc. and Microsoft Corporation cannot get 300 policies (d000.example, d001.example and 298 more)"
             ),
             "{path}"
         );
@@ -71,5 +71,5 @@ fn the_digest_says_so_in_its_subject() {
     let letter = digest::weekly(down(), "2026-W47");
     assert!(letter.subject.starts_with("300 MTA-STS policies cannot be fetched"), "{}", letter.subject);
     let text = letter.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("google.com and microsoft.com cannot get 300 policies"), "{text}");
+    assert!(text.contains("Google Inc. and Microsoft Corporation cannot get 300 policies"), "{text}");
 }

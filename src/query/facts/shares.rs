@@ -75,7 +75,7 @@ fn summaries(
         };
         Ok(Share {
             worst: match worst {
-                Some(organisation) => Some(Worst { organisation, now: counted(10, 11)?, before: counted(12, 13)? }),
+                Some(organisation) => Some(Worst { organisation, now: counted(10, 11)? }),
                 None => None,
             },
             of,

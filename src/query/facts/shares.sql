@@ -36,10 +36,11 @@ WITH each_organisation AS (
 SELECT key,
        round(sum(failed * weight))::HUGEINT, round(sum(sessions * weight))::HUGEINT,
        round(sum(failed_before * weight_before))::HUGEINT, round(sum(sessions_before * weight_before))::HUGEINT,
-       bit_count(bit_or(days)), min(first_failed), max(last_failed), max(last_day),
+       bit_count(bit_or(days)), min(first_failed), max(last_failed),
+       -- What is over is over by a day that somebody reported on whom time or the registry proved.
+       coalesce(max(last_day) FILTER (is_known), max(last_day) FILTER (NOT is_new), max(last_day)),
        max(organisation_key) FILTER (is_worst),
-       round(coalesce(sum(failed) FILTER (is_worst), 0))::HUGEINT, round(coalesce(sum(sessions) FILTER (is_worst), 0))::HUGEINT,
-       round(coalesce(sum(failed_before) FILTER (is_worst), 0))::HUGEINT, round(coalesce(sum(sessions_before) FILTER (is_worst), 0))::HUGEINT
+       round(coalesce(sum(failed) FILTER (is_worst), 0))::HUGEINT, round(coalesce(sum(sessions) FILTER (is_worst), 0))::HUGEINT
 FROM weighed
 GROUP BY key
 HAVING max(last_day) >= first_day_of_shares

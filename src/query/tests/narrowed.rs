@@ -34,9 +34,9 @@ fn every_question_about_reports_is_narrowed_by_the_same_text() {
 fn figures_of_one_filter_are_of_the_same_reports() {
     let mut bench = Bench::new();
     // Domain and type of one report, but not of one policy.
-    bench.send("a.example", "2026-11-17", Trust::Token, vec![clean(5), policy("two.example", PolicyType::Tlsa, 7, 2)]);
-    bench.send("b.example", "2026-11-17", Trust::Token, vec![policy("example.com", PolicyType::Tlsa, 3, 1)]);
-    bench.send("c.example", "2026-11-17", Trust::Token, Vec::new());
+    bench.send("a.example", "2026-11-17", Trust::Dkim, vec![clean(5), policy("two.example", PolicyType::Tlsa, 7, 2)]);
+    bench.send("b.example", "2026-11-17", Trust::Dkim, vec![policy("example.com", PolicyType::Tlsa, 3, 1)]);
+    bench.send("c.example", "2026-11-17", Trust::Dkim, Vec::new());
     let told = |filter: &Filter| {
         bench.ask(|connection| {
             let page = reports(connection, filter, 10, None)?;
@@ -62,9 +62,9 @@ fn a_set_of_policy_domains_narrows() {
     for (organisation, domain) in
         [("a.example", "one.example"), ("b.example", "two.example"), ("c.example", "three.example")]
     {
-        bench.send(organisation, "2026-11-17", Trust::Token, vec![policy(domain, PolicyType::Sts, 10, 1)]);
+        bench.send(organisation, "2026-11-17", Trust::Dkim, vec![policy(domain, PolicyType::Sts, 10, 1)]);
     }
-    bench.send("d.example", "2026-11-17", Trust::Token, vec![clean(5), policy("two.example", PolicyType::Tlsa, 7, 0)]);
+    bench.send("d.example", "2026-11-17", Trust::Dkim, vec![clean(5), policy("two.example", PolicyType::Tlsa, 7, 0)]);
     let of = |names: &[&str], one: Option<&str>| Filter {
         policy_domains: Some(names.iter().map(|name| (*name).to_owned()).collect()),
         policy_domain: one.map(str::to_owned),

@@ -5,10 +5,10 @@ use crate::query::policy_fetch::policy_fetch;
 fn the_end_of_an_outage_is_found_after_its_week() {
     let mut bench = Bench::new();
     for on in ["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"] {
-        bench.send("ends.example", on, Trust::Token, vec![failing(1, "sts-policy-fetch-error", 9)]);
-        bench.send("goes-on.example", on, Trust::Token, vec![failing(1, "sts-policy-fetch-error", 5)]);
+        bench.send("ends.example", on, Trust::Dkim, vec![failing(1, "sts-policy-fetch-error", 9)]);
+        bench.send("goes-on.example", on, Trust::Dkim, vec![failing(1, "sts-policy-fetch-error", 5)]);
     }
-    bench.send("ends.example", "2026-11-24", Trust::Token, vec![clean(20)]);
+    bench.send("ends.example", "2026-11-24", Trust::Dkim, vec![clean(20)]);
     // Anybody can post.
     bench.send("goes-on.example", "2026-11-24", Trust::None, vec![clean(20)]);
 
@@ -30,9 +30,9 @@ fn the_end_of_an_outage_is_found_after_its_week() {
 fn a_clean_day_divides_an_outage_in_two() {
     let mut bench = Bench::new();
     for (on, failed) in [("2026-11-17", 5), ("2026-11-18", 6), ("2026-11-20", 8)] {
-        bench.send("a.example", on, Trust::Token, vec![failing(0, "sts-policy-fetch-error", failed)]);
+        bench.send("a.example", on, Trust::Dkim, vec![failing(0, "sts-policy-fetch-error", failed)]);
     }
-    bench.send("a.example", "2026-11-19", Trust::Token, vec![clean(9)]);
+    bench.send("a.example", "2026-11-19", Trust::Dkim, vec![clean(9)]);
     let outages = bench.ask(|conn| policy_fetch(conn, &filter(), day("2026-11-16"), day("2026-11-23")));
     let told: Vec<_> =
         outages.rows.iter().map(|outage| (outage.since, outage.until, outage.failed, outage.recovered)).collect();
@@ -58,7 +58,7 @@ fn no_outage_is_left_out() {
         (from..from + 300).map(of).collect()
     };
     for organisation in ["google.com", "microsoft.com"] {
-        bench.send(organisation, "2026-11-18", Trust::Token, policies(0));
+        bench.send(organisation, "2026-11-18", Trust::Dkim, policies(0));
     }
     let outages = bench.ask(|conn| policy_fetch(conn, &filter(), day("2026-11-16"), day("2026-11-23")));
     assert_eq!(outages.rows.len(), 600);
@@ -72,11 +72,11 @@ fn no_outage_is_left_out() {
 #[test]
 fn a_day_whose_failures_have_no_number_is_not_clean() {
     let mut bench = Bench::new();
-    bench.send("a.example", "2026-11-17", Trust::Token, vec![failing(0, "sts-policy-fetch-error", 5)]);
+    bench.send("a.example", "2026-11-17", Trust::Dkim, vec![failing(0, "sts-policy-fetch-error", 5)]);
     let mut unknown = failing(0, "sts-policy-fetch-error", 0);
     unknown.failures[0].failed_sessions = None;
-    bench.send("a.example", "2026-11-18", Trust::Token, vec![unknown]);
-    bench.send("a.example", "2026-11-19", Trust::Token, vec![failing(0, "sts-policy-invalid", 5)]);
+    bench.send("a.example", "2026-11-18", Trust::Dkim, vec![unknown]);
+    bench.send("a.example", "2026-11-19", Trust::Dkim, vec![failing(0, "sts-policy-invalid", 5)]);
     let outages = bench.ask(|conn| policy_fetch(conn, &filter(), day("2026-11-16"), day("2026-11-23")));
     let first = outages.rows.iter().find(|outage| outage.result_type == "sts-policy-fetch-error").unwrap();
     // On the third day another error was seen: this one is over.

@@ -32,14 +32,14 @@ fn a_changed_policy_is_told_field_by_field() {
         bench.send(
             organisation,
             on,
-            Trust::Token,
+            Trust::Dkim,
             vec![sts("enforce", 604_800, &["mx1.example.com", "mx2.example.com"])],
         );
     }
     bench.send(
         "b.example",
         "2026-11-18",
-        Trust::Token,
+        Trust::Dkim,
         vec![sts("enforce", 604_800, &["mx1.example.com", "mx2.example.com"])],
     );
     assert_eq!(ask(&bench, &filter()), Changes { rows: vec![], complete: true });
@@ -49,13 +49,13 @@ fn a_changed_policy_is_told_field_by_field() {
         bench.send(
             organisation,
             "2026-11-10",
-            Trust::Token,
+            Trust::Dkim,
             vec![sts("enforce", 604_800, &["mx1.example.com", "mx2.example.com"])],
         );
         bench.send(
             organisation,
             "2026-11-18",
-            Trust::Token,
+            Trust::Dkim,
             vec![sts("testing", 86_400, &["mx1.example.com", "mx3.example.com"])],
         );
     }
@@ -86,9 +86,9 @@ fn a_changed_policy_is_told_field_by_field() {
 fn order_case_and_white_space_are_no_change() {
     let mut bench = Bench::new();
     let lines = ["version: STSv1", "mode: enforce", "mx: mx1.example.com", "max_age: 86400"];
-    bench.send("a.example", "2026-11-10", Trust::Token, vec![with("example.com", PolicyType::Sts, &lines)]);
+    bench.send("a.example", "2026-11-10", Trust::Dkim, vec![with("example.com", PolicyType::Sts, &lines)]);
     let other = ["max_age:86400", "mx:  MX1.example.com", "mode:enforce", "version: STSv1", "mode:enforce"];
-    bench.send("a.example", "2026-11-17", Trust::Token, vec![with("example.com", PolicyType::Sts, &other)]);
+    bench.send("a.example", "2026-11-17", Trust::Dkim, vec![with("example.com", PolicyType::Sts, &other)]);
     assert_eq!(ask(&bench, &filter()).rows, []);
 }
 
@@ -100,8 +100,8 @@ fn a_record_that_was_added_and_one_that_was_removed() {
         let records: Vec<String> = ends.iter().map(|end| record(end)).collect();
         with("mx1.example.com", PolicyType::Tlsa, &records.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    bench.send("gmx.net", "2026-11-10", Trust::Token, vec![tlsa(&["01"]), tlsa(&["02"])]);
-    bench.send("gmx.net", "2026-11-17", Trust::Token, vec![tlsa(&["01"]), tlsa(&["03"])]);
+    bench.send("gmx.net", "2026-11-10", Trust::Dkim, vec![tlsa(&["01"]), tlsa(&["02"])]);
+    bench.send("gmx.net", "2026-11-17", Trust::Dkim, vec![tlsa(&["01"]), tlsa(&["03"])]);
     let changes = ask(&bench, &filter());
     let expected = [Difference::Added("3 1 1 abcd03".into()), Difference::Removed("3 1 1 abcd02".into())];
     assert_eq!(changes.rows[0].differences, expected);
@@ -112,21 +112,21 @@ fn a_record_that_was_added_and_one_that_was_removed() {
 fn a_new_sender_and_an_outage_change_nothing() {
     let mut bench = Bench::new();
     let seen = || sts("enforce", 86_400, &["mx1.example.com"]);
-    bench.send("a.example", "2026-11-10", Trust::Token, vec![seen()]);
-    bench.send("a.example", "2026-11-17", Trust::Token, vec![seen()]);
+    bench.send("a.example", "2026-11-10", Trust::Dkim, vec![seen()]);
+    bench.send("a.example", "2026-11-17", Trust::Dkim, vec![seen()]);
     // What this one sees may have been there all the time.
-    bench.send("new.example", "2026-11-17", Trust::Token, vec![with("example.com", PolicyType::Tlsa, &["3 1 1 aa"])]);
-    bench.send("new.example", "2026-11-17", Trust::Token, vec![sts("testing", 1, &["old.example.com"])]);
+    bench.send("new.example", "2026-11-17", Trust::Dkim, vec![with("example.com", PolicyType::Tlsa, &["3 1 1 aa"])]);
+    bench.send("new.example", "2026-11-17", Trust::Dkim, vec![sts("testing", 1, &["old.example.com"])]);
     // And without a policy nobody saw another.
-    bench.send("a.example", "2026-11-18", Trust::Token, vec![with("example.com", PolicyType::Sts, &[])]);
+    bench.send("a.example", "2026-11-18", Trust::Dkim, vec![with("example.com", PolicyType::Sts, &[])]);
     assert_eq!(ask(&bench, &filter()).rows, []);
 }
 
 #[test]
 fn a_policy_type_that_comes_or_goes_is_a_change() {
     let mut bench = Bench::new();
-    bench.send("a.example", "2026-11-10", Trust::Token, vec![sts("enforce", 86_400, &["mx1.example.com"])]);
-    bench.send("a.example", "2026-11-17", Trust::Token, vec![with("example.com", PolicyType::NoPolicyFound, &[])]);
+    bench.send("a.example", "2026-11-10", Trust::Dkim, vec![sts("enforce", 86_400, &["mx1.example.com"])]);
+    bench.send("a.example", "2026-11-17", Trust::Dkim, vec![with("example.com", PolicyType::NoPolicyFound, &[])]);
     let kinds = |changes: Changes| -> Vec<(String, Kind)> {
         changes.rows.into_iter().map(|change| (change.policy_type, change.kind)).collect()
     };
@@ -137,5 +137,5 @@ fn a_policy_type_that_comes_or_goes_is_a_change() {
     // With one type asked for, nobody knows what else was seen.
     assert_eq!(kinds(ask(&bench, &Filter { policy_type: Some("sts".into()), ..filter() })), []);
     assert_eq!(kinds(ask(&bench, &Filter { policy_domains: Some(vec!["example.org".into()]), ..filter() })), []);
-    assert_eq!(kinds(ask(&bench, &Filter { trust: Some("dkim".into()), ..filter() })), []);
+    assert_eq!(kinds(ask(&bench, &Filter { trust: Some("network".into()), ..filter() })), []);
 }

@@ -11,7 +11,7 @@ fn a_day_is_held_against_those_who_reported_daily_before() {
     let first = day("2026-10-12");
     for on in first.iter_days().take_while(|on| *on <= day("2026-11-22")) {
         let send = |bench: &mut Bench, organisation: &str| {
-            bench.send(organisation, &on.to_string(), Trust::Token, vec![clean(1)]);
+            bench.send(organisation, &on.to_string(), Trust::Dkim, vec![clean(1)]);
         };
         send(&mut bench, "a.example");
         // Silent for five days, then for a week.
@@ -24,7 +24,7 @@ fn a_day_is_held_against_those_who_reported_daily_before() {
     }
     let told = bench.ask(|connection| coverage(connection, &filter(), day("2026-11-22")));
     assert_eq!((told.usual, told.reported), (2, 1));
-    assert_eq!((told.missing[0].name(), told.missing[0].last_day), ("stopped.example Inc.", day("2026-11-17")));
+    assert_eq!((told.missing[0].name(), told.missing[0].last_day), ("stopped.example", day("2026-11-17")));
     let before = bench.ask(|connection| coverage(connection, &filter(), day("2026-11-16")));
     assert_eq!((before.usual, before.reported, before.missing.len()), (2, 2, 0));
     let elsewhere = Filter { policy_domains: Some(vec!["example.org".into()]), ..filter() };
@@ -37,7 +37,7 @@ fn a_day_is_held_against_those_who_reported_daily_before() {
 #[test]
 fn quarantined_input_is_counted_by_its_arrival() {
     let bench = Bench::new();
-    bench.temp.store.write_blocking(vec![garbage(b"one", Trust::None), garbage(b"two", Trust::Token)]);
+    bench.temp.store.write_blocking(vec![garbage(b"one", Trust::None), garbage(b"two", Trust::Dkim)]);
     // Both came on 2 October, as the fixture says.
     let october = crate::query::Range::new(day("2026-10-02"), day("2026-10-02")).unwrap();
     let codes = bench.ask(|connection| quarantine::codes(connection, october));

@@ -24,17 +24,17 @@ fn told(row: &[Sessions]) -> Vec<(i64, i64)> {
 #[test]
 fn each_period_has_its_sum() {
     let mut bench = Bench::new();
-    bench.send("a.example", "2026-11-01", Trust::Token, vec![clean(1_000)]);
-    bench.send("a.example", "2026-11-02", Trust::Token, vec![clean(10)]);
-    bench.send("a.example", "2026-11-08", Trust::Token, vec![failing(5, "certificate-expired", 2)]);
+    bench.send("a.example", "2026-11-01", Trust::Dkim, vec![clean(1_000)]);
+    bench.send("a.example", "2026-11-02", Trust::Dkim, vec![clean(10)]);
+    bench.send("a.example", "2026-11-08", Trust::Dkim, vec![failing(5, "certificate-expired", 2)]);
     bench.send(
         "microsoft.com",
         "2026-11-16",
-        Trust::Token,
+        Trust::Dkim,
         vec![clean(20), policy("example.com", PolicyType::Tlsa, 20, 0)],
     );
     bench.send("a.example", "2026-11-22", Trust::None, vec![clean(1)]);
-    bench.send("a.example", "2026-11-23", Trust::Token, vec![clean(1_000)]);
+    bench.send("a.example", "2026-11-23", Trust::Dkim, vec![clean(1_000)]);
     let all = ask(&bench, &filter());
     assert_eq!(told(&all.once), [(15, 2), (0, 0), (21, 0)]);
     let types: Vec<&str> = all.by_policy_type.iter().map(|(name, _)| name.as_str()).collect();
@@ -52,8 +52,8 @@ fn each_period_has_its_sum() {
 fn policy_types_nobody_knows_do_not_grow_the_answer() {
     let mut bench = Bench::new();
     let names = (0..20).map(|at| policy("example.com", PolicyType::Other(format!("t{at:02}")), 1, 0)).collect();
-    bench.send("a.example", "2026-11-17", Trust::Token, names);
-    bench.send("a.example", "2026-11-18", Trust::Token, vec![clean(9)]);
+    bench.send("a.example", "2026-11-17", Trust::Dkim, names);
+    bench.send("a.example", "2026-11-18", Trust::Dkim, vec![clean(9)]);
     let all = ask(&bench, &filter());
     assert_eq!(all.by_policy_type.len(), 6);
     assert_eq!(all.by_policy_type[0].0, "sts");

@@ -27,12 +27,13 @@ fn fires(rule: Rule, settings: &Settings) -> String {
         ),
         Rule::Dane => format!("{} in {} sessions", listed(&failures::DANE, ", "), settings.dane_sessions_min),
         Rule::FailureShare => format!(
-            "of at least {} sessions in {} days and today {} % fail, or {} times the share of the four weeks before, {} % at least",
+            "of at least {} sessions in {} days and today {} % fail, or {} times the share of the four weeks before, {} % at least; or {} % of one organisation's own",
             settings.failure_share_sessions_min,
             settings.failure_share_days,
             settings.failure_share_percent,
             settings.failure_share_times,
-            settings.failure_share_times * share::BASELINE_MIN * 100.0
+            settings.failure_share_times * share::BASELINE_MIN * 100.0,
+            settings.failure_share_percent
         ),
         Rule::NewFailure => format!(
             "a combination never seen before, from {} sessions, after {} days of reports",
@@ -79,7 +80,8 @@ fn the_prose_says_what_the_figures_are() {
     says(format!("`fresh_days` ({})", settings.fresh_days));
     says(format!("`lapse_days` ({})", settings.lapse_days));
     says(format!("`remind_after_h` ({})", settings.remind_after_h));
-    says(format!("at most {} alerts of `new-failure`", failures::NEWS_MAX));
+    says(format!("at most {} alerts of `new-failure`", failures::NEWS_AT_ONCE_MAX));
+    says(format!("Of one organisation at most {} fire at a time", failures::NEWS_MAX));
     says(format!("Where {} policy domains or more", word(outage::DOMAINS_MIN)));
     says(format!("within {} days of its end", word(lifecycle::BACK_WITHIN_DAYS as usize)));
     assert_eq!((lifecycle::FLAPPING_TIMES, failures::OTHERS_REPORT_WITHIN_DAYS), (3, 1));

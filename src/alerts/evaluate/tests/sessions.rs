@@ -263,15 +263,29 @@ fn one_organisation_cannot_drown_the_news_of_others() {
         world.fails("example.com", "evil.example", &format!("made-up-{number}"), &[5], 5 + number).unknown = true;
     }
     world.fails("example.com", "google", "validation-failure", &[5], 5).unknown = true;
+    world.facts.known.insert("google".to_owned());
     let found = world.evaluate(noon(6));
     assert_eq!(found.known.len(), 251, "all of it is known from now on");
     let of = |who: &str| -> Vec<i64> {
         let fired = found.transitions.iter().filter(|it| it.alert.subject.organisation.as_deref() == Some(who));
         fired.map(|it| it.alert.evidence.failed).collect()
     };
-    assert_eq!((of("google").len(), of("evil.example").len()), (1, 100));
-    assert_eq!(of("evil.example").into_iter().min(), Some(155), "the largest");
-    world.fails("example.com", "evil.example", "another", &[5], 5_000).unknown = true;
-    world.facts.troubles.iter_mut().rev().skip(1).for_each(|trouble| trouble.unknown = false);
-    assert_eq!(world.evaluate(noon(6)).transitions, [], "while a hundred fire");
+    assert_eq!(
+        (of("google").len(), of("evil.example").len()),
+        (1, super::super::failures::NEWS_AT_ONCE_MAX - 1),
+        "known ones first"
+    );
+    assert_eq!(of("evil.example").into_iter().min(), Some(236), "the largest");
+    let besides = found.transitions.iter().find(|it| it.alert.subject.part.is_some()).unwrap();
+    assert_eq!(
+        crate::alerts::sentence(&besides.alert),
+        "81 more failures are new, of 1 organisation (15,795 sessions)"
+    );
+    assert_eq!(found.transitions.len(), super::super::failures::NEWS_AT_ONCE_MAX + 1);
+    world.facts.troubles.iter_mut().for_each(|trouble| trouble.unknown = false);
+    for number in 0..100 {
+        world.fails("example.com", "evil.example", &format!("later-{number}"), &[5], 5_000).unknown = true;
+    }
+    let later = world.evaluate(noon(6)).transitions;
+    assert_eq!(later.len(), super::super::failures::NEWS_AT_ONCE_MAX, "what else there is was said already");
 }

@@ -7,7 +7,7 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
     let watch = Watch::new(CHANNEL);
     let part = watch.board.part("imap reports");
     let notify = watch.board.part("notify webhook");
-    watch.post(&["alpha.example"], 1, "", 0, Trust::Token).await;
+    watch.post(&["alpha.example"], 1, "", 0, Trust::Dkim).await;
     part.failing(watch.clock.now(), "the password is wrong");
     notify.failing(watch.clock.now(), "connection refused");
     assert_eq!(watch.happens().await, []);
@@ -33,7 +33,7 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
 #[tokio::test]
 async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
     let watch = Watch::new(CHANNEL);
-    watch.post(&["alpha.example"], 1, "", 0, Trust::Token).await;
+    watch.post(&["alpha.example"], 1, "", 0, Trust::Dkim).await;
     let part = watch.board.part("https");
     part.well(watch.clock.now(), "listening");
     assert_eq!(watch.happens().await, []);
@@ -64,7 +64,7 @@ async fn when_nobody_reports_any_more_it_is_told() {
     let watch = Watch::new(CHANNEL);
     assert_eq!(watch.happens().await, [], "where nothing ever came nothing is missing");
     for day in 1..=10 {
-        watch.post(&["alpha.example", "beta.example"], day, "", 0, Trust::Token).await;
+        watch.post(&["alpha.example", "beta.example"], day, "", 0, Trust::Dkim).await;
         watch.advance(TimeDelta::days(1));
         assert_eq!(watch.happens().await, [], "{day}");
     }

@@ -12,7 +12,7 @@ const FETCH: &str = "sts-policy-fetch-error";
 impl Watch {
     /// One report about one day of October on all domains; `failed` says how many sessions failed at the one of a number.
     async fn on_all(&self, who: &str, day: u32, failed: impl Fn(usize) -> i64) {
-        let mut entry = about(who, day, FETCH, 0, Trust::Token, self.clock.now());
+        let mut entry = about(who, day, FETCH, 0, Trust::Dkim, self.clock.now());
         let Kind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
         report.policies = (0..DOMAINS)
             .map(|number| {
@@ -148,7 +148,7 @@ async fn a_rule_about_the_cause_takes_over_what_was_told_as_news() {
 async fn the_evidence_names_the_hosts_and_what_became_of_the_mail() {
     let watch = Watch::new(CHANNEL);
     for (who, mode) in [("alpha.example", Some(StsMode::Enforce)), ("beta.example", None)] {
-        let mut entry = about(who, 1, FETCH, 30, Trust::Token, watch.clock.now());
+        let mut entry = about(who, 1, FETCH, 30, Trust::Dkim, watch.clock.now());
         let Kind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
         report.policies[0].policy.details = match mode {
             Some(mode) => PolicyDetails::Sts(StsPolicy { mode: Some(mode), ..StsPolicy::default() }),

@@ -82,7 +82,7 @@ async fn it_is_reminded_of_until_somebody_acknowledges() {
     assert_eq!(watch.alert().await.acknowledgement.as_deref(), Some("Anna looks after it"));
     assert_eq!(watch.entries().await.len(), 2);
 
-    watch.post(&["alpha.example", "beta.example"], 4, "", 0, Trust::Token).await;
+    watch.post(&["alpha.example", "beta.example"], 4, "", 0, Trust::Dkim).await;
     watch.advance(TimeDelta::hours(20));
     assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Resolved, true)], "its end is news");
     assert_eq!(

@@ -15,7 +15,7 @@ use crate::{
         fixtures::{TempStore, temp_store},
         known,
     },
-    submission::Channel,
+    submission::{Channel, Trust},
 };
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -77,7 +77,8 @@ fn strangers_raise_no_alert_unless_they_are_believed() {
     let facts = asked(&temp, NOW, &believing);
     let rules = [Rule::PolicyFetch, Rule::Dane, Rule::Quarantine];
     assert!(rules.iter().all(|rule| fired(&facts, &believing, NOW).contains(rule)));
-    let strict = self::plan(|settings| settings.min_trust = "dkim".to_owned(), &[]);
+    let strict = self::plan(|_| {}, &[]);
+    let temp = february("", |arrival| arrival.trust = Trust::Token);
     let facts = asked(&temp, NOW, &strict);
     assert!(facts.senders.is_empty() && facts.shares.is_empty() && facts.arrivals.last_at.is_none());
 }
@@ -113,8 +114,8 @@ fn shares_are_taken_of_what_is_asked_for() {
     let facts = asked(&temp, NOW, &plan(|settings| settings.failure_share_of = all, &[]));
     let of = |of: Of, key: &str| facts.shares.iter().find(|share| share.of == of && share.key == key).unwrap();
     // The window holds the last day of February and the two before it; Sender 49 and Sender 50 do not report on each.
-    assert_eq!(of(Of::Organisation, "google").now, crate::alerts::facts::Counted { failed: 50, sessions: 950 });
-    assert_eq!(of(Of::Organisation, "google").name.as_deref(), Some("Google"));
+    assert_eq!(of(Of::Organisation, "google.com").now, crate::alerts::facts::Counted { failed: 50, sessions: 950 });
+    assert_eq!(of(Of::Organisation, "google.com").name.as_deref(), Some("Google Inc."));
     let (domain, result_type) = (of(Of::PolicyDomain, "example.com"), of(Of::ResultType, "validation-failure"));
     assert_eq!((domain.now.failed, result_type.now.failed), (50, 50));
     assert_eq!(result_type.now.sessions, 3 * (domain.now.sessions - 50) + 50);
@@ -140,7 +141,7 @@ fn a_day_whose_failures_cannot_be_counted_shows_nothing_to_be_over() {
         let temp = temp_store();
         temp.store.write_blocking(post.into_iter().map(|post| post.entry).collect());
         let facts = asked(&temp, NOW, &plan(|_| {}, &[]));
-        let reported = &facts.reported[&("example.com".to_owned(), "google".to_owned())];
+        let reported = &facts.reported[&("example.com".to_owned(), "google.com".to_owned())];
         (facts.troubles[0].days.len(), reported.len())
     };
     assert_eq!(seen(Some(50)), (2, 2));
@@ -162,9 +163,9 @@ fn a_backtest_knows_only_what_had_come() {
     };
     let seen = |who: &str, days| (who.to_owned(), days);
     assert_eq!(at("2026-02-11T01:29:00Z"), []);
-    assert_eq!(at("2026-02-11T01:30:00Z"), [seen("google", 1)]);
-    assert_eq!(at("2026-02-20T12:00:00Z"), [seen("google", 2)]);
-    assert_eq!(at("2026-02-22T12:00:00Z"), [seen("google", 2), seen("microsoft", 1)]);
+    assert_eq!(at("2026-02-11T01:30:00Z"), [seen("google.com", 1)]);
+    assert_eq!(at("2026-02-20T12:00:00Z"), [seen("google.com", 2)]);
+    assert_eq!(at("2026-02-22T12:00:00Z"), [seen("google.com", 2), seen("microsoft.com", 1)]);
     let facts = asked_as_of(&temp, "2026-02-11T12:00:00Z", &plan);
     assert_eq!((facts.learned_days, facts.first, facts.troubles[0].unknown), (10, false, true));
     assert_eq!(facts.arrivals.last_at.unwrap().to_string(), "2026-02-11 11:30:00 UTC");
@@ -191,8 +192,8 @@ fn what_was_imported_had_come_a_day_after_its_range() {
 #[test]
 fn what_is_noted_or_stored_of_earlier_days_is_no_news() {
     let failing = "fail 2026-02-01..2026-02-01 example.com Google validation-failure 50\n\
-                   fail 2026-02-28..2026-02-28 example.com Google,Microsoft validation-failure 50\n\
-                   fail 2026-02-28..2026-02-28 example.net Google validation-failure 50";
+                   fail 2026-02-28..2026-02-28 example.com Google,Microsoft validation-failure 20\n\
+                   fail 2026-02-28..2026-02-28 example.net Google validation-failure 20";
     let temp = february(failing, |_| {});
     let plan = plan(|_| {}, &[]);
     let facts = asked(&temp, NOW, &plan);
@@ -206,7 +207,7 @@ fn what_is_noted_or_stored_of_earlier_days_is_no_news() {
     runtime.block_on(temp.store.change(move |conn| known::note(conn, &net, at(NOW)))).unwrap();
     let facts = asked(&temp, NOW, &plan);
     let unknown = facts.troubles.iter().filter(|trouble| trouble.unknown).map(|trouble| trouble.organisation.as_str());
-    assert_eq!(unknown.collect::<Vec<_>>(), ["microsoft"]);
+    assert_eq!(unknown.collect::<Vec<_>>(), ["microsoft.com"]);
     assert_eq!(fired(&facts, &plan, NOW), [Rule::NewFailure]);
 
     let everything = plan.clone();
@@ -235,6 +236,6 @@ fn when_everybody_came_back_is_known() {
     assert_eq!((arrivals.last_at, arrivals.days), (Some(at("2026-03-01T11:30:00Z")), 14));
     let quiet = asked_as_of(&temp, "2026-02-09T12:00:00Z", &plan);
     assert_eq!(quiet.arrivals.back_at, None);
-    let google = quiet.senders.iter().find(|sender| sender.organisation == "google").unwrap();
+    let google = quiet.senders.iter().find(|sender| sender.organisation == "google.com").unwrap();
     assert_eq!(google.lateness_s, Some(TimeDelta::minutes(90).num_seconds()));
 }
