@@ -129,8 +129,8 @@ pub struct Dns {
     pub deadline_s: u64,
     /// Validate DNSSEC here: a key whose signature is wrong is then no key. The servers must hand out DNSSEC records.
     pub validate: bool,
-    /// A file of records that is asked instead of the DNS, for tests and for keys that are no longer published: a name, TXT
-    /// or MX, and the data on each line.
+    /// A file of records that is asked instead of the DNS, for tests and for keys that are no longer published: a name, one
+    /// of TXT, MX, A, AAAA, PTR and CNAME, and the data on each line.
     /// Example: "/etc/tlsight/records.dns"
     pub records: Option<PathBuf>,
 }
