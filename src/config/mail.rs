@@ -118,7 +118,16 @@ pub struct Dkim {
     pub trusted_authserv_id: Option<String>,
 }
 
-/// Where keys are looked up, `[dns]`.
+/// Whether reports posted over HTTPS are proven by where they come from, `[network_proof]`: an address proves a domain if it
+/// has a name below that domain which leads back to it, and the domain's SPF record permits it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkProof {
+    /// Look addresses up when reports are posted. Off: nothing that is posted is ever proven.
+    pub enabled: bool,
+}
+
+/// Where keys and addresses are looked up, `[dns]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dns {
@@ -178,6 +187,12 @@ impl Default for Imap {
 impl Default for Maildir {
     fn default() -> Maildir {
         Maildir { path: PathBuf::new(), poll_s: 10 }
+    }
+}
+
+impl Default for NetworkProof {
+    fn default() -> NetworkProof {
+        NetworkProof { enabled: true }
     }
 }
 

@@ -94,7 +94,7 @@ impl Signatures {
             dkim_verdict: Some(verdict.to_owned()),
             dkim_domain: signature.map(|signature| signature.domain.clone()),
             dkim_selector: signature.map(|signature| signature.selector.clone()),
-            mailed_at: None,
+            ..Origin::default()
         };
         match verdict {
             Verdict::Pass(signature) => {

@@ -22,6 +22,11 @@ pub struct Whole {
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// Whether the posting address proves a domain: `proven`, `not-proven`, `unknown`; `None` where that was not asked.
+    pub network_state: Option<String>,
+    pub network_domain: Option<String>,
+    /// JSON: what proves it, or why it is not proven.
+    pub network_evidence: Option<String>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
     /// How many there are.
@@ -86,6 +91,9 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             from_domain: get(row, 19)?,
             dkim_verdict: get(row, 20)?,
             dkim_selector: get(row, 21)?,
+            network_state: get(row, 22)?,
+            network_domain: get(row, 23)?,
+            network_evidence: get(row, 24)?,
             policies: Vec::new(),
             policies_total: 0,
             failures_total: 0,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Entry, Kind, counts};
 use crate::{
     report::{PolicyDetails, PolicyResult, Report},
-    submission::{Origin, Trust},
+    submission::{NetworkState, Origin, Trust},
 };
 
 /// A point in time for a `TIMESTAMP` column: without a detour through text.
@@ -156,6 +156,9 @@ impl<'conn> Tables<'conn> {
             stored.origin.dkim_verdict,
             stored.origin.dkim_selector,
             stored.origin.mailed_at.map(At),
+            stored.origin.network_state.map(NetworkState::as_str),
+            stored.origin.network_domain,
+            stored.origin.network_evidence,
         ])
     }
 
@@ -224,6 +227,11 @@ impl<'conn> Tables<'conn> {
         }
         Ok(())
     }
+}
+
+/// What stands in a column `network_state`.
+pub fn network_state(name: Option<String>) -> Option<NetworkState> {
+    name.and_then(|name| NetworkState::from_name(&name))
 }
 
 /// The policy domains of a report, sorted, one a line.

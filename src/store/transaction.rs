@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::{
     Arrival, Entry, Kind, StoreError,
     quarantine::{self, Change, Kept},
-    rows::{At, Into, StoredReport, Tables},
+    rows::{At, Into, StoredReport, Tables, network_state},
     sql, test_report,
 };
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::Report,
-    submission::{Busy, Channel, Origin, Outcome, Trust},
+    submission::{Busy, Channel, NetworkState, Origin, Outcome, Trust},
 };
 
 /// Identities looked up by one statement.
@@ -220,12 +220,28 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let (trust, day, uuid) = (better.trust.as_str(), better.report.range.day(), better.identity);
-        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ? \
+        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ?, \
+                   network_state = ?, network_domain = ?, network_evidence = ? \
                    WHERE day = ?::DATE AND uuid = ?::UUID";
-        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at } = better.origin;
-        let mailed_at = mailed_at.map(At);
-        let better = params![trust, from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, day, uuid];
-        self.conn.execute(sql, better)?;
+        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, .. } = better.origin;
+        let Origin { network_state, network_domain, network_evidence, .. } = better.origin;
+        let (mailed_at, network_state) = (mailed_at.map(At), network_state.map(NetworkState::as_str));
+        self.conn.execute(
+            sql,
+            params![
+                trust,
+                from_domain,
+                dkim_verdict,
+                dkim_domain,
+                dkim_selector,
+                mailed_at,
+                network_state,
+                network_domain,
+                network_evidence,
+                day,
+                uuid
+            ],
+        )?;
         for table in ["policy", "failure"] {
             let sql = format!("UPDATE {table} SET trust = ? WHERE day = ?::DATE AND report = ?::UUID");
             self.conn.execute(&sql, params![trust, day, uuid])?;
@@ -274,7 +290,7 @@ impl<'a> Group<'a> {
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
-               r.dkim_selector, r.mailed_at \
+               r.dkim_selector, r.mailed_at, r.network_state, r.network_domain, r.network_evidence \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -294,6 +310,9 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
                 dkim_domain: row.get(6)?,
                 dkim_selector: row.get(15)?,
                 mailed_at: row.get(16)?,
+                network_state: network_state(row.get(17)?),
+                network_domain: row.get(18)?,
+                network_evidence: row.get(19)?,
             },
             submitter: row.get(7)?,
             media_type: row.get(8)?,

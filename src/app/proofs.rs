@@ -1,0 +1,45 @@
+//! Proofs of posting addresses: what they are looked up with, and the second look at those that could not be.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use crate::{
+    clock::Clock,
+    config::{Config, Listen},
+    dns::Resolver,
+    pipeline::{Networks, PENDING_INTERVAL, Pipeline},
+};
+
+/// As configured. Nothing is asked where nothing is posted.
+pub fn networks(config: &Config, resolver: Arc<dyn Resolver>) -> anyhow::Result<Networks> {
+    if !config.network_proof.enabled || config.public.listen == Listen::Off {
+        return Ok(Networks::off());
+    }
+    let networks = Networks::new(resolver, &config.public.trusted_proxies);
+    networks.map_err(anyhow::Error::msg).context("public.trusted_proxies")
+}
+
+/// Looks at reports again whose proof could not be looked up when they came, until told to stop.
+pub async fn run(pipeline: Arc<Pipeline>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = interval_at(Instant::now() + PENDING_INTERVAL, PENDING_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            proven = pipeline.prove_pending(clock.now()) => {
+                if let Err(error) = proven {
+                    tracing::warn!(%error, "reports that could not be proven when they came stay so for now");
+                }
+            }
+        }
+    }
+}
