@@ -75,9 +75,8 @@ impl App {
             tracing::warn!("no [[domain]] is configured: reports for every domain are accepted");
         }
         let private_socket = bind_private(&config)?;
-        let resolver = resolver(&config, &Handle::current())?;
-        let signatures = Signatures::new(Arc::clone(&resolver), config.dkim.trusted_authserv_id.clone());
-        let networks = proofs::networks(&config, resolver)?;
+        let signatures = signatures(&config, &Handle::current())?;
+        let networks = proofs::networks(&config, &Handle::current())?;
         let (data, settings, limits) = (config.data.clone(), settings(&config)?, config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
@@ -183,12 +182,12 @@ impl Private {
 
 /// What signatures are judged with, as configured. Look-ups run on the runtime of `handle`.
 pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures> {
-    Ok(Signatures::new(resolver(config, handle)?, config.dkim.trusted_authserv_id.clone()))
+    Ok(Signatures::new(resolver(config, config.dns.deadline_s, handle)?, config.dkim.trusted_authserv_id.clone()))
 }
 
-fn resolver(config: &Config, handle: &Handle) -> anyhow::Result<Arc<dyn Resolver>> {
-    let Dns { servers, deadline_s, validate, records } = &config.dns;
-    Ok(dns::open(servers, Duration::from_secs(*deadline_s), *validate, records.as_deref(), handle)?)
+fn resolver(config: &Config, deadline_s: u64, handle: &Handle) -> anyhow::Result<Arc<dyn Resolver>> {
+    let Dns { servers, validate, records, .. } = &config.dns;
+    Ok(dns::open(servers, Duration::from_secs(deadline_s), *validate, records.as_deref(), handle)?)
 }
 
 /// The store's settings as configured.

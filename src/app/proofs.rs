@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::{
+    runtime::Handle,
     sync::watch,
     time::{Instant, MissedTickBehavior, interval_at},
 };
@@ -11,15 +12,17 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    dns::Resolver,
+    limits::NETWORK_PROOF_DEADLINE_S,
     pipeline::{Networks, PENDING_INTERVAL, Pipeline},
 };
 
-/// As configured. Nothing is asked where nothing is posted.
-pub fn networks(config: &Config, resolver: Arc<dyn Resolver>) -> anyhow::Result<Networks> {
+/// As configured. Nothing is asked where nothing is posted. With a resolver of their own, so that no stranger who posts keeps
+/// the keys of mails waiting, and with look-ups that end when the proof must.
+pub fn networks(config: &Config, handle: &Handle) -> anyhow::Result<Networks> {
     if !config.network_proof.enabled || config.public.listen == Listen::Off {
         return Ok(Networks::off());
     }
+    let resolver = super::resolver(config, config.dns.deadline_s.min(NETWORK_PROOF_DEADLINE_S), handle)?;
     let networks = Networks::new(resolver, &config.public.trusted_proxies);
     networks.map_err(anyhow::Error::msg).context("public.trusted_proxies")
 }

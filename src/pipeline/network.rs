@@ -58,6 +58,16 @@ pub struct Question {
     pub domains: Vec<String>,
 }
 
+/// What there is to ask about one report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing, and nothing is known.
+    Nothing,
+    /// Nothing, because the answer is clear.
+    Settled(Proof),
+    Question(Question),
+}
+
 impl Networks {
     /// `proxies` are addresses and networks of those whose word on their clients is taken: an address of theirs is that of
     /// no sender. The error names one that is neither.
@@ -84,21 +94,21 @@ impl Networks {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
-    /// What there is to ask about a report; `Err` where nothing needs to be: it is not asked at all, or cannot be proven.
-    pub fn question(&self, peer: Option<IpAddr>, claim: Claim<'_>) -> Result<Question, Option<Proof>> {
+    /// What there is to ask about a report.
+    pub fn question(&self, peer: Option<IpAddr>, claim: Claim<'_>) -> Asked {
         if self.resolver.is_none() {
-            return Err(None);
+            return Asked::Nothing;
         }
-        let Some(address) = peer.map(|peer| peer.to_canonical()) else { return Err(None) };
+        let Some(address) = peer.map(|peer| peer.to_canonical()) else { return Asked::Nothing };
         if self.proxies.iter().any(|proxy| proxy.contains(address)) {
             let detail = format!("the proxy {address} does not say for whom it posts");
-            return Err(Some(Proof::NotProven(detail)));
+            return Asked::Settled(Proof::NotProven(detail));
         }
         let domains = claim.domains();
         if domains.is_empty() {
-            return Err(Some(Proof::NotProven("the report names no domain it comes from".to_owned())));
+            return Asked::Settled(Proof::NotProven("the report names no domain it comes from".to_owned()));
         }
-        Ok(Question { address, domains })
+        Asked::Question(Question { address, domains })
     }
 
     /// The answer as far as it is remembered.
@@ -132,8 +142,9 @@ impl Networks {
     /// The whole of it: remembered, or looked up within two seconds. `None` where nothing is asked.
     pub async fn judge(&self, peer: Option<IpAddr>, report: &Report, now: DateTime<Utc>) -> Option<Proof> {
         match self.question(peer, Claim::of(report)) {
-            Err(settled) => settled,
-            Ok(question) => Some(match self.known(&question, now) {
+            Asked::Nothing => None,
+            Asked::Settled(proof) => Some(proof),
+            Asked::Question(question) => Some(match self.known(&question, now) {
                 Some(proof) => proof,
                 None => self.ask(question, now, deadline()).await,
             }),

@@ -147,6 +147,9 @@ fn what_fails_at_first_is_proven_once_it_answers() {
     assert_eq!(Asking::of(&dns).said("198.51.100.7", "sender.example").unwrap(), "ip4:198.51.100.7");
 }
 
+/// Of `[public]`.
+const PROXY: &str = "trusted_proxies = [\"127.0.0.1\"]";
+
 /// A report of sender.example.
 fn report(id: &str) -> String {
     format!(
@@ -157,7 +160,8 @@ fn report(id: &str) -> String {
     )
 }
 
-/// Posts from an address of loopback.
+/// Posts from an address of loopback. These have no name but `localhost`, whatever the DNS says (RFC 6761 §6.3), so that
+/// senders are those for whom a proxy posts.
 fn post(from: &str, to: SocketAddr, id: &str, headers: &[(&str, &str)]) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stream: TcpStream = runtime.block_on(async {
@@ -173,15 +177,10 @@ fn post(from: &str, to: SocketAddr, id: &str, headers: &[(&str, &str)]) -> Strin
     answer.json()["report"].as_str().unwrap().to_owned()
 }
 
-fn zones() -> [(&'static str, &'static str); 3] {
+fn zones() -> [(&'static str, &'static str); 2] {
     [
-        (
-            "example.",
-            "mail.sender A 127.1.2.3\nmail.sender A 127.0.0.1\nmail.sender A 198.51.100.7\n\
-             sender TXT \"v=spf1 ip4:127.0.0.0/16 ip4:127.1.0.0/16 ip4:198.51.100.7 -all\"\n",
-        ),
-        ("127.in-addr.arpa.", "3.2.1 PTR mail.sender.example.\n1.0.0 PTR mail.sender.example.\n"),
-        (NAMED, "7 PTR mail.sender.example.\n"),
+        ("example.", "mail.sender A 198.51.100.7\nsender TXT \"v=spf1 ip4:198.51.100.7 ip4:127.0.0.0/16 -all\"\n"),
+        (NAMED, "7 PTR mail.sender.example.\n7 PTR www.sender.example.\n"),
     ]
 }
 
@@ -203,8 +202,8 @@ fn found(server: &Server, uuid: &str) -> Answer {
 fn a_report_posted_from_an_address_of_its_sender_is_proven_and_says_by_what() {
     let directory = tempfile::tempdir().unwrap();
     let Some(dns) = Dns::start(&zones(), &[]) else { return };
-    let server = start(&directory.path().join("data"), &dns, "");
-    let uuid = post("127.1.2.3", server.public, "sender", &[]);
+    let server = start(&directory.path().join("data"), &dns, PROXY);
+    let uuid = post("127.0.0.1", server.public, "sender", &[("Forwarded", "for=198.51.100.7")]);
     let item = found(&server, &uuid).json();
     assert_eq!(
         (item["trust"].as_str(), item["network_domain"].as_str()),
@@ -213,9 +212,11 @@ fn a_report_posted_from_an_address_of_its_sender_is_proven_and_says_by_what() {
     );
     assert_eq!(item["network_state"], "proven");
     assert_eq!(item["network_evidence"]["confirmed"], "mail.sender.example");
-    assert_eq!(item["network_evidence"]["permitted_by"], "ip4:127.1.0.0/16 in the SPF record of sender.example");
+    assert_eq!(item["network_evidence"]["permitted_by"], "ip4:198.51.100.7 in the SPF record of sender.example");
     let page = server.get(&format!("/reports/{uuid}")).text().to_owned();
-    for words in ["posted from an address of", "mail.sender.example", "ip4:127.1.0.0/16", "without DNSSEC"] {
+    for words in
+        ["posted from an address of", "mail.sender.example", "www.sender.example", "ip4:198.51.100.7", "without DNSSEC"]
+    {
         assert!(page.contains(words), "{words}: {page}");
     }
 
@@ -230,12 +231,14 @@ fn a_report_posted_from_an_address_of_its_sender_is_proven_and_says_by_what() {
 fn behind_a_proxy_the_client_is_asked_about_and_never_the_proxy() {
     let directory = tempfile::tempdir().unwrap();
     let Some(dns) = Dns::start(&zones(), &[]) else { return };
-    let server = start(&directory.path().join("data"), &dns, "trusted_proxies = [\"127.0.0.1\"]");
+    let server = start(&directory.path().join("data"), &dns, PROXY);
     let state = |uuid: String| found(&server, &uuid).json()["network_state"].as_str().unwrap().to_owned();
     let named = [("X-Forwarded-For", "198.51.100.7")];
     assert_eq!(state(post("127.0.0.1", server.public, "a", &named)), "proven");
     assert_eq!(state(post("127.0.0.1", server.public, "b", &[("X-Forwarded-For", "198.51.100.8")])), "not-proven");
-    assert_eq!(state(post("127.0.0.1", server.public, "c", &[])), "not-proven", "it would prove itself");
+    let alone = post("127.0.0.1", server.public, "c", &[]);
+    let reason = "the proxy 127.0.0.1 does not say for whom it posts";
+    assert_eq!(found(&server, &alone).json()["network_evidence"]["reason"], reason);
     // Whoever is no proxy only says so.
     assert_eq!(state(post("127.9.9.9", server.public, "d", &named)), "not-proven");
 }
@@ -244,7 +247,7 @@ fn behind_a_proxy_the_client_is_asked_about_and_never_the_proxy() {
 fn an_operator_may_forbid_the_questions() {
     let directory = tempfile::tempdir().unwrap();
     let Some(dns) = Dns::start(&zones(), &[]) else { return };
-    let server = start(&directory.path().join("data"), &dns, "[network_proof]\nenabled = false");
-    let item = found(&server, &post("127.1.2.3", server.public, "a", &[])).json();
+    let server = start(&directory.path().join("data"), &dns, &format!("{PROXY}\n[network_proof]\nenabled = false"));
+    let item = found(&server, &post("127.0.0.1", server.public, "a", &[("X-Forwarded-For", "198.51.100.7")])).json();
     assert_eq!((item["trust"].as_str(), item["network_state"].as_str()), (Some("none"), None));
 }

@@ -1,6 +1,6 @@
 //! The proofs of one body that was posted, between its verdicts and the writer.
 
-use super::{Claim, deadline, note};
+use super::{Asked, Claim, deadline, note};
 use crate::{
     limits::MAIL_WAITING_MAX_BYTES,
     pipeline::{
@@ -30,9 +30,9 @@ impl Pipeline {
         for (index, report, trust, voucher) in reports(verdicts) {
             let claim = Claim::of(report);
             match self.networks.question(submission.peer, claim) {
-                Err(None) => {}
-                Err(Some(proof)) => note(&proof, trust, &mut voucher.origin),
-                Ok(question) => match self.networks.known(&question, now) {
+                Asked::Nothing => {}
+                Asked::Settled(proof) => note(&proof, trust, &mut voucher.origin),
+                Asked::Question(question) => match self.networks.known(&question, now) {
                     Some(proof) => note(&proof, trust, &mut voucher.origin),
                     None => unasked.push((index, question)),
                 },

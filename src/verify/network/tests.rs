@@ -24,6 +24,33 @@ const ADDRESS: &str = "198.51.100.7";
 /// Counts the questions.
 struct Counting(Records, Arc<AtomicUsize>);
 
+/// Answers that were validated, but for the address of one name.
+struct Signed(Records, &'static str);
+
+impl Signed {
+    fn sign<T: Send + 'static>(answer: Lookup<T>, secure: bool) -> Lookup<T> {
+        Box::pin(async move { answer.await.map(|found| Found { secure, ..found }) })
+    }
+}
+
+impl Resolver for Signed {
+    fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>> {
+        Signed::sign(self.0.txt(name), true)
+    }
+
+    fn mx(&self, name: &str) -> Lookup<Vec<String>> {
+        Signed::sign(self.0.mx(name), true)
+    }
+
+    fn addresses(&self, name: &str, family: Family) -> Lookup<Vec<IpAddr>> {
+        Signed::sign(self.0.addresses(name, family), name != self.1)
+    }
+
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>> {
+        Signed::sign(self.0.ptr(address), true)
+    }
+}
+
 impl Resolver for Counting {
     fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>> {
         self.1.fetch_add(1, Ordering::SeqCst);
@@ -109,6 +136,22 @@ fn a_name_that_leads_back_and_a_record_that_permits_prove_a_domain() {
     let written = serde_json::to_string(&evidence).unwrap();
     assert_eq!(serde_json::from_str::<Evidence>(&written).unwrap(), evidence);
     assert_eq!(permitted(self::proof(SENDER, "::ffff:198.51.100.7", "example.net")), evidence.permitted_by);
+}
+
+#[test]
+fn a_proof_is_secure_where_every_answer_it_rests_on_is() {
+    let secure = |records: &str, unsigned: &'static str| {
+        let (resolver, domains) = (Signed(Records::parse(records).unwrap(), unsigned), ["example.net".to_owned()]);
+        let rules = Rules::default();
+        let proof = prove(ADDRESS.parse().unwrap(), &domains, &rules, &resolver, now()).now_or_never().unwrap();
+        let Proof::Proven(evidence) = proof else { panic!("{proof:?}") };
+        evidence.secure
+    };
+    assert!(secure(SENDER, "nobody.example"));
+    assert!(!secure(SENDER, "mail.example.net"));
+    let by_name = SENDER.replace("ip4:198.51.100.0/24", "a:other.example.net") + "other.example.net A 198.51.100.7";
+    assert!(secure(&by_name, "nobody.example"));
+    assert!(!secure(&by_name, "other.example.net"));
 }
 
 #[test]
