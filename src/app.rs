@@ -153,7 +153,9 @@ impl App {
         stopping.send_replace(true);
         ways_in.stop().await;
         control.await.context("the control socket")?;
-        proofs.await.context("the later proofs")?;
+        if let Err(error) = proofs.await {
+            tracing::error!(%error, "the task that proves reports later had panicked");
+        }
         duty.ended().await;
         if let Some((handle, server)) = private {
             handle.stop(true).await;

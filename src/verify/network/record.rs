@@ -242,6 +242,23 @@ mod tests {
         assert!(parse(b"v=spf1 unknown=x moo.cow-far_out=man:dog/cat exp=%{i}.example -all").is_ok());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_published_is_read_or_refused(terms in proptest::collection::vec("[-+~?]?(all|ip4|ip6|a|mx|ptr|include|exists|redirect|x)?[:=/]{0,2}[0-9a-z.:%{}/]{0,12}", 0..8)) {
+            let text = format!("v=spf1 {}", terms.join(" "));
+            if let Ok(record) = parse(text.as_bytes()) {
+                for term in &record.terms {
+                    proptest::prop_assert!(terms.contains(&term.text));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_do_no_harm(bytes: Vec<u8>) {
+            let _ = (parse(&bytes).is_ok(), select(&[bytes]).is_ok());
+        }
+    }
+
     #[test]
     fn the_one_record_of_a_domain_is_found() {
         let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
