@@ -134,7 +134,7 @@ pub struct Dns {
     /// Addresses of the name servers to ask, with port where it is not 53; none: those of the system.
     /// Example: ["127.0.0.1", "[::1]:5353"]
     pub servers: Vec<String>,
-    /// Seconds a look-up may take in all.
+    /// Seconds a look-up may take in all; those of posting addresses at most two.
     pub deadline_s: u64,
     /// Validate DNSSEC here: a key whose signature is wrong is then no key. The servers must hand out DNSSEC records.
     pub validate: bool,

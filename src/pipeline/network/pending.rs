@@ -63,6 +63,6 @@ impl Networks {
         }
         let (mut trust, mut origin) = (pending.trust, Origin::default());
         note(&proof, &mut trust, &mut origin);
-        Some(Settled { uuid: pending.uuid, day: pending.day, trust, origin })
+        Some(Settled { uuid: pending.uuid, day: pending.day, trust, origin, organisation_key: None })
     }
 }
