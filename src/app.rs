@@ -1,6 +1,7 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
 mod duty;
+mod proofs;
 mod rules;
 mod ways_in;
 
@@ -25,7 +26,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
-    dns,
+    dns::{self, Resolver},
     health::Board,
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Reread, Signatures},
@@ -76,10 +77,11 @@ impl App {
         }
         let private_socket = bind_private(&config)?;
         let signatures = signatures(&config, &Handle::current())?;
+        let networks = proofs::networks(&config, &Handle::current())?;
         let (data, settings, limits) = (config.data.clone(), settings(&config)?, config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
-            Pipeline::new(limits, served, signatures, store)
+            Pipeline::proving(limits, served, signatures, networks, store)
         });
         let pipeline = opened.await??;
         let control = Control::bind(&config.data)?;
@@ -136,13 +138,14 @@ impl App {
 
     /// Serves until `stop` resolves; then stops accepting, finishes what is under way, commits and checkpoints.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let certificate = self.ways_in.certificate.clone();
+        let (certificate, clock) = (self.ways_in.certificate.clone(), self.clock.clone());
         let ways_in = self.ways_in.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
         let control =
             tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.duty.desk(), self.clock, stopped.clone()));
         let duty = self.duty.start(&stopped);
+        let proofs = tokio::spawn(proofs::run(Arc::clone(&self.pipeline), clock, stopped.clone()));
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;
@@ -151,6 +154,9 @@ impl App {
         stopping.send_replace(true);
         ways_in.stop().await;
         control.await.context("the control socket")?;
+        if let Err(error) = proofs.await {
+            tracing::error!(%error, "the task that proves reports later had panicked");
+        }
         duty.ended().await;
         if let Some((handle, server)) = private {
             handle.stop(true).await;
@@ -179,9 +185,12 @@ impl Private {
 
 /// What signatures are judged with, as configured. Look-ups run on the runtime of `handle`.
 pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures> {
-    let Dns { servers, deadline_s, validate, records } = &config.dns;
-    let resolver = dns::open(servers, Duration::from_secs(*deadline_s), *validate, records.as_deref(), handle)?;
-    Ok(Signatures::new(resolver, config.dkim.trusted_authserv_id.clone()))
+    Ok(Signatures::new(resolver(config, config.dns.deadline_s, handle)?, config.dkim.trusted_authserv_id.clone()))
+}
+
+fn resolver(config: &Config, deadline_s: u64, handle: &Handle) -> anyhow::Result<Arc<dyn Resolver>> {
+    let Dns { servers, validate, records, .. } = &config.dns;
+    Ok(dns::open(servers, Duration::from_secs(deadline_s), *validate, records.as_deref(), handle)?)
 }
 
 /// The store's settings as configured.

@@ -23,7 +23,7 @@ use crate::{
 pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
-pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, Smtp};
+pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, NetworkProof, Smtp};
 pub use notify::{Channel, ChannelKind, Digest, Mail, MailTls};
 pub use problem::ConfigError;
 pub use reach::{Reach, UNKNOWN_HOST};
@@ -43,6 +43,7 @@ pub struct Config {
     pub imap: Vec<Imap>,
     pub maildir: Vec<Maildir>,
     pub dkim: Dkim,
+    pub network_proof: NetworkProof,
     pub dns: Dns,
     pub alerts: Settings,
     pub silence: Vec<Silence>,
@@ -154,6 +155,7 @@ impl Default for Config {
             imap: Vec::new(),
             maildir: Vec::new(),
             dkim: Dkim::default(),
+            network_proof: NetworkProof::default(),
             dns: Dns::default(),
             alerts: Settings::default(),
             silence: Vec::new(),

@@ -7,7 +7,7 @@ mod silent;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt::Write as _, net::IpAddr, path::Path, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -21,6 +21,48 @@ pub trait Resolver: Send + Sync + 'static {
 
     /// The MX hosts of a name, best preference first. Lower case, no trailing dot.
     fn mx(&self, name: &str) -> Lookup<Vec<String>>;
+
+    /// The addresses of a name in one family: its A or its AAAA records.
+    fn addresses(&self, name: &str, family: Family) -> Lookup<Vec<IpAddr>>;
+
+    /// The names an address has (PTR), also where its zone hands them on by aliases (RFC 2317). Lower case, no trailing dot,
+    /// in the order of the answer: anybody can give an address of theirs any name.
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>>;
+}
+
+/// Which records hold the addresses of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// That of an address. One that is IPv4 within IPv6 is to be unwrapped before.
+    pub fn of(address: IpAddr) -> Family {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
+
+/// The name under which an address's own names stand (RFC 1035 §3.5, RFC 3596 §2.5), without trailing dot.
+pub fn reverse_name(address: IpAddr) -> String {
+    let mut name = String::new();
+    // Writing to a text cannot fail.
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            for octet in address.octets().iter().rev() {
+                let _ = write!(name, "{octet}.");
+            }
+            name.push_str("in-addr.arpa");
+        }
+        IpAddr::V6(address) => {
+            for octet in address.octets().iter().rev() {
+                let _ = write!(name, "{:x}.{:x}.", octet & 0xf, octet >> 4);
+            }
+            name.push_str("ip6.arpa");
+        }
+    }
+    name
 }
 
 /// An answer that may take until the deadline. It can be awaited on any thread, with or without an async runtime.

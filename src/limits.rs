@@ -83,10 +83,48 @@ pub const DNS_CACHE_MAX_ENTRIES: u64 = 1_024;
 pub const DNS_SILENT_MAX: usize = 1_024;
 /// Seconds for which it is remembered that a name does not exist, whatever its zone says: a new key should be found soon.
 pub const DNS_NEGATIVE_TTL_MAX_S: u64 = 300;
-/// Records of one answer.
-pub const DNS_RECORDS_MAX: usize = 16;
+/// Records of one answer. Beside the SPF record of a large domain stand some forty others.
+pub const DNS_RECORDS_MAX: usize = 100;
 /// Bytes of one answer's records together.
-pub const DNS_RECORDS_MAX_BYTES: usize = 8 * 1024;
+pub const DNS_RECORDS_MAX_BYTES: usize = 32 * 1024;
+/// Domains of one report that its address may prove.
+pub const NETWORK_PROOF_DOMAINS_MAX: usize = 2;
+/// Names of one address that are looked up to see whether they lead back to it.
+pub const NETWORK_PROOF_NAMES_MAX: usize = 10;
+/// Terms of SPF records that need a look-up (RFC 7208 §4.6.4).
+pub const NETWORK_PROOF_SPF_TERMS_MAX: usize = 10;
+/// Terms of SPF records whose look-up may find nothing (RFC 7208 §4.6.4).
+pub const NETWORK_PROOF_SPF_VOID_MAX: usize = 2;
+/// MX hosts of one term of an SPF record (RFC 7208 §4.6.4).
+pub const NETWORK_PROOF_MX_HOSTS_MAX: usize = 10;
+/// Look-ups of one proof in all.
+pub const NETWORK_PROOF_LOOKUPS_MAX: usize = 50;
+/// Seconds for which a report posted over HTTPS waits for the proofs of its address.
+pub const NETWORK_PROOF_DEADLINE_S: u64 = 2;
+/// Proofs that are looked up at the same time; more wait for their turn within their deadline.
+pub const NETWORK_PROOFS_AT_ONCE_MAX: usize = 16;
+/// Proofs of each outcome that are remembered, by address and domains. Proofs that failed cannot displace those that did not.
+pub const NETWORK_PROOFS_KNOWN_MAX: usize = 2_048;
+/// Proofs a minute that are looked up for one IPv4 address or one IPv6 /64 …
+pub const NETWORK_PROOFS_PER_ADDRESS_MINUTE_MAX: u32 = 10;
+/// … for one IPv4 /24 or one IPv6 /48 …
+pub const NETWORK_PROOFS_PER_NETWORK_MINUTE_MAX: u32 = 40;
+/// … and in all.
+pub const NETWORK_PROOFS_PER_MINUTE_MAX: u32 = 600;
+/// Seconds for which a proof is remembered, …
+pub const NETWORK_PROVEN_TTL_S: i64 = 3_600;
+/// … that there is none, …
+pub const NETWORK_NOT_PROVEN_TTL_S: i64 = 900;
+/// … and that it could not be looked up.
+pub const NETWORK_UNKNOWN_TTL_S: i64 = 60;
+/// Seconds between two looks at the reports whose proof could not be looked up when they came.
+pub const NETWORK_PENDING_INTERVAL_S: u64 = 300;
+/// Hours after which such a report stays unproven: by then the address may be somebody else's.
+pub const NETWORK_PENDING_MAX_H: i64 = 6;
+/// Such reports that are looked at in one go, …
+pub const NETWORK_PENDING_AT_ONCE_MAX: usize = 200;
+/// … and of one address.
+pub const NETWORK_PENDING_PER_ADDRESS_MAX: usize = 20;
 /// Mails whose key cannot be looked up that are remembered by the time they first came.
 pub const DKIM_DEFERRED_MAX: usize = 10_000;
 /// Bytes of an SMTP command line with its end (RFC 5321 §4.5.3.1.4 asks for 512 and more with extensions).

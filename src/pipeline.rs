@@ -2,6 +2,7 @@
 
 mod documents;
 mod mail;
+pub mod network;
 mod plausible;
 mod prepared;
 mod reread;
@@ -19,7 +20,7 @@ use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
     store::{Entry, Store, StoreError, sender},
-    submission::{Busy, Channel, Origin, Outcome, Receipt, Submission, Trust},
+    submission::{Busy, Channel, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
 use documents::Reading;
@@ -28,6 +29,7 @@ use plausible::Plausible;
 use prepared::Unwritten;
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
+pub use network::{Networks, PENDING_INTERVAL};
 pub use prepared::Prepared;
 pub use reread::Reread;
 pub use signatures::Signatures;
@@ -39,11 +41,12 @@ const INLINE_MAX_BYTES: usize = 16 * 1024;
 /// Each report of an array or an archive keeps the whole body as its original bytes; this bounds what one body can make of itself.
 const DOCUMENT_COPIES_MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The stages with what they need: the bounds, the served domains, what signatures are judged with, the store.
+/// The stages with what they need: the bounds, the served domains, what signatures and addresses are judged with, the store.
 pub struct Pipeline {
     limits: Limits,
     served: Served,
     signatures: Signatures,
+    networks: Networks,
     store: Store,
     plausible: Arc<Plausible>,
     /// Large bodies are unpacked one at a time, so that memory is bounded by one of them and not by the connections.
@@ -69,17 +72,28 @@ enum Read {
 }
 
 impl Pipeline {
-    /// Reads the trusted senders from the store.
+    /// Reads the trusted senders from the store. Addresses prove nothing here.
     pub fn new(
         limits: Limits,
         served: Served,
         signatures: Signatures,
         store: Store,
     ) -> Result<Arc<Pipeline>, StoreError> {
+        Pipeline::proving(limits, served, signatures, Networks::off(), store)
+    }
+
+    /// The same for where reports are posted, whose addresses may prove whom they come from.
+    pub fn proving(
+        limits: Limits,
+        served: Served,
+        signatures: Signatures,
+        networks: Networks,
+        store: Store,
+    ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
         let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
         let plausible = Arc::default();
-        Ok(Arc::new(Pipeline { limits, served, signatures, store, plausible, large, waiting }))
+        Ok(Arc::new(Pipeline { limits, served, signatures, networks, store, plausible, large, waiting }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -133,7 +147,11 @@ impl Pipeline {
         // Only then the next large one is read.
         let _room = self.waiting.acquire_many(weight).await;
         drop(alone);
-        let judged = self.judge(read, &submission, retry).await;
+        let mut judged = self.judge(read, &submission, retry).await;
+        if submission.channel == Channel::Https {
+            self.prove(&mut judged, &submission, retry).await;
+            judged.refuse_implausible(&self.plausible);
+        }
         let (entries, unwritten) = judged.enter(submission, retry, &self.served).split();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write(entries).await };
         unwritten.receipt(&mut written.into_iter())
@@ -210,10 +228,6 @@ impl Pipeline {
                 Ok(trust) => {
                     // Who admits a report vouches for it as if they had fed it in.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };
-                    if let Some(fault) = self.plausible.check(&report, trust) {
-                        return Verdict::against(&report, fault);
-                    }
-                    let name = name.of_sender(trust, &Origin::default(), &report);
                     Verdict::Report { report: Box::new(report), trust, name }
                 }
                 Err(fault) => Verdict::against(&report, fault),

@@ -15,6 +15,7 @@ pub mod fixtures;
 pub mod known;
 pub mod mailbox;
 mod migrate;
+pub mod network;
 mod open;
 pub mod outbox;
 mod quarantine;

@@ -42,7 +42,8 @@ pub struct Hints {
     pub judged: Option<Box<Origin>>,
 }
 
-/// What was found out about who sent a report: of a mail by its signature, of a post by its address.
+/// What was found out about who sent a report: about the mail it came in, or the address it was posted from. Empty where
+/// nobody was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Domain of the From field.
@@ -56,8 +57,36 @@ pub struct Origin {
     pub dkim_selector: Option<String>,
     /// When the mail reached the mailbox it was taken from: whether a signature had expired is judged at this time.
     pub mailed_at: Option<DateTime<Utc>>,
-    /// The reporting domain that the posting address proved, for a report that came over HTTPS.
+    /// Whether the posting address proves a domain; `None` where that was not asked.
+    pub network_state: Option<NetworkState>,
+    /// The domain that is proven, A-labels in lower case.
     pub network_domain: Option<String>,
+    /// What proves it, or why it is not proven, as JSON.
+    pub network_evidence: Option<String>,
+}
+
+/// Whether the address a report was posted from was found to belong to the domain it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NetworkState {
+    Proven,
+    NotProven,
+    /// It could not be looked up and will be again.
+    Unknown,
+}
+
+impl NetworkState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NetworkState::Proven => "proven",
+            NetworkState::NotProven => "not-proven",
+            NetworkState::Unknown => "unknown",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<NetworkState> {
+        let all = [NetworkState::Proven, NetworkState::NotProven, NetworkState::Unknown];
+        all.into_iter().find(|state| state.as_str() == name)
+    }
 }
 
 impl Origin {

@@ -1,8 +1,10 @@
-//! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` asks for keys.
+//! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` and `network` ask the DNS.
 
 #[cfg(feature = "server")]
 pub mod dkim;
 mod domain;
+#[cfg(feature = "server")]
+pub mod network;
 pub mod senders;
 
 use std::{

@@ -233,7 +233,7 @@ mod tests {
         write("key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem());
         write("ca.pem", "no certificate");
         write("secret", "secret\n");
-        write("records", "x.example A 192.0.2.1\n");
+        write("records", "x.example SRV 192.0.2.1\n");
         fs::create_dir_all(directory.path().join("run/lmtp")).unwrap();
         fs::create_dir_all(directory.path().join("mail/new")).unwrap();
         let (problems, _) = findings(directory.path(), TEXT);
@@ -242,7 +242,7 @@ mod tests {
             "`smtp.lmtp` = unix:DIR/run/lmtp: DIR/run/lmtp is in the way and is not a socket",
             "`imap[0].ca` = DIR/ca.pem: there is no certificate in it",
             "`maildir[0].path` = DIR/mail: this is no Maildir: there is no directory `cur` in it",
-            "`dns.records` = DIR/records: line 1: \"A\" is none of TXT, MX and SERVFAIL",
+            "`dns.records` = DIR/records: line 1: \"SRV\" is none of TXT, MX, A, AAAA, PTR, CNAME and SERVFAIL",
         ];
         assert_eq!(problems.len(), words.len(), "{problems:#?}");
         for (problem, words) in problems.iter().zip(words) {

@@ -118,19 +118,28 @@ pub struct Dkim {
     pub trusted_authserv_id: Option<String>,
 }
 
-/// Where keys are looked up, `[dns]`.
+/// Whether reports posted over HTTPS are proven by where they come from, `[network_proof]`: an address proves a domain if it
+/// has a name below that domain which leads back to it, and the domain's SPF record permits it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkProof {
+    /// Look addresses up when reports are posted. Off: nothing that is posted is ever proven.
+    pub enabled: bool,
+}
+
+/// Where keys and addresses are looked up, `[dns]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dns {
     /// Addresses of the name servers to ask, with port where it is not 53; none: those of the system.
     /// Example: ["127.0.0.1", "[::1]:5353"]
     pub servers: Vec<String>,
-    /// Seconds a look-up may take in all.
+    /// Seconds a look-up may take in all; those of posting addresses at most two.
     pub deadline_s: u64,
     /// Validate DNSSEC here: a key whose signature is wrong is then no key. The servers must hand out DNSSEC records.
     pub validate: bool,
-    /// A file of records that is asked instead of the DNS, for tests and for keys that are no longer published: a name, TXT
-    /// or MX, and the data on each line.
+    /// A file of records that is asked instead of the DNS, for tests and for keys that are no longer published: a name, one
+    /// of TXT, MX, A, AAAA, PTR and CNAME, and the data on each line.
     /// Example: "/etc/tlsight/records.dns"
     pub records: Option<PathBuf>,
 }
@@ -178,6 +187,12 @@ impl Default for Imap {
 impl Default for Maildir {
     fn default() -> Maildir {
         Maildir { path: PathBuf::new(), poll_s: 10 }
+    }
+}
+
+impl Default for NetworkProof {
+    fn default() -> NetworkProof {
+        NetworkProof { enabled: true }
     }
 }
 

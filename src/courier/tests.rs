@@ -6,7 +6,7 @@ mod servers;
 mod signature;
 mod smtp;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use futures_util::future::ready;
 use rustls::RootCertStore;
@@ -14,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
 
 use super::*;
-use crate::dns::{Found, Lookup};
+use crate::dns::{Family, Found, Lookup};
 
 /// Records that a test publishes; every other name does not exist.
 #[derive(Default, Clone)]
@@ -34,6 +34,14 @@ impl Resolver for Records {
         let answer = self.mx.get(name).cloned().unwrap_or(Err(DnsError::NotFound));
         let hosts = answer.map(|hosts| hosts.into_iter().map(str::to_owned).collect());
         Box::pin(ready(hosts.map(|value| Found { value, secure: false })))
+    }
+
+    fn addresses(&self, name: &str, _: Family) -> Lookup<Vec<IpAddr>> {
+        panic!("the system is asked for the addresses of {name}")
+    }
+
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>> {
+        panic!("asks for {address}")
     }
 }
 

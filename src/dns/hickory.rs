@@ -19,7 +19,7 @@ use hickory_resolver::{
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
-use super::{DnsError, Found, Lookup, Resolver, silent::Silent};
+use super::{DnsError, Family, Found, Lookup, Resolver, reverse_name, silent::Silent};
 use crate::limits::{
     DNS_CACHE_MAX_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_MAX_S, DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES,
 };
@@ -82,6 +82,18 @@ impl Resolver for Hickory {
 
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         self.ask(name, RecordType::MX, exchanges)
+    }
+
+    fn addresses(&self, name: &str, family: Family) -> Lookup<Vec<IpAddr>> {
+        let kind = match family {
+            Family::V4 => RecordType::A,
+            Family::V6 => RecordType::AAAA,
+        };
+        self.ask(name, kind, addresses)
+    }
+
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>> {
+        self.ask(&reverse_name(address), RecordType::PTR, names)
     }
 }
 
@@ -201,7 +213,7 @@ fn failure(name: &str, error: &NetError) -> DnsError {
 }
 
 /// As many records as fit into the bounds.
-fn texts(answers: &[Record]) -> Vec<Vec<u8>> {
+pub(super) fn texts(answers: &[Record]) -> Vec<Vec<u8>> {
     let mut bytes = 0_usize;
     answers
         .iter()
@@ -231,4 +243,21 @@ fn exchanges(answers: &[Record]) -> Vec<String> {
         .collect();
     hosts.sort();
     hosts.into_iter().map(|(_, host)| host).collect()
+}
+
+fn addresses(answers: &[Record]) -> Vec<IpAddr> {
+    let address = |record: &Record| match &record.data {
+        RData::A(address) => Some(IpAddr::V4(address.0)),
+        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+        _ => None,
+    };
+    answers.iter().filter_map(address).take(DNS_RECORDS_MAX).collect()
+}
+
+fn names(answers: &[Record]) -> Vec<String> {
+    let name = |record: &Record| match &record.data {
+        RData::PTR(name) => Some(name.0.to_ascii().to_ascii_lowercase().trim_end_matches('.').to_owned()),
+        _ => None,
+    };
+    answers.iter().filter_map(name).take(DNS_RECORDS_MAX).collect()
 }

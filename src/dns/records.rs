@@ -5,6 +5,10 @@
 //! sel._domainkey.example.net. TXT "v=DKIM1; k=rsa; " "p=MIIB…"
 //! old._domainkey.example.net  TXT v=DKIM1; k=rsa; p=MIIB…
 //! example.net                 MX  10 mx1.example.net
+//! mx1.example.net             A   192.0.2.25
+//! mx1.example.net             AAAA 2001:db8::25
+//! 25.2.0.192.in-addr.arpa     PTR mx1.example.net
+//! www.example.net             CNAME mx1.example.net
 //! down.example.net            SERVFAIL
 //! ```
 //!
@@ -14,12 +18,17 @@ use std::{
     collections::HashMap,
     fs,
     future::ready,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
+    str::FromStr,
     sync::{Mutex, PoisonError},
     time::SystemTime,
 };
 
-use super::{DnsError, Found, Lookup, Resolver};
+use super::{DnsError, Family, Found, Lookup, Resolver, reverse_name};
+
+/// Aliases that lead to each other at most.
+const ALIASES_MAX: usize = 8;
 
 /// The records of one file, read again whenever it has changed.
 pub struct Records {
@@ -44,12 +53,18 @@ type Zone = HashMap<String, Entry>;
 struct Entry {
     txt: Vec<Vec<u8>>,
     mx: Vec<(u16, String)>,
+    addresses: Vec<IpAddr>,
+    names: Vec<String>,
+    alias: Option<String>,
     fails: bool,
 }
 
 enum Datum {
     Txt(Vec<u8>),
     Mx(u16, String),
+    Address(IpAddr),
+    Ptr(String),
+    Cname(String),
     ServFail,
 }
 
@@ -79,8 +94,13 @@ impl Records {
             *held = Held::read(path);
         }
         let zone = held.zone.as_ref().map_err(|problem| DnsError::Temporary(problem.clone()))?;
-        let name = normal(name);
-        let entry = zone.get(&name).ok_or(DnsError::NotFound)?;
+        let mut name = normal(name);
+        let mut entry = zone.get(&name).ok_or(DnsError::NotFound)?;
+        for _ in 0..ALIASES_MAX {
+            let Some(alias) = entry.alias.as_ref().filter(|_| !entry.fails) else { break };
+            name.clone_from(alias);
+            entry = zone.get(&name).ok_or(DnsError::NotFound)?;
+        }
         if entry.fails {
             return Err(DnsError::Temporary(format!("the file of records answers about {name}: SERVFAIL")));
         }
@@ -96,6 +116,20 @@ impl Resolver for Records {
 
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         self.answer(name, |entry| entry.mx.iter().map(|(_, host)| host.clone()).collect())
+    }
+
+    fn addresses(&self, name: &str, family: Family) -> Lookup<Vec<IpAddr>> {
+        self.answer(
+            name,
+            match family {
+                Family::V4 => |entry| entry.addresses.iter().copied().filter(IpAddr::is_ipv4).collect(),
+                Family::V6 => |entry| entry.addresses.iter().copied().filter(IpAddr::is_ipv6).collect(),
+            },
+        )
+    }
+
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>> {
+        self.answer(&reverse_name(address), |entry| entry.names.clone())
     }
 }
 
@@ -128,6 +162,9 @@ fn parse(text: &str) -> Result<Zone, String> {
         match datum {
             Datum::Txt(text) => entry.txt.push(text),
             Datum::Mx(preference, host) => entry.mx.push((preference, host)),
+            Datum::Address(address) => entry.addresses.push(address),
+            Datum::Ptr(name) => entry.names.push(name),
+            Datum::Cname(name) => entry.alias = Some(name),
             Datum::ServFail => entry.fails = true,
         }
     }
@@ -150,8 +187,12 @@ fn record(line: &str) -> Result<(String, Datum), String> {
     let datum = match kind.to_ascii_uppercase().as_str() {
         "TXT" => Datum::Txt(txt(rest)?),
         "MX" => mx(rest)?,
+        "A" => Datum::Address(IpAddr::V4(address::<Ipv4Addr>(rest, "an A record has an IPv4 address")?)),
+        "AAAA" => Datum::Address(IpAddr::V6(address::<Ipv6Addr>(rest, "an AAAA record has an IPv6 address")?)),
+        "PTR" => Datum::Ptr(host(rest)?),
+        "CNAME" => Datum::Cname(host(rest)?),
         "SERVFAIL" => Datum::ServFail,
-        _ => return Err(format!("{kind:?} is none of TXT, MX and SERVFAIL")),
+        _ => return Err(format!("{kind:?} is none of TXT, MX, A, AAAA, PTR, CNAME and SERVFAIL")),
     };
     Ok((normal(name), datum))
 }
@@ -211,6 +252,15 @@ fn mx(rest: &str) -> Result<Datum, String> {
         Ok(preference) if !host.is_empty() => Ok(Datum::Mx(preference, normal(host))),
         _ => Err("an MX record has a preference and a host, such as `10 mx.example.net`".to_owned()),
     }
+}
+
+fn address<T: FromStr>(rest: &str, problem: &str) -> Result<T, String> {
+    word(rest).0.parse().map_err(|_| problem.to_owned())
+}
+
+fn host(rest: &str) -> Result<String, String> {
+    let (host, _) = word(rest);
+    if host.is_empty() { Err("a PTR or CNAME record has a name".to_owned()) } else { Ok(normal(host)) }
 }
 
 fn normal(name: &str) -> String {

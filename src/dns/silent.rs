@@ -48,10 +48,20 @@ impl Silent {
     }
 }
 
-/// The registrable domain, lower case; the name itself where it has none.
+/// The registrable domain, lower case; the name itself where it has none. Of the name of an address the network that is the
+/// least anybody is given a zone for, a /24 or a /48: the public suffix list would make one organisation of a /8.
 fn organisation(name: &str) -> String {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    psl::domain_str(&name).unwrap_or(&name).to_owned()
+    let labels_kept = match () {
+        () if name.ends_with(".in-addr.arpa") => Some(3 + 2),
+        () if name.ends_with(".ip6.arpa") => Some(12 + 2),
+        () => None,
+    };
+    let network = labels_kept.map(|kept| match name.rmatch_indices('.').nth(kept - 1) {
+        Some((dot, _)) => &name[dot + 1..],
+        None => name.as_str(),
+    });
+    network.or_else(|| psl::domain_str(&name)).unwrap_or(&name).to_owned()
 }
 
 #[cfg(test)]
@@ -71,6 +81,14 @@ mod tests {
         assert!(silent.is_silent("a._domainkey.example.net", later + PAUSE));
         silent.said_something("a._domainkey.example.net");
         assert!(!silent.is_silent("a._domainkey.example.net", later));
+    }
+
+    #[test]
+    fn a_network_whose_zone_is_silent_keeps_no_other_waiting() {
+        assert_eq!(organisation("7.100.51.198.in-addr.arpa."), "100.51.198.in-addr.arpa");
+        assert_eq!(organisation("51.198.in-addr.arpa"), "51.198.in-addr.arpa");
+        let name = crate::dns::reverse_name("2001:db8:7:8::1".parse().unwrap());
+        assert_eq!(organisation(&name), "7.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
     }
 
     #[test]

@@ -254,7 +254,6 @@ fn judge_report(
     served: &Served,
 ) -> Verdict {
     let mut field = None;
-    let mut sender = Origin::default();
     let (trust, signed_by) = match standing {
         Some(Standing::Kept { fault, .. }) => return Verdict::against(&report, fault.clone()),
         Some(Standing::Counts { trust, origin, covers, late }) => {
@@ -263,7 +262,6 @@ fn judge_report(
             }
             // RFC 8460 §5.3: unsigned, the field may be anybody's.
             field = report_domain.filter(|_| covers.iter().any(|name| name == REPORT_DOMAIN));
-            sender = origin.clone();
             (*trust, origin.dkim_domain.as_deref().filter(|_| *trust == Trust::Dkim))
         }
         // None of its domains is ours, so that nobody asked; `standing` will say so.
@@ -277,7 +275,6 @@ fn judge_report(
         Ok(by_token) => {
             let by_token = if by_token == Trust::Token { Trust::Token } else { Trust::None };
             let trust = trust.max(by_token);
-            let name = name.of_sender(trust, &sender, &report);
             Verdict::Report { report, trust, name }
         }
         Err(fault) => Verdict::against(&report, fault),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Retry,
+    plausible::Plausible,
     prepared::{Prepared, Step},
 };
 use crate::{
@@ -46,8 +47,6 @@ pub enum Verdict {
 /// What a report is known by. Taken before missing domains are supplied and policies of foreign ones dropped, so that
 /// neither a change of the served domains nor another way in turns a known report into a new one.
 pub struct Name {
-    /// Whose rows it belongs to.
-    organisation_key: String,
     identity: Uuid,
     /// The identity the same report has when it comes signed, where it did not, or the other way round.
     alias: Option<Uuid>,
@@ -68,17 +67,10 @@ impl Name {
         };
         let otherwise = otherwise.filter(|otherwise| *otherwise != whose);
         Name {
-            organisation_key: String::new(),
             identity: identity::identity(report, &whose),
             alias: otherwise.map(|otherwise| identity::identity(report, &otherwise)),
             content: identity::content(report),
         }
-    }
-
-    /// The same, under the key of who sent it.
-    pub fn of_sender(self, trust: Trust, origin: &Origin, report: &Report) -> Name {
-        let key = reporters::key(trust, origin, report.contact.as_deref(), report.organisation.as_deref());
-        Name { organisation_key: key, ..self }
     }
 
     /// Digest of the content.
@@ -104,9 +96,12 @@ impl Verdict {
         }
     }
 
-    fn kind(self) -> Kind {
+    /// `origin` is what was found out about who sent it.
+    fn kind(self, origin: &Origin) -> Kind {
         match self {
-            Verdict::Report { report, name: Name { organisation_key, identity, alias, content }, .. } => {
+            Verdict::Report { report, trust, name: Name { identity, alias, content } } => {
+                let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
+                let organisation_key = reporters::key(trust, origin, contact, name);
                 Kind::Report { report, identity, alias, content, organisation_key }
             }
             Verdict::Fault { fault, organisation, report_id } => Kind::Quarantine { fault, organisation, report_id },
@@ -138,6 +133,18 @@ impl Verdicts {
 impl Judged {
     pub fn whole(fault: Fault) -> Judged {
         Judged(Verdicts::whole(fault))
+    }
+
+    /// Nobody who proves nothing is believed numbers that are far beyond what is usual.
+    pub fn refuse_implausible(&mut self, plausible: &Plausible) {
+        let Verdicts::Each(verdicts) = &mut self.0 else { return };
+        for (verdict, _) in verdicts {
+            if let Verdict::Report { report, trust, .. } = verdict
+                && let Some(fault) = plausible.check(report, *trust)
+            {
+                *verdict = Verdict::against(report, fault);
+            }
+        }
     }
 
     /// Verdicts to entries for the writer.
@@ -178,9 +185,9 @@ impl Judged {
         let steps = numbered.into_iter().map(|(element, verdict, voucher)| match verdict.not_kept(is_mail) {
             Some(outcome) => Step::Done(outcome),
             None => Step::Write(Box::new(Entry {
-                arrival: vouched(&arrival, verdict.trust(), voucher),
+                arrival: vouched(&arrival, verdict.trust(), voucher.clone()),
                 element,
-                kind: verdict.kind(),
+                kind: verdict.kind(&voucher.origin),
                 from_quarantine: retry.map(|retry| retry.entry),
                 replaces: retry.is_some_and(|retry| retry.admit),
             })),

@@ -185,6 +185,9 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         dkim_verdict => whole.dkim_verdict.clone(),
         dkim_domain => whole.dkim_domain.clone(),
         dkim_selector => whole.dkim_selector.clone(),
+        network_state => whole.network_state.clone(),
+        network_domain => whole.network_domain.clone(),
+        network => evidence(&whole),
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
         left_out => left_out(&whole),
@@ -210,6 +213,12 @@ fn sender(report: &query::reports::Report) -> minijinja::Value {
         says => sender.says,
         taken_for => sender.taken_for.map(|(name, key)| format!("{name} ({key})")),
     }
+}
+
+/// What the posting address proves or why it does not, as it was put down.
+fn evidence(whole: &Whole) -> serde_json::Value {
+    let written = whole.network_evidence.as_deref();
+    written.and_then(|written| serde_json::from_str(written).ok()).unwrap_or_default()
 }
 
 /// What the page has no room for, in words; all of it is in the document.
@@ -314,6 +323,7 @@ fn max_age(seconds: i64) -> String {
 async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     let (whole, _, _) = ask(site, path).await?;
     let mut item = reports::item(&whole.report);
+    item["network_evidence"] = evidence(&whole);
     item["submitter"] = whole.submitter.into();
     item["contact"] = whole.contact.into();
     item["peer"] = whole.peer.into();
@@ -324,6 +334,8 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["dkim_verdict"] = whole.dkim_verdict.into();
     item["dkim_domain"] = whole.dkim_domain.into();
     item["dkim_selector"] = whole.dkim_selector.into();
+    item["network_state"] = whole.network_state.into();
+    item["network_domain"] = whole.network_domain.into();
     item["policies_total"] = whole.policies_total.into();
     item["failures_total"] = whole.failures_total.into();
     item["policies"] = whole

@@ -16,7 +16,7 @@ use crate::{
     pipeline::Retry,
     query::quarantine::{self, Entry, Quarantined},
     store::sender,
-    submission::{Busy, Channel, Hints, Origin, Outcome, Submission},
+    submission::{Busy, Channel, Hints, NetworkState, Origin, Outcome, Submission},
 };
 
 const GONE: &str = "/quarantine?done=gone";
@@ -152,6 +152,9 @@ fn submission(entry: Entry) -> Submission {
                 dkim_domain: quarantined.dkim_domain,
                 dkim_selector: quarantined.dkim_selector,
                 mailed_at: entry.mailed_at,
+                network_state: entry.network_state.and_then(|state| NetworkState::from_name(&state)),
+                network_domain: entry.network_domain,
+                network_evidence: entry.network_evidence,
                 ..Origin::default()
             })),
             ..Hints::default()

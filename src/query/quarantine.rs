@@ -52,6 +52,10 @@ pub struct Entry {
     pub bytes: Vec<u8>,
     /// When the mail reached the mailbox it was taken from.
     pub mailed_at: Option<DateTime<Utc>>,
+    /// Whether the posting address proves a domain, which one, and why, as with stored reports.
+    pub network_state: Option<String>,
+    pub network_domain: Option<String>,
+    pub network_evidence: Option<String>,
 }
 
 /// What the list is narrowed to. Quarantined input has no policy domain and belongs to no day of a report, so the days are
@@ -134,6 +138,9 @@ pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry
             token_domains: get(row, 22)?,
             bytes: get(row, 23)?,
             mailed_at: get(row, 24)?,
+            network_state: get(row, 25)?,
+            network_domain: get(row, 26)?,
+            network_evidence: get(row, 27)?,
         })
     })?;
     Ok(first(found))

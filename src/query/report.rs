@@ -27,6 +27,11 @@ pub struct Whole {
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// Whether the posting address proves a domain: `proven`, `not-proven`, `unknown`; `None` where that was not asked.
+    pub network_state: Option<String>,
+    pub network_domain: Option<String>,
+    /// JSON: what proves it, or why it is not proven.
+    pub network_evidence: Option<String>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
     /// How many there are.
@@ -102,6 +107,9 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             from_address: get(row, 22)?,
             unproven_copy: get(row, 23)?,
             others: Vec::new(),
+            network_state: get(row, 24)?,
+            network_domain: get(row, 25)?,
+            network_evidence: get(row, 26)?,
             policies: Vec::new(),
             policies_total: 0,
             failures_total: 0,

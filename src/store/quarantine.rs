@@ -10,11 +10,14 @@ use duckdb::{Connection, OptionalExt, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Arrival, StoreError, rows::At};
+use super::{
+    Arrival, StoreError,
+    rows::{At, network_state},
+};
 use crate::{
     fault::{Fault, FaultCode},
     limits::QUARANTINE_KEPT_MAX_BYTES,
-    submission::{Channel, Origin, Trust},
+    submission::{Channel, NetworkState, Origin, Trust},
 };
 
 /// Bytes a quarantine entry is taken to cost besides its content.
@@ -61,7 +64,8 @@ pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
 pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEntry>, StoreError> {
     let sql = "SELECT first_received_at, last_received_at, times, channel, peer, source, token_domains, trust, dkim_domain, \
                submitter, code, detail, place, element, report, organisation, report_id, media_type, content_encoding, \
-               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at \
+               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at, network_state, network_domain, \
+               network_evidence \
                FROM quarantine WHERE uuid = ?::UUID";
     let entry = conn.prepare(sql)?.query_row(params![uuid], |row| {
         let peer: Option<String> = row.get(4)?;
@@ -82,6 +86,9 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
                     dkim_domain: row.get(8)?,
                     dkim_selector: row.get(23)?,
                     mailed_at: row.get(24)?,
+                    network_state: network_state(row.get(25)?),
+                    network_domain: row.get(26)?,
+                    network_evidence: row.get(27)?,
                     ..Origin::default()
                 },
                 submitter: row.get(9)?,
@@ -245,6 +252,9 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.origin.dkim_verdict,
         arrival.origin.dkim_selector,
         arrival.origin.mailed_at.map(At),
+        arrival.origin.network_state.map(NetworkState::as_str),
+        arrival.origin.network_domain,
+        arrival.origin.network_evidence,
     ])
 }
 

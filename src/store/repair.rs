@@ -18,6 +18,7 @@ use super::{
     Arrival, Settings, StoreError, migrate,
     open::{self, DATABASE, io_error},
     recover::{self, checkpoint_log_of, log_of},
+    rows::network_state,
     wal::{self, Scan, State},
 };
 use crate::submission::{Channel, Origin, Trust};
@@ -219,13 +220,15 @@ fn salvage(
     let mut found = bodies(
         &conn,
         "SELECT w.bytes, r.channel, r.peer, r.source, w.received_at, r.trust, r.dkim_domain, r.submitter, w.media_type, \
-         w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
+         w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, \
+         r.network_state, r.network_domain, r.network_evidence FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
          WHERE NOT EXISTS (FROM repaired.raw k WHERE k.day = w.day AND k.report = w.report)",
     )?;
     found.extend(bodies(
         &conn,
         "SELECT bytes, channel, peer, source, first_received_at, trust, dkim_domain, submitter, media_type, \
-         content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector, mailed_at FROM quarantine q \
+         content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector, mailed_at, \
+         network_state, network_domain, network_evidence FROM quarantine q \
          WHERE NOT EXISTS (FROM repaired.quarantine k WHERE k.uuid = q.uuid)",
     )?);
     Ok(found)
@@ -248,6 +251,9 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
                 dkim_domain: text(6)?,
                 dkim_selector: text(13)?,
                 mailed_at: row.get(14)?,
+                network_state: network_state(text(15)?),
+                network_domain: text(16)?,
+                network_evidence: text(17)?,
                 ..Origin::default()
             },
             submitter: text(7)?,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Entry, Kind, counts};
 use crate::{
     report::{PolicyDetails, PolicyResult, Report},
-    submission::{Channel, Origin, Trust},
+    submission::{Channel, NetworkState, Origin, Trust},
 };
 
 /// A point in time for a `TIMESTAMP` column: without a detour through text.
@@ -166,8 +166,10 @@ impl<'conn> Tables<'conn> {
             stored.origin.mailed_at.map(At),
             Some(stored.identity).filter(|identity| *identity != stored.uuid),
             stored.origin.from_address,
-            stored.origin.network_domain,
             stored.unproven_copy.map(Channel::as_str),
+            stored.origin.network_state.map(NetworkState::as_str),
+            stored.origin.network_domain,
+            stored.origin.network_evidence,
         ])
     }
 
@@ -236,6 +238,11 @@ impl<'conn> Tables<'conn> {
         }
         Ok(())
     }
+}
+
+/// What stands in a column `network_state`.
+pub fn network_state(name: Option<String>) -> Option<NetworkState> {
+    name.and_then(|name| NetworkState::from_name(&name))
 }
 
 /// The policy domains of a report, sorted, one a line.

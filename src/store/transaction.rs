@@ -10,14 +10,14 @@ use uuid::{Builder, Uuid};
 use super::{
     Arrival, Entry, Kind, StoreError,
     quarantine::{self, Change, Kept},
-    rows::{At, Into, StoredReport, Tables},
+    rows::{At, Into, StoredReport, Tables, network_state},
     sql, test_report,
 };
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::Report,
     reporters,
-    submission::{Busy, Channel, Origin, Outcome, Trust},
+    submission::{Busy, Channel, NetworkState, Origin, Outcome, Trust},
 };
 
 /// Identities looked up by one statement.
@@ -344,11 +344,12 @@ fn raise(
 ) -> Result<(), StoreError> {
     let (trust, key) = (better.trust.as_str(), better.organisation_key);
     let sql = "UPDATE report SET trust = ?, organisation_key = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, \
-               mailed_at = ?, from_address = ?, network_domain = coalesce(?, network_domain), \
+               mailed_at = ?, from_address = ?, network_state = coalesce(?, network_state), \
+               network_domain = coalesce(?, network_domain), network_evidence = coalesce(?, network_evidence), \
                unproven_copy = CASE WHEN ? THEN channel ELSE unproven_copy END WHERE day = ?::DATE AND uuid = ?::UUID";
-    let Origin { from_domain, from_address, dkim_verdict, dkim_domain, dkim_selector, mailed_at, network_domain } =
-        better.origin;
-    let mailed_at = mailed_at.map(At);
+    let Origin { from_domain, from_address, dkim_verdict, dkim_domain, dkim_selector, mailed_at, .. } = better.origin;
+    let Origin { network_state, network_domain, network_evidence, .. } = better.origin;
+    let (mailed_at, network_state) = (mailed_at.map(At), network_state.map(NetworkState::as_str));
     let came_unproven = !before.is_proven() && better.trust.is_proven();
     conn.execute(
         sql,
@@ -361,7 +362,9 @@ fn raise(
             dkim_selector,
             mailed_at,
             from_address,
+            network_state,
             network_domain,
+            network_evidence,
             came_unproven,
             day,
             uuid
@@ -379,7 +382,7 @@ fn raise(
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
-               r.dkim_selector, r.mailed_at, r.from_address, r.network_domain \
+               r.dkim_selector, r.mailed_at, r.from_address, r.network_state, r.network_domain, r.network_evidence \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -400,7 +403,9 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
                 dkim_selector: row.get(15)?,
                 mailed_at: row.get(16)?,
                 from_address: row.get(17)?,
-                network_domain: row.get(18)?,
+                network_state: network_state(row.get(18)?),
+                network_domain: row.get(19)?,
+                network_evidence: row.get(20)?,
             },
             submitter: row.get(7)?,
             media_type: row.get(8)?,

@@ -78,6 +78,7 @@ const MAP: &[(&str, &[&str])] = &[
             "duty",
             "health",
             "ingest",
+            "limits",
             "notify",
             "pipeline",
             "present",

@@ -1,4 +1,7 @@
+use hickory_resolver::proto::rr::{Name, RData, Record, rdata::TXT};
+
 use super::{server::Server, *};
+use crate::limits::{DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -21,7 +24,17 @@ fn texts_are_joined_and_records_kept_apart() {
     let mut two = texts(&*resolver, "two.example.net").unwrap();
     two.sort();
     assert_eq!(two, ["one", "two"]);
-    assert_eq!(texts(&*resolver, "many.example.net").unwrap().len(), crate::limits::DNS_RECORDS_MAX);
+    assert_eq!(texts(&*resolver, "many.example.net").unwrap().len(), 30);
+}
+
+#[test]
+fn records_of_one_answer_are_bounded_in_number_and_bytes() {
+    let answer = |count: usize, bytes: usize| -> Vec<Record> {
+        let text = RData::TXT(TXT::new(vec!["x".repeat(200); bytes / 200]));
+        (0..count).map(|_| Record::from_rdata(Name::root(), 300, text.clone())).collect()
+    };
+    assert_eq!(super::super::hickory::texts(&answer(200, 200)).len(), DNS_RECORDS_MAX);
+    assert_eq!(super::super::hickory::texts(&answer(50, 4_000)).len(), DNS_RECORDS_MAX_BYTES / 4_000);
 }
 
 #[test]
@@ -77,6 +90,29 @@ fn mail_hosts_come_best_first() {
     let resolver = resolver(&server, LONG);
     assert_eq!(wait(resolver.mx("example.net")).unwrap().value, ["mx1.example.net", "mx2.example.net"]);
     assert_eq!(wait(resolver.mx("nobody.example.net")), Err(DnsError::NotFound));
+}
+
+#[test]
+fn addresses_are_of_the_family_asked_for_and_have_their_names_through_aliases() {
+    let server = Server::start();
+    let resolver = resolver(&server, LONG);
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    assert_eq!(wait(resolver.addresses("mx1.example.net", Family::V4)).unwrap().value, [address("192.0.2.25")]);
+    assert_eq!(wait(resolver.addresses("mx1.example.net", Family::V6)).unwrap().value, [address("2001:db8::25")]);
+    assert_eq!(wait(resolver.addresses("key.example.net", Family::V4)), Err(DnsError::NotFound));
+    let names = wait(resolver.ptr(address("192.0.2.25"))).unwrap().value;
+    assert_eq!(names, ["mx1.example.net", "mail.example.org"]);
+    assert_eq!(wait(resolver.ptr(address("192.0.2.26"))), Err(DnsError::NotFound));
+}
+
+#[test]
+fn names_of_addresses_are_as_the_standards_say() {
+    let name = |text: &str| reverse_name(text.parse().unwrap());
+    assert_eq!(name("192.0.2.25"), "25.2.0.192.in-addr.arpa");
+    assert_eq!(name("::ffff:192.0.2.25"), "25.2.0.192.in-addr.arpa");
+    // RFC 3596 §2.5
+    let documented = "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa";
+    assert_eq!(name("4321:0:1:2:3:4:567:89ab"), documented);
 }
 
 #[test]

@@ -9,6 +9,12 @@ SEL2._domainkey.example.net	3600 IN TXT	v=DKIM1; p=abc
 # hosts
 example.net MX 20 mx2.example.net.
 example.net MX 10 MX1.example.net
+mx1.example.net A 192.0.2.25
+mx1.example.net AAAA 2001:db8::25
+25.2.0.192.in-addr.arpa CNAME 25.0-63.2.0.192.in-addr.arpa
+25.0-63.2.0.192.in-addr.arpa PTR MX1.example.net.
+www.example.net CNAME mx1.example.net
+loop.example.net CNAME loop.example.net
 down.example.net SERVFAIL
 "#;
 
@@ -28,14 +34,30 @@ fn the_file_answers_like_the_dns() {
 }
 
 #[test]
+fn addresses_have_names_and_names_have_addresses() {
+    let records = Records::parse(FILE).unwrap();
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    for name in ["mx1.example.net", "www.example.net"] {
+        assert_eq!(wait(records.addresses(name, Family::V4)).unwrap().value, [address("192.0.2.25")]);
+        assert_eq!(wait(records.addresses(name, Family::V6)).unwrap().value, [address("2001:db8::25")]);
+    }
+    assert_eq!(wait(records.ptr(address("192.0.2.25"))).unwrap().value, ["mx1.example.net"]);
+    assert_eq!(wait(records.ptr(address("2001:db8::25"))), Err(DnsError::NotFound));
+    assert_eq!(wait(records.addresses("loop.example.net", Family::V4)), Err(DnsError::NotFound));
+}
+
+#[test]
 fn a_wrong_line_is_named() {
     let cases = [
-        ("a.example", "line 1: \"\" is none of TXT, MX and SERVFAIL"),
-        ("; fine\na.example A 192.0.2.1", "line 2: \"A\" is none of TXT, MX and SERVFAIL"),
+        ("a.example", "line 1: \"\" is none of TXT, MX, A, AAAA, PTR, CNAME and SERVFAIL"),
+        ("; fine\na.example SRV 192.0.2.1", "line 2: \"SRV\" is none of TXT, MX, A, AAAA, PTR, CNAME and SERVFAIL"),
         ("a.example TXT", "line 1: a TXT record has a text"),
         ("a.example TXT \"open", "line 1: a quote is not closed"),
         ("a.example TXT \"a\" b", "line 1: something other than a string in quotes follows one"),
         ("a.example TXT \"\\999\"", "line 1: \\999 is no byte"),
+        ("a.example A 2001:db8::1", "line 1: an A record has an IPv4 address"),
+        ("a.example AAAA 192.0.2.1", "line 1: an AAAA record has an IPv6 address"),
+        ("a.example PTR", "line 1: a PTR or CNAME record has a name"),
         ("a.example MX mx.example", "line 1: an MX record has a preference and a host, such as `10 mx.example.net`"),
     ];
     for (file, problem) in cases {

@@ -12,7 +12,7 @@ use hickory_resolver::proto::{
     op::{Message, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{CNAME, MX, TXT},
+        rdata::{A, AAAA, CNAME, MX, PTR, TXT},
     },
     serialize::binary::{BinDecodable, BinEncodable},
 };
@@ -91,6 +91,16 @@ fn answer(question: &Message) -> Option<Message> {
         ("example.net.", RecordType::MX) => {
             add(&name, RData::MX(MX::new(20, other("mx2.example.net."))));
             add(&name, RData::MX(MX::new(10, other("MX1.example.net."))));
+        }
+        ("mx1.example.net.", RecordType::A) => add(&name, RData::A(A::new(192, 0, 2, 25))),
+        ("mx1.example.net.", RecordType::AAAA) => {
+            add(&name, RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x25)))
+        }
+        ("25.2.0.192.in-addr.arpa.", RecordType::PTR) => {
+            let classless = other("25.0-63.2.0.192.in-addr.arpa.");
+            add(&name, RData::CNAME(CNAME(classless.clone())));
+            add(&classless, RData::PTR(PTR(other("MX1.example.net."))));
+            add(&classless, RData::PTR(PTR(other("mail.example.org."))));
         }
         ("example.net.", _) => {}
         ("fails.example.net.", _) => answer.metadata.response_code = ResponseCode::ServFail,

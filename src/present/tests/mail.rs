@@ -8,7 +8,7 @@ use super::{NOW, Running, empty, items};
 use crate::{
     health::Brought,
     store::{Arrival, Entry, fixtures},
-    submission::{Channel, Hints, MAIL, Origin, Outcome, Receipt, Submission, Trust},
+    submission::{Channel, Hints, MAIL, NetworkState, Origin, Outcome, Receipt, Submission, Trust},
 };
 
 fn mail(report_id: &str) -> Vec<u8> {
@@ -149,6 +149,45 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
     let page = running.page(&format!("/reports/{uuid}"));
     assert!(page.contains("a valid DKIM signature of") && page.contains("esp.example"), "{page}");
     assert!(page.contains(">you trusted</a> to sign for") && page.contains("corp.example"), "{page}");
+}
+
+#[test]
+fn a_report_says_what_its_address_proves_or_why_it_proves_nothing() {
+    let shown = |state, domain: Option<&str>, evidence: serde_json::Value, trust| {
+        let running = empty();
+        let entry = fixtures::entry(fixtures::simple("a", 5), trust);
+        let origin = Origin {
+            network_state: Some(state),
+            network_domain: domain.map(str::to_owned),
+            network_evidence: Some(evidence.to_string()),
+            ..Origin::default()
+        };
+        let arrival = Arc::new(Arrival { origin, ..Arrival::clone(&entry.arrival) });
+        let outcomes = running.pipeline.store().write_blocking(vec![Entry { arrival, ..entry }]);
+        let [Outcome::Stored(uuid)] = outcomes[..] else { panic!("not stored: {outcomes:?}") };
+        running.page(&format!("/reports/{uuid}"))
+    };
+    let evidence = serde_json::json!({
+        "address": "198.51.100.7", "domain": "example.net", "reverse_names": ["a.example.net", "b.<i>.example"],
+        "confirmed": "a.example.net", "permitted_by": "ip4:198.51.100.7 in the SPF record of example.net", "secure": true,
+        "looked_up_at": "2026-11-01T08:00:00Z"
+    });
+    let page = shown(NetworkState::Proven, Some("example.net"), evidence, Trust::Network);
+    for words in [
+        "posted from an address of",
+        "198.51.100.7",
+        "ip4:198.51.100.7 in the SPF record of example.net",
+        "validated by DNSSEC",
+        "2026-11-01 08:00 UTC",
+        "b.&lt;i&gt;.example",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let reason = serde_json::json!({ "reason": "198.51.100.7 has no name below example.net" });
+    let page = shown(NetworkState::NotProven, None, reason.clone(), Trust::None);
+    assert!(page.contains("proves nothing: <bdi>198.51.100.7 has no name below example.net"), "{page}");
+    let page = shown(NetworkState::Unknown, None, reason, Trust::None);
+    assert!(page.contains("could not be looked up: <bdi>198.51.100.7 has no name"), "{page}");
 }
 
 #[test]

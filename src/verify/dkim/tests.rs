@@ -4,7 +4,9 @@ use super::{
     fixtures::{Signer, record, records, resolver, sign},
     *,
 };
-use crate::dns::Lookup;
+use std::net::IpAddr;
+
+use crate::dns::{Family, Lookup};
 
 mod keys;
 mod mails;
@@ -33,6 +35,14 @@ impl Resolver for NoDns {
 
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         panic!("asks for {name}")
+    }
+
+    fn addresses(&self, name: &str, _: Family) -> Lookup<Vec<IpAddr>> {
+        panic!("asks for {name}")
+    }
+
+    fn ptr(&self, address: IpAddr) -> Lookup<Vec<String>> {
+        panic!("asks for {address}")
     }
 }
 
