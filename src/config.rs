@@ -90,13 +90,15 @@ pub struct Public {
     /// Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     /// Example: ["127.0.0.1", "2001:db8::/64"]
     pub trusted_proxies: Vec<String>,
-    /// Connections at the same time.
+    /// Connections at the same time. When all are taken, the one that has waited longest without a complete request, of the
+    /// address or network that holds most, gives way to a newcomer; a quarter is kept for networks (IPv4 /24, IPv6 /48)
+    /// that hold none. Lowered at start where the process may not open that many files.
     pub connections_max: usize,
     /// Connections at the same time from one address (IPv6: one /64).
     pub connections_per_address_max: usize,
     /// Requests a minute from one address (IPv6: one /64).
     pub requests_per_minute_max: u32,
-    /// Seconds until the request header must be complete.
+    /// Seconds until the request header must be complete; for the first one from the connection on, TLS handshake included.
     pub header_deadline_s: u64,
     /// Seconds until the request body must be complete.
     pub body_deadline_s: u64,
@@ -116,6 +118,8 @@ pub struct Private {
     pub listen: Listen,
     /// Allows an address that is not loopback although there are no accounts: whoever reaches it sees everything.
     pub allow_remote: bool,
+    /// Connections at the same time; more wait until one ends.
+    pub connections_max: usize,
     /// Host names, besides IP addresses and `localhost`, under which browsers reach this listener (DNS rebinding guard).
     /// Example: ["tlsight.internal"]
     pub hosts: Vec<String>,
@@ -189,6 +193,7 @@ impl Default for Private {
         Private {
             listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8080))),
             allow_remote: false,
+            connections_max: 128,
             hosts: Vec::new(),
             url: None,
         }

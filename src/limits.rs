@@ -45,6 +45,20 @@ pub const HTTP_LINGER_DEADLINE_S: u64 = 2;
 /// Seconds before a body has to keep up its minimum rate.
 pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
 
+/// Bytes a second that a body must have come with on average, or its connection gives way when all places are taken.
+pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
+/// Seconds without a byte of a body after which its connection gives way when all places are taken, however quick it was.
+pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
+/// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
+/// that have given way and are not closed yet.
+pub const HTTP_WORKER_WAITING_MAX: usize = 4;
+/// File descriptors kept for everything that is no connection from outside: database, IMAP, notices, look-ups.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// The same where the process may not have that many: without them it cannot start.
+pub const DESCRIPTORS_OWN_MIN: u64 = 24;
+/// File descriptors of each worker thread of a listener: its own, and those of connections before and behind the gate.
+pub const DESCRIPTORS_PER_WORKER: u64 = 4 + HTTP_WORKER_WAITING_MAX as u64;
+
 /// Levels of MIME structure. A report has two, a forwarded one four.
 pub const MIME_DEPTH_MAX: usize = 10;
 /// Parts of one mail.

@@ -21,8 +21,9 @@ mod wire;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     sync::Arc,
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -56,6 +57,7 @@ pub struct Listener {
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: Arc<Gate>,
     shared: Arc<Shared>,
+    connections_max: usize,
     shutdown_deadline_s: u64,
 }
 
@@ -160,6 +162,7 @@ impl Listener {
             tls,
             gate: Gate::new(config.connections_max, config.connections_per_address_max),
             shared: Arc::new(shared),
+            connections_max: config.connections_max,
             shutdown_deadline_s: config.shutdown_deadline_s,
         }))
     }
@@ -186,7 +189,14 @@ impl Listener {
 
     /// Begins to serve, on threads of its own. Must be called within a Tokio runtime, which does the housekeeping.
     pub fn start(self) -> io::Result<Running> {
-        let builder = Server::build().disable_signals().shutdown_timeout(self.shutdown_deadline_s);
+        let workers = available_parallelism().map_or(1, NonZeroUsize::get);
+        // The gate decides who is let in; this only bounds how many wait before it, each with a file descriptor.
+        let before_the_gate = limits::HTTP_WORKER_WAITING_MAX;
+        let builder = Server::build()
+            .disable_signals()
+            .shutdown_timeout(self.shutdown_deadline_s)
+            .workers(workers)
+            .max_concurrent_connections(self.connections_max.div_ceil(workers) + before_the_gate);
         let door = Door {
             gate: self.gate,
             tls: self.tls,

@@ -105,6 +105,7 @@ struct Desk {
 #[derive(Debug, Clone)]
 struct Deadlines {
     proxy: Duration,
+    greeting: Duration,
     command: Duration,
     session: Duration,
     handshake: Duration,
@@ -281,6 +282,7 @@ impl Deadlines {
     fn from_config(config: &config::Smtp) -> Deadlines {
         Deadlines {
             proxy: Duration::from_secs(limits::SMTP_PROXY_DEADLINE_S),
+            greeting: Duration::from_secs(config.greeting_deadline_s),
             command: Duration::from_secs(config.command_deadline_s),
             session: Duration::from_secs(config.session_deadline_s),
             handshake: Duration::from_secs(limits::SMTP_HANDSHAKE_DEADLINE_S),
@@ -303,6 +305,7 @@ fn check(config: &config::Smtp) -> Result<(), BindError> {
     let zero = [
         ("connections_max", config.connections_max == 0),
         ("connections_per_address_max", config.connections_per_address_max == 0),
+        ("greeting_deadline_s", config.greeting_deadline_s == 0),
         ("command_deadline_s", config.command_deadline_s == 0),
         ("session_deadline_s", config.session_deadline_s == 0),
         ("messages_per_session_max", config.messages_per_session_max == 0),

@@ -56,7 +56,10 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     (
         "app",
-        &["clock", "config", "dns", "duty", "health", "ingest", "notify", "pipeline", "present", "schedule", "store"],
+        &[
+            "clock", "config", "dns", "duty", "health", "ingest", "limits", "notify", "pipeline", "present",
+            "schedule", "store",
+        ],
     ),
     ("demo", &["alerts", "app", "clock", "config", "pipeline", "query", "store", "submission"]),
     ("courier", &["clock", "dns", "limits", "report", "submission"]),

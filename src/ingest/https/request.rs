@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_http::{
-    HttpMessage, Method, Request, Response,
+    HttpMessage, Method, Request, Response, StatusCode,
     body::BoxBody,
     header::{self, HeaderName},
 };
@@ -44,7 +44,8 @@ pub async fn answer(shared: Arc<Shared>, mut request: Request) -> Response<BoxBo
         Err(problem) => Err(problem),
     };
     let answer = answer.unwrap_or_else(|problem| refuse(&shared, problem));
-    answer.into_response(progress.is_some_and(|progress| progress.answered()))
+    let again = progress.is_some_and(|progress| progress.answered(may_ask_on(&answer)));
+    answer.into_response(again)
 }
 
 /// Decides about a request that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
@@ -55,10 +56,16 @@ pub async fn expect(shared: Arc<Shared>, request: Request) -> Result<Request, Re
             Ok(request)
         }
         Err(problem) => {
-            let again = begin(&request).is_some_and(|progress| progress.answered());
-            Err(refuse(&shared, problem).into_response(again))
+            let answer = refuse(&shared, problem);
+            let again = begin(&request).is_some_and(|progress| progress.answered(may_ask_on(&answer)));
+            Err(answer.into_response(again))
         }
     }
+}
+
+/// Who asks too often has what it sent ahead dropped with the connection.
+fn may_ask_on(answer: &Answer) -> bool {
+    answer.status() != StatusCode::TOO_MANY_REQUESTS
 }
 
 fn refuse(shared: &Shared, problem: Problem) -> Answer {
