@@ -90,13 +90,17 @@ pub struct Public {
     /// Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     /// Example: ["127.0.0.1", "2001:db8::/64"]
     pub trusted_proxies: Vec<String>,
+    /// The one header that these proxies write: "forwarded" or "x-forwarded-for". The other one, which clients can send through
+    /// most proxies, is not read then. Without it both are; where they disagree neither is believed.
+    /// Example: "x-forwarded-for"
+    pub forwarded_header: Option<ForwardedHeader>,
     /// Connections at the same time. When all are taken, the one that has waited longest without a complete request, of the
     /// address or network that holds most, gives way to a newcomer; a quarter is kept for networks (IPv4 /24, IPv6 /48)
     /// that hold none. Lowered at start where the process may not open that many files.
     pub connections_max: usize,
     /// Connections at the same time from one address (IPv6: one /64).
     pub connections_per_address_max: usize,
-    /// Requests a minute from one address (IPv6: one /64).
+    /// Requests a minute from one address (IPv6: one /64), and as many for `/healthz`.
     pub requests_per_minute_max: u32,
     /// Seconds until the request header must be complete; for the first one from the connection on, TLS handshake included.
     pub header_deadline_s: u64,
@@ -108,6 +112,15 @@ pub struct Public {
     pub idle_deadline_s: u64,
     /// Seconds that requests under way are given when the server stops.
     pub shutdown_deadline_s: u64,
+}
+
+/// Where a proxy says whom it brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// RFC 7239.
+    Forwarded,
+    XForwardedFor,
 }
 
 /// The listener for the operator, `[private]`: pages, API, health.
@@ -176,6 +189,7 @@ impl Default for Public {
             key: None,
             behind_proxy: false,
             trusted_proxies: Vec::new(),
+            forwarded_header: None,
             connections_max: 1_024,
             connections_per_address_max: 64,
             requests_per_minute_max: 6_000,

@@ -51,13 +51,13 @@ pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
 pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
 /// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
 /// that have given way and are not closed yet.
-pub const HTTP_WORKER_WAITING_MAX: usize = 4;
+pub const HTTP_WORKER_WAITING_MAX: usize = 2;
 /// File descriptors kept for everything that is no connection from outside: database, IMAP, notices, look-ups.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// The same where the process may not have that many: without them it cannot start.
-pub const DESCRIPTORS_OWN_MIN: u64 = 24;
-/// File descriptors of each worker thread of a listener: its own, and those of connections before and behind the gate.
-pub const DESCRIPTORS_PER_WORKER: u64 = 4 + HTTP_WORKER_WAITING_MAX as u64;
+pub const DESCRIPTORS_OWN_MIN: u64 = 20;
+/// File descriptors of the event loop of each worker thread of a listener.
+pub const DESCRIPTORS_PER_WORKER: u64 = 5;
 
 /// Levels of MIME structure. A report has two, a forwarded one four.
 pub const MIME_DEPTH_MAX: usize = 10;

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::PRIVATE_WORKERS;
 use crate::{
     config::{Config, Listen, LmtpListen},
-    limits::{DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED},
+    limits::{DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, HTTP_WORKER_WAITING_MAX},
 };
 
 /// What a configuration needs.
@@ -57,7 +57,7 @@ pub fn shortage(config: &Config) -> Option<String> {
     let need = Need::of(config);
     let limit = getrlimit(Resource::Nofile).maximum.filter(|limit| *limit < need.total())?;
     Some(match need.within(limit) {
-        Some(lowered) => need.told(limit, &lowered),
+        Some(lowered) => format!("started from here, {}", need.told(limit, &lowered)),
         None => format!("a process started from here may open {limit} files; `serve` needs at least {}", need.least()),
     })
 }
@@ -67,11 +67,13 @@ impl Need {
         let smtp = &config.smtp;
         let public = config.public.listen != Listen::Off;
         let private = config.private.listen != Listen::Off;
-        let workers = available_parallelism().map_or(1, |count| count.get() as u64);
-        let workers = 1 + if public { workers } else { 0 } + if private { PRIVATE_WORKERS as u64 } else { 0 };
+        let public_workers = if public { available_parallelism().map_or(1, |count| count.get() as u64) } else { 0 };
+        let private_workers = if private { PRIVATE_WORKERS as u64 } else { 0 };
+        let of_workers = (1 + public_workers + private_workers) * DESCRIPTORS_PER_WORKER
+            + public_workers * HTTP_WORKER_WAITING_MAX as u64;
         Need {
-            own: DESCRIPTORS_RESERVED + workers * DESCRIPTORS_PER_WORKER,
-            own_min: DESCRIPTORS_OWN_MIN + workers * DESCRIPTORS_PER_WORKER,
+            own: DESCRIPTORS_RESERVED + of_workers,
+            own_min: DESCRIPTORS_OWN_MIN + of_workers,
             public: if public { config.public.connections_max as u64 } else { 0 },
             mail: smtp.connections_max as u64,
             mail_listeners: u64::from(smtp.listen != Listen::Off) + u64::from(smtp.lmtp != LmtpListen::Off),
@@ -103,10 +105,11 @@ impl Need {
             (private, 0) => private.min(spare),
             (private, _) => private.min((spare / 4).max(2)),
         };
-        let left = spare - private;
-        let share = |wanted: u64| match u128::from(wanted) * u128::from(left) / u128::from(from_outside.max(1)) {
-            lowered if wanted > 0 => (lowered as u64).clamp(1, wanted),
-            _ => 0,
+        // One for each listener, the rest by what they would have.
+        let left = spare - private - u64::from(self.public > 0) - self.mail_listeners;
+        let share = |wanted: u64| {
+            let lowered = u128::from(wanted) * u128::from(left) / u128::from(from_outside.max(1));
+            wanted.min(1 + u64::try_from(lowered).unwrap_or(wanted))
         };
         Some(Need { own, private, public: share(self.public), mail: share(self.mail), ..*self })
     }
@@ -155,7 +158,7 @@ mod tests {
         }
         assert_eq!(NEED.within(NEED.least() - 1), None);
         let lowered = NEED.within(1_024).unwrap();
-        assert_eq!((lowered.own, lowered.private, lowered.public, lowered.mail), (300, 128, 397, 99));
+        assert_eq!((lowered.own, lowered.private, lowered.public, lowered.mail), (300, 128, 396, 99));
     }
 
     #[test]
@@ -173,7 +176,7 @@ mod tests {
     fn it_is_told_what_is_lowered() {
         let told = NEED.told(256, &NEED.within(256).unwrap());
         assert!(told.contains("may open 256 files"), "{told}");
-        assert!(told.contains("public.connections_max is 32 instead of 1024"), "{told}");
+        assert!(told.contains("public.connections_max is 31 instead of 1024"), "{told}");
         assert!(told.contains("smtp.connections_max is 8 instead of 256"), "{told}");
         assert!(told.contains("private.connections_max is 16 instead of 128"), "{told}");
     }

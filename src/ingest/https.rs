@@ -32,7 +32,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 
 pub use counters::{Counter, Counters};
 
-use self::{connection::Door, rate::Rate};
+use self::{connection::Door, forwarded::Proxies, rate::Rate};
 use super::{
     Accept,
     certificate::{Certificate, CertificateError},
@@ -97,7 +97,9 @@ struct Shared {
     wire_max_bytes: usize,
     memory: Arc<Semaphore>,
     rate: Rate,
-    trusted_proxies: Vec<Network>,
+    /// Of its own, so that those who ask for health leave the others theirs.
+    health_rate: Rate,
+    proxies: Proxies,
 }
 
 /// How long each wait may last.
@@ -151,7 +153,8 @@ impl Listener {
             wire_max_bytes,
             memory: memory(limits::HTTP_BODIES_MAX_BYTES),
             rate: Rate::per_minute(rate),
-            trusted_proxies,
+            health_rate: Rate::per_minute(rate),
+            proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },
         };
         let socket = TcpListener::bind(address).map_err(|error| BindError::Listen(address, error))?;
         let address = socket.local_addr().map_err(|error| BindError::Listen(address, error))?;
@@ -268,6 +271,7 @@ async fn keep_house(certificate: Option<Arc<Certificate>>, shared: Arc<Shared>) 
     loop {
         turns.tick().await;
         shared.rate.forget();
+        shared.health_rate.forget();
         if let Some(certificate) = certificate.clone() {
             // Files may lie on a slow disk. What became of it is logged where it happened.
             let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Shared, forwarded, request,
+    Shared, request,
     wire::{Transport, Wire},
 };
 use crate::ingest::gate::{Gate, Place};
@@ -63,7 +63,7 @@ pub fn service(
 impl Door {
     async fn enter(self, stream: TcpStream, peer: IpAddr) -> io::Result<Wire> {
         let first_head_until = Instant::now() + self.shared.deadlines.head;
-        let trusted_proxy = forwarded::is_trusted(peer, &self.shared.trusted_proxies);
+        let trusted_proxy = self.shared.proxies.is_trusted(peer);
         let pass = self.gate.enter(peer, trusted_proxy).map_err(|_| {
             self.shared.counters.connections_refused.increment();
             io::Error::from(io::ErrorKind::ConnectionRefused)

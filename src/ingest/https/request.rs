@@ -20,7 +20,6 @@ use super::{
     Shared,
     answer::{Answer, Problem},
     body::{self, Body},
-    forwarded,
     framing::Framing,
     wire::Progress,
 };
@@ -84,15 +83,17 @@ enum Target {
 /// Everything that can be said before a body is read.
 fn check(shared: &Shared, request: &Request) -> Result<Target, Problem> {
     shared.counters.requests.increment();
-    // Health is asked for by the operator's own machines, often through the proxy's address.
+    let client = request.peer_addr().map(|peer| shared.proxies.client(peer.ip(), request.headers()));
     if request.path() == "/healthz" {
+        // Health is asked for by the operator's own machines, often from the proxy's address, which others may share.
+        if let Some(client) = client {
+            shared.health_rate.check(client).map_err(Problem::too_often)?;
+        }
         return match *request.method() {
             Method::GET | Method::HEAD => Ok(Target::Health),
             _ => Err(Problem::method("GET, HEAD")),
         };
     }
-    let client =
-        request.peer_addr().map(|peer| forwarded::client(peer.ip(), request.headers(), &shared.trusted_proxies));
     if let Some(client) = client {
         shared.rate.check(client).map_err(Problem::too_often)?;
     }
@@ -110,7 +111,7 @@ fn check(shared: &Shared, request: &Request) -> Result<Target, Problem> {
         }
         Some(Framing::Endless) => Err(Problem::fault(FaultCode::BadRequest, "no protocol can be switched to here")),
         Some(Framing::Length(_) | Framing::Chunked(_)) => {
-            Ok(Target::Report { client, token: token.map(str::to_owned) })
+            Ok(Target::Report { client: client.map(|client| client.address), token: token.map(str::to_owned) })
         }
     }
 }

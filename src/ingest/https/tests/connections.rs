@@ -92,6 +92,22 @@ async fn pipelined_requests_are_answered_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_health_too_often_loses_what_it_sent_ahead() {
+    let app = Setup::default().config(|config| config.requests_per_minute_max = 3).start();
+    let mut client = app.connect().await;
+    client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50)).await;
+    for _ in 0..3 {
+        assert_eq!(client.reply().await.status(), 200);
+    }
+    let refused = client.reply().await;
+    assert_eq!(refused.problem().0, 429);
+    assert_eq!(refused.header("connection"), Some("close"));
+    client.gone().await;
+    assert_eq!(app.counters.requests.get(), 4);
+    assert_eq!(app.ask(REPORT).await.status(), 201, "reports are counted apart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_from_one_address_are_capped() {
     let app = Setup { permits: 0, ..Setup::default() }.config(|config| config.connections_per_address_max = 2).start();
     let mut clients = Vec::new();
