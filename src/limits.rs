@@ -52,6 +52,8 @@ pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
 /// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
 /// that have given way and are not closed yet.
 pub const HTTP_WORKER_WAITING_MAX: usize = 2;
+/// The same for each mail listener.
+pub const SMTP_WAITING_MAX: usize = 2;
 /// File descriptors kept for everything that is no connection from outside: database, IMAP, notices, look-ups.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// The same where the process may not have that many: without them it cannot start.

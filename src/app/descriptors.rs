@@ -8,7 +8,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::PRIVATE_WORKERS;
 use crate::{
     config::{Config, Listen, LmtpListen},
-    limits::{DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, HTTP_WORKER_WAITING_MAX},
+    limits::{
+        DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, HTTP_WORKER_WAITING_MAX, SMTP_WAITING_MAX,
+    },
 };
 
 /// What a configuration needs.
@@ -69,14 +71,15 @@ impl Need {
         let private = config.private.listen != Listen::Off;
         let public_workers = if public { available_parallelism().map_or(1, |count| count.get() as u64) } else { 0 };
         let private_workers = if private { PRIVATE_WORKERS as u64 } else { 0 };
-        let of_workers = (1 + public_workers + private_workers) * DESCRIPTORS_PER_WORKER
-            + public_workers * HTTP_WORKER_WAITING_MAX as u64;
+        let mail_listeners = u64::from(smtp.listen != Listen::Off) + u64::from(smtp.lmtp != LmtpListen::Off);
+        let of_workers = (1 + public_workers + private_workers) * DESCRIPTORS_PER_WORKER;
+        let waiting = public_workers * HTTP_WORKER_WAITING_MAX as u64 + mail_listeners * SMTP_WAITING_MAX as u64;
         Need {
-            own: DESCRIPTORS_RESERVED + of_workers,
-            own_min: DESCRIPTORS_OWN_MIN + of_workers,
+            own: DESCRIPTORS_RESERVED + of_workers + waiting,
+            own_min: DESCRIPTORS_OWN_MIN + of_workers + waiting,
             public: if public { config.public.connections_max as u64 } else { 0 },
             mail: smtp.connections_max as u64,
-            mail_listeners: u64::from(smtp.listen != Listen::Off) + u64::from(smtp.lmtp != LmtpListen::Off),
+            mail_listeners,
             private: if private { config.private.connections_max as u64 } else { 0 },
         }
     }

@@ -93,6 +93,7 @@ struct Desk {
     settings: Arc<Settings>,
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: Arc<Gate>,
+    connections_max: usize,
     proxies: Vec<Network>,
     accept: Arc<dyn Accept>,
     clock: Clock,
@@ -261,6 +262,7 @@ impl Plan {
             settings: Arc::new(Settings { protocol, starttls: tls.is_some(), ..self.settings.clone() }),
             tls,
             gate: Gate::new(self.connections_max, self.connections_per_address_max),
+            connections_max: self.connections_max,
             // A mail server that hands over its mail has no proxy in between.
             proxies: if protocol == Protocol::Smtp { self.proxies.clone() } else { Vec::new() },
             accept: Arc::clone(&self.accept),

@@ -4,7 +4,10 @@ use std::{
     cmp::Reverse,
     collections::HashMap,
     net::IpAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,7 +21,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Inside {
     entries: HashMap<u64, Entry>,
     next: u64,
-    held: HashMap<Holder, usize>,
+    held: HashMap<Holder, Held>,
     refused: Log,
     displaced: Log,
 }
@@ -28,7 +31,12 @@ struct Entry {
     /// `None` for whom only the total counts: a trusted proxy, a mail server of this machine.
     party: Option<Party>,
     place: Arc<Place>,
+    /// What those hold for whom it counts, the largest network first.
+    holders: Vec<(Holder, Held)>,
 }
+
+/// How many places somebody holds, shared by all of them: each newcomer to a full gate looks at every place.
+type Held = Arc<AtomicUsize>;
 
 /// Whose places are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,22 +95,22 @@ impl Inside {
     pub fn add(&mut self, party: Option<Party>) -> (u64, Arc<Place>) {
         let (id, place) = (self.next, Arc::new(Place::new()));
         self.next += 1;
-        self.entries.insert(id, Entry { party, place: Arc::clone(&place) });
-        self.count(party);
+        let holders = self.count(party);
+        self.entries.insert(id, Entry { party, place: Arc::clone(&place), holders });
         (id, place)
     }
 
     /// Gives an entry another party. One that had to give way meanwhile has none.
     pub fn stand_for(&mut self, id: u64, party: Option<Party>) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut entry.party, party);
-        self.discount(before);
-        self.count(party);
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.discount(&entry.holders);
+        let holders = self.count(party);
+        self.entries.insert(id, Entry { party, holders, ..entry });
     }
 
     pub fn remove(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id) {
-            self.discount(entry.party);
+            self.discount(&entry.holders);
         }
     }
 
@@ -114,14 +122,15 @@ impl Inside {
         may_be_asked: impl Fn(Option<Party>) -> bool,
     ) -> bool {
         let now = tokio::time::Instant::now();
+        let newcomer: Vec<(Holder, usize)> = holders(newcomer).map(|holder| (holder, self.held(holder))).collect();
         let candidates = self.entries.iter().filter_map(|(id, entry)| {
             let since = entry.place.waiting_since(now).filter(|_| Some(*id) != known && may_be_asked(entry.party))?;
-            let weight = self.weight_against(newcomer, entry.party)?;
+            let weight = entry.weight_against(&newcomer)?;
             Some((weight, Reverse(since), Reverse(*id)))
         });
         let Some((_, _, Reverse(id))) = candidates.max() else { return false };
         if let Some(entry) = self.entries.remove(&id) {
-            self.discount(entry.party);
+            self.discount(&entry.holders);
             entry.place.take();
             let party = entry.party.map(tracing::field::debug);
             if let Some(not_logged) = self.displaced.due() {
@@ -136,39 +145,23 @@ impl Inside {
         true
     }
 
-    /// How many places an entry's networks hold, from the largest network to the smallest. `None` where it need not give way:
-    /// where the two part, the newcomer's network holds as many.
-    fn weight_against(&self, newcomer: Option<Party>, other: Option<Party>) -> Option<[usize; 3]> {
-        let parted = holders(newcomer).zip(holders(other)).find(|(newcomer, other)| newcomer != other);
-        if let Some((newcomer, other)) = parted
-            && self.held(other) <= self.held(newcomer)
-        {
-            return None;
-        }
-        let mut weight = [0; 3];
-        for (weight, holder) in weight.iter_mut().zip(holders(other)) {
-            *weight = self.held(holder);
-        }
-        Some(weight)
-    }
-
     fn held(&self, holder: Holder) -> usize {
-        self.held.get(&holder).copied().unwrap_or(0)
+        self.held.get(&holder).map_or(0, |held| held.load(Relaxed))
     }
 
-    fn count(&mut self, party: Option<Party>) {
-        for holder in holders(party) {
-            *self.held.entry(holder).or_insert(0) += 1;
-        }
+    fn count(&mut self, party: Option<Party>) -> Vec<(Holder, Held)> {
+        let counted = holders(party).map(|holder| {
+            let held = self.held.entry(holder).or_default();
+            held.fetch_add(1, Relaxed);
+            (holder, Arc::clone(held))
+        });
+        counted.collect()
     }
 
-    fn discount(&mut self, party: Option<Party>) {
-        for holder in holders(party) {
-            if let Some(held) = self.held.get_mut(&holder) {
-                *held -= 1;
-                if *held == 0 {
-                    self.held.remove(&holder);
-                }
+    fn discount(&mut self, holders: &[(Holder, Held)]) {
+        for (holder, held) in holders {
+            if held.fetch_sub(1, Relaxed) == 1 {
+                self.held.remove(holder);
             }
         }
     }
@@ -182,6 +175,26 @@ impl Inside {
             tracing::warn!(%peer, setting, open = self.entries.len(), not_logged, "a connection was refused");
         }
         full
+    }
+}
+
+impl Entry {
+    /// How many places its networks hold, from the largest network to the smallest. `None` where it need not give way: where the
+    /// two part, the newcomer's network holds as many.
+    fn weight_against(&self, newcomer: &[(Holder, usize)]) -> Option<[usize; 3]> {
+        let mut weight = [0; 3];
+        let mut parted = false;
+        for (level, (holder, held)) in self.holders.iter().enumerate().take(weight.len()) {
+            let held = held.load(Relaxed);
+            if let Some((_, newcomers)) = newcomer.get(level).filter(|(other, _)| !parted && other != holder) {
+                parted = true;
+                if held <= *newcomers {
+                    return None;
+                }
+            }
+            weight[level] = held;
+        }
+        Some(weight)
     }
 }
 

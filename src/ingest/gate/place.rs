@@ -38,7 +38,8 @@ impl Place {
         }
     }
 
-    /// No request is under way: none came yet, or the last one is answered.
+    /// It waits from now on: the last request is answered, or what must come before one is done, so that who goes about it
+    /// has waited less than who does nothing.
     pub fn waits(&self) {
         self.waits_since_us.store(self.us(Instant::now()), Relaxed);
         self.busy_until_us.store(0, Relaxed);

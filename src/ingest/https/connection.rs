@@ -97,6 +97,7 @@ impl Door {
             () = self.stopping.notified() => return Err(io::ErrorKind::ConnectionAborted.into()),
             () = place.taken() => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
+        place.waits();
         shaken.inspect_err(|error| {
             self.shared.counters.handshakes_failed.increment();
             tracing::debug!(%error, "a TLS handshake failed");

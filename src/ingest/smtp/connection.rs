@@ -198,8 +198,8 @@ impl Conversation {
             if self.session.room(0) == 0 {
                 self.share.clear();
             }
-            if self.session.in_transaction() {
-                self.begins_until = None;
+            if self.session.in_transaction() && self.begins_until.take().is_some() {
+                self.place.waits();
             }
             self.pace = match (self.session.in_message(), self.pace) {
                 (true, pace) => pace.or_else(|| Some((Instant::now(), 0))),
@@ -256,6 +256,7 @@ impl Conversation {
         let left = self.begins_until.map(|until| until.saturating_duration_since(Instant::now()));
         let deadline = left.into_iter().fold(self.desk.deadlines.handshake, Duration::min);
         self.wire = Box::new(unless_taken(&self.place, deadline, handshake).await?);
+        self.place.waits();
         self.session.secured();
         Ok(self)
     }

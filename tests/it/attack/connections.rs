@@ -169,5 +169,9 @@ fn certificate(directory: &Path) -> Arc<ClientConfig> {
 /// A mail over a connection of its own.
 pub fn mail(address: SocketAddr, id: &str) -> io::Result<()> {
     let reply = Smtp::connect(address)?.send(&signed::signed(&id.replace(' ', "-")))?;
-    if reply.starts_with("250 2.0.0 stored") { Ok(()) } else { Err(io::Error::other(reply)) }
+    if reply.starts_with("250 2.0.0 stored") || reply.starts_with("250 2.0.0 already stored") {
+        Ok(())
+    } else {
+        Err(io::Error::other(reply))
+    }
 }
