@@ -28,7 +28,7 @@ use crate::{
     config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
     dns,
     health::Board,
-    ingest::{certificate::Certificate, control::Control, https},
+    ingest::{certificate::Certificate, control::Control, https, network},
     pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
     store::{Settings, Store},
@@ -217,7 +217,7 @@ fn bind_private(config: &Config) -> anyhow::Result<Option<(TcpListener, SocketAd
     if !loopback {
         tracing::warn!(%address, "the private listener has no accounts and is open to everybody who reaches it");
     }
-    let socket = TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
+    let socket = network::listen(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
     let address = socket.local_addr()?;
     Ok(Some((socket, address)))
 }

@@ -49,6 +49,8 @@ pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
 pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
 /// Seconds without a byte of a body after which its connection gives way when all places are taken, however quick it was.
 pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
+/// Connections that the kernel keeps for a listener until they are accepted, as far as `net.core.somaxconn` lets it.
+pub const LISTEN_BACKLOG: i32 = 4_096;
 /// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
 /// that have given way and are not closed yet.
 pub const HTTP_WORKER_WAITING_MAX: usize = 2;

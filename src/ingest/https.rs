@@ -38,7 +38,7 @@ use super::{
     certificate::{Certificate, CertificateError},
     gate::Gate,
     memory::memory,
-    network::Network,
+    network::{self, Network},
 };
 use crate::{
     clock::Clock,
@@ -156,7 +156,7 @@ impl Listener {
             health_rate: Rate::per_minute(rate),
             proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },
         };
-        let socket = TcpListener::bind(address).map_err(|error| BindError::Listen(address, error))?;
+        let socket = network::listen(address).map_err(|error| BindError::Listen(address, error))?;
         let address = socket.local_addr().map_err(|error| BindError::Listen(address, error))?;
         Ok(Some(Listener {
             socket,

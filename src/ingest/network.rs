@@ -1,9 +1,20 @@
-//! Addresses as limits see them: whole networks of trusted proxies, and the party one address stands for.
+//! Addresses as limits see them: whole networks of trusted proxies, the party one address stands for, the networks around it.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     str::FromStr,
 };
+
+use crate::limits::LISTEN_BACKLOG;
+
+/// Listens where many may come at once: those whom the kernel has to turn away have no chance at the gate.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpListener::bind(address)?;
+    // The standard library lets 128 wait. A second call only changes their number.
+    rustix::net::listen(&socket, LISTEN_BACKLOG)?;
+    Ok(socket)
+}
 
 /// An address block in CIDR notation (RFC 4632, RFC 4291 §2.3), or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +139,18 @@ mod tests {
             let error = text.parse::<Network>().unwrap_err();
             assert!(error.contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn more_may_wait_than_the_standard_library_lets() {
+        let socket = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let patience = std::time::Duration::from_secs(5);
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let waiting = most.trim().parse().unwrap_or(300).min(300);
+        let connected: Vec<_> =
+            (0..waiting).map(|_| std::net::TcpStream::connect_timeout(&address, patience).unwrap()).collect();
+        assert_eq!(connected.len(), waiting);
     }
 
     #[test]

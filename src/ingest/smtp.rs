@@ -33,7 +33,7 @@ use super::{
     Accept,
     certificate::{Certificate, CertificateError},
     gate::Gate,
-    network::Network,
+    network::{self, Network},
     unix_socket::{self, UnixSocket},
 };
 use crate::{
@@ -320,7 +320,7 @@ fn check(config: &config::Smtp) -> Result<(), BindError> {
 
 fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), BindError> {
     let bind = || {
-        let socket = TcpListener::bind(address)?;
+        let socket = network::listen(address)?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok((socket, address))
