@@ -98,9 +98,9 @@ pub struct Public {
     /// address or network that holds most, gives way to a newcomer; a quarter is kept for networks (IPv4 /24, IPv6 /48)
     /// that hold none. Lowered at start where the process may not open that many files.
     pub connections_max: usize,
-    /// Connections at the same time from one address (IPv6: one /64).
+    /// Connections at the same time from one address (IPv6: one /64). Above it only its own silent ones give way.
     pub connections_per_address_max: usize,
-    /// Requests a minute from one address (IPv6: one /64), and as many for `/healthz`.
+    /// Requests a minute from one address (IPv6: one /64). Those for `/healthz` are counted apart, up to 600.
     pub requests_per_minute_max: u32,
     /// Seconds until the request header must be complete; for the first one from the connection on, TLS handshake included.
     pub header_deadline_s: u64,

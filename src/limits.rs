@@ -1,6 +1,8 @@
 //! Every bound that keeps hostile input from costing more than it is worth, in one place, unit in the name.
 //! `Limits` is what an operator can set; the constants are what nobody needs to.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 /// Layers of gzip that are removed: one by the format, one more by a careless `Content-Encoding`.
@@ -49,6 +51,8 @@ pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
 pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
 /// Seconds without a byte of a body after which its connection gives way when all places are taken, however quick it was.
 pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
+/// Requests a minute for `/healthz` from one party: a monitor asks every few seconds.
+pub const HEALTH_REQUESTS_PER_MINUTE_MAX: NonZeroU32 = NonZeroU32::new(600).unwrap();
 /// Connections that the kernel keeps for a listener until they are accepted, as far as `net.core.somaxconn` lets it.
 pub const LISTEN_BACKLOG: i32 = 4_096;
 /// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones

@@ -27,7 +27,8 @@ pub struct Smtp {
     pub proxy_protocol_from: Vec<String>,
     /// Connections at the same time, for SMTP and for LMTP each. Above it silent ones give way, as in `[public]`.
     pub connections_max: usize,
-    /// Connections at the same time from one address (IPv6: one /64). For LMTP only the total counts.
+    /// Connections at the same time from one address (IPv6: one /64). Above it only its own silent ones give way. For LMTP only
+    /// the total counts.
     pub connections_per_address_max: usize,
     /// Seconds until the first mail of a connection must have begun (MAIL). Senders that mean it need a few.
     pub greeting_deadline_s: u64,

@@ -153,7 +153,7 @@ impl Listener {
             wire_max_bytes,
             memory: memory(limits::HTTP_BODIES_MAX_BYTES),
             rate: Rate::per_minute(rate),
-            health_rate: Rate::per_minute(rate),
+            health_rate: Rate::per_minute(rate.min(limits::HEALTH_REQUESTS_PER_MINUTE_MAX)),
             proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },
         };
         let socket = network::listen(address).map_err(|error| BindError::Listen(address, error))?;

@@ -117,6 +117,27 @@ fn health_asked_for_without_end_keeps_no_report_out() {
     assert_eq!(refused, 0);
 }
 
+#[test]
+fn the_pages_have_a_cap_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let server = Server::start_with(&data, |command| command.env("TLSIGHT_PRIVATE__CONNECTIONS_MAX", "2"));
+    let mut inside = [Client::connect(server.private), Client::connect(server.private)];
+    inside.iter_mut().for_each(|client| assert_eq!(client.get("/healthz").status, 200));
+    let mut waiting = TcpStream::connect(server.private).unwrap();
+    waiting.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    for _ in 0..50 {
+        inside.iter_mut().for_each(|client| assert_eq!(client.get("/healthz").status, 200));
+    }
+    let mut answer = [0; 12];
+    waiting.set_nonblocking(true).unwrap();
+    assert_eq!(waiting.peek(&mut answer).unwrap_err().kind(), io::ErrorKind::WouldBlock, "it waits for a place");
+    drop(inside);
+    waiting.set_nonblocking(false).unwrap();
+    waiting.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
 /// A report over a connection of its own.
 pub fn post(address: SocketAddr, id: &str) -> io::Result<()> {
     let headers = [("Content-Type", "application/tlsrpt+gzip")];
