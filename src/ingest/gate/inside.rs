@@ -138,7 +138,7 @@ impl Inside {
                     party,
                     open = self.entries.len() + 1,
                     not_logged,
-                    "connections_max is reached: a silent connection gave its place to a newcomer"
+                    "a silent connection gave its place to a newcomer, because a cap of connections is reached"
                 );
             }
         }
