@@ -1,5 +1,6 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
+mod descriptors;
 mod duty;
 mod proofs;
 mod rules;
@@ -28,12 +29,13 @@ use crate::{
     config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
     dns::{self, Resolver},
     health::Board,
-    ingest::{certificate::Certificate, control::Control, https},
+    ingest::{certificate::Certificate, control::Control, https, network},
     pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
     reporters,
     store::{Settings, Store},
 };
+pub use descriptors::shortage;
 use duty::Duty;
 use ways_in::WaysIn;
 
@@ -66,11 +68,13 @@ struct Private {
     socket: TcpListener,
     address: SocketAddr,
     site: web::Data<Site>,
+    connections_max: usize,
 }
 
 impl App {
     /// Opens the store and binds every listener. Needs a tokio runtime.
-    pub async fn build(config: Config, options: Options) -> anyhow::Result<App> {
+    pub async fn build(mut config: Config, options: Options) -> anyhow::Result<App> {
+        descriptors::make_room(&mut config)?;
         let served = config.served()?;
         if served.domains.is_empty() {
             tracing::warn!("no [[domain]] is configured: reports for every domain are accepted");
@@ -92,7 +96,8 @@ impl App {
         let site =
             Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), rules::rules(&config), dev, hosts)?;
         let site = web::Data::new(site.in_setup(setup(&config, ways_in.public.as_ref(), options.demo)));
-        let private = private_socket.map(|(socket, address)| Private { socket, address, site });
+        let connections_max = config.private.connections_max;
+        let private = private_socket.map(|(socket, address)| Private { socket, address, site, connections_max });
         let bound = private.as_ref().map(|private| private.address);
         let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
         Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty })
@@ -174,6 +179,8 @@ impl Private {
         let app = move || actix_web::App::new().wrap(Compress::default()).configure(present::configure(site.clone()));
         let server = HttpServer::new(app)
             .workers(PRIVATE_WORKERS)
+            // Of each worker; who comes while all are taken waits for one.
+            .max_connections(self.connections_max.div_ceil(PRIVATE_WORKERS))
             .disable_signals()
             .client_request_timeout(Duration::from_secs(10))
             .shutdown_timeout(PRIVATE_SHUTDOWN_S)
@@ -221,7 +228,7 @@ fn bind_private(config: &Config) -> anyhow::Result<Option<(TcpListener, SocketAd
     if !loopback {
         tracing::warn!(%address, "the private listener has no accounts and is open to everybody who reaches it");
     }
-    let socket = TcpListener::bind(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
+    let socket = network::listen(address).with_context(|| format!("cannot listen on {address} (private.listen)"))?;
     let address = socket.local_addr()?;
     Ok(Some((socket, address)))
 }

@@ -93,13 +93,19 @@ pub struct Public {
     /// Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     /// Example: ["127.0.0.1", "2001:db8::/64"]
     pub trusted_proxies: Vec<String>,
-    /// Connections at the same time.
+    /// The one header that these proxies write: "forwarded" or "x-forwarded-for". The other one, which clients can send through
+    /// most proxies, is not read then. Without it both are; where they disagree neither is believed.
+    /// Example: "x-forwarded-for"
+    pub forwarded_header: Option<ForwardedHeader>,
+    /// Connections at the same time. When all are taken, the one that has waited longest without a complete request, of the
+    /// address or network that holds most, gives way to a newcomer; a quarter is kept for networks (IPv4 /24, IPv6 /48)
+    /// that hold none. Lowered at start where the process may not open that many files.
     pub connections_max: usize,
-    /// Connections at the same time from one address (IPv6: one /64).
+    /// Connections at the same time from one address (IPv6: one /64). Above it only its own silent ones give way.
     pub connections_per_address_max: usize,
-    /// Requests a minute from one address (IPv6: one /64).
+    /// Requests a minute from one address (IPv6: one /64). Those for `/healthz` are counted apart, up to 600.
     pub requests_per_minute_max: u32,
-    /// Seconds until the request header must be complete.
+    /// Seconds until the request header must be complete; for the first one from the connection on, TLS handshake included.
     pub header_deadline_s: u64,
     /// Seconds until the request body must be complete.
     pub body_deadline_s: u64,
@@ -111,6 +117,15 @@ pub struct Public {
     pub shutdown_deadline_s: u64,
 }
 
+/// Where a proxy says whom it brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// RFC 7239.
+    Forwarded,
+    XForwardedFor,
+}
+
 /// The listener for the operator, `[private]`: pages, API, health.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +134,8 @@ pub struct Private {
     pub listen: Listen,
     /// Allows an address that is not loopback although there are no accounts: whoever reaches it sees everything.
     pub allow_remote: bool,
+    /// Connections at the same time; more wait until one ends.
+    pub connections_max: usize,
     /// Host names, besides IP addresses and `localhost`, under which browsers reach this listener (DNS rebinding guard).
     /// Example: ["tlsight.internal"]
     pub hosts: Vec<String>,
@@ -177,6 +194,7 @@ impl Default for Public {
             key: None,
             behind_proxy: false,
             trusted_proxies: Vec::new(),
+            forwarded_header: None,
             connections_max: 1_024,
             connections_per_address_max: 64,
             requests_per_minute_max: 6_000,
@@ -194,6 +212,7 @@ impl Default for Private {
         Private {
             listen: Listen::At(SocketAddr::from(([127, 0, 0, 1], 8080))),
             allow_remote: false,
+            connections_max: 128,
             hosts: Vec::new(),
             url: None,
         }

@@ -9,7 +9,7 @@ pub mod imap;
 pub mod import;
 pub mod maildir;
 mod memory;
-mod network;
+pub mod network;
 pub mod smtp;
 mod unix_socket;
 

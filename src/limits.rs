@@ -1,6 +1,8 @@
 //! Every bound that keeps hostile input from costing more than it is worth, in one place, unit in the name.
 //! `Limits` is what an operator can set; the constants are what nobody needs to.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 /// Layers of gzip that are removed: one by the format, one more by a careless `Content-Encoding`.
@@ -48,6 +50,26 @@ pub const HTTP_WRITE_DEADLINE_S: u64 = 10;
 pub const HTTP_LINGER_DEADLINE_S: u64 = 2;
 /// Seconds before a body has to keep up its minimum rate.
 pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
+
+/// Bytes a second that a body must have come with on average, or its connection gives way when all places are taken.
+pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
+/// Seconds without a byte of a body after which its connection gives way when all places are taken, however quick it was.
+pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
+/// Requests a minute for `/healthz` from one party: a monitor asks every few seconds.
+pub const HEALTH_REQUESTS_PER_MINUTE_MAX: NonZeroU32 = NonZeroU32::new(600).unwrap();
+/// Connections that the kernel keeps for a listener until they are accepted, as far as `net.core.somaxconn` lets it.
+pub const LISTEN_BACKLOG: i32 = 4_096;
+/// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
+/// that have given way and are not closed yet.
+pub const HTTP_WORKER_WAITING_MAX: usize = 2;
+/// The same for each mail listener.
+pub const SMTP_WAITING_MAX: usize = 2;
+/// File descriptors kept for everything that is no connection from outside: database, IMAP, notices, look-ups.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// The same where the process may not have that many: without them it cannot start.
+pub const DESCRIPTORS_OWN_MIN: u64 = 20;
+/// File descriptors of the event loop of each worker thread of a listener.
+pub const DESCRIPTORS_PER_WORKER: u64 = 5;
 
 /// Levels of MIME structure. A report has two, a forwarded one four.
 pub const MIME_DEPTH_MAX: usize = 10;

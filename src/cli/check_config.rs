@@ -12,6 +12,7 @@ use std::{
 use super::Common;
 use crate::{
     alerts::hosts::unlisted,
+    app::shortage,
     config::{ChannelKind, Config, ConfigError, DEFAULT_FILE, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
     duty::{desk, rounds},
@@ -80,6 +81,7 @@ impl Findings {
         findings.look_at_certificate(config);
         findings.look_at_listeners(config);
         findings.look_at_mailboxes(config);
+        findings.notes.extend(shortage(config));
         if let Some(Err(problem)) = config.dns.records.as_deref().map(Records::open) {
             findings.problems.push(format!("`dns.records` = {problem}"));
         }

@@ -145,6 +145,7 @@ impl Config {
             ("public.body_deadline_s", public.body_deadline_s),
             ("public.idle_deadline_s", public.idle_deadline_s),
             ("public.shutdown_deadline_s", public.shutdown_deadline_s),
+            ("private.connections_max", self.private.connections_max as u64),
             ("store.queue_max", store.queue_max as u64),
             ("store.readers_max", store.readers_max as u64),
             ("limits.report_wire_max_bytes", limits.report_wire_max_bytes as u64),

@@ -25,11 +25,14 @@ pub struct Smtp {
     /// Addresses or networks that begin each connection with a PROXY protocol v2 header, which is believed.
     /// Example: ["10.0.0.1"]
     pub proxy_protocol_from: Vec<String>,
-    /// Connections at the same time.
+    /// Connections at the same time, for SMTP and for LMTP each. Above it silent ones give way, as in `[public]`.
     pub connections_max: usize,
-    /// Connections at the same time from one address (IPv6: one /64). For LMTP only the total counts.
+    /// Connections at the same time from one address (IPv6: one /64). Above it only its own silent ones give way. For LMTP only
+    /// the total counts.
     pub connections_per_address_max: usize,
-    /// Seconds until a command, or the next piece of a message, must be there.
+    /// Seconds until the first mail of a connection must have begun (MAIL). Senders that mean it need a few.
+    pub greeting_deadline_s: u64,
+    /// Seconds until a command, or the next piece of a message, must be there from then on.
     pub command_deadline_s: u64,
     /// Seconds one session may take.
     pub session_deadline_s: u64,
@@ -154,6 +157,7 @@ impl Default for Smtp {
             proxy_protocol_from: Vec::new(),
             connections_max: 256,
             connections_per_address_max: 32,
+            greeting_deadline_s: 30,
             command_deadline_s: 300,
             session_deadline_s: 1_800,
             messages_per_session_max: 1_000,

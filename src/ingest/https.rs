@@ -21,8 +21,9 @@ mod wire;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     sync::Arc,
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -31,13 +32,13 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 
 pub use counters::{Counter, Counters};
 
-use self::{connection::Door, rate::Rate};
+use self::{connection::Door, forwarded::Proxies, rate::Rate};
 use super::{
     Accept,
     certificate::{Certificate, CertificateError},
     gate::Gate,
     memory::memory,
-    network::Network,
+    network::{self, Network},
 };
 use crate::{
     clock::Clock,
@@ -56,6 +57,7 @@ pub struct Listener {
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: Arc<Gate>,
     shared: Arc<Shared>,
+    connections_max: usize,
     shutdown_deadline_s: u64,
 }
 
@@ -95,7 +97,9 @@ struct Shared {
     wire_max_bytes: usize,
     memory: Arc<Semaphore>,
     rate: Rate,
-    trusted_proxies: Vec<Network>,
+    /// Of its own, so that those who ask for health leave the others theirs.
+    health_rate: Rate,
+    proxies: Proxies,
 }
 
 /// How long each wait may last.
@@ -149,9 +153,10 @@ impl Listener {
             wire_max_bytes,
             memory: memory(limits::HTTP_BODIES_MAX_BYTES),
             rate: Rate::per_minute(rate),
-            trusted_proxies,
+            health_rate: Rate::per_minute(rate.min(limits::HEALTH_REQUESTS_PER_MINUTE_MAX)),
+            proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },
         };
-        let socket = TcpListener::bind(address).map_err(|error| BindError::Listen(address, error))?;
+        let socket = network::listen(address).map_err(|error| BindError::Listen(address, error))?;
         let address = socket.local_addr().map_err(|error| BindError::Listen(address, error))?;
         Ok(Some(Listener {
             socket,
@@ -160,6 +165,7 @@ impl Listener {
             tls,
             gate: Gate::new(config.connections_max, config.connections_per_address_max),
             shared: Arc::new(shared),
+            connections_max: config.connections_max,
             shutdown_deadline_s: config.shutdown_deadline_s,
         }))
     }
@@ -186,7 +192,14 @@ impl Listener {
 
     /// Begins to serve, on threads of its own. Must be called within a Tokio runtime, which does the housekeeping.
     pub fn start(self) -> io::Result<Running> {
-        let builder = Server::build().disable_signals().shutdown_timeout(self.shutdown_deadline_s);
+        let workers = available_parallelism().map_or(1, NonZeroUsize::get);
+        // The gate decides who is let in; this only bounds how many wait before it, each with a file descriptor.
+        let before_the_gate = limits::HTTP_WORKER_WAITING_MAX;
+        let builder = Server::build()
+            .disable_signals()
+            .shutdown_timeout(self.shutdown_deadline_s)
+            .workers(workers)
+            .max_concurrent_connections(self.connections_max.div_ceil(workers) + before_the_gate);
         let door = Door {
             gate: self.gate,
             tls: self.tls,
@@ -258,6 +271,7 @@ async fn keep_house(certificate: Option<Arc<Certificate>>, shared: Arc<Shared>) 
     loop {
         turns.tick().await;
         shared.rate.forget();
+        shared.health_rate.forget();
         if let Some(certificate) = certificate.clone() {
             // Files may lie on a slow disk. What became of it is logged where it happened.
             let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;

@@ -33,7 +33,7 @@ use super::{
     Accept,
     certificate::{Certificate, CertificateError},
     gate::Gate,
-    network::Network,
+    network::{self, Network},
     unix_socket::{self, UnixSocket},
 };
 use crate::{
@@ -93,6 +93,7 @@ struct Desk {
     settings: Arc<Settings>,
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: Arc<Gate>,
+    connections_max: usize,
     proxies: Vec<Network>,
     accept: Arc<dyn Accept>,
     clock: Clock,
@@ -105,6 +106,7 @@ struct Desk {
 #[derive(Debug, Clone)]
 struct Deadlines {
     proxy: Duration,
+    greeting: Duration,
     command: Duration,
     session: Duration,
     handshake: Duration,
@@ -260,6 +262,7 @@ impl Plan {
             settings: Arc::new(Settings { protocol, starttls: tls.is_some(), ..self.settings.clone() }),
             tls,
             gate: Gate::new(self.connections_max, self.connections_per_address_max),
+            connections_max: self.connections_max,
             // A mail server that hands over its mail has no proxy in between.
             proxies: if protocol == Protocol::Smtp { self.proxies.clone() } else { Vec::new() },
             accept: Arc::clone(&self.accept),
@@ -281,6 +284,7 @@ impl Deadlines {
     fn from_config(config: &config::Smtp) -> Deadlines {
         Deadlines {
             proxy: Duration::from_secs(limits::SMTP_PROXY_DEADLINE_S),
+            greeting: Duration::from_secs(config.greeting_deadline_s),
             command: Duration::from_secs(config.command_deadline_s),
             session: Duration::from_secs(config.session_deadline_s),
             handshake: Duration::from_secs(limits::SMTP_HANDSHAKE_DEADLINE_S),
@@ -303,6 +307,7 @@ fn check(config: &config::Smtp) -> Result<(), BindError> {
     let zero = [
         ("connections_max", config.connections_max == 0),
         ("connections_per_address_max", config.connections_per_address_max == 0),
+        ("greeting_deadline_s", config.greeting_deadline_s == 0),
         ("command_deadline_s", config.command_deadline_s == 0),
         ("session_deadline_s", config.session_deadline_s == 0),
         ("messages_per_session_max", config.messages_per_session_max == 0),
@@ -315,7 +320,7 @@ fn check(config: &config::Smtp) -> Result<(), BindError> {
 
 fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), BindError> {
     let bind = || {
-        let socket = TcpListener::bind(address)?;
+        let socket = network::listen(address)?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok((socket, address))

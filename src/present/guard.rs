@@ -1,6 +1,8 @@
 //! Keeps other web sites out: which `Host` is ours (DNS rebinding), who may change something (cross-site requests), and the
 //! headers every answer carries.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
@@ -59,13 +61,22 @@ fn refuse(request: &HttpRequest) -> Option<HttpResponse> {
 
 /// A page elsewhere can make its own name point to our address, but cannot make the browser send another `Host`.
 fn is_ours(host: &str, hosts: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok()
-        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+    let Some(name) = without_port(host) else { return false };
+    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<Ipv4Addr>().is_ok()
+                || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        }
+    }
+}
+
+/// The host of `host[:port]` (RFC 9110 §7.2); `None` where what follows it is no port, like user information before it.
+fn without_port(host: &str) -> Option<&str> {
+    // The colons within brackets are the address's own.
+    let Some((name, port)) = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) else { return Some(host) };
+    port.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
 }
 
 fn comes_from_us(request: &HttpRequest, host: &str) -> bool {
@@ -108,7 +119,20 @@ mod tests {
         {
             assert!(is_ours(host, &hosts), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example"] {
+        for host in [
+            "[::1].evil.example",
+            "[::1]evil.example:80",
+            "[127.0.0.1]",
+            "::1",
+            "127.0.0.1:80@evil",
+            "127.0.0.1@evil:80",
+            "127.0.0.1:80:80",
+            "",
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+        ] {
             assert!(!is_ours(host, &hosts), "{host}");
         }
     }

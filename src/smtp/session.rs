@@ -156,6 +156,11 @@ impl Session {
         self.budget = bytes;
     }
 
+    /// Whether MAIL was taken and its message is not complete yet.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
     /// Whether a message is coming in, or has come and waits for its answer.
     pub fn in_message(&self) -> bool {
         let chunked = self.transaction.as_ref().is_some_and(|transaction| transaction.chunked);

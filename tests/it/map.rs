@@ -85,6 +85,7 @@ const MAP: &[(&str, &[&str])] = &[
             "reporters",
             "schedule",
             "store",
+            "verify",
         ],
     ),
     ("demo", &["alerts", "app", "clock", "config", "pipeline", "query", "store", "submission"]),

@@ -27,7 +27,17 @@ pub struct Server {
 
 /// `tlsight` with the arguments of every test: no configuration file of the machine, quiet logs.
 pub fn tlsight() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tlsight"));
+    on_its_own(Command::new(env!("CARGO_BIN_EXE_tlsight")))
+}
+
+/// The same under a limit of the shell's `ulimit`, which is given the arguments.
+pub fn tlsight_under(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit $0 && exec \"$@\"", limit, env!("CARGO_BIN_EXE_tlsight")]);
+    on_its_own(command)
+}
+
+fn on_its_own(mut command: Command) -> Command {
     command.env_clear();
     for kept in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] {
         if let Some(value) = std::env::var_os(kept) {
@@ -45,9 +55,17 @@ impl Server {
 
     /// Starts `serve` on loopback and waits until everything is bound.
     pub fn start_with(data: &Path, adjust: impl FnOnce(&mut Command) -> &mut Command) -> Server {
+        Server::start_command(tlsight(), data, adjust)
+    }
+
+    /// The same with a command made by [`tlsight`] or [`tlsight_under`].
+    pub fn start_command(
+        mut command: Command,
+        data: &Path,
+        adjust: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Server {
         let ready = data.with_extension("ready.json");
         let _ = fs::remove_file(&ready);
-        let mut command = tlsight();
         command.arg("serve").arg("--data").arg(data).args(["--public", "127.0.0.1:0", "--private", "127.0.0.1:0"]);
         command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).env("TLSIGHT_LOG", "warn");
         // The tests are one address, and in a hurry.
@@ -79,6 +97,18 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux tells the peak");
         let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
         kibibytes * 1024
+    }
+
+    /// The files the process has open now.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).unwrap().count()
+    }
+
+    /// The files the process may have open.
+    pub fn files_max(&self) -> u64 {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.process.0.id())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("Linux tells the limit");
+        line.split_whitespace().nth(3).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// SIGKILL: the process has no chance to say goodbye.

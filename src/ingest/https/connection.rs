@@ -1,18 +1,21 @@
 //! From an accepted TCP connection to HTTP requests.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_http::{HttpService, KeepAlive, Protocol, Request, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Shared, forwarded, request,
+    Shared, request,
     wire::{Transport, Wire},
 };
-use crate::ingest::gate::Gate;
+use crate::ingest::gate::{Gate, Place};
 
 /// What a connection passes on its way in.
 #[derive(Clone)]
@@ -58,33 +61,43 @@ pub fn service(
 }
 
 impl Door {
-    async fn enter(self, stream: TcpStream, peer: std::net::IpAddr) -> io::Result<Wire> {
-        let trusted_proxy = forwarded::is_trusted(peer, &self.shared.trusted_proxies);
+    async fn enter(self, stream: TcpStream, peer: IpAddr) -> io::Result<Wire> {
+        let first_head_until = Instant::now() + self.shared.deadlines.head;
+        let trusted_proxy = self.shared.proxies.is_trusted(peer);
         let pass = self.gate.enter(peer, trusted_proxy).map_err(|_| {
             self.shared.counters.connections_refused.increment();
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
         self.shared.counters.connections.increment();
+        if pass.displaced {
+            self.shared.counters.connections_displaced.increment();
+        }
         // Answers are small and go out whole; waiting to fill a packet would only delay them.
         stream.set_nodelay(true)?;
         let transport = match &self.tls {
             None => Transport::Plain(stream),
-            Some(config) => Transport::Tls(Box::new(self.shake_hands(Arc::clone(config), stream).await?)),
+            Some(config) => {
+                Transport::Tls(Box::new(self.shake_hands(config, stream, first_head_until, &pass.place()).await?))
+            }
         };
-        Ok(Wire::new(transport, self.shared, pass))
+        Ok(Wire::new(transport, self.shared, pass, first_head_until))
     }
 
-    /// The TLS handshake, within the time for a request head.
+    /// The TLS handshake, within the time for the first request head.
     async fn shake_hands(
         &self,
-        config: Arc<rustls::ServerConfig>,
+        config: &Arc<rustls::ServerConfig>,
         stream: TcpStream,
+        until: Instant,
+        place: &Place,
     ) -> io::Result<TlsStream<TcpStream>> {
-        let handshake = timeout(self.shared.deadlines.head, TlsAcceptor::from(config).accept(stream));
+        let handshake = timeout_at(until, TlsAcceptor::from(Arc::clone(config)).accept(stream));
         let shaken = tokio::select! {
             shaken = handshake => shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
             () = self.stopping.notified() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = place.taken() => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
+        place.waits();
         shaken.inspect_err(|error| {
             self.shared.counters.handshakes_failed.increment();
             tracing::debug!(%error, "a TLS handshake failed");

@@ -24,8 +24,10 @@ macro_rules! counters {
 counters! {
     /// Connections that were let in.
     connections,
-    /// Connections closed at once because a cap was reached.
+    /// Connections closed at once because a cap was reached and nobody had to give way.
     connections_refused,
+    /// Connections for which another, silent one had to be closed, because a cap was reached.
+    connections_displaced,
     /// TLS handshakes that failed or took too long.
     handshakes_failed,
     /// Requests whose head was complete.

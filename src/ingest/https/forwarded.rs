@@ -1,5 +1,9 @@
 //! Who is behind a proxy (RFC 7239 `Forwarded`, and `X-Forwarded-For`, which it replaced on paper).
 //!
+//! Most proxies set one of the two headers and pass the other one on as the client sent it. `public.forwarded_header` says
+//! which one they set, and only that is read. Without it both are, and where they disagree neither is believed: the proxy's own
+//! address stands, and what the request may cost is counted apart from requests that the proxy says nothing of.
+//!
 //! Each proxy appends the address it was called from, and the client may have sent the header as well, so that only the
 //! right-hand end is worth anything: from there the trusted proxies are passed over, and the first address that is not one of
 //! them is the client's.
@@ -8,30 +12,48 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_http::header::{self, HeaderMap, HeaderName};
 
-use crate::ingest::network::Network;
+use crate::{config::ForwardedHeader, ingest::network::Network};
 
-/// The client's address for limits and for the report's provenance.
-///
-/// Most proxies set one of the two headers and pass the other one on as the client sent it. Where both are there and
-/// disagree, neither is believed and the proxy's own address stands: the one who pays for the lie is the liar.
-pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return peer;
+/// Who are believed about their clients, and where they say it.
+pub struct Proxies {
+    pub trusted: Vec<Network>,
+    /// The header they write; both are read where it is not known.
+    pub header: Option<ForwardedHeader>,
+}
+
+/// Whom a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// For limits and for the report's provenance.
+    pub address: IpAddr,
+    /// A proxy's two headers disagree, so that this is the proxy's own address.
+    pub disputed: bool,
+}
+
+impl Proxies {
+    pub fn is_trusted(&self, address: IpAddr) -> bool {
+        is_trusted(address, &self.trusted)
     }
-    let forwarded =
-        elements(headers, &header::FORWARDED).map(|hops| nearest_stranger(peer, hops.map(forwarded_for), trusted));
-    let x_forwarded_for =
-        elements(headers, &header::X_FORWARDED_FOR).map(|hops| nearest_stranger(peer, hops.map(node), trusted));
-    match (forwarded, x_forwarded_for) {
-        (None, None) => peer,
-        (Some(client), None) | (None, Some(client)) => client,
-        (Some(one), Some(other)) if one == other => one,
-        (Some(_), Some(_)) => peer,
+
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+        let peer = peer.to_canonical();
+        if !self.is_trusted(peer) {
+            return Client { address: peer, disputed: false };
+        }
+        let read = |header| self.header.is_none_or(|written| written == header);
+        let forwarded = elements(headers, &header::FORWARDED)
+            .filter(|_| read(ForwardedHeader::Forwarded))
+            .map(|hops| nearest_stranger(peer, hops.map(forwarded_for), &self.trusted));
+        let x_forwarded_for = elements(headers, &header::X_FORWARDED_FOR)
+            .filter(|_| read(ForwardedHeader::XForwardedFor))
+            .map(|hops| nearest_stranger(peer, hops.map(node), &self.trusted));
+        let disputed = forwarded.is_some() && x_forwarded_for.is_some() && forwarded != x_forwarded_for;
+        let address = if disputed { peer } else { forwarded.or(x_forwarded_for).unwrap_or(peer) };
+        Client { address, disputed }
     }
 }
 
-pub fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 
@@ -93,12 +115,18 @@ mod tests {
     use super::*;
 
     fn client_of(peer: &str, lines: &[(&'static str, &str)]) -> String {
+        let client = who(peer, lines, None);
+        assert!(!client.disputed || client.address.to_string() == peer);
+        client.address.to_string()
+    }
+
+    fn who(peer: &str, lines: &[(&'static str, &str)], header: Option<ForwardedHeader>) -> Client {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let trusted = ["10.0.0.0/8", "2001:db8:ff::/48"].map(|text| text.parse().unwrap());
-        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let trusted = ["10.0.0.0/8", "2001:db8:ff::/48"].map(|text| text.parse().unwrap()).to_vec();
+        Proxies { trusted, header }.client(peer.parse().unwrap(), &headers)
     }
 
     #[test]
@@ -152,5 +180,27 @@ mod tests {
         assert_eq!(client_of("10.0.0.1", &lines), "10.0.0.1");
         let lines = [("forwarded", "for=198.51.100.1"), ("x-forwarded-for", "198.51.100.1")];
         assert_eq!(client_of("10.0.0.1", &lines), "198.51.100.1");
+    }
+
+    #[test]
+    fn disagreement_is_told_apart_from_silence() {
+        let lines = [("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
+        assert!(who("10.0.0.1", &lines, None).disputed);
+        assert!(!who("10.0.0.1", &lines[..1], None).disputed);
+        assert!(!who("10.0.0.1", &[], None).disputed);
+        assert!(!who("192.0.2.1", &lines, None).disputed, "a stranger's headers are not looked at");
+    }
+
+    #[test]
+    fn only_the_header_that_the_proxies_write_is_read() {
+        let lines = [("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
+        let of = |header, lines| {
+            let client = who("10.0.0.1", lines, Some(header));
+            assert!(!client.disputed);
+            client.address.to_string()
+        };
+        assert_eq!(of(ForwardedHeader::XForwardedFor, &lines), "198.51.100.1");
+        assert_eq!(of(ForwardedHeader::Forwarded, &lines), "203.0.113.9");
+        assert_eq!(of(ForwardedHeader::XForwardedFor, &lines[..1]), "10.0.0.1");
     }
 }

@@ -1,7 +1,6 @@
 //! How often one party may ask.
 
 use std::{
-    net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -9,6 +8,7 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
+use super::forwarded::Client;
 use crate::ingest::network::Party;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
@@ -18,7 +18,9 @@ const LOOK_EVERY: u32 = 1_024;
 
 /// A leaky bucket for each party: a minute's worth at once, then evenly over the minute.
 pub struct Rate {
-    limiter: DefaultKeyedRateLimiter<Party>,
+    /// By party, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
+    /// bucket of those who do so, not into that of the proxy itself.
+    limiter: DefaultKeyedRateLimiter<(Party, bool)>,
     requests: AtomicU32,
 }
 
@@ -28,13 +30,14 @@ impl Rate {
     }
 
     /// Counts one request, or says how long the party has to wait for its next.
-    pub fn check(&self, client: IpAddr) -> Result<(), Duration> {
+    pub fn check(&self, client: Client) -> Result<(), Duration> {
         if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1
             && self.limiter.len() > PARTIES_MAX
         {
             self.forget();
         }
-        self.limiter.check_key(&Party::from(client)).map_err(|early| early.wait_time_from(self.limiter.clock().now()))
+        let key = (Party::from(client.address), client.disputed);
+        self.limiter.check_key(&key).map_err(|early| early.wait_time_from(self.limiter.clock().now()))
     }
 
     /// Forgets the parties whose bucket is empty again; to be called now and then.
@@ -56,12 +59,18 @@ mod tests {
     #[test]
     fn each_party_has_its_own_bucket() {
         let rate = Rate::per_minute(NonZeroU32::new(2).unwrap());
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let ip = |text: &str| Client { address: text.parse().unwrap(), disputed: false };
         rate.check(ip("2001:db8::1")).unwrap();
         rate.check(ip("2001:db8::2")).unwrap();
         let wait = rate.check(ip("2001:db8::3")).unwrap_err();
         assert!(wait > Duration::from_secs(20) && wait <= Duration::from_secs(30), "{wait:?}");
         rate.check(ip("2001:db8:0:1::1")).unwrap();
+        rate.check(ip("192.0.2.1")).unwrap();
+        // Those whose proxy's headers disagree share one beside the proxy's own.
+        let disputed = Client { disputed: true, ..ip("192.0.2.1") };
+        rate.check(disputed).unwrap();
+        rate.check(disputed).unwrap();
+        rate.check(disputed).unwrap_err();
         rate.check(ip("192.0.2.1")).unwrap();
     }
 
@@ -70,7 +79,7 @@ mod tests {
         // A bucket that leaks a request in a fraction of a microsecond is empty again at once.
         let rate = Rate::per_minute(NonZeroU32::MAX);
         for last in 0..100 {
-            rate.check(IpAddr::from([192, 0, 2, last])).unwrap();
+            rate.check(Client { address: [192, 0, 2, last].into(), disputed: false }).unwrap();
         }
         rate.forget();
         assert_eq!(rate.parties(), 0);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_http::{
-    HttpMessage, Method, Request, Response,
+    HttpMessage, Method, Request, Response, StatusCode,
     body::BoxBody,
     header::{self, HeaderName},
 };
@@ -20,7 +20,6 @@ use super::{
     Shared,
     answer::{Answer, Problem},
     body::{self, Body},
-    forwarded,
     framing::Framing,
     wire::Progress,
 };
@@ -44,7 +43,8 @@ pub async fn answer(shared: Arc<Shared>, mut request: Request) -> Response<BoxBo
         Err(problem) => Err(problem),
     };
     let answer = answer.unwrap_or_else(|problem| refuse(&shared, problem));
-    answer.into_response(progress.is_some_and(|progress| progress.answered()))
+    let again = progress.is_some_and(|progress| progress.answered(may_ask_on(&answer)));
+    answer.into_response(again)
 }
 
 /// Decides about a request that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
@@ -55,10 +55,16 @@ pub async fn expect(shared: Arc<Shared>, request: Request) -> Result<Request, Re
             Ok(request)
         }
         Err(problem) => {
-            let again = begin(&request).is_some_and(|progress| progress.answered());
-            Err(refuse(&shared, problem).into_response(again))
+            let answer = refuse(&shared, problem);
+            let again = begin(&request).is_some_and(|progress| progress.answered(may_ask_on(&answer)));
+            Err(answer.into_response(again))
         }
     }
+}
+
+/// Who asks too often has what it sent ahead dropped with the connection.
+fn may_ask_on(answer: &Answer) -> bool {
+    answer.status() != StatusCode::TOO_MANY_REQUESTS
 }
 
 fn refuse(shared: &Shared, problem: Problem) -> Answer {
@@ -77,15 +83,17 @@ enum Target {
 /// Everything that can be said before a body is read.
 fn check(shared: &Shared, request: &Request) -> Result<Target, Problem> {
     shared.counters.requests.increment();
-    // Health is asked for by the operator's own machines, often through the proxy's address.
+    let client = request.peer_addr().map(|peer| shared.proxies.client(peer.ip(), request.headers()));
     if request.path() == "/healthz" {
+        // Health is asked for by the operator's own machines, often from the proxy's address, which others may share.
+        if let Some(client) = client {
+            shared.health_rate.check(client).map_err(Problem::too_often)?;
+        }
         return match *request.method() {
             Method::GET | Method::HEAD => Ok(Target::Health),
             _ => Err(Problem::method("GET, HEAD")),
         };
     }
-    let client =
-        request.peer_addr().map(|peer| forwarded::client(peer.ip(), request.headers(), &shared.trusted_proxies));
     if let Some(client) = client {
         shared.rate.check(client).map_err(Problem::too_often)?;
     }
@@ -103,7 +111,7 @@ fn check(shared: &Shared, request: &Request) -> Result<Target, Problem> {
         }
         Some(Framing::Endless) => Err(Problem::fault(FaultCode::BadRequest, "no protocol can be switched to here")),
         Some(Framing::Length(_) | Framing::Chunked(_)) => {
-            Ok(Target::Report { client, token: token.map(str::to_owned) })
+            Ok(Target::Report { client: client.map(|client| client.address), token: token.map(str::to_owned) })
         }
     }
 }

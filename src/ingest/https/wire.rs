@@ -27,7 +27,10 @@ use super::{
     answer::{Answer, Problem},
     framing::{Framing, head_end},
 };
-use crate::{ingest::gate::Pass, limits::HTTP_HEAD_MAX_BYTES};
+use crate::{
+    ingest::gate::{Pass, Place},
+    limits::HTTP_HEAD_MAX_BYTES,
+};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 8 * 1024;
@@ -62,13 +65,21 @@ pub enum Transport {
 
 /// How far the current request is, shared by the wire and the handler.
 #[derive(Debug)]
-pub struct Progress(RefCell<State>);
+pub struct Progress {
+    state: RefCell<State>,
+    /// Where it is said, for the case that all places are taken.
+    place: Arc<Place>,
+}
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
     /// When the peer must have done what it is waited for.
     until: Option<Instant>,
+    /// When the body began, and how many bytes of it have come.
+    body: (Instant, u64),
+    /// A request has come. Until then the first deadline holds, whatever comes.
+    asked: bool,
     /// The library's task, where it was told to wait for another reason than the socket.
     blocked: Option<Waker>,
 }
@@ -92,13 +103,14 @@ enum Phase {
 }
 
 impl Wire {
-    pub fn new(transport: Transport, shared: Arc<Shared>, pass: Pass) -> Wire {
-        let until = Instant::now() + shared.deadlines.head;
-        let state = State { phase: Phase::Waiting, until: Some(until), blocked: None };
+    /// `until` is when the first head must be complete.
+    pub fn new(transport: Transport, shared: Arc<Shared>, pass: Pass, until: Instant) -> Wire {
+        let state = State { phase: Phase::Waiting, until: Some(until), body: (until, 0), asked: false, blocked: None };
+        let progress = Progress { state: RefCell::new(state), place: pass.place() };
         Wire {
             transport,
             shared,
-            progress: Rc::new(Progress(RefCell::new(state))),
+            progress: Rc::new(progress),
             ahead: Vec::new(),
             scanned: 0,
             head: 0,
@@ -124,17 +136,18 @@ impl Wire {
                 self.ahead.drain(..blank);
             }
             if !self.ahead.is_empty() && self.progress.is(&Phase::Waiting) {
-                self.progress.enter(Phase::Head, Some(self.shared.deadlines.head));
+                self.progress.head_begins(self.shared.deadlines.head);
             }
-            if let Some(end) = head_end(&self.ahead, self.scanned) {
+            let end = head_end(&self.ahead, self.scanned);
+            if end.unwrap_or(self.ahead.len()) > HTTP_HEAD_MAX_BYTES {
+                self.dismiss(Problem::head_too_large());
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(end) = end {
                 self.head = end;
                 return Poll::Ready(Ok(()));
             }
             self.scanned = self.ahead.len();
-            if self.ahead.len() > HTTP_HEAD_MAX_BYTES {
-                self.dismiss(Problem::head_too_large());
-                return Poll::Ready(Ok(()));
-            }
             match self.poll_ahead(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.progress.enter(Phase::Over, None);
@@ -155,11 +168,17 @@ impl Wire {
         }
     }
 
-    /// Reads some bytes into `ahead`; 0 at the end of the stream.
+    /// Reads some bytes into `ahead`; 0 at the end of the stream. Where there are none the place may have gone to another.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut space = [MaybeUninit::uninit(); READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
-        ready!(self.transport.poll_read(cx, &mut buffer))?;
+        match self.transport.poll_read(cx, &mut buffer) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => {
+                ready!(self.progress.place.poll_taken(cx));
+                return Poll::Ready(Err(gave_way()));
+            }
+        }
         self.ahead.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(buffer.filled().len()))
     }
@@ -196,7 +215,7 @@ impl Wire {
 
     /// Ready when the phase's deadline is over.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.progress.0.borrow().until {
+        match self.progress.state.borrow().until {
             Some(until) => poll_until(&mut self.timer, cx, until),
             None => Poll::Pending,
         }
@@ -207,6 +226,9 @@ impl Wire {
         if written.is_ready() {
             self.write_until = None;
             return written;
+        }
+        if self.progress.place.poll_taken(cx).is_ready() {
+            return Poll::Ready(Err(gave_way()));
         }
         let until = *self.write_until.get_or_insert_with(|| Instant::now() + self.shared.deadlines.write);
         ready!(poll_until(&mut self.timer, cx, until));
@@ -250,7 +272,7 @@ impl AsyncRead for Wire {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         loop {
-            let phase = this.progress.0.borrow().phase.clone();
+            let phase = this.progress.state.borrow().phase.clone();
             match phase {
                 Phase::Waiting | Phase::Head if this.head == 0 => ready!(this.poll_head(cx))?,
                 Phase::Waiting | Phase::Head => {
@@ -261,22 +283,21 @@ impl AsyncRead for Wire {
                     if this.head == 0 {
                         this.scanned = 0;
                         // The deadline stays, for a head that the library does not take for one.
-                        this.progress.0.borrow_mut().phase = Phase::Parsing;
+                        this.progress.state.borrow_mut().phase = Phase::Parsing;
                     }
                     return Poll::Ready(Ok(()));
                 }
                 Phase::Body(mut framing) => {
                     let before = out.filled().len();
                     let read = this.poll_body(cx, &mut framing, out);
-                    if out.filled().len() > before {
-                        let complete = framing.is_complete();
-                        this.progress.0.borrow_mut().phase =
-                            if complete { Phase::Working } else { Phase::Body(framing) };
+                    let taken = out.filled().len() - before;
+                    if taken > 0 {
+                        this.progress.body_came(taken, framing);
                     }
                     return read;
                 }
                 Phase::Parsing | Phase::Working | Phase::Answering { .. } => {
-                    this.progress.0.borrow_mut().blocked = Some(cx.waker().clone());
+                    this.progress.state.borrow_mut().blocked = Some(cx.waker().clone());
                     ready!(this.poll_deadline(cx));
                     this.dismiss(Problem::head_too_slow());
                 }
@@ -307,7 +328,7 @@ impl AsyncWrite for Wire {
         ready!(this.poll_outgoing(cx))?;
         let flushed = this.transport.poll_flush(cx);
         ready!(this.bound(cx, flushed))?;
-        let phase = this.progress.0.borrow().phase.clone();
+        let phase = this.progress.state.borrow().phase.clone();
         match phase {
             Phase::Answering { again: true } => {
                 this.progress.enter(Phase::Waiting, Some(this.shared.deadlines.idle));
@@ -334,22 +355,50 @@ impl AsyncWrite for Wire {
 impl Progress {
     /// The library has made a request of the head; `None` where it has no body.
     pub fn begin(&self, framing: Option<Framing>) {
+        self.state.borrow_mut().body = (Instant::now(), 0);
         self.enter(framing.map_or(Phase::Working, Phase::Body), None);
     }
 
-    /// The handler is done. False where the request was not read to its end, so that nothing can follow it.
-    pub fn answered(&self) -> bool {
-        let again = self.is(&Phase::Working);
+    /// The handler is done. False where nothing may follow: the request was not read to its end, or has no `sequel`.
+    pub fn answered(&self, sequel: bool) -> bool {
+        let again = sequel && self.is(&Phase::Working);
         self.enter(Phase::Answering { again }, None);
         again
     }
 
+    /// The first head must be complete a while after the connection came, a later one a while after its first byte.
+    fn head_begins(&self, deadline: Duration) {
+        let mut state = self.state.borrow_mut();
+        state.phase = Phase::Head;
+        if std::mem::replace(&mut state.asked, true) {
+            state.until = Some(Instant::now() + deadline);
+        }
+    }
+
+    /// So many bytes more of the body, of which the rest is to come.
+    fn body_came(&self, bytes: usize, rest: Framing) {
+        let mut state = self.state.borrow_mut();
+        state.body.1 += bytes as u64;
+        if rest.is_complete() {
+            state.phase = Phase::Working;
+            self.place.works();
+        } else {
+            state.phase = Phase::Body(rest);
+            self.place.receives(state.body.0, state.body.1);
+        }
+    }
+
     fn is(&self, phase: &Phase) -> bool {
-        self.0.borrow().phase == *phase
+        self.state.borrow().phase == *phase
     }
 
     fn enter(&self, phase: Phase, deadline: Option<Duration>) {
-        let mut state = self.0.borrow_mut();
+        match phase {
+            Phase::Working => self.place.works(),
+            Phase::Answering { .. } => self.place.waits(),
+            _ => {}
+        }
+        let mut state = self.state.borrow_mut();
         let wake = matches!(phase, Phase::Body(_));
         state.phase = phase;
         state.until = deadline.map(|deadline| Instant::now() + deadline);
@@ -397,9 +446,17 @@ impl Transport {
     }
 }
 
+fn gave_way() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection gave way to another")
+}
+
 /// Waits with one timer for whatever is waited for. It is moved forward only when it fires, so that a request that comes in
 /// time costs no timer at all.
 fn poll_until(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+    // A peer that never stops sending uses up the task's turn before the timer has one.
+    if until <= Instant::now() {
+        return Poll::Ready(());
+    }
     loop {
         if until < timer.deadline() {
             timer.as_mut().reset(until);
@@ -409,5 +466,22 @@ fn poll_until(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, until: Instant)
             return Poll::Ready(());
         }
         timer.as_mut().reset(until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_head_has_no_time_beyond_that_of_the_connection() {
+        let until = Instant::now();
+        let state = State { phase: Phase::Waiting, until: Some(until), body: (until, 0), asked: false, blocked: None };
+        let progress = Progress { state: RefCell::new(state), place: Arc::new(Place::new()) };
+        progress.head_begins(Duration::from_secs(9));
+        assert_eq!(progress.state.borrow().until, Some(until));
+        progress.enter(Phase::Waiting, None);
+        progress.head_begins(Duration::from_secs(9));
+        assert!(progress.state.borrow().until > Some(until + Duration::from_secs(8)), "from its first byte on");
     }
 }

@@ -12,6 +12,7 @@ pub const SLOW: Reply = Reply::new(451, "4.3.0", "storing takes too long: come a
 pub const FAILED: Reply = Reply::new(451, "4.3.0", "tlsight itself failed on this message");
 pub const SHUTTING_DOWN: Reply = Reply::new(421, "4.3.2", "shutting down: come again later");
 pub const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, "4.7.0", "too many connections: come again later");
+pub const GIVES_WAY: Reply = Reply::new(421, "4.7.0", "too many connections, and this one is idle: come again later");
 pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "nothing came for too long");
 pub const TRICKLES: Reply = Reply::new(421, "4.4.2", "the message comes too slowly");
 pub const TOO_LONG: Reply = Reply::new(421, "4.4.2", "the session took too long");

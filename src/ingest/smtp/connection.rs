@@ -1,6 +1,7 @@
 //! One connection: past the gate, then bytes between socket and session until one of them ends.
 
 use std::{
+    future::Future,
     io,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
@@ -16,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Desk, answer, deliver::deliver, proxy, stock::Portion, stopped};
 use crate::{
-    ingest::gate::Pass,
+    ingest::gate::{Pass, Place},
     limits::SMTP_RATE_MIN_BYTES_PER_S,
     smtp::{Next, Reply, Session},
     submission::Channel,
@@ -32,12 +33,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Serves a connection to its end. `peer` is `None` where it comes through the file system.
 pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
+    let came = Instant::now();
     let Some((pass, peer)) = enter(&mut wire, peer, &desk).await else { return };
     let listener = desk.channel.as_str();
-    let (session_ends, share) = (Instant::now() + desk.deadlines.session, desk.memory.portion(pass.party()));
-    let session = Session::new(Arc::clone(&desk.settings));
-    let conversation =
-        Conversation { wire, session, desk, peer, stop, share, pace: None, out: Vec::new(), session_ends };
+    let conversation = Conversation {
+        wire,
+        session: Session::new(Arc::clone(&desk.settings)),
+        place: pass.place(),
+        peer,
+        stop,
+        share: desk.memory.portion(pass.party()),
+        pace: None,
+        out: Vec::new(),
+        begins_until: Some(came + desk.deadlines.greeting),
+        session_ends: Instant::now() + desk.deadlines.session,
+        desk,
+    };
     if let Err(error) = conversation.hold().await {
         let peer = peer.map(tracing::field::display);
         tracing::debug!(listener, peer, %error, "a mail connection broke off");
@@ -57,8 +68,7 @@ async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pa
     if !proxied {
         return Some((pass, peer));
     }
-    let said = timeout(desk.deadlines.proxy, proxy::read(wire)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
-    match said {
+    match unless_taken(&pass.place(), desk.deadlines.proxy, proxy::read(wire)).await {
         Ok(None) => Some((pass, peer)),
         Ok(Some(source)) => match pass.stand_for(source) {
             Ok(()) => Some((pass, Some(source))),
@@ -67,6 +77,7 @@ async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pa
                 None
             }
         },
+        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
         Err(error) => {
             tracing::warn!(proxy = %address, %error, "a connection of smtp.proxy_protocol_from has no PROXY v2 header");
             None
@@ -77,25 +88,36 @@ async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pa
 async fn refuse(wire: &mut Wire, desk: &Desk) {
     let mut out = Vec::new();
     answer::TOO_MANY_CONNECTIONS.write(&mut out);
-    let _ = write(wire, &mut out, desk.deadlines.write).await;
+    let _ = timeout(desk.deadlines.write, write(wire, &mut out)).await;
     let _ = timeout(desk.deadlines.write, wire.shutdown()).await;
 }
 
-async fn write(wire: &mut Wire, out: &mut Vec<u8>, deadline: Duration) -> io::Result<()> {
+async fn write(wire: &mut Wire, out: &mut Vec<u8>) -> io::Result<()> {
     if !out.is_empty() {
-        timeout(deadline, async {
-            wire.write_all(out).await?;
-            wire.flush().await
-        })
-        .await??;
+        wire.write_all(out).await?;
+        wire.flush().await?;
         out.clear();
     }
     Ok(())
 }
 
+/// Waits for something within a deadline, unless the connection's place goes to another meanwhile.
+async fn unless_taken<T>(
+    place: &Place,
+    deadline: Duration,
+    event: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::select! {
+        biased;
+        done = timeout(deadline, event) => done?,
+        () = place.taken() => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "it gave way to another")),
+    }
+}
+
 struct Conversation {
     wire: Wire,
     session: Session,
+    place: Arc<Place>,
     desk: Arc<Desk>,
     peer: Option<IpAddr>,
     stop: watch::Receiver<bool>,
@@ -105,6 +127,8 @@ struct Conversation {
     pace: Option<(Instant, u64)>,
     /// What is to be said.
     out: Vec<u8>,
+    /// When the first mail must have begun; `None` once one has.
+    begins_until: Option<Instant>,
     session_ends: Instant,
 }
 
@@ -115,6 +139,8 @@ enum Heard {
     End,
     /// We do not want to wait any longer.
     Enough(Reply),
+    /// The place went to another.
+    Taken,
 }
 
 impl Conversation {
@@ -126,12 +152,14 @@ impl Conversation {
         loop {
             let mut input = match self.listen(&mut buffer, due).await? {
                 Heard::Bytes(count) => {
-                    if let Some((_, bytes)) = &mut self.pace {
+                    if let Some((began, bytes)) = &mut self.pace {
                         *bytes += count as u64;
+                        self.place.receives(*began, *bytes);
                     }
                     &buffer[..count]
                 }
                 Heard::End => return self.close().await,
+                Heard::Taken => return self.make_way().await,
                 Heard::Enough(reply) => {
                     reply.write(&mut self.out);
                     return self.close().await;
@@ -144,10 +172,13 @@ impl Conversation {
                 match self.session.feed(&mut input, &mut self.out) {
                     Next::More => break,
                     Next::Message(message) => {
+                        self.begins_until = None;
                         self.say().await?;
                         let share = self.share.take();
                         self.pace = None;
+                        self.place.works();
                         let replies = deliver(&self.desk, *message, self.peer, share).await;
+                        self.place.waits();
                         // The client may have more to hear than to say from here on.
                         due = Instant::now() + self.desk.deadlines.command;
                         if self.session.answer(&replies, &mut self.out) == Next::Close {
@@ -167,9 +198,16 @@ impl Conversation {
             if self.session.room(0) == 0 {
                 self.share.clear();
             }
-            self.pace = match self.session.in_message() {
-                true => self.pace.or_else(|| Some((Instant::now(), 0))),
-                false => None,
+            if self.session.in_transaction() && self.begins_until.take().is_some() {
+                self.place.waits();
+            }
+            self.pace = match (self.session.in_message(), self.pace) {
+                (true, pace) => pace.or_else(|| Some((Instant::now(), 0))),
+                (false, Some(_)) => {
+                    self.place.waits();
+                    None
+                }
+                (false, None) => None,
             };
             // A command has so long from the reply before it, a message from its last piece.
             if !self.out.is_empty() || self.session.in_message() {
@@ -182,19 +220,20 @@ impl Conversation {
     async fn listen(&mut self, buffer: &mut [u8], due: Instant) -> io::Result<Heard> {
         let may_stop = !self.session.in_message();
         let trickles = self.trickles();
-        let until = trickles.into_iter().fold(due.min(self.session_ends), Instant::min);
+        let until = trickles.into_iter().chain(self.begins_until).fold(due.min(self.session_ends), Instant::min);
         let reading = timeout_at(until, self.wire.read(buffer));
         let read = tokio::select! {
             biased;
             () = stopped(&mut self.stop), if may_stop => return Ok(Heard::Enough(answer::SHUTTING_DOWN)),
             read = reading => read,
+            () = self.place.taken() => return Ok(Heard::Taken),
         };
         match read {
             Ok(Ok(0)) => Ok(Heard::End),
             Ok(Ok(count)) => Ok(Heard::Bytes(count)),
             Ok(Err(error)) => Err(error),
             Err(_) if trickles == Some(until) => Ok(Heard::Enough(answer::TRICKLES)),
-            Err(_) if self.session_ends <= due => Ok(Heard::Enough(answer::TOO_LONG)),
+            Err(_) if self.session_ends <= until => Ok(Heard::Enough(answer::TOO_LONG)),
             Err(_) => Ok(Heard::Enough(answer::TOO_SLOW)),
         }
     }
@@ -207,26 +246,38 @@ impl Conversation {
     }
 
     async fn say(&mut self) -> io::Result<()> {
-        write(&mut self.wire, &mut self.out, self.desk.deadlines.write).await
+        unless_taken(&self.place, self.desk.deadlines.write, write(&mut self.wire, &mut self.out)).await
     }
 
     async fn shake_hands(mut self) -> io::Result<Conversation> {
         self.say().await?;
         let Some(tls) = &self.desk.tls else { return Err(io::ErrorKind::Unsupported.into()) };
         let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(self.wire);
-        self.wire = Box::new(timeout(self.desk.deadlines.handshake, handshake).await??);
+        let left = self.begins_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let deadline = left.into_iter().fold(self.desk.deadlines.handshake, Duration::min);
+        self.wire = Box::new(unless_taken(&self.place, deadline, handshake).await?);
+        self.place.waits();
         self.session.secured();
         Ok(self)
+    }
+
+    /// Leaves at once, because another has the place already. Where the last word does not go out by itself it is lost.
+    async fn make_way(mut self) -> io::Result<()> {
+        answer::GIVES_WAY.write(&mut self.out);
+        timeout(Duration::ZERO, write(&mut self.wire, &mut self.out)).await?
     }
 
     /// Says the last word. The client gets to read it: what it still sends is dropped for a moment, because a socket that
     /// is closed with bytes unread takes the last word with it.
     async fn close(mut self) -> io::Result<()> {
         self.say().await?;
-        timeout(self.desk.deadlines.write, self.wire.shutdown()).await??;
+        unless_taken(&self.place, self.desk.deadlines.write, self.wire.shutdown()).await?;
         let mut dropped = vec![0; READ_BYTES];
-        let lingering = async { while self.wire.read(&mut dropped).await.is_ok_and(|count| count > 0) {} };
-        let _ = timeout(self.desk.deadlines.linger, lingering).await;
+        let lingering = async {
+            while self.wire.read(&mut dropped).await? > 0 {}
+            Ok(())
+        };
+        let _ = unless_taken(&self.place, self.desk.deadlines.linger, lingering).await;
         Ok(())
     }
 }

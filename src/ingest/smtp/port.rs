@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, UnixListener},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     config::LmtpListen,
     ingest::unix_socket::{SocketFile, UnixSocket},
+    limits::SMTP_WAITING_MAX,
     submission::Channel,
 };
 
@@ -78,16 +79,22 @@ impl Port {
 
 async fn serve(accepting: Accepting, desk: Arc<Desk>, words: String, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
+    // The gate decides who is let in; this only bounds how many wait before it and leave behind it, each with a descriptor.
+    let descriptors = Arc::new(Semaphore::new(desk.connections_max + SMTP_WAITING_MAX));
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut stop) => break,
-            accepted = accepting.accept() => accepted,
+            accepted = accepting.accept_with(&descriptors) => accepted,
         };
         match accepted {
-            Ok((wire, peer)) => {
-                connections.spawn(connection::serve(wire, peer, Arc::clone(&desk), stop.clone()));
+            Ok((wire, peer, descriptor)) => {
+                let serving = connection::serve(wire, peer, Arc::clone(&desk), stop.clone());
+                connections.spawn(async move {
+                    serving.await;
+                    drop(descriptor);
+                });
                 if std::mem::take(&mut failing) {
                     desk.part.well(desk.clock.now(), words.as_str());
                 }
@@ -113,6 +120,16 @@ async fn serve(accepting: Accepting, desk: Arc<Desk>, words: String, mut stop: w
 }
 
 impl Accepting {
+    /// Waits for a descriptor first, and only then for a connection.
+    async fn accept_with(
+        &self,
+        descriptors: &Arc<Semaphore>,
+    ) -> io::Result<(Wire, Option<IpAddr>, OwnedSemaphorePermit)> {
+        let descriptor = Arc::clone(descriptors).acquire_owned().await.map_err(io::Error::other)?;
+        let (wire, peer) = self.accept().await?;
+        Ok((wire, peer, descriptor))
+    }
+
     async fn accept(&self) -> io::Result<(Wire, Option<IpAddr>)> {
         match self {
             Accepting::Tcp(listener) => {

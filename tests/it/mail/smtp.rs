@@ -32,6 +32,9 @@ impl Smtp {
         self.say(&format!("MAIL FROM:<tls@sender.example>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n"))?;
         for expected in ["250", "250", "354"] {
             let reply = self.reply()?;
+            if reply.starts_with("421") {
+                return Err(io::Error::other(reply));
+            }
             assert!(reply.starts_with(expected), "{reply}");
         }
         let text = std::str::from_utf8(mail).expect("the test's mail is text");

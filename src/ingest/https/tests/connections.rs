@@ -66,10 +66,12 @@ async fn an_idle_connection_is_closed_quietly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_its_answers_is_let_go() {
-    let app = Setup::default().deadlines(|deadlines| deadlines.write = SOON).start();
+    let setup = Setup::default().config(|config| config.requests_per_minute_max = u32::MAX);
+    let app = setup.deadlines(|deadlines| deadlines.write = SOON).start();
     let mut client = app.connect().await;
-    let requests = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
+    let requests = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
     while client.try_send(&requests).await.is_ok() {}
+    assert_eq!(app.counters.rate_limited.get(), 0, "it was not the rate");
     assert_eq!(app.ask(REPORT).await.status(), 201, "others are served");
 }
 
@@ -92,49 +94,98 @@ async fn pipelined_requests_are_answered_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_health_too_often_loses_what_it_sent_ahead() {
+    let app = Setup::default().config(|config| config.requests_per_minute_max = 3).start();
+    let mut client = app.connect().await;
+    client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50)).await;
+    for _ in 0..3 {
+        assert_eq!(client.reply().await.status(), 200);
+    }
+    let refused = client.reply().await;
+    assert_eq!(refused.problem().0, 429);
+    assert_eq!(refused.header("connection"), Some("close"));
+    client.gone().await;
+    assert_eq!(app.counters.requests.get(), 4);
+    assert_eq!(app.ask(REPORT).await.status(), 201, "reports are counted apart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_from_one_address_are_capped() {
-    let app = Setup::default().config(|config| config.connections_per_address_max = 2).start();
-    let mut first = app.connect_from("127.0.0.2").await;
-    let mut second = app.connect_from("127.0.0.2").await;
-    for client in [&mut first, &mut second] {
+    let app = Setup { permits: 0, ..Setup::default() }.config(|config| config.connections_per_address_max = 2).start();
+    let mut clients = Vec::new();
+    for turn in 1..=2 {
+        let mut client = app.connect_from("127.0.0.2").await;
         client.send(REPORT).await;
-        assert_eq!(client.reply().await.status(), 201);
+        until("the report waits for its outcome", || app.got().len() == turn).await;
+        clients.push(client);
     }
     app.connect_from("127.0.0.2").await.gone().await;
     assert_eq!(app.counters.connections_refused.get(), 1);
     let mut other = app.connect_from("127.0.0.3").await;
     other.send(REPORT).await;
-    assert_eq!(other.reply().await.status(), 201);
+    until("it waits as well", || app.got().len() == 3).await;
+    clients.push(other);
+    for client in &mut clients {
+        app.desk.permits.add_permits(1);
+        assert_eq!(client.reply().await.status(), 201);
+    }
 
-    // A place that is given back can be taken again.
-    drop(first);
-    until_served(&app, "127.0.0.2").await;
+    // Of those that wait for nothing the first one gives way.
+    let mut newcomer = app.connect_from("127.0.0.2").await;
+    newcomer.send(REPORT).await;
+    app.desk.permits.add_permits(1);
+    assert_eq!(newcomer.reply().await.status(), 201);
+    clients.remove(0).gone().await;
+    clients[0].send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(clients[0].reply().await.status(), 200);
+    assert_eq!((app.counters.connections_refused.get(), app.counters.connections_displaced.get()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_capped_in_total() {
-    let app = Setup::default().config(|config| config.connections_max = 2).start();
-    let mut kept = Vec::new();
-    for source in ["127.0.0.2", "127.0.0.3"] {
-        let mut client = app.connect_from(source).await;
+    let app = Setup { permits: 0, ..Setup::default() }.config(|config| config.connections_max = 2).start();
+    let mut kept = vec![app.connect_from("127.0.0.2").await, app.connect_from("127.0.0.3").await];
+    for client in &mut kept {
         client.send(REPORT).await;
-        assert_eq!(client.reply().await.status(), 201);
-        kept.push(client);
     }
+    until("both reports wait for their outcome", || app.got().len() == 2).await;
     app.connect_from("127.0.0.4").await.gone().await;
-    kept.pop();
-    until_served(&app, "127.0.0.4").await;
+    app.desk.permits.add_permits(2);
+    for client in &mut kept {
+        assert_eq!(client.reply().await.status(), 201);
+    }
+    let mut newcomer = app.connect_from("127.0.0.4").await;
+    newcomer.send(REPORT).await;
+    app.desk.permits.add_permits(1);
+    assert_eq!(newcomer.reply().await.status(), 201);
 }
 
-/// Tries until the server has noticed that somebody left.
-async fn until_served(app: &super::App, source: &str) {
-    let served = async {
-        loop {
-            let mut client = app.connect_from(source).await;
-            if client.try_send(REPORT).await.is_ok() && client.head_or_nothing().await.contains(" 201 ") {
-                return;
-            }
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_silent_connection_has_begun_it_gives_way() {
+    let app = Setup::default().config(|config| config.connections_max = 1).start();
+    for begun in [
+        "",
+        "\r\n",
+        "POST /v1/tlsrpt HTTP/1.1\r\nHost: a\r\n",
+        "POST /v1/tlsrpt HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n",
+        "POST /v1/tlsrpt HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        // Answered 413 and lingering.
+        "POST /v1/tlsrpt HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n",
+        REPORT,
+    ] {
+        let (connections, requests) = (app.counters.connections.get(), app.counters.requests.get());
+        let mut silent = app.connect_from("127.0.0.2").await;
+        silent.send(begun).await;
+        let asked = u64::from(begun.ends_with("\r\n\r\n") || begun == REPORT);
+        until("it is there", || app.counters.connections.get() > connections).await;
+        until("its head is read", || app.counters.requests.get() == requests + asked).await;
+        if begun == REPORT {
+            assert_eq!(silent.head().await.get(..12), Some("HTTP/1.1 201"));
         }
-    };
-    tokio::time::timeout(super::PATIENCE, served).await.expect("the place is free again");
+        let mut newcomer = app.connect_from("127.0.0.3").await;
+        newcomer.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(newcomer.reply().await.status(), 200, "{begun:?}");
+        while !silent.head_or_nothing().await.is_empty() {}
+    }
+    assert_eq!(app.counters.connections_refused.get(), 0);
 }

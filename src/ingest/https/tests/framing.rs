@@ -1,6 +1,7 @@
 //! Requests whose end two readers could see in different places, and other things no sender sends.
 
 use super::{REPORT, Setup, post};
+use crate::limits::HTTP_HEAD_MAX_BYTES;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ambiguous_lengths_are_refused() {
@@ -28,6 +29,19 @@ async fn ambiguous_lengths_are_refused() {
         client.closed().await;
     }
     assert!(app.got().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_head_is_exact() {
+    let app = Setup::default().start();
+    let head = |bytes: usize| {
+        let rest = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n";
+        rest.replace("X: ", &format!("X: {}", "x".repeat(bytes - rest.len())))
+    };
+    assert_eq!(app.ask(head(HTTP_HEAD_MAX_BYTES)).await.status(), 200);
+    for bytes in [HTTP_HEAD_MAX_BYTES + 1, 17_000, 33_000] {
+        assert_eq!(app.ask(head(bytes)).await.problem(), (431, "header-too-large".into()), "{bytes}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
 use super::{Setup, post};
+use crate::config::ForwardedHeader;
 
 async fn peer_behind(app: &super::App, source: &str, header: &str) -> String {
     let mut client = app.connect_from(source).await;
@@ -14,6 +15,40 @@ async fn only_trusted_proxies_are_believed() {
     assert_eq!(peer_behind(&app, "127.0.0.3", "X-Forwarded-For: 198.51.100.1, 192.0.2.1").await, "192.0.2.1");
     assert_eq!(peer_behind(&app, "127.0.0.4", "Forwarded: for=192.0.2.1").await, "127.0.0.4");
     assert_eq!(peer_behind(&app, "127.0.0.4", "X-Forwarded-For: 192.0.2.1").await, "127.0.0.4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_contradicts_its_proxy_takes_nothing_from_others() {
+    let setup = Setup::default().config(|config| {
+        config.trusted_proxies = vec!["127.0.0.2".into()];
+        config.requests_per_minute_max = 2;
+    });
+    let app = setup.start();
+    let mut proxy = app.connect_from("127.0.0.2").await;
+    for expected in [201, 201, 429] {
+        proxy = app.connect_from("127.0.0.2").await;
+        proxy.send(post("/v1/tlsrpt", &["Forwarded: for=203.0.113.9", "X-Forwarded-For: 192.0.2.1"], b"{}")).await;
+        assert_eq!(proxy.reply().await.status(), expected);
+    }
+    for headers in [&[][..], &["X-Forwarded-For: 192.0.2.1"], &["X-Forwarded-For: 203.0.113.9"]] {
+        let mut honest = app.connect_from("127.0.0.2").await;
+        honest.send(post("/v1/tlsrpt", headers, b"{}")).await;
+        assert_eq!(honest.reply().await.status(), 201, "{headers:?}");
+    }
+    proxy.gone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_the_proxy_does_not_write_is_not_read() {
+    let setup = Setup::default().config(|config| {
+        config.trusted_proxies = vec!["127.0.0.2".into()];
+        config.forwarded_header = Some(ForwardedHeader::XForwardedFor);
+    });
+    let app = setup.start();
+    let mut proxy = app.connect_from("127.0.0.2").await;
+    proxy.send(post("/v1/tlsrpt", &["Forwarded: for=203.0.113.9", "X-Forwarded-For: 192.0.2.1"], b"{}")).await;
+    assert_eq!(proxy.reply().await.status(), 201);
+    assert_eq!(app.last_peer().unwrap().to_string(), "192.0.2.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

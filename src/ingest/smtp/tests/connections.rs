@@ -2,37 +2,77 @@ use super::{App, ENVELOPE, Setup, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_from_one_address_are_capped() {
-    let app = Setup::default().config(|config| config.connections_per_address_max = 2).start();
-    let mut kept = vec![greeted(&app, "127.0.0.2").await, greeted(&app, "127.0.0.2").await];
+    let app = Setup { permits: 0, ..Setup::default() }.config(|config| config.connections_per_address_max = 2).start();
+    let mut kept = vec![delivering(&app, "127.0.0.2").await, delivering(&app, "127.0.0.2").await];
     refused(&app, "127.0.0.2").await;
     let _other = greeted(&app, "127.0.0.3").await;
-    // A place that is given back can be taken again.
-    kept.pop();
-    until("its end is noticed", || app.open() == 2).await;
+    // Who waits for nothing any more gives way, who has waited longest first.
+    for client in &mut kept {
+        app.inbox.permits.add_permits(1);
+        assert!(client.line().await.starts_with("250 "));
+    }
     greeted(&app, "127.0.0.2").await;
+    displaced(kept.remove(0)).await;
+    assert_eq!(kept[0].ask("NOOP").await, "250 2.0.0 nothing was done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_capped_in_total_and_lmtp_has_places_of_its_own() {
-    let app = Setup::default().config(|config| config.connections_max = 2).start();
-    let _kept = [greeted(&app, "127.0.0.2").await, greeted(&app, "127.0.0.3").await];
+    let app = Setup { permits: 0, ..Setup::default() }.config(|config| config.connections_max = 2).start();
+    let _kept = [delivering(&app, "127.0.0.2").await, delivering(&app, "127.0.0.3").await];
     refused(&app, "127.0.0.4").await;
     app.connect_lmtp().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mail_server_that_speaks_lmtp_is_capped_in_total_only() {
-    let app =
-        Setup::default().config(|config| (config.connections_max, config.connections_per_address_max) = (3, 1)).start();
-    let _kept = [app.connect_lmtp().await, app.connect_lmtp().await, app.connect_lmtp().await];
+    let setup = Setup { permits: 0, ..Setup::default() };
+    let app = setup.config(|config| (config.connections_max, config.connections_per_address_max) = (3, 1)).start();
+    let mut kept = [app.connect_lmtp().await, app.connect_lmtp().await, app.connect_lmtp().await];
+    for client in &mut kept {
+        client.send(format!("{}DATA\r\nx\r\n.\r\n", ENVELOPE.replace("EHLO", "LHLO"))).await;
+    }
+    until("the mails wait for their outcome", || app.got().len() == 3).await;
     let mut fourth = app.connect_lmtp_unheard().await;
-    assert!(fourth.line().await.starts_with("421 4.7.0 "));
+    assert_eq!(fourth.line().await, "421 4.7.0 too many connections: come again later");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_silent_connection_has_begun_it_gives_way() {
+    let app = Setup::default().config(|config| config.connections_max = 1).start();
+    for begun in ["", "EHLO mx.exam", "EHLO mx.example.com\r\n", &format!("{ENVELOPE}DATA\r\nx\r\n")] {
+        let mut silent = greeted(&app, "127.0.0.2").await;
+        silent.send(begun).await;
+        if begun.ends_with("x\r\n") {
+            while !silent.line().await.starts_with("354 ") {}
+        }
+        let newcomer = greeted(&app, "127.0.0.3").await;
+        displaced(silent).await;
+        drop(newcomer);
+        until("its end is noticed", || app.open() == 0).await;
+    }
+    assert_eq!(app.got().len(), 0);
 }
 
 async fn greeted(app: &App, source: &str) -> super::Client {
     let mut client = app.connect_from(source).await;
     assert!(client.line().await.starts_with("220 "));
     client
+}
+
+/// A client whose mail waits for its outcome.
+async fn delivering(app: &App, source: &str) -> super::Client {
+    let mut client = greeted(app, source).await;
+    let before = app.got().len();
+    client.begin().await;
+    client.send("x\r\n.\r\n").await;
+    until("the mail waits for its outcome", || app.got().len() > before).await;
+    client
+}
+
+async fn displaced(mut client: super::Client) {
+    while client.line().await != "421 4.7.0 too many connections, and this one is idle: come again later" {}
+    client.gone().await;
 }
 
 async fn refused(app: &App, source: &str) {

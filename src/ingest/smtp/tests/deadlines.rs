@@ -16,6 +16,29 @@ async fn a_command_must_come_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_mail_must_begin_in_time() {
+    let app = Setup::default().deadlines(|deadlines| deadlines.greeting = 3 * SOON).start();
+    let mut begun = app.connect().await;
+    begun.envelope().await;
+    // Each command is in time; a mail is not.
+    let mut chatty = app.connect().await;
+    chatty.send("EHLO mx.example.com\r\n").await;
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..400 {
+        pace.tick().await;
+        if chatty.try_send("NOOP\r\n").await.is_err() {
+            break;
+        }
+    }
+    while !chatty.line().await.starts_with("421 4.4.2 ") {}
+    let mut silent = app.connect().await;
+    assert!(silent.line().await.starts_with("421 4.4.2 "));
+    assert!(begun.ask("DATA").await.starts_with("354 "), "who has begun has the time of a command");
+    assert!(begun.ask("x\r\n.").await.starts_with("250 "));
+    assert_eq!(begun.ask("NOOP").await, "250 2.0.0 nothing was done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_trickles_is_not_waited_for() {
     let app = Setup::default().deadlines(|deadlines| deadlines.command = SOON).start();
     let mut client = app.connect().await;

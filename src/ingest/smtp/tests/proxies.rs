@@ -29,14 +29,19 @@ async fn the_proxy_says_who_sends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_behind_the_proxy_is_capped_by_its_own_address() {
-    let app = setup().config(|config| config.connections_per_address_max = 1).start();
+    let app = Setup { permits: 0, ..setup() }.config(|config| config.connections_per_address_max = 1).start();
     let mut first = proxied(&app, [203, 0, 113, 9]).await;
     assert!(first.line().await.starts_with("220 "));
+    first.begin().await;
+    first.send("x\r\n.\r\n").await;
+    until("the mail waits for its outcome", || app.got().len() == 1).await;
     let mut second = proxied(&app, [203, 0, 113, 9]).await;
     assert!(second.line().await.starts_with("421 4.7.0 "));
     second.closed().await;
     let mut other = proxied(&app, [203, 0, 113, 10]).await;
     assert!(other.line().await.starts_with("220 "));
+    app.inbox.permits.add_permits(1);
+    assert!(first.line().await.starts_with("250 "));
     drop((first, other));
     until("all have left", || app.open() == 0).await;
 }
