@@ -158,6 +158,8 @@ pub const QUEUE_MAX_BYTES: usize = 256 * 1024 * 1024;
 pub const WAL_IDLE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database although somebody may wait.
 pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that must find room before a store that could not write is said to be well again.
+pub const PROBE_BYTES: usize = 64 * 1024;
 /// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
 pub const STORE_ANSWER_MAX_S: u64 = 8;
 

@@ -6,6 +6,7 @@
 pub mod alert;
 mod backoff;
 mod bulk;
+mod condition;
 mod counts;
 pub mod digest;
 pub mod entry;
@@ -17,6 +18,8 @@ pub mod mailbox;
 mod migrate;
 mod open;
 pub mod outbox;
+mod place;
+mod probe;
 mod quarantine;
 mod queue;
 mod reader;
@@ -46,7 +49,7 @@ use uuid::Uuid;
 pub use bulk::{Bulk, Loads};
 pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
-pub use open::is_there;
+pub use open::{is_there, open_to_others};
 pub use quarantine::{QuarantineEntry, quarantined};
 pub use recount::{Renewed, Reread, Stored};
 pub use repair::{RepairReport, repair};
@@ -55,7 +58,9 @@ use crate::{
     limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
     submission::{Busy, Outcome},
 };
+use condition::Condition;
 use open::DirectoryLock;
+use place::Place;
 use queue::Queue;
 use reader::Readers;
 use writer::Writer;
@@ -104,6 +109,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
+    condition: Arc<Condition>,
     loads: Arc<watch::Sender<Loads>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
@@ -117,15 +123,21 @@ impl Store {
         let queue = Arc::new(Queue::new(settings.queue_max));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
         let (committed, commits) = watch::channel(0);
-        let (to_write, to_read) = (Arc::clone(&queue), Arc::clone(&readers));
-        let writer = Writer::new(data.to_owned(), settings.clone(), to_write, to_read, committed, database)?;
+        let condition = Condition::new(Place::of(data));
+        let shared = writer::Shared {
+            queue: Arc::clone(&queue),
+            readers: Arc::clone(&readers),
+            commits: committed,
+            condition: Arc::clone(&condition),
+        };
+        let writer = Writer::new(data.to_owned(), settings.clone(), shared, database)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
         let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
         let loads = Arc::new(watch::channel(Loads::default()).0);
-        Ok(Store(Arc::new(Inner { queue, readers, commits, loads, writer, lock })))
+        Ok(Store(Arc::new(Inner { queue, readers, commits, condition, loads, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -169,6 +181,11 @@ impl Store {
     /// The loads that are under way; changes when one begins or ends.
     pub fn loads(&self) -> watch::Receiver<Loads> {
         self.0.loads.subscribe()
+    }
+
+    /// Why nothing can be stored now, in words; `None` where it can. The data directory is looked at, the database is not asked.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.condition.trouble()
     }
 
     /// Removes a quarantine entry for good. False where there is none.

@@ -198,6 +198,10 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         lines.push(format!("A reason given: {}", sentence::cut(reason, 200)));
     }
     lines.extend(became(alert));
+    if let Some(words) = &evidence.cannot_store {
+        lines.push(format!("{}.", sentence::cut(words, 1_000)));
+        lines.push("Senders are asked to come again later. What was acknowledged before is not touched.".to_owned());
+    }
     if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == Rule::SilentSender) {
         lines.push(format!("Before, {}.", sentence::cut(detail, 200)));
     }

@@ -2,6 +2,8 @@
 //! evaluation is one question to the store, one pure judgement, and one transaction that writes what changed together with the
 //! notices about it.
 
+mod at_once;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -14,16 +16,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, evaluate, facts, words},
+    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, Transition, evaluate, facts, words},
     clock::Clock,
     config::{Channel, Config},
     health::{Board, State},
-    notify, query,
+    notify::{self, Postman},
+    query,
     store::{
         Store, StoreError, alert, known, outbox,
         silence::{self, SetSilence},
     },
 };
+use at_once::AtOnce;
 
 /// How long nothing need have come before the rules are looked at all the same.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -49,6 +53,8 @@ pub struct Rounds {
     /// Wakes who delivers.
     poke: Arc<Notify>,
     later: Mutex<BTreeMap<String, Later>>,
+    /// Who tells what cannot be put into the outbox.
+    at_once: Option<AtOnce>,
 }
 
 /// How often a way in had asked senders to come again later, and when that last grew.
@@ -72,7 +78,14 @@ impl Rounds {
             channels: Arc::new(config.channels()?),
             poke,
             later: Mutex::default(),
+            at_once: None,
         })
+    }
+
+    /// The same, telling by the channels themselves that nothing can be stored.
+    pub fn telling_at_once(mut self, postman: Arc<Postman>) -> Rounds {
+        self.at_once = Some(AtOnce::new(postman));
+        self
     }
 
     /// Evaluates until told to stop or the store closes.
@@ -118,13 +131,21 @@ impl Rounds {
         let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
+        facts.store_trouble = self.store_trouble().await;
         let mut evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
         if is_loading {
             evaluation = evaluation.without_stored();
         }
+        if let Some(at_once) = self.at_once.as_ref().filter(|_| facts.store_trouble.is_none()) {
+            evaluation.transitions.extend(at_once.over(now));
+        }
         let Evaluation { transitions, known, refreshed, first } = &evaluation;
         if !transitions.is_empty() || !known.is_empty() || !refreshed.is_empty() || *first {
-            self.write(evaluation.clone(), now).await?;
+            let written = self.write(evaluation.clone(), now).await;
+            if let (Err(_), Some(at_once)) = (&written, &self.at_once) {
+                at_once.tell(&evaluation, now).await;
+            }
+            written?;
             self.poke.notify_one();
         }
         Ok(evaluation)
@@ -138,17 +159,29 @@ impl Rounds {
 
     async fn write(&self, evaluation: Evaluation, now: DateTime<Utc>) -> Result<(), StoreError> {
         let (plan, channels) = (Arc::clone(&self.plan), Arc::clone(&self.channels));
+        let told_already = self.at_once.as_ref().and_then(AtOnce::told_of).filter(|told| told.is_over_in(&evaluation));
+        let recorded: Vec<Transition> =
+            told_already.iter().map(|told| told.transition.clone()).chain(evaluation.transitions.clone()).collect();
         let change = move |conn: &duckdb::Connection| {
             if evaluation.first {
                 known::note_all(conn, &plan, now)?;
             }
             known::note(conn, &evaluation.known, now)?;
-            alert::record(conn, &evaluation.transitions, now)?;
+            alert::record(conn, &recorded, now)?;
             alert::refresh(conn, &evaluation.refreshed)?;
             outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
             notify::put(conn, &channels, &words::told(&evaluation.transitions, now), now)
         };
-        self.store.change(change).await
+        self.store.change(change).await?;
+        if let (Some(_), Some(at_once)) = (told_already, &self.at_once) {
+            at_once.settled();
+        }
+        Ok(())
+    }
+
+    async fn store_trouble(&self) -> Option<String> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.trouble()).await.ok().flatten()
     }
 
     /// The health board without the channels: that a channel fails cannot be told by it, and is shown on the pages.

@@ -47,6 +47,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         policy_types => senders::policy_types(&figures),
         previous => words::range(figures.filter.range.previous()),
         firing, unacknowledged,
+        store_trouble => site.store().trouble(),
         troubles => ways_in::troubles(site),
         untold => ways_in::untold(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),

@@ -7,6 +7,7 @@ mod disk;
 mod http;
 mod mail;
 mod map;
+mod place;
 mod readme;
 mod serve;
 mod server;

@@ -1,6 +1,7 @@
 //! What no report tells: ways in, the disk, silence.
 
 use super::*;
+use crate::notify::tests::servers::{OK, Turn, http};
 
 #[tokio::test]
 async fn a_way_in_that_fails_fires_after_its_minutes() {
@@ -57,6 +58,37 @@ async fn a_disk_that_is_nearly_full_fires() {
     let text = CHANNEL.to_owned();
     let watch = Watch { text, ..watch }.restart().await;
     assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+}
+
+#[tokio::test]
+async fn that_nothing_can_be_stored_is_told_without_the_outbox_and_written_down_later() {
+    let server = http(None, vec![Turn::Answer("500 Internal Server Error", ""), OK]).await;
+    let text = CHANNEL.replace("127.0.0.1:9/", &format!("127.0.0.1:{}/", server.port));
+    let mut watch = Watch::new(&text);
+    let data = watch.temp.directory.path().to_owned();
+    let (store, clock) = (watch.store().clone(), watch.clock.clone());
+    let postman = Postman::new(&config(&text, &data), "http://pages.example", store, clock, &watch.board).unwrap();
+    watch.rounds = rounds(&text, &watch.temp, &watch.clock, &watch.board, &watch.poke).telling_at_once(postman.into());
+    assert_eq!(watch.happens().await, []);
+
+    let away = data.with_extension("away");
+    std::fs::rename(&data, &away).unwrap();
+    for _ in 0..3 {
+        assert!(watch.rounds.evaluate().await.is_err());
+    }
+    let told: Vec<String> = server.asked().iter().map(|asked| asked.json()["notices"][0].to_string()).collect();
+    assert_eq!(told.len(), 2, "until it is taken, and not again: {told:?}");
+    assert!(told[1].contains("Nothing can be stored") && told[1].contains("is gone"), "{}", told[1]);
+
+    std::fs::rename(&away, &data).unwrap();
+    while watch.store().trouble().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+    assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, true), (Event::Resolved, true)]);
+    let entries = watch.entries().await;
+    assert_eq!(entries.iter().map(|entry| entry.title.as_str()).collect::<Vec<_>>(), ["Reports can be stored again"]);
+    assert_eq!(watch.happens().await, []);
 }
 
 #[tokio::test]
