@@ -16,6 +16,7 @@ pub mod fixtures;
 pub mod known;
 pub mod mailbox;
 mod migrate;
+mod note;
 mod open;
 pub mod outbox;
 mod place;

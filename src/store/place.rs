@@ -97,8 +97,8 @@ impl Place {
         self.check_database(&self.open())
     }
 
-    /// After a commit and before anybody hears of it. `wrote`: it held something, so that there is a log.
-    pub fn committed(&self, wrote: bool) -> Result<(), Displaced> {
+    /// After a commit and before anybody hears of it: the bytes of the log. `wrote`: it held something, so that there is one.
+    pub fn committed(&self, wrote: bool) -> Result<u64, Displaced> {
         let mut open = self.open();
         self.check_database(&open)?;
         open.log = match open.log {
@@ -109,7 +109,12 @@ impl Place {
                 Err(_) => None,
             },
         };
-        Ok(())
+        Ok(open.log.map_or(0, |(_, bytes)| bytes))
+    }
+
+    /// Bytes of the log as of the last commit, or the opening.
+    pub fn log_bytes(&self) -> u64 {
+        self.open().log.map_or(0, |(_, bytes)| bytes)
     }
 
     /// DuckDB is about to fold the log into the database, after which it begins another.

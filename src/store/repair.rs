@@ -15,7 +15,7 @@ use std::{
 use duckdb::Connection;
 
 use super::{
-    Arrival, Settings, StoreError, migrate,
+    Arrival, Settings, StoreError, migrate, note,
     open::{self, DATABASE, io_error},
     recover::{self, checkpoint_log_of, log_of},
     wal::{self, Scan, State},
@@ -54,6 +54,7 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
             Err(error) if does_not_match(&error) => mend_identity(data, &settings, &mut report)?,
             settled => settled?,
         }
+        note::remove(data);
         return Ok(report);
     }
     keep_copies(data, &mut report)?;
@@ -67,6 +68,7 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
         }
     }
     settle(data, &settings, true)?;
+    note::remove(data);
     if report.commits_cut > 0 {
         match salvage(data, &report.copies, &damaged, &settings) {
             Ok(salvaged) => report.salvaged = salvaged,

@@ -10,6 +10,7 @@ use super::{
     Entry, Settings, StoreError,
     backoff::Backoff,
     condition::Condition,
+    note::Note,
     open,
     place::Displaced,
     probe, quarantine,
@@ -44,6 +45,7 @@ pub struct Writer {
     readers: Arc<Readers>,
     commits: watch::Sender<u64>,
     condition: Arc<Condition>,
+    note: Note,
     database: Option<Connection>,
     quarantine_bytes: u64,
     /// When to try again what the machine did not allow.
@@ -59,6 +61,7 @@ impl Writer {
         let quarantine_bytes = quarantine::total_bytes(&database)?;
         readers.open(database.try_clone()?);
         Ok(Writer {
+            note: Note::open(&data, condition.place.log_bytes()),
             data,
             settings,
             queue,
@@ -106,6 +109,9 @@ impl Writer {
                     "PRAGMA disable_checkpoint_on_shutdown"
                 }
             };
+            if last == "CHECKPOINT" {
+                self.note.folding();
+            }
             self.condition.place.log_ends();
             if let Err(error) = conn.execute_batch(last) {
                 tracing::warn!(error = %error, "no checkpoint at the end: the log is read at the next start");
@@ -167,7 +173,10 @@ impl Writer {
         let quota =
             Quota { quarantine_bytes: self.quarantine_bytes, quarantine_max_bytes: self.settings.quarantine_max_bytes };
         let written = transaction::write(conn, entries, &quota).and_then(|outcomes| {
-            self.condition.place.committed(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_))))?;
+            let kept = |outcome: &&Outcome| matches!(outcome, Outcome::Stored(_) | Outcome::Quarantined { .. });
+            let acknowledged = outcomes.iter().filter(kept).count();
+            let stores = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_)));
+            self.note.committed(self.condition.place.committed(stores)?, acknowledged as u64);
             Ok(outcomes)
         });
         match &written {
@@ -208,8 +217,10 @@ impl Writer {
         if change(conn) {
             self.close();
         } else {
-            // What is wrong then, the next write says.
-            let _ = self.condition.place.committed(false);
+            // What is wrong where it is displaced, the next write says.
+            if let Ok(log_bytes) = self.condition.place.committed(false) {
+                self.note.committed(log_bytes, 0);
+            }
             // It may have been a quarantine entry that went.
             self.recount();
         }
@@ -229,9 +240,13 @@ impl Writer {
         if !self.checkpoint.is_due() || matches!(self.condition.place.check(), Err(displaced) if !displaced.is_log()) {
             return;
         }
+        self.note.folding();
         self.condition.place.log_ends();
         match conn.execute_batch("CHECKPOINT") {
-            Ok(()) => self.checkpoint.succeeded(),
+            Ok(()) => {
+                self.note.folded();
+                self.checkpoint.succeeded();
+            }
             Err(source) => {
                 let error = StoreError::Duckdb(source);
                 tracing::warn!(error = %error, "the log could not be folded into the database: tried again later");
@@ -275,7 +290,8 @@ impl Writer {
         let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
         self.condition.place.check()?;
         probe::write(conn)?;
-        Ok(self.condition.place.committed(true)?)
+        self.note.committed(self.condition.place.committed(true)?, 0);
+        Ok(())
     }
 
     fn reopen_when_due(&mut self) -> Result<(), StoreError> {

@@ -79,6 +79,24 @@ fn a_data_directory_that_is_removed_acknowledges_nothing_and_another_one_is_left
 }
 
 #[test]
+fn a_log_that_is_empty_after_a_crash_is_told_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, server) = served(directory.path());
+    server.kill();
+    let start = |name: &str| {
+        let log = directory.path().join(name);
+        let file = fs::File::create(&log).unwrap();
+        Server::start_with(&data, |command| command.stderr(file)).kill();
+        fs::read_to_string(log).unwrap()
+    };
+    let told = start("untouched");
+    assert!(!told.contains("write-ahead log"), "{told}");
+    fs::write(data.join("tlsight.duckdb.wal"), "").unwrap();
+    let told = start("emptied");
+    assert!(told.contains("is empty") && told.contains("up to 1 reports that were acknowledged are lost"), "{told}");
+}
+
+#[test]
 fn a_log_that_is_removed_is_made_good_from_what_the_server_knows() {
     let directory = tempfile::tempdir().unwrap();
     let (data, server) = served(directory.path());
