@@ -148,6 +148,11 @@ pub const NOTIFY_LETTER_GIVE_UP_H: i64 = 72;
 /// Seconds that deliveries under way are given when the server stops.
 pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
 
+/// Rows of each kind that alerts left behind and that are removed at once.
+pub const FORGOTTEN_AT_ONCE_MAX: usize = 5_000;
+/// Hours between two times of looking for such rows.
+pub const FORGET_EVERY_H: i64 = 24;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.

@@ -3,6 +3,7 @@
 //! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
 //! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
 
+pub mod age;
 pub mod alert;
 mod backoff;
 mod bulk;

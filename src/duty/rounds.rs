@@ -20,10 +20,11 @@ use crate::{
     clock::Clock,
     config::{Channel, Config},
     health::{Board, State},
+    limits::{FORGET_EVERY_H, FORGOTTEN_AT_ONCE_MAX},
     notify::{self, Postman},
     query,
     store::{
-        Store, StoreError, alert, known, outbox,
+        Store, StoreError, age, alert, known, outbox,
         silence::{self, SetSilence},
     },
 };
@@ -37,6 +38,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_TIMES: u32 = 20;
 /// An import that takes longer than this holds nothing up any more.
 const LOAD_MAX: Duration = Duration::from_secs(60 * 60);
+/// What comes back within a few weeks is the same alert going on, and has to be known.
+const KEEP_MIN_DAYS: i64 = 90;
 /// How long what was told is remembered, for the page and against telling it twice.
 const OUTBOX_KEPT_DAYS: i64 = 90;
 
@@ -53,6 +56,8 @@ pub struct Rounds {
     /// Wakes who delivers.
     poke: Arc<Notify>,
     later: Mutex<BTreeMap<String, Later>>,
+    /// When old rows were last looked for.
+    forgotten_at: Mutex<Option<DateTime<Utc>>>,
     /// Who tells what cannot be put into the outbox.
     at_once: Option<AtOnce>,
 }
@@ -78,6 +83,7 @@ impl Rounds {
             channels: Arc::new(config.channels()?),
             poke,
             later: Mutex::default(),
+            forgotten_at: Mutex::default(),
             at_once: None,
         })
     }
@@ -96,6 +102,9 @@ impl Rounds {
             match self.evaluate().await {
                 Ok(evaluation) => log(&evaluation),
                 Err(error) => tracing::warn!(%error, "the alerts could not be evaluated"),
+            }
+            if let Err(error) = self.forget().await {
+                tracing::warn!(%error, "what alerts left behind could not be tidied up");
             }
             let pause = PAUSE_MIN.max(begun.elapsed().saturating_mul(PAUSE_TIMES)).min(INTERVAL);
             tokio::select! {
@@ -149,6 +158,23 @@ impl Rounds {
             self.poke.notify_one();
         }
         Ok(evaluation)
+    }
+
+    /// Removes what alerts left behind long ago: once a day, and at the next round again where there was more than goes at once.
+    /// How many rows.
+    pub async fn forget(&self) -> Result<usize, StoreError> {
+        let (now, keep_days) = (self.clock.now(), self.plan.settings.keep_days);
+        let last = *self.forgotten_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now - last >= TimeDelta::hours(FORGET_EVERY_H) || now < last);
+        if keep_days == 0 || !is_due {
+            return Ok(0);
+        }
+        let keep = TimeDelta::days(i64::try_from(keep_days).unwrap_or(i64::MAX).clamp(KEEP_MIN_DAYS, 36_500));
+        let removed = self.store.change(move |conn| age::forget(conn, now - keep, FORGOTTEN_AT_ONCE_MAX)).await?;
+        if removed < FORGOTTEN_AT_ONCE_MAX {
+            *self.forgotten_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
+        Ok(removed)
     }
 
     /// While an import is under way what is stored is half of something; one that never ends is not waited for.

@@ -52,7 +52,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("notify", &["alerts", "clock", "config", "health", "limits", "notice", "store"]),
     (
         "duty",
-        &["alerts", "clock", "config", "health", "ingest", "notice", "notify", "present", "query", "schedule", "store"],
+        &[
+            "alerts", "clock", "config", "health", "ingest", "limits", "notice", "notify", "present", "query",
+            "schedule", "store",
+        ],
     ),
     (
         "app",

@@ -38,7 +38,7 @@ async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
     let part = watch.board.part("https");
     part.well(watch.clock.now(), "listening");
     assert_eq!(watch.happens().await, []);
-    part.count(&crate::submission::Receipt(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
+    part.count(&crate::submission::Receipt::new(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
     assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
     assert_eq!(watch.alert().await.evidence.detail.as_deref(), Some("senders are asked to come again later"));
     watch.advance(TimeDelta::minutes(14));
@@ -125,4 +125,25 @@ async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
     let (_stop, stopped) = watch::channel(true);
     watch.rounds.run(stopped).await;
     assert_eq!(watch.alert().await.rule, Rule::PolicyFetch);
+}
+
+#[tokio::test]
+async fn what_alerts_left_behind_goes_after_the_days_it_is_kept() {
+    let text = CHANNEL.replace("[alerts]", "[alerts]\nkeep_days = 100");
+    let watch = Watch::new(&text);
+    let part = watch.board.part("https");
+    watch.happens().await;
+    part.failing(watch.clock.now() - TimeDelta::hours(1), "the address is in use");
+    part.failing(watch.clock.now(), "the address is in use");
+    watch.advance(TimeDelta::hours(1));
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    part.well(watch.clock.now(), "listening");
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
+    watch.advance(TimeDelta::days(101) - TimeDelta::seconds(1));
+    assert_eq!(watch.alerts().await.len(), 1);
+    assert_eq!(watch.rounds.forget().await.unwrap(), 3, "the alert and its two events");
+    assert!(watch.alerts().await.is_empty());
+    let watch = Watch { text: text.replace("100", "0"), ..watch }.restart().await;
+    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
 }
