@@ -2,6 +2,7 @@
 
 mod duty;
 mod rules;
+mod tally;
 mod ways_in;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
     store::{Settings, Store},
 };
 use duty::Duty;
+use tally::Tally;
 use ways_in::WaysIn;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
@@ -58,6 +60,7 @@ pub struct App {
     private: Option<Private>,
     control: Control,
     duty: Duty,
+    tally: Tally,
 }
 
 struct Private {
@@ -84,6 +87,7 @@ impl App {
         let control = Control::bind(&config.data)?;
         let board = Board::default();
         let ways_in = WaysIn::bind(&config, &pipeline, &board, &options.clock)?;
+        let tally = Tally::resume(pipeline.store(), &board, &options.clock).await?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
         let site =
@@ -92,7 +96,7 @@ impl App {
         let private = private_socket.map(|(socket, address)| Private { socket, address, site });
         let bound = private.as_ref().map(|private| private.address);
         let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
-        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty })
+        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty, tally })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
@@ -142,6 +146,7 @@ impl App {
         let control =
             tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.duty.desk(), self.clock, stopped.clone()));
         let duty = self.duty.start(&stopped);
+        let counting = self.tally.start(stopped.clone());
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;
@@ -151,6 +156,8 @@ impl App {
         ways_in.stop().await;
         control.await.context("the control socket")?;
         duty.ended().await;
+        counting.await.context("counting what came in")?;
+        self.tally.end().await;
         if let Some((handle, server)) = private {
             handle.stop(true).await;
             server.await?.context("the private listener")?;

@@ -35,6 +35,7 @@ mod sql;
 pub mod test_report;
 mod transaction;
 mod wal;
+pub mod way_in;
 mod writer;
 
 use std::{
