@@ -178,6 +178,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         dkim_verdict => whole.dkim_verdict.clone(),
         dkim_domain => whole.dkim_domain.clone(),
         dkim_selector => whole.dkim_selector.clone(),
+        key_secure => whole.key_secure,
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
         left_out => left_out(&whole),
@@ -304,6 +305,7 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["dkim_verdict"] = whole.dkim_verdict.into();
     item["dkim_domain"] = whole.dkim_domain.into();
     item["dkim_selector"] = whole.dkim_selector.into();
+    item["key_secure"] = whole.key_secure.into();
     item["policies_total"] = whole.policies_total.into();
     item["failures_total"] = whole.failures_total.into();
     item["policies"] = whole

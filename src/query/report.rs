@@ -22,6 +22,8 @@ pub struct Whole {
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// Whether DNSSEC vouched for the key; `None` where it was not asked for one.
+    pub key_secure: Option<bool>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
     /// How many there are.
@@ -86,6 +88,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             from_domain: get(row, 19)?,
             dkim_verdict: get(row, 20)?,
             dkim_selector: get(row, 21)?,
+            key_secure: get(row, 22)?,
             policies: Vec::new(),
             policies_total: 0,
             failures_total: 0,

@@ -61,7 +61,7 @@ pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
 pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEntry>, StoreError> {
     let sql = "SELECT first_received_at, last_received_at, times, channel, peer, source, token_domains, trust, dkim_domain, \
                submitter, code, detail, place, element, report, organisation, report_id, media_type, content_encoding, \
-               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at \
+               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at, key_secure \
                FROM quarantine WHERE uuid = ?::UUID";
     let entry = conn.prepare(sql)?.query_row(params![uuid], |row| {
         let peer: Option<String> = row.get(4)?;
@@ -82,6 +82,7 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
                     dkim_domain: row.get(8)?,
                     dkim_selector: row.get(23)?,
                     mailed_at: row.get(24)?,
+                    key_secure: row.get(25)?,
                 },
                 submitter: row.get(9)?,
                 media_type: row.get(17)?,
@@ -244,6 +245,7 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.origin.dkim_verdict,
         arrival.origin.dkim_selector,
         arrival.origin.mailed_at.map(At),
+        arrival.origin.key_secure,
     ])
 }
 

@@ -149,7 +149,7 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
     let sql = format!(
         "WITH slice AS (SELECT * FROM report WHERE day = {day} AND ($1 IS NULL OR uuid > $1::UUID) ORDER BY uuid LIMIT {SLICE})
          SELECT r.uuid, r.report_id, w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter,
-                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations
+                w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations, r.key_secure
          FROM slice r LEFT JOIN raw w ON w.report = r.uuid AND w.day = {day}
          ORDER BY r.uuid",
         day = sql::day(day)
@@ -177,6 +177,7 @@ fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>) -> Result<Vec<Ol
                         dkim_domain: row.get(8)?,
                         dkim_selector: row.get(15)?,
                         mailed_at: row.get(16)?,
+                        key_secure: row.get(19)?,
                     },
                     submitter: row.get(9)?,
                     media_type: row.get(10)?,

@@ -221,13 +221,13 @@ fn salvage(
     let mut found = bodies(
         &conn,
         "SELECT w.bytes, r.channel, r.peer, r.source, w.received_at, r.trust, r.dkim_domain, r.submitter, w.media_type, \
-         w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
+         w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.key_secure FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
          WHERE NOT EXISTS (FROM repaired.raw k WHERE k.day = w.day AND k.report = w.report)",
     )?;
     found.extend(bodies(
         &conn,
         "SELECT bytes, channel, peer, source, first_received_at, trust, dkim_domain, submitter, media_type, \
-         content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector, mailed_at FROM quarantine q \
+         content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector, mailed_at, key_secure FROM quarantine q \
          WHERE NOT EXISTS (FROM repaired.quarantine k WHERE k.uuid = q.uuid)",
     )?);
     Ok(found)
@@ -250,6 +250,7 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
                 dkim_domain: text(6)?,
                 dkim_selector: text(13)?,
                 mailed_at: row.get(14)?,
+                key_secure: row.get(15)?,
             },
             submitter: text(7)?,
             media_type: text(8)?,

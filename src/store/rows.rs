@@ -156,6 +156,7 @@ impl<'conn> Tables<'conn> {
             stored.origin.dkim_verdict,
             stored.origin.dkim_selector,
             stored.origin.mailed_at.map(At),
+            stored.origin.key_secure,
         ])
     }
 

@@ -220,11 +220,12 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let (trust, day, uuid) = (better.trust.as_str(), better.report.range.day(), better.identity);
-        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ? \
+        let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ?, key_secure = ? \
                    WHERE day = ?::DATE AND uuid = ?::UUID";
-        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at } = better.origin;
+        let Origin { from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, key_secure } = better.origin;
         let mailed_at = mailed_at.map(At);
-        let better = params![trust, from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, day, uuid];
+        let better =
+            params![trust, from_domain, dkim_verdict, dkim_domain, dkim_selector, mailed_at, key_secure, day, uuid];
         self.conn.execute(sql, better)?;
         for table in ["policy", "failure"] {
             let sql = format!("UPDATE {table} SET trust = ? WHERE day = ?::DATE AND report = ?::UUID");
@@ -274,7 +275,7 @@ impl<'a> Group<'a> {
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
-               r.dkim_selector, r.mailed_at \
+               r.dkim_selector, r.mailed_at, r.key_secure \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -294,6 +295,7 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
                 dkim_domain: row.get(6)?,
                 dkim_selector: row.get(15)?,
                 mailed_at: row.get(16)?,
+                key_secure: row.get(17)?,
             },
             submitter: row.get(7)?,
             media_type: row.get(8)?,
