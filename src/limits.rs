@@ -131,6 +131,13 @@ pub const COURIER_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Characters of an answer that are shown.
 pub const COURIER_SHOWN_MAX_CHARS: usize = 1_000;
 
+/// Bytes of JSON of the alerts in one notice; a webhook's body has about twice as many. What is above is counted.
+pub const NOTIFY_ALERTS_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of JSON of notices that wait together; above it they keep their titles only.
+pub const NOTIFY_JOINED_MAX_BYTES: usize = 512 * 1024;
+/// Lines of evidence or advice in one message, and characters of each.
+pub const NOTIFY_LINES_MAX: usize = 100;
+pub const NOTIFY_LINE_MAX_CHARS: usize = 2_000;
 /// Titles that a message about several notices lists.
 pub const NOTIFY_LISTED_MAX: usize = 20;
 /// Deliveries at the same time to one channel, or by mail to all recipients together.

@@ -95,6 +95,7 @@ fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {
         path: path(alert),
         at: now,
         alerts: vec![about(event, alert)],
+        more: 0,
     }
 }
 
@@ -117,6 +118,7 @@ fn several(rule: Rule, event: Event, alerts: &[&Alert], now: DateTime<Utc>) -> N
         path: "/alerts".to_owned(),
         at: now,
         alerts: alerts.iter().map(|alert| about(event, alert)).collect(),
+        more: 0,
     }
 }
 
