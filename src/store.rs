@@ -220,9 +220,15 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let condition = Arc::clone(&self.0.condition);
         self.0.queue.change(Box::new(move |conn| {
             let changed = conn.and_then(|conn| transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
+            if let Err(error) = &changed
+                && (fatal || error.is_disk_full())
+            {
+                condition.write_failed(error);
+            }
             // Who does not wait any more does not want to know.
             let _ = sender.send(changed);
             fatal

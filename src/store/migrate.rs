@@ -109,6 +109,29 @@ mod tests {
     }
 
     #[test]
+    fn a_column_comes_wherever_a_count_anew_has_come_to() {
+        for (state, has_next) in [("under way", true), ("done", false)] {
+            let conn = memory();
+            apply(&conn, &MIGRATIONS[..4]).unwrap();
+            if !has_next {
+                conn.execute_batch("DROP TABLE report; ALTER TABLE report_next RENAME TO report; DROP TABLE recount")
+                    .unwrap();
+            }
+            migrate(&conn).unwrap();
+            let tables: i64 = conn
+                .query_row("SELECT count(*) FROM duckdb_columns() WHERE column_name = 'key_secure'", [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!(
+                tables,
+                if has_next { 3 } else { 2 },
+                "{state}: report, quarantine, and what takes the place of report"
+            );
+        }
+    }
+
+    #[test]
     fn migrations_are_numbered_without_gaps() {
         for (index, (name, _)) in MIGRATIONS.iter().enumerate() {
             assert!(name.starts_with(&format!("{:04}_", index + 1)), "{name}");

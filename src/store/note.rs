@@ -45,6 +45,8 @@ pub enum Loss {
 pub struct Note {
     file: Option<File>,
     noted: Noted,
+    /// That it cannot be written was said.
+    told: bool,
 }
 
 impl Noted {
@@ -79,7 +81,7 @@ impl Note {
         if let Err(error) = &opened {
             tracing::warn!(%error, "no note is kept of what was acknowledged");
         }
-        let mut note = Note { file: opened.ok(), noted: found.unwrap_or_default() };
+        let mut note = Note { file: opened.ok(), noted: found.unwrap_or_default(), told: false };
         note.noted.log_bytes = log_bytes;
         note.write();
         note
@@ -116,11 +118,15 @@ impl Note {
         let Noted { log_bytes, last_from_bytes, last, all } = self.noted;
         let line =
             format!("{VERSION} log={log_bytes:020} last_from={last_from_bytes:020} last={last:020} all={all:020}\n");
-        if let Some(file) = &self.file
-            && let Err(error) = file.write_all_at(line.as_bytes(), 0)
-        {
-            tracing::warn!(%error, "no note is kept any more of what was acknowledged");
-            self.file = None;
+        let Some(file) = &self.file else { return };
+        match file.write_all_at(line.as_bytes(), 0) {
+            Ok(()) => self.told = false,
+            Err(error) => {
+                if !self.told {
+                    tracing::warn!(%error, "no note can be kept now of what was acknowledged");
+                }
+                self.told = true;
+            }
         }
     }
 }
