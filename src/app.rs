@@ -4,6 +4,7 @@ mod descriptors;
 mod duty;
 mod proofs;
 mod rules;
+mod tally;
 mod ways_in;
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
 };
 pub use descriptors::shortage;
 use duty::Duty;
+use tally::Tally;
 use ways_in::WaysIn;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
@@ -62,6 +64,7 @@ pub struct App {
     private: Option<Private>,
     control: Control,
     duty: Duty,
+    tally: Tally,
 }
 
 struct Private {
@@ -91,6 +94,7 @@ impl App {
         let control = Control::bind(&config.data)?;
         let board = Board::default();
         let ways_in = WaysIn::bind(&config, &pipeline, &board, &options.clock)?;
+        let tally = Tally::resume(pipeline.store(), &board, &options.clock).await?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
         let site =
@@ -100,7 +104,7 @@ impl App {
         let private = private_socket.map(|(socket, address)| Private { socket, address, site, connections_max });
         let bound = private.as_ref().map(|private| private.address);
         let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
-        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty })
+        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty, tally })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
@@ -151,6 +155,7 @@ impl App {
             tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.duty.desk(), self.clock, stopped.clone()));
         let duty = self.duty.start(&stopped);
         let proofs = tokio::spawn(proofs::run(Arc::clone(&self.pipeline), clock, stopped.clone()));
+        let counting = self.tally.start(stopped.clone());
         let hangup = tokio::spawn(reload_on_hangup(certificate));
 
         stop.await;
@@ -163,6 +168,8 @@ impl App {
             tracing::error!(%error, "the task that proves reports later had panicked");
         }
         duty.ended().await;
+        counting.await.context("counting what came in")?;
+        self.tally.end().await;
         if let Some((handle, server)) = private {
             handle.stop(true).await;
             server.await?.context("the private listener")?;

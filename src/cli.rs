@@ -102,8 +102,8 @@ enum Command {
     Config(ConfigCommand),
     /// Ask a running server on the configured private listener whether it is well
     ///
-    /// Exit codes: 0 it answers and every way in works; 1 it answers, but the ways in it names do not work; 2 it does not
-    /// answer.
+    /// Exit codes: 0 it answers, can store and every way in works; 1 it answers, but cannot store or the ways in it names do
+    /// not work; 2 it does not answer.
     Healthcheck,
     /// Print the known reporters, whose mail and posts have a name here
     Reporters,
@@ -153,7 +153,7 @@ struct Serve {
 
 #[derive(Debug, Args)]
 struct Import {
-    /// Files, directories (with all below them), or - for standard input
+    /// Files, directories (with all below them; links that lead out of them are skipped), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// I vouch for these files: mail among them is not asked for a signature

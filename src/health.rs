@@ -38,7 +38,12 @@ pub struct Health {
     pub worked_at: Option<DateTime<Utc>>,
     /// What it is doing, or what is wrong, in one sentence without a full stop.
     pub words: String,
+    /// Since the start.
     pub brought: Brought,
+    /// Before it, as it was kept.
+    pub before: Brought,
+    /// Since when what was brought is counted, where that was kept.
+    pub counted_since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +55,7 @@ pub enum State {
     Failing,
 }
 
-/// Reports, or mails without one, since the start.
+/// Reports, or mails without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Brought {
     pub stored: u64,
@@ -84,6 +89,13 @@ impl Board {
     pub fn channels(&self) -> Vec<(String, Health)> {
         let channel = |(name, health): (String, Health)| Some((name.strip_prefix(CHANNEL)?.to_owned(), health));
         self.all().into_iter().filter_map(channel).collect()
+    }
+
+    /// What a part had brought before the start. Of one that is not configured any more nothing is shown.
+    pub fn resume(&self, name: &str, before: Brought, counted_since: DateTime<Utc>) {
+        if let Some(health) = self.lock().get_mut(name) {
+            (health.before, health.counted_since) = (before, Some(counted_since));
+        }
     }
 
     /// The domains that reports were refused for since the start.
@@ -153,6 +165,21 @@ impl Part {
     }
 }
 
+impl Health {
+    /// All that is counted.
+    pub fn total(&self) -> Brought {
+        let (a, b) = (&self.before, &self.brought);
+        Brought {
+            stored: a.stored.saturating_add(b.stored),
+            duplicate: a.duplicate.saturating_add(b.duplicate),
+            quarantined: a.quarantined.saturating_add(b.quarantined),
+            refused: a.refused.saturating_add(b.refused),
+            ignored: a.ignored.saturating_add(b.ignored),
+            busy: a.busy.saturating_add(b.busy),
+        }
+    }
+}
+
 impl Brought {
     fn count(&mut self, outcome: &Outcome) {
         let counter = match outcome {
@@ -211,7 +238,13 @@ mod tests {
         let board = Board::default();
         board
             .part("smtp")
-            .count(&Receipt(vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Stored(uuid::Uuid::nil())]));
+            .count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Stored(uuid::Uuid::nil())]));
         assert_eq!(board.all()[0].1.brought, Brought { stored: 2, ..Brought::default() });
+        board.resume("smtp", Brought { stored: 40, busy: 1, ..Brought::default() }, at(7));
+        board.resume("gone", Brought { stored: 40, ..Brought::default() }, at(7));
+        let (_, health) = board.all().remove(0);
+        assert_eq!(health.total(), Brought { stored: 42, busy: 1, ..Brought::default() });
+        assert_eq!((health.brought.stored, health.counted_since), (2, Some(at(7))));
+        assert_eq!(board.all().len(), 1);
     }
 }

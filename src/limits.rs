@@ -195,6 +195,13 @@ pub const COURIER_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Characters of an answer that are shown.
 pub const COURIER_SHOWN_MAX_CHARS: usize = 1_000;
 
+/// Bytes of JSON of the alerts in one notice; a webhook's body has about twice as many. What is above is counted.
+pub const NOTIFY_ALERTS_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of JSON of notices that wait together; above it they keep their titles only.
+pub const NOTIFY_JOINED_MAX_BYTES: usize = 512 * 1024;
+/// Lines of evidence or advice in one message, and characters of each.
+pub const NOTIFY_LINES_MAX: usize = 100;
+pub const NOTIFY_LINE_MAX_CHARS: usize = 2_000;
 /// Titles that a message about several notices lists.
 pub const NOTIFY_LISTED_MAX: usize = 20;
 /// Deliveries at the same time to one channel, or by mail to all recipients together.
@@ -212,6 +219,11 @@ pub const NOTIFY_LETTER_GIVE_UP_H: i64 = 72;
 /// Seconds that deliveries under way are given when the server stops.
 pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
 
+/// Rows of each kind that alerts left behind and that are removed at once.
+pub const FORGOTTEN_AT_ONCE_MAX: usize = 5_000;
+/// Hours between two times of looking for such rows.
+pub const FORGET_EVERY_H: i64 = 24;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.
@@ -222,6 +234,8 @@ pub const QUEUE_MAX_BYTES: usize = 256 * 1024 * 1024;
 pub const WAL_IDLE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database although somebody may wait.
 pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that must find room before a store that could not write is said to be well again.
+pub const PROBE_BYTES: usize = 64 * 1024;
 /// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
 pub const STORE_ANSWER_MAX_S: u64 = 8;
 

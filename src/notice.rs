@@ -35,6 +35,13 @@ pub struct Notice {
     pub at: DateTime<Utc>,
     /// The alerts it is about; empty for a test.
     pub alerts: Vec<About>,
+    /// Alerts it is about as well, for which there was no room.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One alert of a notice, for channels that keep a state of their own (PagerDuty, Alertmanager).

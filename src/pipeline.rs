@@ -137,7 +137,7 @@ impl Pipeline {
             let read = tokio::task::spawn_blocking(move || (pipeline.read(&submission, retry), submission));
             match read.await {
                 Ok(read) => read,
-                Err(_) => return Receipt(vec![Outcome::Busy(Busy::ShuttingDown)]),
+                Err(_) => return Receipt::new(vec![Outcome::Busy(Busy::ShuttingDown)]),
             }
         };
         let weight = match &read {

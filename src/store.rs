@@ -3,9 +3,11 @@
 //! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
 //! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
 
+pub mod age;
 pub mod alert;
 mod backoff;
 mod bulk;
+mod condition;
 mod counts;
 pub mod digest;
 pub mod entry;
@@ -16,8 +18,11 @@ pub mod known;
 pub mod mailbox;
 mod migrate;
 pub mod network;
+mod note;
 mod open;
 pub mod outbox;
+mod place;
+mod probe;
 mod quarantine;
 mod queue;
 mod reader;
@@ -33,6 +38,7 @@ pub mod test_report;
 mod transaction;
 pub mod usual;
 mod wal;
+pub mod way_in;
 mod writer;
 
 use std::{
@@ -49,7 +55,7 @@ use uuid::Uuid;
 pub use bulk::{Bulk, Loads};
 pub use entry::{Arrival, Entry, Kind};
 pub use error::StoreError;
-pub use open::is_there;
+pub use open::{is_there, open_to_others};
 pub use quarantine::{QuarantineEntry, quarantined};
 pub use recount::{Renewed, Reread, Stored};
 pub use rekey::SenderKey;
@@ -59,7 +65,9 @@ use crate::{
     limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
     submission::{Busy, Outcome},
 };
+use condition::Condition;
 use open::DirectoryLock;
+use place::Place;
 use queue::Queue;
 use reader::Readers;
 use writer::Writer;
@@ -108,6 +116,7 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
+    condition: Arc<Condition>,
     loads: Arc<watch::Sender<Loads>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
@@ -121,15 +130,21 @@ impl Store {
         let queue = Arc::new(Queue::new(settings.queue_max));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
         let (committed, commits) = watch::channel(0);
-        let (to_write, to_read) = (Arc::clone(&queue), Arc::clone(&readers));
-        let writer = Writer::new(data.to_owned(), settings.clone(), to_write, to_read, committed, database)?;
+        let condition = Condition::new(Place::of(data));
+        let shared = writer::Shared {
+            queue: Arc::clone(&queue),
+            readers: Arc::clone(&readers),
+            commits: committed,
+            condition: Arc::clone(&condition),
+        };
+        let writer = Writer::new(data.to_owned(), settings.clone(), shared, database)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
         let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
         let loads = Arc::new(watch::channel(Loads::default()).0);
-        Ok(Store(Arc::new(Inner { queue, readers, commits, loads, writer, lock })))
+        Ok(Store(Arc::new(Inner { queue, readers, commits, condition, loads, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -175,6 +190,11 @@ impl Store {
         self.0.loads.subscribe()
     }
 
+    /// Why nothing can be stored now, in words; `None` where it can. The data directory is looked at, the database is not asked.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.condition.trouble()
+    }
+
     /// Removes a quarantine entry for good. False where there is none.
     pub async fn discard(&self, entry: Uuid) -> Result<bool, StoreError> {
         self.change(move |conn| quarantine::discard(conn, entry)).await
@@ -204,9 +224,15 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let condition = Arc::clone(&self.0.condition);
         self.0.queue.change(Box::new(move |conn| {
             let changed = conn.and_then(|conn| transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
+            if let Err(error) = &changed
+                && (fatal || error.is_disk_full())
+            {
+                condition.write_failed(error);
+            }
             // Who does not wait any more does not want to know.
             let _ = sender.send(changed);
             fatal

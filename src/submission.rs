@@ -55,6 +55,8 @@ pub struct Origin {
     /// Of the signature that decided, where there was one.
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// Whether DNSSEC vouched for the key of that signature; `None` where no key was asked for.
+    pub key_secure: Option<bool>,
     /// When the mail reached the mailbox it was taken from: whether a signature had expired is judged at this time.
     pub mailed_at: Option<DateTime<Utc>>,
     /// Whether the posting address proves a domain; `None` where that was not asked.
@@ -221,9 +223,20 @@ pub enum Busy {
 
 /// What became of one submission: one outcome for each report in it, never empty.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Receipt(pub Vec<Outcome>);
+pub struct Receipt(pub Vec<Outcome>, pub Notes);
+
+/// What a sender may want to know of a submission beside its outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// The token was valid, but not for every domain that a report is about.
+    pub token_of_other_domain: bool,
+}
 
 impl Receipt {
+    pub fn new(outcomes: Vec<Outcome>) -> Receipt {
+        Receipt(outcomes, Notes::default())
+    }
+
     /// The one answer a transport gives where it can give only one. Busy wins, because the sender's retry is
     /// idempotent and loses nothing; then what the operator has to look at; then success.
     pub fn overall(&self) -> &Outcome {

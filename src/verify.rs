@@ -103,8 +103,12 @@ pub fn standing(
     }
     Ok(match (channel, vouched) {
         (Channel::Import, _) => Trust::Import,
+        (_, None) => Trust::None,
         (_, Some(vouched)) if is_vouched(report, served, &vouched) => Trust::Token,
-        _ => Trust::None,
+        (_, Some(_)) => {
+            report.deviations.add(Deviation::TokenOtherDomain, "");
+            Trust::None
+        }
     })
 }
 

@@ -98,6 +98,9 @@ pub struct Evidence {
     pub last_seen_at: Option<DateTime<Utc>>,
     /// What the part says of itself, or a number in words.
     pub detail: Option<String>,
+    /// Why nothing can, or could, be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cannot_store: Option<String>,
 }
 
 /// One sending organisation's share in it.

@@ -41,6 +41,8 @@ pub struct Facts {
     pub parts: Option<Vec<Part>>,
     /// Bytes free on the disk of the data directory; `None` where it is not looked at.
     pub disk_free_bytes: Option<u64>,
+    /// Why the store can take nothing now, in words; `None` where it can, or is not looked at.
+    pub store_trouble: Option<String>,
 }
 
 /// What one organisation reports to fail at one policy domain with one result type.

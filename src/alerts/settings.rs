@@ -56,6 +56,9 @@ pub struct Settings {
     pub way_in_after_min: u64,
     /// disk: free bytes below which it fires; the log, a checkpoint and a repair need room.
     pub disk_free_min_bytes: u64,
+    /// Days for which alerts that are over are kept with their history, silences that have ended, and failures that are not
+    /// seen any more (they count as new when they come back later); 0: for ever, fewer than 90 count as 90.
+    pub keep_days: u64,
 }
 
 /// Trouble nobody wants to be told about, `[[silence]]`. It is still recorded; when the silence ends and the trouble has not,
@@ -132,6 +135,7 @@ impl Default for Settings {
             quarantine_min: 10,
             way_in_after_min: 15,
             disk_free_min_bytes: 1024 * 1024 * 1024,
+            keep_days: 730,
         }
     }
 }

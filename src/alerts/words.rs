@@ -95,6 +95,7 @@ fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {
         path: path(alert),
         at: now,
         alerts: vec![about(event, alert)],
+        more: 0,
     }
 }
 
@@ -117,6 +118,7 @@ fn several(rule: Rule, event: Event, alerts: &[&Alert], now: DateTime<Utc>) -> N
         path: "/alerts".to_owned(),
         at: now,
         alerts: alerts.iter().map(|alert| about(event, alert)).collect(),
+        more: 0,
     }
 }
 
@@ -198,6 +200,10 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         lines.push(format!("A reason given: {}", sentence::cut(reason, 200)));
     }
     lines.extend(became(alert));
+    if let Some(words) = &evidence.cannot_store {
+        lines.push(format!("{}.", sentence::cut(words, 1_000)));
+        lines.push("Senders are asked to come again later. What was acknowledged before is not touched.".to_owned());
+    }
     if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == Rule::SilentSender) {
         lines.push(format!("Before, {}.", sentence::cut(detail, 200)));
     }

@@ -21,7 +21,7 @@ pub struct Duty {
     desk: Arc<Desk>,
     rounds: Rounds,
     calendar: Calendar,
-    postman: Postman,
+    postman: Arc<Postman>,
 }
 
 /// At work until the channel it was started with says stop.
@@ -39,8 +39,9 @@ impl Duty {
         let base_url = notify::base_url(&config, private);
         let (store, clock) = (store.clone(), options.clock.clone());
         let press = Arc::new(Press::new(None).context("the embedded templates")?);
-        let postman = Postman::new(&config, &base_url, store.clone(), clock.clone(), board)?;
-        let rounds = Rounds::new(&config, store.clone(), clock.clone(), board.clone(), postman.poke())?;
+        let postman = Arc::new(Postman::new(&config, &base_url, store.clone(), clock.clone(), board)?);
+        let rounds = Rounds::new(&config, store.clone(), clock.clone(), board.clone(), postman.poke())?
+            .telling_at_once(Arc::clone(&postman));
         let calendar =
             Calendar::new(&config, store.clone(), clock.clone(), Arc::clone(&press), base_url.clone(), postman.poke())?;
         let desk = Arc::new(Desk::new(Arc::new(config), store, clock, press, base_url, Handle::current()));

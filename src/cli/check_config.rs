@@ -22,6 +22,7 @@ use crate::{
         imap,
         smtp::{self, SocketError},
     },
+    store,
 };
 use outlook::Outlook;
 
@@ -45,6 +46,7 @@ pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             let mut findings = Findings::of(config);
             findings.look_at_mx_hosts(config, &config.data);
+            findings.notes.extend(store::open_to_others(&config.data));
             findings
         }
         Err(error) => Findings { problems: error.problems().to_vec(), notes: Vec::new() },

@@ -29,6 +29,8 @@ enum Found {
     Well,
     /// Another status than 200.
     Unwell(u16),
+    /// Nothing can be stored, for this reason.
+    NotReady(String),
     Failing(Vec<WayIn>),
     NoAnswer(String),
 }
@@ -40,6 +42,12 @@ struct WayIn {
     state: String,
     words: String,
     since: Option<String>,
+}
+
+/// Of a problem document (RFC 9457).
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +86,14 @@ fn look(address: SocketAddr) -> Found {
         Ok((status, _)) => return Found::Unwell(status),
         Err(error) => return Found::NoAnswer(error.to_string()),
     }
+    match ask(address, "/readyz") {
+        Ok((200, _)) => {}
+        Ok((status, body)) => match serde_json::from_slice::<Problem>(&body) {
+            Ok(Problem { detail }) => return Found::NotReady(detail),
+            Err(_) => return Found::NotReady(format!("/readyz answered {status}")),
+        },
+        Err(error) => return Found::NoAnswer(error.to_string()),
+    }
     let ways_in = ask(address, "/api/v1/ways-in").and_then(|(status, body)| match status {
         200 => serde_json::from_slice::<WaysIn>(&body).map_err(io::Error::from),
         status => Err(io::Error::other(format!("/api/v1/ways-in answered {status}"))),
@@ -111,7 +127,7 @@ impl Found {
     fn exit_code(&self) -> ExitCode {
         match self {
             Found::Well => ExitCode::SUCCESS,
-            Found::Unwell(_) | Found::Failing(_) => ExitCode::from(UNWELL),
+            Found::Unwell(_) | Found::NotReady(_) | Found::Failing(_) => ExitCode::from(UNWELL),
             Found::NoAnswer(_) => ExitCode::from(NO_ANSWER),
         }
     }
@@ -120,6 +136,7 @@ impl Found {
         match self {
             Found::Well => format!("http://{address} answers, and every way in works"),
             Found::Unwell(status) => format!("http://{address}/healthz answered {status}"),
+            Found::NotReady(why) => format!("http://{address} answers, but nothing can be stored: {why}"),
             Found::Failing(failing) => {
                 let names: Vec<&str> = failing.iter().map(|way_in| way_in.name.as_str()).collect();
                 let verb = if failing.len() == 1 { "does not work" } else { "do not work" };
@@ -163,7 +180,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
-            for (answer, path) in answers.into_iter().zip(["/healthz", "/api/v1/ways-in"]) {
+            for (answer, path) in answers.into_iter().zip(["/healthz", "/readyz", "/api/v1/ways-in"]) {
                 let (stream, _) = listener.accept().unwrap();
                 let mut request = io::BufReader::new(&stream).lines();
                 assert_eq!(request.next().unwrap().unwrap(), format!("GET {path} HTTP/1.0"));
@@ -179,7 +196,7 @@ mod tests {
 
     fn ways_in(items: &str) -> Vec<String> {
         let ok = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n".to_owned();
-        vec![ok.clone(), format!("{ok}{{\"items\": [{items}]}}")]
+        vec![ok.clone(), ok.clone(), format!("{ok}{{\"items\": [{items}]}}")]
     }
 
     const WORKING: &str =
@@ -212,8 +229,13 @@ mod tests {
             assert_eq!(found.exit_code(), ExitCode::from(2));
         }
         let ok = "HTTP/1.1 200 OK\r\n\r\n".to_owned();
+        let unavailable = "HTTP/1.1 503 Service Unavailable\r\n\r\n".to_owned();
+        let why = found(vec![ok.clone(), format!("{unavailable}{{\"detail\": \"the disk is full\"}}")]);
+        assert_eq!((&why, why.exit_code()), (&Found::NotReady("the disk is full".to_owned()), ExitCode::from(1)));
+        let why = found(vec![ok.clone(), unavailable]);
+        assert_eq!(why, Found::NotReady("/readyz answered 503".to_owned()));
         for second in ["HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n<html>"] {
-            assert!(matches!(found(vec![ok.clone(), second.to_owned()]), Found::NoAnswer(_)), "{second}");
+            assert!(matches!(found(vec![ok.clone(), ok.clone(), second.to_owned()]), Found::NoAnswer(_)), "{second}");
         }
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         assert!(matches!(look(closed), Found::NoAnswer(_)));

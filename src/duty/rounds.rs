@@ -2,6 +2,8 @@
 //! evaluation is one question to the store, one pure judgement, and one transaction that writes what changed together with the
 //! notices about it.
 
+mod at_once;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -14,16 +16,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, evaluate, facts, words},
+    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, Transition, evaluate, facts, words},
     clock::Clock,
     config::{Channel, Config},
     health::{Board, State},
-    notify, query,
+    limits::{FORGET_EVERY_H, FORGOTTEN_AT_ONCE_MAX},
+    notify::{self, Postman},
+    query,
     store::{
-        Store, StoreError, alert, known, outbox,
+        Store, StoreError, age, alert, known, outbox,
         silence::{self, SetSilence},
     },
 };
+use at_once::AtOnce;
 
 /// How long nothing need have come before the rules are looked at all the same.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -33,6 +38,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_TIMES: u32 = 20;
 /// An import that takes longer than this holds nothing up any more.
 const LOAD_MAX: Duration = Duration::from_secs(60 * 60);
+/// What comes back within a few weeks is the same alert going on, and has to be known.
+const KEEP_MIN_DAYS: i64 = 90;
 /// How long what was told is remembered, for the page and against telling it twice.
 const OUTBOX_KEPT_DAYS: i64 = 90;
 
@@ -49,6 +56,10 @@ pub struct Rounds {
     /// Wakes who delivers.
     poke: Arc<Notify>,
     later: Mutex<BTreeMap<String, Later>>,
+    /// When old rows were last looked for.
+    forgotten_at: Mutex<Option<DateTime<Utc>>>,
+    /// Who tells what cannot be put into the outbox.
+    at_once: Option<AtOnce>,
 }
 
 /// How often a way in had asked senders to come again later, and when that last grew.
@@ -72,7 +83,15 @@ impl Rounds {
             channels: Arc::new(config.channels()?),
             poke,
             later: Mutex::default(),
+            forgotten_at: Mutex::default(),
+            at_once: None,
         })
+    }
+
+    /// The same, telling by the channels themselves that nothing can be stored.
+    pub fn telling_at_once(mut self, postman: Arc<Postman>) -> Rounds {
+        self.at_once = Some(AtOnce::new(postman));
+        self
     }
 
     /// Evaluates until told to stop or the store closes.
@@ -83,6 +102,9 @@ impl Rounds {
             match self.evaluate().await {
                 Ok(evaluation) => log(&evaluation),
                 Err(error) => tracing::warn!(%error, "the alerts could not be evaluated"),
+            }
+            if let Err(error) = self.forget().await {
+                tracing::warn!(%error, "what alerts left behind could not be tidied up");
             }
             let pause = PAUSE_MIN.max(begun.elapsed().saturating_mul(PAUSE_TIMES)).min(INTERVAL);
             tokio::select! {
@@ -118,16 +140,41 @@ impl Rounds {
         let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
+        facts.store_trouble = self.store_trouble().await;
         let mut evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
         if is_loading {
             evaluation = evaluation.without_stored();
         }
+        if let Some(at_once) = self.at_once.as_ref().filter(|_| facts.store_trouble.is_none()) {
+            evaluation.transitions.extend(at_once.over(now));
+        }
         let Evaluation { transitions, known, refreshed, first } = &evaluation;
         if !transitions.is_empty() || !known.is_empty() || !refreshed.is_empty() || *first {
-            self.write(evaluation.clone(), now).await?;
+            let written = self.write(evaluation.clone(), now).await;
+            if let (Err(_), Some(at_once)) = (&written, &self.at_once) {
+                at_once.tell(&evaluation, now).await;
+            }
+            written?;
             self.poke.notify_one();
         }
         Ok(evaluation)
+    }
+
+    /// Removes what alerts left behind long ago: once a day, and at the next round again where there was more than goes at once.
+    /// How many rows.
+    pub async fn forget(&self) -> Result<usize, StoreError> {
+        let (now, keep_days) = (self.clock.now(), self.plan.settings.keep_days);
+        let last = *self.forgotten_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now - last >= TimeDelta::hours(FORGET_EVERY_H) || now < last);
+        if keep_days == 0 || !is_due {
+            return Ok(0);
+        }
+        let keep = TimeDelta::days(i64::try_from(keep_days).unwrap_or(i64::MAX).clamp(KEEP_MIN_DAYS, 36_500));
+        let removed = self.store.change(move |conn| age::forget(conn, now - keep, FORGOTTEN_AT_ONCE_MAX)).await?;
+        if removed < FORGOTTEN_AT_ONCE_MAX {
+            *self.forgotten_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
+        Ok(removed)
     }
 
     /// While an import is under way what is stored is half of something; one that never ends is not waited for.
@@ -138,17 +185,29 @@ impl Rounds {
 
     async fn write(&self, evaluation: Evaluation, now: DateTime<Utc>) -> Result<(), StoreError> {
         let (plan, channels) = (Arc::clone(&self.plan), Arc::clone(&self.channels));
+        let told_already = self.at_once.as_ref().and_then(AtOnce::told_of).filter(|told| told.is_over_in(&evaluation));
+        let recorded: Vec<Transition> =
+            told_already.iter().map(|told| told.transition.clone()).chain(evaluation.transitions.clone()).collect();
         let change = move |conn: &duckdb::Connection| {
             if evaluation.first {
                 known::note_all(conn, &plan, now)?;
             }
             known::note(conn, &evaluation.known, now)?;
-            alert::record(conn, &evaluation.transitions, now)?;
+            alert::record(conn, &recorded, now)?;
             alert::refresh(conn, &evaluation.refreshed)?;
             outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
             notify::put(conn, &channels, &words::told(&evaluation.transitions, now), now)
         };
-        self.store.change(change).await
+        self.store.change(change).await?;
+        if let (Some(_), Some(at_once)) = (told_already, &self.at_once) {
+            at_once.settled();
+        }
+        Ok(())
+    }
+
+    async fn store_trouble(&self) -> Option<String> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.trouble()).await.ok().flatten()
     }
 
     /// The health board without the channels: that a channel fails cannot be told by it, and is shown on the pages.

@@ -54,6 +54,9 @@ pub fn words(code: &str) -> &'static str {
         "domain-normalised" => "A domain was brought into the usual form.",
         "domain-invalid" => "A domain is not one; it is kept as sent.",
         "foreign-domain" => "One of the policies is about a domain that is not served here.",
+        "token-other-domain" => {
+            "It came with the token of another domain than it is about; the token counts for nothing here."
+        }
         "policy-string-missing" => "The policy itself is missing, so its mode is unknown.",
         "policy-string-nested" => "The policy is JSON inside a text; it was unpacked.",
         "policy-string-not-array" => "The policy is one text instead of an array; it was split.",

@@ -174,7 +174,7 @@ impl Watch {
                 Read::Fault(fault) => {
                     let path = printable(&self.spool.incoming().join(&name));
                     tracing::warn!(path, reason = %fault.detail, "a mail is not read and moved to cur, flagged");
-                    self.part.count(&Receipt(vec![Outcome::Refused(fault)]));
+                    self.part.count(&Receipt::new(vec![Outcome::Refused(fault)]));
                     judged.push((name, spool::FLAGGED));
                 }
             }

@@ -10,6 +10,7 @@ use super::{LETTER_TERMS, MAIL, format::is_over};
 use crate::{
     alerts::Event,
     config::{Channel, ChannelKind},
+    limits::{NOTIFY_ALERTS_MAX_BYTES, NOTIFY_LINE_MAX_CHARS, NOTIFY_LINES_MAX, NOTIFY_LISTED_MAX},
     notice::{About, Draft, Letter, Notice, Payload},
     store::{
         StoreError,
@@ -36,6 +37,7 @@ pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for notice in notices.iter().filter_map(|notice| wanted(channel, notice)) {
         let key = key(&notice);
+        let notice = Notice { lines: bounded(&notice.lines), advice: bounded(&notice.advice), ..notice };
         let draft = |recipient: String, key: &str, notice: Notice| Draft {
             channel: channel.name().to_owned(),
             recipient,
@@ -44,7 +46,10 @@ pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
             payload: Payload::Notices(vec![notice]),
         };
         match channel.kind {
-            ChannelKind::Mail => drafts.extend(channel.to.iter().map(|to| draft(to.clone(), &key, notice.clone()))),
+            ChannelKind::Mail => {
+                let notice = without_most_alerts(notice);
+                drafts.extend(channel.to.iter().map(|to| draft(to.clone(), &key, notice.clone())));
+            }
             _ if keeps_state(channel.kind) => {
                 // Without the others: a copy of all of them for each would be millions.
                 let (alerts, bare) = (notice.alerts, Notice { alerts: Vec::new(), ..notice });
@@ -53,7 +58,7 @@ pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
                     draft(to, &key, Notice { title, alerts: vec![about], ..bare.clone() })
                 }));
             }
-            _ => drafts.push(draft(String::new(), &key, notice)),
+            _ => drafts.push(draft(String::new(), &key, without_most_alerts(notice))),
         }
     }
     drafts
@@ -119,13 +124,47 @@ fn wanted(channel: &Channel, notice: &Notice) -> Option<Notice> {
                 0 => first.title.clone(),
                 more => format!("{}, and {more} more", first.title),
             },
-            lines: others.iter().map(|about| about.title.clone()).collect(),
+            lines: titles(others),
             advice: Vec::new(),
             path: if others.is_empty() { first.path.clone() } else { "/alerts".to_owned() },
             alerts: kept,
             ..notice.clone()
         }),
     }
+}
+
+/// Not more than anybody reads, whatever a service would take.
+fn bounded(lines: &[String]) -> Vec<String> {
+    let cut = |line: &String| line.chars().take(NOTIFY_LINE_MAX_CHARS).collect();
+    let mut kept: Vec<String> = lines.iter().take(NOTIFY_LINES_MAX).map(cut).collect();
+    if lines.len() > NOTIFY_LINES_MAX {
+        kept.push(format!("and {} more", lines.len() - NOTIFY_LINES_MAX));
+    }
+    kept
+}
+
+/// Leaves out alerts above the bound, and counts them; the page that the notice leads to has all of them.
+fn without_most_alerts(mut notice: Notice) -> Notice {
+    let (mut bytes, mut kept) = (0_usize, 0);
+    for about in &notice.alerts {
+        bytes = bytes.saturating_add(serde_json::to_vec(about).map_or(usize::MAX, |json| json.len()));
+        if bytes > NOTIFY_ALERTS_MAX_BYTES {
+            break;
+        }
+        kept += 1;
+    }
+    notice.more += notice.alerts.len().saturating_sub(kept) as u64;
+    notice.alerts.truncate(kept);
+    notice
+}
+
+/// As many as a message lists, and how many there are beside.
+fn titles(abouts: &[About]) -> Vec<String> {
+    let mut titles: Vec<String> = abouts.iter().take(NOTIFY_LISTED_MAX).map(|about| about.title.clone()).collect();
+    if abouts.len() > NOTIFY_LISTED_MAX {
+        titles.push(format!("and {} more", abouts.len() - NOTIFY_LISTED_MAX));
+    }
+    titles
 }
 
 /// The same notice has the same key, however often the evaluation that makes it runs.

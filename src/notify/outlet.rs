@@ -102,6 +102,7 @@ impl Outlet {
             path: "/alerts".to_owned(),
             at: now,
             alerts: Vec::new(),
+            more: 0,
         };
         let nobody = [String::new()];
         let recipients = if self.poster.is_none() { self.channel.to.as_slice() } else { &nobody };

@@ -1,7 +1,7 @@
 //! Delivers what waits in the outbox: at least once, never again after its success was written down, until it is given up.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     MAIL,
-    drafts::keeps_state,
+    drafts::{drafts, keeps_state},
     failure::Failure,
     mail::Mailer,
     outlet::{Outlet, Surroundings},
@@ -27,7 +27,7 @@ use crate::{
     config::{ChannelKind, Config, ConfigError},
     health::{Board, Part},
     limits::NOTIFY_SHUTDOWN_DEADLINE_S,
-    notice::Payload,
+    notice::{Draft, Notice, Payload},
     store::{
         Store, StoreError,
         outbox::{self, Sent, State, Waiting},
@@ -160,6 +160,29 @@ impl Postman {
                 return Err(error);
             }
         }
+    }
+
+    /// Delivers notices without the outbox, while it cannot be written: to each channel and recipient that is not in `done`,
+    /// where those who have got it are put.
+    pub async fn deliver_at_once(&self, notices: &[Notice], done: &mut BTreeSet<Lane>) {
+        let now = self.clock.now();
+        let drafts = self.outlets.values().flat_map(|outlet| drafts(&outlet.channel, notices));
+        let deliveries = drafts.filter(|draft| !done.contains(&(draft.channel.clone(), draft.recipient.clone()))).map(
+            async |draft: Draft| {
+                let Draft { channel, recipient, payload, .. } = draft;
+                let (Payload::Notices(notices), Some(outlet)) = (payload, self.outlets.get(&channel)) else {
+                    return None;
+                };
+                match outlet.deliver(&self.mailer, &notices, &recipient, Uuid::new_v4(), now, now).await {
+                    Ok(_) => Some((channel, recipient)),
+                    Err(failure) => {
+                        tracing::warn!(channel, error = failure.words, "what is urgent was not delivered: tried again");
+                        None
+                    }
+                }
+            },
+        );
+        done.extend(futures_util::future::join_all(deliveries).await.into_iter().flatten());
     }
 
     /// Begins what can begin now. When there will be more.

@@ -64,6 +64,7 @@ fn notice(number: u128) -> Notice {
         path: about(number).path,
         at: start(),
         alerts: vec![about(number)],
+        more: 0,
     }
 }
 

@@ -1,9 +1,9 @@
 //! A submission after all stages but the last, and the receipt it becomes.
 
 use crate::{
-    report::{self, Report},
+    report::{self, Deviation, Report},
     store::{Entry, Kind},
-    submission::{Busy, Outcome, Receipt},
+    submission::{Busy, Notes, Outcome, Receipt},
 };
 
 /// What the writer has to do, and outcomes that need no writing.
@@ -15,7 +15,7 @@ pub(super) enum Step {
 }
 
 /// The outcomes of one submission with gaps where the writer's belong.
-pub(super) struct Unwritten(Vec<Option<Outcome>>);
+pub(super) struct Unwritten(Vec<Option<Outcome>>, Notes);
 
 impl Prepared {
     /// About the bytes of memory it holds, for callers that gather many and must not hold too much.
@@ -34,16 +34,19 @@ impl Prepared {
     }
 
     pub(super) fn split(self) -> (Vec<Entry>, Unwritten) {
-        let mut entries = Vec::new();
+        let (mut entries, mut notes) = (Vec::new(), Notes::default());
         let outcomes = self.0.into_iter().map(|step| match step {
             Step::Done(outcome) => Some(outcome),
             Step::Write(entry) => {
+                if let Kind::Report { report, .. } = &entry.kind {
+                    notes.token_of_other_domain |= report.deviations.contains(Deviation::TokenOtherDomain);
+                }
                 entries.push(*entry);
                 None
             }
         });
-        let unwritten = Unwritten(outcomes.collect());
-        (entries, unwritten)
+        let outcomes = outcomes.collect();
+        (entries, Unwritten(outcomes, notes))
     }
 }
 
@@ -51,7 +54,7 @@ impl Unwritten {
     pub(super) fn receipt(self, written: &mut impl Iterator<Item = Outcome>) -> Receipt {
         let next =
             |gap: Option<Outcome>| gap.unwrap_or_else(|| written.next().unwrap_or(Outcome::Busy(Busy::StoreFailed)));
-        Receipt(self.0.into_iter().map(next).collect())
+        Receipt(self.0.into_iter().map(next).collect(), self.1)
     }
 }
 

@@ -80,8 +80,12 @@ impl Signatures {
         // The server that sets the field removes those of strangers from the mail itself, but not from one within it; and who
         // comes by SMTP may not have passed it.
         let believed = self.trusted_authserv_id.as_deref().filter(|_| as_received && channel != Channel::Smtp);
+        let mut asked_here = true;
         let verdict = match believed.and_then(|id| dkim::authentication_results(message, id, from_domain)) {
-            Some(verdict) => verdict,
+            Some(verdict) => {
+                asked_here = false;
+                verdict
+            }
             None => {
                 let asking = dkim::verify(message, from_domain, reached_us_at, received_at, self.resolver.as_ref());
                 // A mail may have signatures with many keys, each with a server that says nothing.
@@ -94,6 +98,7 @@ impl Signatures {
             dkim_verdict: Some(verdict.to_owned()),
             dkim_domain: signature.map(|signature| signature.domain.clone()),
             dkim_selector: signature.map(|signature| signature.selector.clone()),
+            key_secure: signature.filter(|_| asked_here).map(|signature| signature.key_secure),
             ..Origin::default()
         };
         match verdict {

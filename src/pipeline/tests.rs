@@ -127,6 +127,30 @@ async fn a_report_of_the_future_waits_for_the_operator() {
 }
 
 #[tokio::test]
+async fn a_token_of_another_domain_is_told_to_the_sender_and_the_operator() {
+    let domains = ["example.com", "example.net"].map(|domain| (domain.to_owned(), Default::default()));
+    let tokens = [
+        ("of-net".to_owned(), ["example.net".to_owned()].into()),
+        ("of-com".to_owned(), ["example.com".to_owned()].into()),
+    ];
+    let bench = bench(Served::new(domains.into(), tokens.into()));
+    let by = |token: &str| {
+        let hints = Hints { token: Some(token.to_owned()), ..Hints::default() };
+        Submission { hints, ..submission(&report(token, "2026-03-02", 5)) }
+    };
+    let shown = async |token: &str| {
+        let receipt = bench.pipeline.accept(by(token)).await;
+        let [Outcome::Stored(uuid)] = receipt.0[..] else { panic!("{receipt:?}") };
+        let whole = mail::shown(&bench, uuid);
+        let noted = whole.report.deviations.iter().any(|deviation| deviation.code == "token-other-domain");
+        (receipt.1.token_of_other_domain, noted, whole.report.trust)
+    };
+    assert_eq!(shown("of-net").await, (true, true, "none".to_owned()));
+    assert_eq!(shown("of-com").await, (false, false, "token".to_owned()));
+    assert!(bench.pipeline.accept(by("of-net")).await.1.token_of_other_domain, "also when it comes again");
+}
+
+#[tokio::test]
 async fn a_large_body_is_unpacked_aside_and_taken_all_the_same() {
     let bench = bench(Served::default());
     let json = format!("{}{}", report("a", "2026-03-02", 5), " ".repeat(INLINE_MAX_BYTES));

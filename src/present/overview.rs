@@ -53,6 +53,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         claims => claims_beside(figures.claims),
         only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         firing, unacknowledged,
+        store_trouble => site.store().trouble(),
         troubles => ways_in::troubles(site),
         untold => ways_in::untold(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),

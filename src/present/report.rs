@@ -188,6 +188,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         network_state => whole.network_state.clone(),
         network_domain => whole.network_domain.clone(),
         network => evidence(&whole),
+        key_secure => whole.key_secure,
         media_type, content_encoding, raw_bytes, element,
         policies => whole.policies.iter().map(section).collect::<Vec<_>>(),
         left_out => left_out(&whole),
@@ -336,6 +337,7 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["dkim_selector"] = whole.dkim_selector.into();
     item["network_state"] = whole.network_state.into();
     item["network_domain"] = whole.network_domain.into();
+    item["key_secure"] = whole.key_secure.into();
     item["policies_total"] = whole.policies_total.into();
     item["failures_total"] = whole.failures_total.into();
     item["policies"] = whole

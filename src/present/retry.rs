@@ -151,6 +151,7 @@ fn submission(entry: Entry) -> Submission {
                 dkim_verdict: quarantined.dkim_verdict,
                 dkim_domain: quarantined.dkim_domain,
                 dkim_selector: quarantined.dkim_selector,
+                key_secure: quarantined.key_secure,
                 mailed_at: entry.mailed_at,
                 network_state: entry.network_state.and_then(|state| NetworkState::from_name(&state)),
                 network_domain: entry.network_domain,

@@ -1,4 +1,4 @@
-//! How the ways in are doing: what listens, which mailboxes are read, what they brought since the start.
+//! How the ways in are doing: what listens, which mailboxes are read, what they brought.
 
 use actix_web::{HttpResponse, web};
 use minijinja::context;
@@ -65,18 +65,20 @@ async fn show(site: &Site) -> Result<String, Fail> {
     let rows: Vec<_> = parts
         .iter()
         .map(|(name, health)| {
+            let total = health.total();
             fields! {
+                counted_since => health.counted_since,
                 name,
                 state => word(health.state),
                 failing => health.state == State::Failing,
                 words => health.words,
                 since => health.since,
                 worked_at => health.worked_at,
-                stored => health.brought.stored,
-                duplicate => health.brought.duplicate,
-                quarantined_here => health.brought.quarantined,
-                refused => health.brought.refused,
-                ignored => health.brought.ignored,
+                stored => total.stored,
+                duplicate => total.duplicate,
+                quarantined_here => total.quarantined,
+                refused => total.refused,
+                ignored => total.ignored,
             }
         })
         .collect();
@@ -118,6 +120,7 @@ fn word(state: State) -> &'static str {
 }
 
 fn item(name: &str, health: &Health) -> Value {
+    let total = health.total();
     let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
         at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
     };
@@ -127,11 +130,12 @@ fn item(name: &str, health: &Health) -> Value {
         "since": time(health.since),
         "worked_at": time(health.worked_at),
         "words": health.words,
-        "stored": health.brought.stored,
-        "duplicate": health.brought.duplicate,
-        "quarantined": health.brought.quarantined,
-        "refused": health.brought.refused,
-        "not_tlsrpt": health.brought.ignored,
-        "busy": health.brought.busy,
+        "counted_since": time(health.counted_since),
+        "stored": total.stored,
+        "duplicate": total.duplicate,
+        "quarantined": total.quarantined,
+        "refused": total.refused,
+        "not_tlsrpt": total.ignored,
+        "busy": total.busy,
     })
 }

@@ -41,6 +41,8 @@ pub struct Quarantined {
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
+    /// Whether DNSSEC vouched for the key; `None` where it was not asked for one.
+    pub key_secure: Option<bool>,
 }
 
 /// One entry with its bytes.
@@ -105,7 +107,7 @@ pub fn quarantine(
         ("after_uuid", &after_uuid),
     ];
     let found =
-        ask(connection, include_str!("quarantine.sql"), None, &more, |row| Ok((read(row)?, get::<i64>(row, 22)?)))?;
+        ask(connection, include_str!("quarantine.sql"), None, &more, |row| Ok((read(row)?, get::<i64>(row, 23)?)))?;
     let total = found.first().map_or(0, |(_, total)| *total);
     let mut rows: Vec<Quarantined> = found.into_iter().map(|(row, _)| row).collect();
     let mut next = None;
@@ -135,12 +137,12 @@ pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry
     let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {
         Ok(Entry {
             quarantined: read(row)?,
-            token_domains: get(row, 22)?,
-            bytes: get(row, 23)?,
-            mailed_at: get(row, 24)?,
-            network_state: get(row, 25)?,
-            network_domain: get(row, 26)?,
-            network_evidence: get(row, 27)?,
+            token_domains: get(row, 23)?,
+            bytes: get(row, 24)?,
+            mailed_at: get(row, 25)?,
+            network_state: get(row, 26)?,
+            network_domain: get(row, 27)?,
+            network_evidence: get(row, 28)?,
         })
     })?;
     Ok(first(found))
@@ -198,5 +200,6 @@ fn read(row: &Row<'_>) -> duckdb::Result<Quarantined> {
         dkim_verdict: get(row, 19)?,
         dkim_domain: get(row, 20)?,
         dkim_selector: get(row, 21)?,
+        key_secure: get(row, 22)?,
     })
 }

@@ -9,7 +9,7 @@ WITH matching AS (
     AND ($code IS NULL OR code = $code)
 )
 SELECT uuid, first_received_at, last_received_at, times, channel, peer, source, trust, code, detail, place, element, report,
-       organisation, report_id, media_type, content_encoding, bytes_total, from_domain, dkim_verdict, dkim_domain, dkim_selector, (SELECT count(*) FROM matching)
+       organisation, report_id, media_type, content_encoding, bytes_total, from_domain, dkim_verdict, dkim_domain, dkim_selector, key_secure, (SELECT count(*) FROM matching)
 FROM matching
 WHERE ($after_received_at IS NULL OR last_received_at < $after_received_at
        OR (last_received_at = $after_received_at AND uuid < $after_uuid::UUID))

@@ -32,6 +32,8 @@ pub struct Whole {
     pub network_domain: Option<String>,
     /// JSON: what proves it, or why it is not proven.
     pub network_evidence: Option<String>,
+    /// Whether DNSSEC vouched for the key; `None` where it was not asked for one.
+    pub key_secure: Option<bool>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,
     /// How many there are.
@@ -110,6 +112,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
             network_state: get(row, 24)?,
             network_domain: get(row, 25)?,
             network_evidence: get(row, 26)?,
+            key_secure: get(row, 27)?,
             policies: Vec::new(),
             policies_total: 0,
             failures_total: 0,

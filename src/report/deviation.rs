@@ -77,6 +77,7 @@ deviation_codes! {
     DomainNormalised = "domain-normalised",
     DomainInvalid = "domain-invalid",
     ForeignDomain = "foreign-domain",
+    TokenOtherDomain = "token-other-domain",
 
     PolicyStringMissing = "policy-string-missing",
     PolicyStringNested = "policy-string-nested",

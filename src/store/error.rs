@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::place::Displaced;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{0}")]
@@ -40,6 +42,8 @@ pub enum StoreError {
          keeps a copy of both", path.display(), directory(path)
     )]
     Replay { path: PathBuf, source: duckdb::Error },
+    #[error(transparent)]
+    Displaced(#[from] Displaced),
     #[error("cannot {what} {}: {source}", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("the question took longer than {} s", .0.as_secs_f32())]

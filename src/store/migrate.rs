@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_sessions_once", include_str!("../../schemas/duckdb/0004_sessions_once.sql")),
     // What it prepares, `rekey` does.
     ("0005_senders", include_str!("../../schemas/duckdb/0005_senders.sql")),
+    ("0006_state", include_str!("../../schemas/duckdb/0006_state.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.
@@ -107,6 +108,29 @@ mod tests {
             .unwrap();
         assert_eq!((id.as_str(), verdict), ("one", None));
         assert_eq!(conn.query_row("SELECT count(*) FROM trusted_sender", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_column_comes_wherever_a_count_anew_has_come_to() {
+        for (state, has_next) in [("under way", true), ("done", false)] {
+            let conn = memory();
+            apply(&conn, &MIGRATIONS[..4]).unwrap();
+            if !has_next {
+                conn.execute_batch("DROP TABLE report; ALTER TABLE report_next RENAME TO report; DROP TABLE recount")
+                    .unwrap();
+            }
+            migrate(&conn).unwrap();
+            let tables: i64 = conn
+                .query_row("SELECT count(*) FROM duckdb_columns() WHERE column_name = 'key_secure'", [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!(
+                tables,
+                if has_next { 3 } else { 2 },
+                "{state}: report, quarantine, and what takes the place of report"
+            );
+        }
     }
 
     #[test]

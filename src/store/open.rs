@@ -61,15 +61,18 @@ pub fn claim(data: &Path) -> Result<DirectoryLock, StoreError> {
 
 /// A directory that was there before may have been made by hand.
 fn warn_if_open(data: &Path) {
-    let Ok(metadata) = fs::metadata(data) else { return };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o007 != 0 {
-        tracing::warn!(
-            "the data directory {} is open to every user of this machine (mode {mode:04o}): chmod o= {}",
-            data.display(),
-            data.display()
-        );
+    if let Some(told) = open_to_others(data) {
+        tracing::warn!("{told}");
     }
+}
+
+/// That every user of this machine may look into the directory, in words; `None` where it is not so, or not known.
+pub fn open_to_others(data: &Path) -> Option<String> {
+    let mode = fs::metadata(data).ok()?.permissions().mode() & 0o777;
+    let data = data.display();
+    let told =
+        format!("the data directory {data} is open to every user of this machine (mode {mode:04o}): chmod o= {data}");
+    (mode & 0o007 != 0).then_some(told)
 }
 
 /// Opens the database of a claimed directory, creating it where there is none.

@@ -8,7 +8,10 @@ use duckdb::{Connection, Row, params, types::Type};
 use uuid::Uuid;
 
 use super::{StoreError, rows::At};
-use crate::notice::{Draft, Notice, Payload};
+use crate::{
+    limits::NOTIFY_JOINED_MAX_BYTES,
+    notice::{Draft, Notice, Payload},
+};
 
 /// How a channel or a digest is to be used, from its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +193,15 @@ fn join(conn: &Connection, held: Sent, draft: &Draft, more: &[Notice]) -> Result
     for notice in &mut notices {
         notice.lines.clear();
         notice.advice.clear();
+    }
+    // Of each the alert that names it; where even that is too much, none.
+    for alerts_max in [1, 0] {
+        if json(&Payload::Notices(notices.clone()))?.len() > NOTIFY_JOINED_MAX_BYTES {
+            for notice in &mut notices {
+                notice.more += notice.alerts.len().saturating_sub(alerts_max) as u64;
+                notice.alerts.truncate(alerts_max);
+            }
+        }
     }
     let count = as_count(notices.len());
     let title = format!("{count} notices held back by the hourly limit");

@@ -65,7 +65,7 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
     let sql = "SELECT first_received_at, last_received_at, times, channel, peer, source, token_domains, trust, dkim_domain, \
                submitter, code, detail, place, element, report, organisation, report_id, media_type, content_encoding, \
                bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at, network_state, network_domain, \
-               network_evidence \
+               network_evidence, key_secure \
                FROM quarantine WHERE uuid = ?::UUID";
     let entry = conn.prepare(sql)?.query_row(params![uuid], |row| {
         let peer: Option<String> = row.get(4)?;
@@ -89,6 +89,7 @@ pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEnt
                     network_state: network_state(row.get(25)?),
                     network_domain: row.get(26)?,
                     network_evidence: row.get(27)?,
+                    key_secure: row.get(28)?,
                     ..Origin::default()
                 },
                 submitter: row.get(9)?,
@@ -255,6 +256,7 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.origin.network_state.map(NetworkState::as_str),
         arrival.origin.network_domain,
         arrival.origin.network_evidence,
+        arrival.origin.key_secure,
     ])
 }
 

@@ -179,7 +179,7 @@ pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes
         "WITH slice AS (SELECT * FROM report WHERE day = {day} AND ($1 IS NULL OR uuid > $1::UUID) ORDER BY uuid LIMIT {SLICE})
          SELECT r.uuid, r.report_id, w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter,
                 w.media_type, w.content_encoding, w.element, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, r.policy_domains, r.deviations,
-                r.from_address, r.network_domain, r.contact, r.organisation, r.organisation_key, r.network_state, r.network_evidence
+                r.from_address, r.network_domain, r.contact, r.organisation, r.organisation_key, r.network_state, r.network_evidence, r.key_secure
          FROM slice r LEFT JOIN raw w ON w.report = r.uuid AND w.day = {day} AND {which}
          ORDER BY r.uuid",
         day = sql::day(day)
@@ -212,6 +212,7 @@ pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes
                         network_state: network_state(row.get(24)?),
                         network_domain: row.get(20)?,
                         network_evidence: row.get(25)?,
+                        key_secure: row.get(26)?,
                     },
                     submitter: row.get(9)?,
                     media_type: row.get(10)?,

@@ -1,8 +1,9 @@
 //! Recovery of the write-ahead log before DuckDB opens it.
 //!
 //! DuckDB replays a truncated log to its last whole commit, but refuses to open one whose tail is zeroed or garbled, which
-//! is what a power failure leaves on some file systems. Nobody was answered for what is in such a tail, so it is cut, and a
-//! copy of the whole log is kept. Damage in front of whole commits is another matter: there the operator decides.
+//! is what a power failure leaves on some file systems. Such a tail is cut, and a copy of the whole log is kept. Nobody was
+//! answered for what is in it, unless the disk lost what it had confirmed: that, the note beside the database tells. Damage in
+//! front of whole commits is another matter: there the operator decides.
 
 use std::{
     ffi::OsString,
@@ -13,6 +14,7 @@ use std::{
 
 use super::{
     StoreError,
+    note::{Loss, Noted},
     open::io_error,
     wal::{self, State},
 };
@@ -29,24 +31,64 @@ pub struct Cut {
     pub cut_bytes: u64,
     /// Whole commits in what was kept.
     pub commits: usize,
+    /// Whether anything that was acknowledged was in what was cut.
+    pub loss: Loss,
+}
+
+/// What recovery found and did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    pub cuts: Vec<Cut>,
+    /// What is gone without a trace in the log: it is missing, empty or shorter than it was.
+    pub vanished: Option<Loss>,
 }
 
 /// Makes the logs beside the database fit for DuckDB. Nothing is changed where they are sound or where an error returns.
-pub fn recover(database: &Path) -> Result<Vec<Cut>, StoreError> {
-    let mut cuts = Vec::new();
+pub fn recover(database: &Path) -> Result<Recovered, StoreError> {
+    let mut recovered = Recovered::default();
     let log = log_of(database);
-    let Some((bytes, scan)) = read(&log)? else { return Ok(cuts) };
+    let noted = database.parent().and_then(Noted::read);
+    let Some((bytes, scan)) = read(&log)? else {
+        recovered.vanished = vanished(&log, None, noted);
+        return Ok(recovered);
+    };
     let checkpoint = if scan.checkpoint { read(&checkpoint_log_of(database))? } else { None };
     // Both are looked at before either is touched.
     refuse_damage(&log, &scan)?;
     if let Some((_, scan)) = &checkpoint {
         refuse_damage(&checkpoint_log_of(database), scan)?;
     }
-    cuts.extend(cut_tail(&log, &bytes, &scan)?);
-    if let Some((bytes, scan)) = checkpoint {
-        cuts.extend(cut_tail(&checkpoint_log_of(database), &bytes, &scan)?);
+    recovered.cuts.extend(cut_tail(&log, &bytes, &scan, noted)?);
+    if recovered.cuts.is_empty() {
+        recovered.vanished = vanished(&log, Some(bytes.len() as u64), noted);
     }
-    Ok(cuts)
+    if let Some((bytes, scan)) = checkpoint {
+        // Nobody is answered while a checkpoint is under way.
+        recovered.cuts.extend(cut_tail(&checkpoint_log_of(database), &bytes, &scan, None)?);
+    }
+    Ok(recovered)
+}
+
+/// What a log that looks sound has lost. `found_bytes` is `None` where there is none.
+fn vanished(log: &Path, found_bytes: Option<u64>, noted: Option<Noted>) -> Option<Loss> {
+    let noted = noted?;
+    let loss = Noted::loss(Some(noted), found_bytes.unwrap_or(0));
+    if loss == Loss::Nothing {
+        return None;
+    }
+    let state = match found_bytes {
+        None => "is missing",
+        Some(0) => "is empty",
+        Some(_) => "is shorter than it was",
+    };
+    tracing::error!(
+        log = %log.display(),
+        found_bytes = found_bytes.unwrap_or(0),
+        expected_bytes = noted.log_bytes,
+        "the write-ahead log {state}, although the server did not end by itself the last time: {loss}. If the log is anywhere \
+         else, such as in a backup: stop, put it beside its database and start again"
+    );
+    Some(loss)
 }
 
 fn refuse_damage(log: &Path, scan: &wal::Scan) -> Result<(), StoreError> {
@@ -61,7 +103,7 @@ fn refuse_damage(log: &Path, scan: &wal::Scan) -> Result<(), StoreError> {
     }
 }
 
-fn cut_tail(log: &Path, bytes: &[u8], scan: &wal::Scan) -> Result<Option<Cut>, StoreError> {
+fn cut_tail(log: &Path, bytes: &[u8], scan: &wal::Scan, noted: Option<Noted>) -> Result<Option<Cut>, StoreError> {
     let State::TornTail { at } = scan.state else { return Ok(None) };
     let copy = keep_copy(log)?;
     cut(log, at as u64, bytes.len() as u64)?;
@@ -71,6 +113,7 @@ fn cut_tail(log: &Path, bytes: &[u8], scan: &wal::Scan) -> Result<Option<Cut>, S
         at: at as u64,
         cut_bytes: (bytes.len() - at) as u64,
         commits: scan.commits.len(),
+        loss: Noted::loss(noted, at as u64),
     };
     tracing::warn!(
         log = %cut.log.display(),
@@ -78,8 +121,9 @@ fn cut_tail(log: &Path, bytes: &[u8], scan: &wal::Scan) -> Result<Option<Cut>, S
         cut_bytes = cut.cut_bytes,
         kept_bytes = cut.at,
         kept_commits = cut.commits,
-        "the write-ahead log ended in an unfinished commit, as after a power failure: it was cut after its last whole commit, \
-         which loses nothing that was acknowledged; the log as it was is kept in the copy"
+        "the last transaction in the write-ahead log is incomplete: the log was cut before it, and is kept as it was in the \
+         copy; {}",
+        cut.loss
     );
     Ok(Some(cut))
 }

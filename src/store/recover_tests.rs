@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     store::{
-        Store,
+        Settings, Store,
         fixtures::{entry, open, settings, simple},
         open::DATABASE,
     },
@@ -166,6 +166,87 @@ fn damage_in_front_of_whole_commits_stops_with_advice_and_changes_nothing() {
         assert_eq!(fs::read(&path).unwrap(), crashed().database, "{what}");
         assert!(copies(&directory).is_empty(), "{what}");
     }
+}
+
+/// A crash as it leaves the database, the log and the note, with each commit one report.
+fn crashed_with_note(reports: usize) -> TempDir {
+    let live = tempfile::tempdir().unwrap();
+    let store = open(live.path());
+    for index in 0..reports {
+        store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::None)]);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for file in [DATABASE, "tlsight.duckdb.wal", "tlsight.state"] {
+        fs::copy(live.path().join(file), directory.path().join(file)).unwrap();
+    }
+    directory
+}
+
+/// What recovery says of the log after `damage`.
+fn recovered(damage: impl FnOnce(&Path)) -> Recovered {
+    let directory = crashed_with_note(4);
+    let database = directory.path().join(DATABASE);
+    damage(&log_of(&database));
+    let found = recover(&database).unwrap();
+    // The store opens, and what was told is told once.
+    drop(Store::open(directory.path(), &settings()).unwrap());
+    assert_eq!(recover(&database).unwrap(), Recovered::default());
+    found
+}
+
+fn shortened(log: &Path, keep: impl FnOnce(&wal::Scan) -> usize) {
+    let scan = wal::scan(&fs::read(log).unwrap());
+    OpenOptions::new().write(true).open(log).unwrap().set_len(keep(&scan) as u64).unwrap();
+}
+
+#[test]
+fn a_log_that_lost_what_was_acknowledged_says_so() {
+    let (kept, found) = (Recovered::default(), recovered(|_| {}));
+    assert_eq!(found, kept, "a crash between two commits loses nothing and says nothing");
+    let unfinished = recovered(|log| {
+        let mut bytes = fs::read(log).unwrap();
+        let first = wal::scan(&bytes).commits[0].clone();
+        bytes.extend_from_within(first.start..first.end - 3);
+        fs::write(log, bytes).unwrap();
+    });
+    assert_eq!(unfinished.cuts[0].loss, Loss::Nothing, "nobody was answered for it");
+    let rotten = recovered(|log| {
+        let mut bytes = fs::read(log).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::write(log, bytes).unwrap();
+    });
+    assert_eq!(rotten.cuts[0].loss, Loss::UpTo(1), "the last commit was acknowledged");
+    assert!(rotten.cuts[0].loss.to_string().contains("up to 1 reports that were acknowledged are lost"));
+    let truncated = recovered(|log| shortened(log, |scan| scan.commits[1].end));
+    assert_eq!(truncated, Recovered { vanished: Some(Loss::UpTo(4)), ..Recovered::default() });
+    let last_only = recovered(|log| shortened(log, |scan| scan.commits[2].end));
+    assert_eq!(last_only.vanished, Some(Loss::UpTo(1)));
+    let emptied = recovered(|log| fs::write(log, "").unwrap());
+    let gone = recovered(|log| fs::remove_file(log).unwrap());
+    assert_eq!([emptied.vanished, gone.vanished], [Some(Loss::UpTo(4)); 2]);
+}
+
+#[test]
+fn without_a_note_nothing_more_is_promised_than_is_known() {
+    let directory = directory_with(&crashed().log[..crashed().log.len() - 1]);
+    let found = recover(&directory.path().join(DATABASE)).unwrap();
+    assert_eq!(found.cuts[0].loss, Loss::Unknown);
+    let words = found.cuts[0].loss.to_string();
+    assert!(words.contains("normal") && words.contains("may be"), "{words}");
+}
+
+#[test]
+fn a_checkpoint_and_a_regular_end_leave_nothing_to_be_missed() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join(DATABASE);
+    let store = Store::open(directory.path(), &Settings { log_max_bytes: 1, ..settings() }).unwrap();
+    for index in 0..3 {
+        store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::None)]);
+    }
+    drop(store);
+    assert!(!log_of(&database).exists());
+    assert_eq!(recover(&database).unwrap(), Recovered::default());
 }
 
 #[test]

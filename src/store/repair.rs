@@ -15,7 +15,7 @@ use std::{
 use duckdb::Connection;
 
 use super::{
-    Arrival, Settings, StoreError, migrate,
+    Arrival, Settings, StoreError, migrate, note,
     open::{self, DATABASE, io_error},
     recover::{self, checkpoint_log_of, log_of},
     rows::network_state,
@@ -55,6 +55,7 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
             Err(error) if does_not_match(&error) => mend_identity(data, &settings, &mut report)?,
             settled => settled?,
         }
+        note::remove(data);
         return Ok(report);
     }
     keep_copies(data, &mut report)?;
@@ -68,6 +69,7 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
         }
     }
     settle(data, &settings, true)?;
+    note::remove(data);
     if report.commits_cut > 0 {
         match salvage(data, &report.copies, &damaged, &settings) {
             Ok(salvaged) => report.salvaged = salvaged,
@@ -221,14 +223,14 @@ fn salvage(
         &conn,
         "SELECT w.bytes, r.channel, r.peer, r.source, w.received_at, r.trust, r.dkim_domain, r.submitter, w.media_type, \
          w.content_encoding, NULL, r.from_domain, r.dkim_verdict, r.dkim_selector, r.mailed_at, \
-         r.network_state, r.network_domain, r.network_evidence FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
+         r.network_state, r.network_domain, r.network_evidence, r.key_secure FROM raw w LEFT JOIN report r ON r.uuid = w.report AND r.day = w.day \
          WHERE NOT EXISTS (FROM repaired.raw k WHERE k.day = w.day AND k.report = w.report)",
     )?;
     found.extend(bodies(
         &conn,
         "SELECT bytes, channel, peer, source, first_received_at, trust, dkim_domain, submitter, media_type, \
          content_encoding, token_domains, from_domain, dkim_verdict, dkim_selector, mailed_at, \
-         network_state, network_domain, network_evidence FROM quarantine q \
+         network_state, network_domain, network_evidence, key_secure FROM quarantine q \
          WHERE NOT EXISTS (FROM repaired.quarantine k WHERE k.uuid = q.uuid)",
     )?);
     Ok(found)
@@ -254,6 +256,7 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
                 network_state: network_state(text(15)?),
                 network_domain: text(16)?,
                 network_evidence: text(17)?,
+                key_secure: row.get(18)?,
                 ..Origin::default()
             },
             submitter: text(7)?,

@@ -170,6 +170,7 @@ impl<'conn> Tables<'conn> {
             stored.origin.network_state.map(NetworkState::as_str),
             stored.origin.network_domain,
             stored.origin.network_evidence,
+            stored.origin.key_secure,
         ])
     }
 

@@ -344,11 +344,11 @@ fn raise(
 ) -> Result<(), StoreError> {
     let (trust, key) = (better.trust.as_str(), better.organisation_key);
     let sql = "UPDATE report SET trust = ?, organisation_key = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, \
-               mailed_at = ?, from_address = ?, network_state = coalesce(?, network_state), \
+               mailed_at = ?, from_address = ?, key_secure = ?, network_state = coalesce(?, network_state), \
                network_domain = coalesce(?, network_domain), network_evidence = coalesce(?, network_evidence), \
                unproven_copy = CASE WHEN ? THEN channel ELSE unproven_copy END WHERE day = ?::DATE AND uuid = ?::UUID";
     let Origin { from_domain, from_address, dkim_verdict, dkim_domain, dkim_selector, mailed_at, .. } = better.origin;
-    let Origin { network_state, network_domain, network_evidence, .. } = better.origin;
+    let Origin { key_secure, network_state, network_domain, network_evidence, .. } = better.origin;
     let (mailed_at, network_state) = (mailed_at.map(At), network_state.map(NetworkState::as_str));
     let came_unproven = !before.is_proven() && better.trust.is_proven();
     conn.execute(
@@ -362,6 +362,7 @@ fn raise(
             dkim_selector,
             mailed_at,
             from_address,
+            key_secure,
             network_state,
             network_domain,
             network_evidence,
@@ -382,7 +383,7 @@ fn raise(
 fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
-               r.dkim_selector, r.mailed_at, r.from_address, r.network_state, r.network_domain, r.network_evidence \
+               r.dkim_selector, r.mailed_at, r.from_address, r.network_state, r.network_domain, r.network_evidence, r.key_secure \
                FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
                WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
     Ok(conn.query_row(sql, params![day, identity], |row| {
@@ -406,6 +407,7 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
                 network_state: network_state(row.get(18)?),
                 network_domain: row.get(19)?,
                 network_evidence: row.get(20)?,
+                key_secure: row.get(21)?,
             },
             submitter: row.get(7)?,
             media_type: row.get(8)?,

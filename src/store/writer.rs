@@ -9,7 +9,11 @@ use tokio::sync::watch;
 use super::{
     Entry, Settings, StoreError,
     backoff::Backoff,
-    open, quarantine,
+    condition::Condition,
+    note::Note,
+    open,
+    place::Displaced,
+    probe, quarantine,
     queue::{Change, Job, Queue, Work},
     reader::Readers,
     recover::log_of,
@@ -22,43 +26,53 @@ use crate::{
 
 /// How long nothing must have come before a checkpoint is taken for one nobody waits behind.
 const IDLE: Duration = Duration::from_millis(100);
+/// How often it is looked whether what could not be written can be written now.
+const PROBE: Duration = Duration::from_millis(500);
 
-pub struct Writer {
-    pub data: PathBuf,
-    pub settings: Settings,
+/// What the writer has in common with the handles.
+pub struct Shared {
     pub queue: Arc<Queue>,
     pub readers: Arc<Readers>,
     /// Counts the transactions that changed what is stored.
+    pub commits: watch::Sender<u64>,
+    pub condition: Arc<Condition>,
+}
+
+pub struct Writer {
+    data: PathBuf,
+    settings: Settings,
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
     commits: watch::Sender<u64>,
+    condition: Arc<Condition>,
+    note: Note,
     database: Option<Connection>,
     quarantine_bytes: u64,
     /// When to try again what the machine did not allow.
     checkpoint: Backoff,
     reopen: Backoff,
+    probe: Backoff,
 }
 
 impl Writer {
     /// Takes over an open database and lends it to the readers.
-    pub fn new(
-        data: PathBuf,
-        settings: Settings,
-        queue: Arc<Queue>,
-        readers: Arc<Readers>,
-        commits: watch::Sender<u64>,
-        database: Connection,
-    ) -> Result<Writer, StoreError> {
+    pub fn new(data: PathBuf, settings: Settings, shared: Shared, database: Connection) -> Result<Writer, StoreError> {
+        let Shared { queue, readers, commits, condition } = shared;
         let quarantine_bytes = quarantine::total_bytes(&database)?;
         readers.open(database.try_clone()?);
         Ok(Writer {
+            note: Note::open(&data, condition.place.log_bytes()),
             data,
             settings,
             queue,
             readers,
             commits,
+            condition,
             database: Some(database),
             quarantine_bytes,
             checkpoint: Backoff::new(),
             reopen: Backoff::new(),
+            probe: Backoff::new(),
         })
     }
 
@@ -69,17 +83,39 @@ impl Writer {
             if log > self.settings.log_max_bytes {
                 self.checkpoint();
             }
-            match self.queue.next((log > WAL_IDLE_MAX_BYTES).then_some(IDLE)) {
+            let patience = match self.condition.has_failed() {
+                true => Some(PROBE),
+                false => (log > WAL_IDLE_MAX_BYTES).then_some(IDLE),
+            };
+            match self.queue.next(patience) {
                 Work::Write(jobs) => self.write(jobs),
                 Work::Change(change) => self.change(change),
+                Work::Idle if self.condition.has_failed() => self.probe(),
                 Work::Idle => self.checkpoint(),
                 Work::Close => break,
             }
         }
-        if let Some(conn) = &self.database
-            && let Err(error) = conn.execute_batch("CHECKPOINT")
-        {
-            tracing::warn!(error = %error, "no checkpoint at the end: the log is read at the next start");
+        self.end();
+    }
+
+    /// Checkpoints and closes. Where another database may lie in the place of ours the log stays as it is: DuckDB would
+    /// remove the log of that one.
+    fn end(&mut self) {
+        if let Some(conn) = &self.database {
+            let last = match self.condition.place.check() {
+                Ok(()) | Err(Displaced::Log(_)) => "CHECKPOINT",
+                Err(displaced) => {
+                    tracing::error!(error = %displaced, "closed without a checkpoint");
+                    "PRAGMA disable_checkpoint_on_shutdown"
+                }
+            };
+            if last == "CHECKPOINT" {
+                self.note.folding();
+            }
+            self.condition.place.log_ends();
+            if let Err(error) = conn.execute_batch(last) {
+                tracing::warn!(error = %error, "no checkpoint at the end: the log is read at the next start");
+            }
         }
         self.close();
     }
@@ -100,6 +136,7 @@ impl Writer {
             Err(error) => error,
         };
         if let Some(busy) = self.busy(&failed) {
+            self.condition.write_failed(&failed);
             tracing::error!(entries = entries.len(), error = %failed, "the store cannot write");
             return vec![Outcome::Busy(busy); entries.len()];
         }
@@ -122,6 +159,9 @@ impl Writer {
             error = %error,
             "an entry could not be written"
         );
+        // Where anything else can be written it was the entry's own fault.
+        self.condition.write_failed(&error);
+        self.probe();
         Outcome::Busy(self.busy(&error).unwrap_or(Busy::StoreFailed))
     }
 
@@ -129,11 +169,19 @@ impl Writer {
     fn attempt(&mut self, entries: &[&Entry]) -> Result<Vec<Outcome>, StoreError> {
         self.reopen_when_due()?;
         let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
+        self.condition.place.check()?;
         let quota =
             Quota { quarantine_bytes: self.quarantine_bytes, quarantine_max_bytes: self.settings.quarantine_max_bytes };
-        let written = transaction::write(conn, entries, &quota);
+        let written = transaction::write(conn, entries, &quota).and_then(|outcomes| {
+            let kept = |outcome: &&Outcome| matches!(outcome, Outcome::Stored(_) | Outcome::Quarantined { .. });
+            let acknowledged = outcomes.iter().filter(kept).count();
+            let stores = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_)));
+            self.note.committed(self.condition.place.committed(stores)?, acknowledged as u64);
+            Ok(outcomes)
+        });
         match &written {
             Ok(outcomes) => {
+                self.condition.write_succeeded();
                 self.commits.send_modify(|count| *count += 1);
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Quarantined { .. })) || left(entries) {
                     self.recount();
@@ -149,6 +197,8 @@ impl Writer {
     fn busy(&self, error: &StoreError) -> Option<Busy> {
         if error.is_disk_full() {
             Some(Busy::DiskFull)
+        } else if matches!(error, StoreError::Displaced(_)) {
+            Some(Busy::StoreFailed)
         } else if self.database.is_none() && self.reopen.has_failed() {
             Some(if self.reopen.was_disk_full() { Busy::DiskFull } else { Busy::StoreFailed })
         } else {
@@ -157,10 +207,20 @@ impl Writer {
     }
 
     fn change(&mut self, change: Change) {
-        let conn = self.reopen_when_due().and_then(|()| self.database.as_ref().ok_or(StoreError::Unavailable));
+        let conn = self.reopen_when_due().and_then(|()| {
+            self.condition.place.check()?;
+            self.database.as_ref().ok_or(StoreError::Unavailable)
+        });
+        if let Err(error) = &conn {
+            self.condition.write_failed(error);
+        }
         if change(conn) {
             self.close();
         } else {
+            // What is wrong where it is displaced, the next write says.
+            if let Ok(log_bytes) = self.condition.place.committed(false) {
+                self.note.committed(log_bytes, 0);
+            }
             // It may have been a quarantine entry that went.
             self.recount();
         }
@@ -177,11 +237,16 @@ impl Writer {
     /// Folds the log into the database file. A failure costs nothing but the time to read the log at the next start.
     fn checkpoint(&mut self) {
         let Some(conn) = &self.database else { return };
-        if !self.checkpoint.is_due() {
+        if !self.checkpoint.is_due() || matches!(self.condition.place.check(), Err(displaced) if !displaced.is_log()) {
             return;
         }
+        self.note.folding();
+        self.condition.place.log_ends();
         match conn.execute_batch("CHECKPOINT") {
-            Ok(()) => self.checkpoint.succeeded(),
+            Ok(()) => {
+                self.note.folded();
+                self.checkpoint.succeeded();
+            }
             Err(source) => {
                 let error = StoreError::Duckdb(source);
                 tracing::warn!(error = %error, "the log could not be folded into the database: tried again later");
@@ -193,10 +258,47 @@ impl Writer {
         }
     }
 
+    /// Looks whether what could not be written can be written now.
+    fn probe(&mut self) {
+        if !self.probe.is_due() {
+            return;
+        }
+        match self.attempt_probe() {
+            Ok(()) => {
+                self.probe.succeeded();
+                self.condition.write_succeeded();
+            }
+            Err(error) => {
+                // Looking at a directory costs nothing.
+                if !matches!(error, StoreError::Displaced(_)) {
+                    self.probe.failed(error.is_disk_full());
+                }
+                if error.is_fatal() {
+                    self.close();
+                }
+                self.condition.write_failed(&error);
+            }
+        }
+    }
+
+    fn attempt_probe(&mut self) -> Result<(), StoreError> {
+        self.reopen_when_due()?;
+        if self.condition.place.check().is_err_and(|displaced| displaced.is_log()) {
+            // Everything the log held is still known: it belongs into the database file.
+            self.checkpoint();
+        }
+        let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
+        self.condition.place.check()?;
+        probe::write(conn)?;
+        self.note.committed(self.condition.place.committed(true)?, 0);
+        Ok(())
+    }
+
     fn reopen_when_due(&mut self) -> Result<(), StoreError> {
         if self.database.is_some() {
             return Ok(());
         }
+        self.condition.place.check_closed()?;
         if !self.reopen.is_due() {
             return Err(StoreError::Unavailable);
         }
@@ -207,7 +309,7 @@ impl Writer {
         match opened {
             Ok(conn) => {
                 tracing::warn!("the database was opened again after an error");
-
+                self.condition.place.opened();
                 self.database = Some(conn);
                 self.reopen.succeeded();
                 self.recount();
@@ -225,6 +327,7 @@ impl Writer {
     fn close(&mut self) {
         self.readers.close();
         self.database = None;
+        self.condition.place.log_ends();
     }
 
     fn log_bytes(&self) -> u64 {

@@ -163,6 +163,8 @@ fn a_token_vouches_for_its_domains() {
     assert_eq!(judge(&["sts example.com", "sts example.net"], Some("two")).1, Ok(Trust::Token));
     assert_eq!(judge(&["sts example.com", "sts example.net"], Some("all")).1, Ok(Trust::Token));
     assert_eq!(judge(&["tlsa mx.example.org"], Some("one")).1, Ok(Trust::Token), "an MX of several domains");
+    let noted = |domain| judge(&[domain], Some("one")).0.deviations.contains(Deviation::TokenOtherDomain);
+    assert_eq!((noted("sts example.net"), noted("sts example.com")), (true, false));
     assert_eq!(code(judge(&["sts a.example"], Some("one")).1), FaultCode::ForeignDomain);
     assert_eq!(code(judge(&["sts example.com"], Some("none")).1), FaultCode::UnknownToken);
 }

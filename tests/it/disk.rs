@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     crash::report,
     http::Client,
-    server::{Server, all_report_ids},
+    server::{Server, all_report_ids, until},
 };
 
 const DISK_BYTES: u64 = 96 * 1024 * 1024;
@@ -40,11 +40,14 @@ fn a_full_disk_answers_503_and_recovers() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.json()["code"], "disk-full");
 
+    let ready = server.get("/readyz");
+    assert_eq!((ready.status, ready.json()["code"].as_str()), (503, Some("store")));
+    assert!(ready.json()["detail"].as_str().unwrap_or_default().contains("disk"), "{}", ready.text());
+
     fs::remove_file(&ballast).unwrap();
-    let mut client = Client::connect(server.public);
-    let recovered =
-        (0..TRIES_MAX).any(|_| client.post("/v1/tlsrpt", "application/tlsrpt+gzip", &report("after")).status == 201);
-    assert!(recovered, "still refused with space on the disk");
+    until("ready again without anything coming in", || server.get("/readyz").status == 200);
+    let answer = server.post(&report("after"));
+    assert_eq!(answer.status, 201, "still refused with space on the disk: {}", answer.text());
     acknowledged.push("after".to_owned());
     server.kill();
 

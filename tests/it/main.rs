@@ -9,6 +9,7 @@ mod http;
 mod mail;
 mod map;
 mod network;
+mod place;
 mod readme;
 mod serve;
 mod server;

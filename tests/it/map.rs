@@ -60,6 +60,7 @@ const MAP: &[(&str, &[&str])] = &[
             "config",
             "health",
             "ingest",
+            "limits",
             "notice",
             "notify",
             "present",

@@ -83,6 +83,11 @@ fn only_its_own_user_reads_what_it_makes_and_a_directory_open_to_others_is_told(
     fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
     let told = import(&open);
     assert!(told.contains("is open to every user of this machine (mode 0755)"), "{told}");
+    let check = |data: &Path| {
+        let output = tlsight().args(["config", "check", "--data"]).arg(data).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains("is open to every user of this machine (mode 0755)")
+    };
+    assert_eq!((check(&open), check(&new)), (true, false));
     assert_eq!(mode(&new), 0o700);
     for data in [&new, &open] {
         for entry in fs::read_dir(data).unwrap() {

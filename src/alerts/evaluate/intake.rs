@@ -8,7 +8,7 @@ use crate::alerts::{Affected, Evidence, Facts, Plan, Rule, Subject, facts::Part}
 pub fn intake(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let mut findings = vec![quarantine(facts, plan, standing, now), conflict(facts, standing, now)];
     findings.extend(facts.parts.iter().flatten().map(|part| way_in(part, plan, standing, now)));
-    findings.extend(facts.disk_free_bytes.map(|free| disk(free, plan, standing, now)));
+    findings.extend(disk(facts, plan, standing, now));
     if let Some(parts) = &facts.parts {
         let gone = |alert: &&crate::alerts::Alert| {
             !parts.is_empty() && !parts.iter().any(|part| Some(&part.name) == alert.subject.part.as_ref())
@@ -97,17 +97,22 @@ fn way_in(part: &Part, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>)
     Finding { rule, subject, state, since: firing.map_or(begun, |alert| alert.since), evidence }
 }
 
-fn disk(free_bytes: u64, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+fn disk(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
     let (rule, subject) = (Rule::Disk, Subject::default());
+    let firing = standing.firing(rule, &subject);
     let min = plan.settings.disk_free_min_bytes;
-    let state = if free_bytes < min {
-        State::Failing
-    } else if free_bytes >= min.saturating_add(min / 10) {
-        OVER
-    } else {
-        State::Open
+    let mut cannot_store = facts.store_trouble.clone();
+    let state = match facts.disk_free_bytes {
+        _ if cannot_store.is_some() => State::Failing,
+        None => return None,
+        Some(free) if free < min => State::Failing,
+        Some(free) if free >= min.saturating_add(min / 10) => OVER,
+        Some(_) => State::Open,
     };
-    let since = standing.firing(rule, &subject).map_or(now, |alert| alert.since);
-    let detail = Some(format!("{} MiB are free", free_bytes / (1024 * 1024)));
-    Finding { rule, subject, state, since, evidence: Evidence { detail, ..Evidence::default() } }
+    if state == OVER {
+        cannot_store = firing.and_then(|alert| alert.evidence.cannot_store.clone());
+    }
+    let since = firing.map_or(now, |alert| alert.since);
+    let detail = facts.disk_free_bytes.map(|free| format!("{} MiB are free", free / (1024 * 1024)));
+    Some(Finding { rule, subject, state, since, evidence: Evidence { detail, cannot_store, ..Evidence::default() } })
 }

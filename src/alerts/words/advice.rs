@@ -15,6 +15,11 @@ pub fn advice(alert: &Alert) -> Vec<String> {
     if about_result_types {
         return of_result_types(alert);
     }
+    if alert.evidence.cannot_store.is_some() {
+        let todo =
+            "Mend what is said above; the server looks by itself and goes on. Restart it only where that is said.";
+        return [todo, "tlsight healthcheck", "journalctl -u tlsight --since today"].map(str::to_owned).to_vec();
+    }
     let (todo, commands) = of_rule(alert.rule, alert.subject.policy_domain.as_deref());
     todo.into_iter().map(str::to_owned).chain(commands).collect()
 }

@@ -167,6 +167,7 @@ fn what(alert: &Alert) -> String {
             )
         }
         Rule::WayIn => format!("The way in {} does not work", part(&subject.part)),
+        Rule::Disk if evidence.cannot_store.is_some() => "Nothing can be stored".to_owned(),
         Rule::Disk => {
             let free = evidence.detail.as_deref().unwrap_or("little is free");
             format!("The disk of the data directory is nearly full: {free}")
@@ -199,6 +200,7 @@ fn over(alert: &Alert) -> String {
         Rule::Quarantine => "Few reports are quarantined again".to_owned(),
         Rule::Conflict => "No report has come again with other content for 24 hours".to_owned(),
         Rule::WayIn => format!("The way in {} works again", part(&subject.part)),
+        Rule::Disk if evidence.cannot_store.is_some() => "Reports can be stored again".to_owned(),
         Rule::Disk => format!("There is room on the disk again: {}", evidence.detail.as_deref().unwrap_or("?")),
     }
 }

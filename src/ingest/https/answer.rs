@@ -24,6 +24,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
 
+/// The report is taken, and yet the sender has something to mend.
+const TOKEN_OF_OTHER_DOMAIN: &str = "the token in the URL is that of another domain than the report is about: it was taken as from the \
+                                     open URL, look up the URL in the TLSRPT record of its own domain";
+
 /// An answer that is complete but for the `Date`.
 #[derive(Debug)]
 pub struct Answer {
@@ -89,6 +93,9 @@ impl Answer {
             }
             Outcome::Busy(busy) => Problem::busy(*busy).into_answer(reports),
         };
+        if receipt.1.token_of_other_domain && matches!(overall, Outcome::Stored(_) | Outcome::Duplicate(_)) {
+            answer = answer.with_note(TOKEN_OF_OTHER_DOMAIN);
+        }
         if let Outcome::Refused(fault) = overall {
             answer.advise(fault.code);
         }
@@ -97,6 +104,14 @@ impl Answer {
 
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    fn with_note(mut self, note: &str) -> Answer {
+        if let Ok(Value::Object(mut body)) = serde_json::from_str(&self.body) {
+            body.insert("note".into(), note.into());
+            self.body = Value::Object(body).to_string();
+        }
+        self
     }
 
     pub fn into_response(self, again: bool) -> Response<BoxBody> {
@@ -331,19 +346,29 @@ mod tests {
     #[test]
     fn stored_and_duplicate_name_the_report() {
         let id = Uuid::from_u128(7);
-        let stored = Answer::receipt(&Receipt(vec![Outcome::Stored(id)]));
+        let stored = Answer::receipt(&Receipt::new(vec![Outcome::Stored(id)]));
         assert_eq!(stored.status, StatusCode::CREATED);
         assert_eq!(body(&stored), json!({ "outcome": "stored", "report": id }));
-        let duplicate = Answer::receipt(&Receipt(vec![Outcome::Duplicate(id)]));
+        let duplicate = Answer::receipt(&Receipt::new(vec![Outcome::Duplicate(id)]));
         assert_eq!(duplicate.status, StatusCode::OK);
         assert_eq!(body(&duplicate), json!({ "outcome": "duplicate", "report": id }));
+    }
+
+    #[test]
+    fn a_token_of_another_domain_is_noted() {
+        let notes = crate::submission::Notes { token_of_other_domain: true };
+        for outcome in [Outcome::Stored(Uuid::nil()), Outcome::Duplicate(Uuid::nil())] {
+            let answer = Answer::receipt(&Receipt(vec![outcome], notes));
+            assert_eq!(body(&answer)["note"], TOKEN_OF_OTHER_DOMAIN);
+            assert!(answer.status.is_success());
+        }
     }
 
     #[test]
     fn a_quarantined_report_is_a_problem_with_its_place() {
         let fault = Fault::new(FaultCode::BadJson, "expected a comma", Place::Byte { offset: 17, of: Layer::Received });
         let entry = Uuid::from_u128(9);
-        let answer = Answer::receipt(&Receipt(vec![Outcome::Quarantined { entry, fault }]));
+        let answer = Answer::receipt(&Receipt::new(vec![Outcome::Quarantined { entry, fault }]));
         assert_eq!(answer.media_type, "application/problem+json");
         let expected = json!({
             "type": "urn:tlsight:problem:bad-json", "title": "The report cannot be counted and is kept for the operator",
@@ -358,7 +383,7 @@ mod tests {
         let fault = Fault::new(FaultCode::ForeignDomain, "not ours", Place::Whole);
         let outcomes =
             vec![Outcome::Refused(fault), Outcome::Stored(Uuid::from_u128(1)), Outcome::Duplicate(Uuid::from_u128(2))];
-        let answer = Answer::receipt(&Receipt(outcomes));
+        let answer = Answer::receipt(&Receipt::new(outcomes));
         assert_eq!(answer.status, StatusCode::CREATED);
         let reports = body(&answer)["reports"].clone();
         assert_eq!(reports[0]["outcome"], "refused");
@@ -370,7 +395,7 @@ mod tests {
     #[test]
     fn busy_says_when_to_come_back() {
         for busy in [Busy::DiskFull, Busy::QueueFull, Busy::ShuttingDown, Busy::StoreFailed] {
-            let answer = Answer::receipt(&Receipt(vec![Outcome::Busy(busy)]));
+            let answer = Answer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
             assert!(answer.headers.iter().any(|(name, _)| name == header::RETRY_AFTER), "{busy}");
             assert_eq!(body(&answer)["code"], busy_code(busy));
@@ -379,7 +404,8 @@ mod tests {
 
     #[test]
     fn an_unsupported_type_says_what_is_supported() {
-        let refused = |code| Answer::receipt(&Receipt(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
+        let refused =
+            |code| Answer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
         assert_eq!(refused(FaultCode::Encoding).headers[0].0, header::ACCEPT_ENCODING);
         assert_eq!(refused(FaultCode::NotJson).headers[0].0, header::ACCEPT);
         assert!(refused(FaultCode::Empty).headers.is_empty());

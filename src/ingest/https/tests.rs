@@ -50,7 +50,7 @@ impl Accept for Arc<Desk> {
         Box::pin(async move {
             desk.got.lock().unwrap().push(submission);
             desk.permits.acquire().await.unwrap().forget();
-            Receipt(desk.outcomes.clone())
+            Receipt::new(desk.outcomes.clone())
         })
     }
 }

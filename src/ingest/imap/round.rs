@@ -149,7 +149,7 @@ impl Collector {
         tracing::warn!(account = self.account.name, uid, bytes, max_bytes, "a mail is too large and was not read");
         let detail = format!("the mail has more than {max_bytes} bytes, see `limits.mail_wire_max_bytes`");
         let fault = Fault::new(FaultCode::TooLargeWire, detail, Place::Whole);
-        self.part.count(&Receipt(vec![Outcome::Refused(fault)]));
+        self.part.count(&Receipt::new(vec![Outcome::Refused(fault)]));
         self.dispose(round, uid, Fate::Failed).await
     }
 

@@ -61,7 +61,7 @@ impl Accept for Judge {
             tokio::task::yield_now().await;
             log.lock().unwrap().push("accepted".to_owned());
             receipts.lock().unwrap().push(text);
-            Receipt(vec![outcome])
+            Receipt::new(vec![outcome])
         })
     }
 }

@@ -109,7 +109,7 @@ fn expected_of_mixed() -> Vec<Line> {
         line("in/empty", "ignored", ""),
         line("in/huge.bin", "ignored", ""),
         line("in/huge.json", "refused", "too-large-wire"),
-        line("in/link.json", "stored", ""),
+        line("in/link.json", "ignored", ""),
         line("in/loop", "ignored", ""),
     ]
 }
@@ -128,12 +128,12 @@ fn a_directory_is_walked_in_order_and_run_again_ends_the_same() {
     let mut expected = expected_of_mixed();
     expected.push(line("in/socket", "ignored", ""));
     assert_eq!(lines, expected);
-    assert_eq!((tally.inputs, tally.stored, tally.duplicate, tally.ignored), (16, 4, 1, 7));
+    assert_eq!((tally.inputs, tally.stored, tally.duplicate, tally.ignored), (16, 3, 1, 8));
     assert_eq!((tally.quarantined_total(), tally.refused_total()), (2, 2));
     assert!(tally.has_problems());
 
     let (_, again) = run(&mut sink, directory.path(), &["in"]);
-    assert_eq!((again.stored, again.duplicate, again.quarantined_total()), (0, 5, 2));
+    assert_eq!((again.stored, again.duplicate, again.quarantined_total()), (0, 4, 2));
     drop(socket);
 }
 
@@ -159,6 +159,53 @@ fn the_server_is_handed_the_same_files_with_the_same_end() {
     let request = Request { paths: vec![directory.path().join("in")], vouched: false };
     let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |_| {});
     assert!(matches!(result, Err(Stop::Control(_))), "the server is gone: {result:?}");
+}
+
+#[test]
+fn links_are_followed_within_what_was_named_and_not_out_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    fs::create_dir_all(root.join("tree/b/.kept")).unwrap();
+    fs::create_dir_all(root.join("tree-beside")).unwrap();
+    fs::write(root.join("tree-beside/beside.json"), report("beside", 1)).unwrap();
+    fs::write(root.join("tree/b/.kept/within.json"), report("within", 1)).unwrap();
+    symlink("b/.kept", root.join("tree/a")).unwrap();
+    symlink("../b/.kept/within.json", root.join("tree/b/file.json")).unwrap();
+    symlink("/", root.join("tree/c")).unwrap();
+    symlink("../tree-beside", root.join("tree/d")).unwrap();
+    symlink("../tree-beside/beside.json", root.join("tree/e.json")).unwrap();
+    symlink("loop-2", root.join("tree/loop-1")).unwrap();
+    symlink("loop-1", root.join("tree/loop-2")).unwrap();
+    symlink(".", root.join("tree/self")).unwrap();
+    symlink("tree", root.join("named")).unwrap();
+    let expected = |named: &str| {
+        let line = |path: &str, outcome, code| line(&format!("{named}/{path}"), outcome, code);
+        vec![
+            line("a/within.json", "stored", ""),
+            line("b/.kept", "ignored", ""),
+            line("b/file.json", "duplicate", ""),
+            line("c", "ignored", ""),
+            line("d", "ignored", ""),
+            line("e.json", "ignored", ""),
+            line("loop-1", "refused", "unreadable"),
+            line("loop-2", "refused", "unreadable"),
+            line("self", "ignored", ""),
+        ]
+    };
+    for named in ["tree", "named"] {
+        let data = tempfile::tempdir().unwrap();
+        let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
+        assert_eq!(run(&mut sink, root, &[named]).0, expected(named));
+    }
+    let mut told = Vec::new();
+    walk::walk(&[root.join("tree")], &mut |found| {
+        if let walk::Found::Settled { path, told: reason } = found {
+            told.push((path.file_name().unwrap().to_owned(), reason.detail.unwrap_or_default()));
+        }
+        true
+    });
+    let reason = |name: &str| told.iter().find(|(path, _)| path == name).expect("it is told").1.clone();
+    assert_eq!(reason("c"), "a link out of the named directory, to /: name that too");
 }
 
 #[test]

@@ -42,14 +42,21 @@ pub enum Why {
 
 /// Walks depth first in the order of the names' bytes and hands over what it finds until `hand` returns false.
 ///
-/// Symbolic links are followed; a directory is entered once, however many links lead to it. Hidden names are left out, but
-/// for the folders of a Maildir, whose names begin with a dot.
+/// What is named is read, also where it is a symbolic link. Below it a link is followed only to what lies in the same tree,
+/// so that a stray one does not lead over the whole machine; a directory is entered once, however many links lead to it.
+/// Hidden names are left out, but for the folders of a Maildir, whose names begin with a dot.
 pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(Found) -> bool) {
-    let mut walk = Walk { entered: HashSet::new(), hand };
+    let mut walk = Walk { entered: HashSet::new(), root: PathBuf::new(), hand };
     for path in paths {
         let go_on = match fs::metadata(path) {
             _ if path.as_os_str() == "-" => (walk.hand)(Found::Stdin),
-            Ok(found) if found.is_dir() => walk.directory(path, &found, Why::Below),
+            Ok(found) if found.is_dir() => match fs::canonicalize(path) {
+                Ok(root) => {
+                    walk.root = root;
+                    walk.directory(path, &found, Why::Below)
+                }
+                Err(error) => walk.unreadable(path, &error),
+            },
             // Also what is no file: a pipe of the shell's `<(…)` can be read.
             Ok(_) => (walk.hand)(Found::File { path: path.clone(), why: Why::Named }),
             Err(error) => walk.unreadable(path, &error),
@@ -68,6 +75,8 @@ pub fn count(paths: &[PathBuf], mut more: impl FnMut() -> bool) {
 struct Walk<'a> {
     /// Device and inode of the directories that were entered.
     entered: HashSet<(u64, u64)>,
+    /// The named directory that is being walked, without links in its path.
+    root: PathBuf,
     hand: &'a mut dyn FnMut(Found) -> bool,
 }
 
@@ -97,6 +106,17 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: &Path, why: Why) -> bool {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+            match fs::canonicalize(path) {
+                Ok(target) if target.starts_with(&self.root) => {}
+                Ok(target) => {
+                    let target = target.display();
+                    return self
+                        .ignored(path, &format!("a link out of the named directory, to {target}: name that too"));
+                }
+                Err(error) => return self.unreadable(path, &error),
+            }
+        }
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => self.directory(path, &found, why),
             Ok(found) if found.is_file() => (self.hand)(Found::File { path: path.to_owned(), why }),

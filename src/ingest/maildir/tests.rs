@@ -35,7 +35,7 @@ impl Accept for Arc<Desk> {
             });
         }
         self.asked.lock().unwrap().push(submission);
-        Box::pin(async move { Receipt(outcomes) })
+        Box::pin(async move { Receipt::new(outcomes) })
     }
 }
 

@@ -59,7 +59,7 @@ mod tests {
 
     fn said(outcome: &Outcome) -> String {
         let mut out = Vec::new();
-        reply(&Receipt(vec![outcome.clone()])).write(&mut out);
+        reply(&Receipt::new(vec![outcome.clone()])).write(&mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -64,7 +64,7 @@ impl Accept for Arc<Inbox> {
             };
             inbox.permits.acquire().await.unwrap().forget();
             let outcomes = inbox.outcomes.lock().unwrap();
-            Receipt(vec![outcomes[turn.min(outcomes.len() - 1)].clone()])
+            Receipt::new(vec![outcomes[turn.min(outcomes.len() - 1)].clone()])
         })
     }
 }

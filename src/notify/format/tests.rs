@@ -41,6 +41,7 @@ fn hostile() -> Notice {
         path: format!("/alerts/{}", Uuid::from_u128(1)),
         at: at("2026-11-24T08:00:00Z"),
         alerts: vec![about(1)],
+        more: 0,
     }
 }
 

@@ -50,6 +50,7 @@ fn of_notice(notice: &Notice, base: &str) -> Value {
         "advice": notice.advice,
         "url": link(base, &notice.path),
         "at": written(notice.at),
+        "more_alerts": notice.more,
         "alerts": notice.alerts.iter().map(|about| of_alert(about, base)).collect::<Vec<_>>(),
     })
 }

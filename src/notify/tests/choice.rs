@@ -1,6 +1,6 @@
 //! What goes to whom.
 
-use super::*;
+use super::{drafts::keeps_state, *};
 use crate::config::{Channel, ChannelKind};
 
 fn channel(kind: ChannelKind) -> Channel {
@@ -131,4 +131,63 @@ fn links_lead_where_browsers_reach_the_pages() {
     assert_eq!(base_url(&Config::default(), address), "http://127.0.0.1:8080");
     let configured = config("[private]\nurl = \"https://tlsight.internal/\"\n");
     assert_eq!(base_url(&configured, address), "https://tlsight.internal");
+}
+
+/// Every kind, with the bytes that one request of it may have.
+const KINDS: [(ChannelKind, usize); 9] = [
+    (ChannelKind::Mail, 0),
+    (ChannelKind::Webhook, 1024 * 1024),
+    (ChannelKind::Slack, 40_000),
+    (ChannelKind::Teams, 28_000),
+    (ChannelKind::Discord, 24_000),
+    (ChannelKind::Mattermost, 16_383),
+    (ChannelKind::Ntfy, 8_192),
+    (ChannelKind::PagerDuty, 512_000),
+    (ChannelKind::Alertmanager, 64_000),
+];
+
+#[test]
+fn a_notice_about_thousands_has_a_bound_for_every_kind() {
+    let thousands = Notice {
+        lines: vec!["evidence ".repeat(1_000); 1_000],
+        advice: vec!["advice\n".repeat(1_000); 10],
+        alerts: (1..=5_000).map(about).collect(),
+        ..notice(1)
+    };
+    let context = format::Context {
+        base: BASE,
+        delivery: Uuid::nil(),
+        now: start(),
+        fires_for: TimeDelta::days(1),
+        host: "host.example",
+    };
+    for (kind, max_bytes) in KINDS {
+        let channel = Channel { url: Some("https://service.example/x".to_owned()), ..channel(kind) };
+        let drafts = drafts(&channel, std::slice::from_ref(&thousands));
+        for draft in drafts.iter().take(3) {
+            let Payload::Notices(notices) = &draft.payload else { panic!("a letter") };
+            for request in format::requests(&channel, notices, &context) {
+                assert!(request.body.len() <= max_bytes, "{}: {} bytes", kind.as_str(), request.body.len());
+            }
+            let letter = format::mail::letter(notices, BASE);
+            assert!(letter.text.len() + letter.html.len() < 1024 * 1024, "{}", letter.html.len());
+            assert!(letter.text.contains("and 900 more") && letter.text.contains(BASE));
+            let of_notice = &notices[0];
+            let all = of_notice.alerts.len() as u64 + of_notice.more;
+            assert_eq!(all, if keeps_state(kind) { 1 } else { 5_000 }, "{}", kind.as_str());
+            let waiting = serde_json::to_vec(&notices[0].alerts).unwrap().len();
+            assert!(waiting < 2 * crate::limits::NOTIFY_ALERTS_MAX_BYTES, "{waiting} bytes wait in the outbox");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_notice_for_some_domains_lists_twenty_and_counts_the_rest() {
+    let domains = (1..=2_000).map(|number| format!("domain{number}.example")).collect();
+    let some = Channel { policy_domains: domains, ..channel(ChannelKind::Webhook) };
+    let thousands = Notice { alerts: (1..=5_000).map(about).collect(), ..notice(1) };
+    let draft = drafts(&some, &[thousands]).remove(0);
+    let Payload::Notices(notices) = draft.payload else { panic!("a letter") };
+    assert_eq!(notices[0].title, "trouble at domain1.example, and 1999 more");
+    assert_eq!((notices[0].lines.len(), notices[0].lines[20].as_str()), (21, "and 1979 more"));
 }

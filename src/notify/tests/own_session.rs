@@ -16,7 +16,7 @@ struct Inbox(Mutex<Vec<Vec<u8>>>);
 impl Accept for Arc<Inbox> {
     fn accept(&self, submission: Submission) -> Accepting {
         self.0.lock().unwrap().push(submission.bytes);
-        Box::pin(std::future::ready(Receipt(vec![Outcome::Stored(Uuid::nil())])))
+        Box::pin(std::future::ready(Receipt::new(vec![Outcome::Stored(Uuid::nil())])))
     }
 }
 

@@ -77,6 +77,7 @@ async fn a_signed_mail_counts_with_its_signature() {
     assert_eq!(whole.from_domain.as_deref(), Some(FROM));
     assert_eq!((whole.dkim_verdict.as_deref(), whole.dkim_domain.as_deref()), (Some("pass"), Some(FROM)));
     assert_eq!((whole.dkim_selector.as_deref(), whole.submitter.as_deref()), (Some("sel"), Some(FROM)));
+    assert_eq!(whole.key_secure, Some(false), "no DNSSEC vouches for records of a file");
     assert!(whole.report.deviations.is_empty(), "{:?}", whole.report.deviations);
     assert!(matches!(bench.pipeline.accept(by_smtp(signed)).await.0[..], [Outcome::Duplicate(same)] if same == uuid));
     // The same report over HTTPS is the same report.

@@ -156,7 +156,7 @@ mod tests {
         let mut shown: Vec<&str> =
             Rule::ALL.into_iter().flat_map(|rule| thresholds(rule, &settings)).map(|(_, key)| key).collect();
         // These hold for all rules and stand below the table.
-        shown.extend(["off", "min_trust", "remind_after_h", "fresh_days", "lapse_days"]);
+        shown.extend(["off", "min_trust", "remind_after_h", "fresh_days", "lapse_days", "keep_days"]);
         let known = serde_json::to_value(&settings).expect("settings are JSON");
         for key in known.as_object().expect("an object").keys() {
             assert!(shown.contains(&key.as_str()), "{key}");

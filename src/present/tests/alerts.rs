@@ -407,6 +407,7 @@ fn what_was_given_up_is_tried_again() {
             path: "/alerts/00000000-0000-0000-0000-000000000001".to_owned(),
             at: now,
             alerts: Vec::new(),
+            more: 0,
         }]),
     };
     let (first, second) = (draft("one"), draft("two"));

@@ -141,6 +141,8 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
         from_domain: Some("corp.example".into()),
         dkim_verdict: Some("dkim-unaligned".into()),
         dkim_domain: Some("esp.example".into()),
+        dkim_selector: Some("sel".into()),
+        key_secure: Some(true),
         ..Origin::default()
     };
     let arrival = Arc::new(Arrival { origin, ..Arrival::clone(&entry.arrival) });
@@ -148,6 +150,8 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
     let [Outcome::Stored(uuid)] = outcomes[..] else { panic!("not stored: {outcomes:?}") };
     let page = running.page(&format!("/reports/{uuid}"));
     assert!(page.contains("a valid DKIM signature of") && page.contains("esp.example"), "{page}");
+    assert!(page.contains("(DNSSEC vouched for its key)"), "{page}");
+    assert_eq!(running.json(&format!("/api/v1/reports/{uuid}"))["key_secure"], true);
     assert!(page.contains(">you trusted</a> to sign for") && page.contains("corp.example"), "{page}");
 }
 
@@ -214,8 +218,11 @@ fn the_ways_in_say_how_they_are() {
     let now = NOW.parse().expect("a time");
     running.board.part("smtp").well(now, "listening on 192.0.2.1:25");
     running.board.part("imap reports").failing(now, "the password of <tlsrpt> is wrong");
-    running.board.part("smtp").count(&Receipt(vec![Outcome::Stored(uuid::Uuid::nil())]));
+    running.board.part("smtp").count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil())]));
+    let before = Brought { stored: 41, ..Brought::default() };
+    running.board.resume("smtp", before, "2026-10-01T08:00:00Z".parse().expect("a time"));
     let page = running.page("/ways-in");
+    assert!(page.contains("counted since 1 Oct") || page.contains("counted since"), "{page}");
     assert!(
         page.contains("way in does not work") && page.contains("the password of &lt;tlsrpt&gt; is wrong"),
         "{page}"
@@ -223,5 +230,8 @@ fn the_ways_in_say_how_they_are() {
     assert!(running.page("/").contains("imap reports: the password of &lt;tlsrpt&gt; is wrong"));
     let list = running.json("/api/v1/ways-in");
     assert_eq!(items(&list)[0]["state"], "failing");
-    assert_eq!(items(&list)[1]["stored"], Brought { stored: 1, ..Brought::default() }.stored);
+    assert_eq!(
+        (&items(&list)[1]["stored"], &items(&list)[1]["counted_since"]),
+        (&42.into(), &"2026-10-01T08:00:00Z".into())
+    );
 }

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What only the whole way shows: these are set after the signature was judged.
-const IN_PIPELINE: (&str, [&str; 2]) = ("in `src/pipeline/tests", ["submitter-mismatch", "dkim-late"]);
+const IN_PIPELINE: (&str, [&str; 3]) =
+    ("in `src/pipeline/tests", ["submitter-mismatch", "dkim-late", "token-other-domain"]);
 
 /// Code to fixture, as the page has them.
 fn rows() -> BTreeMap<String, String> {

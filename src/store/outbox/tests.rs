@@ -28,6 +28,7 @@ fn notice(number: usize) -> Notice {
         path: "/alerts".to_owned(),
         at: at(0),
         alerts: Vec::new(),
+        more: 0,
     }
 }
 
@@ -288,4 +289,31 @@ fn an_entry_that_cannot_be_read_keeps_nothing_from_being_put_in() {
     put(&conn, &draft(2), one, at(2)).unwrap();
     assert_eq!(entries(&conn, 100).unwrap().len(), 2);
     assert_eq!(waiting(&conn).unwrap().len(), 3, "who delivers hears of it and gives it up");
+}
+
+#[test]
+fn notices_that_wait_together_have_a_bound() {
+    let conn = outbox();
+    let about = |number: usize| About {
+        alert: Uuid::from_u128(number as u128),
+        title: "x".repeat(100),
+        policy_domain: None,
+        organisation: None,
+        result_type: None,
+        mx_host: None,
+        part: None,
+        since: at(0),
+        ended_at: None,
+        path: "/alerts".to_owned(),
+    };
+    let terms = Terms { per_hour_max: 1, give_up_after: TimeDelta::hours(72) };
+    for number in 0..40 {
+        let big = Notice { alerts: (0..200).map(about).collect(), ..notice(number) };
+        put(&conn, &Draft { payload: Payload::Notices(vec![big]), ..draft(number) }, terms, at(0)).unwrap();
+    }
+    let (bytes, notices): (i64, i64) = conn
+        .query_row("SELECT max(length(payload)), max(notices) FROM outbox", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(notices, 39);
+    assert!(bytes <= NOTIFY_JOINED_MAX_BYTES as i64, "{bytes}");
 }

@@ -56,7 +56,7 @@ fn fires(rule: Rule, settings: &Settings) -> String {
         Rule::WayIn => {
             format!("it fails for {} minutes, or asks senders to come again later", settings.way_in_after_min)
         }
-        Rule::Disk => format!("less than {} GiB free", settings.disk_free_min_bytes >> 30),
+        Rule::Disk => format!("less than {} GiB free, or nothing can be stored", settings.disk_free_min_bytes >> 30),
     }
 }
 

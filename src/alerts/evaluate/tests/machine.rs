@@ -6,6 +6,7 @@ use super::world::{World, noon, plan};
 use crate::alerts::{
     Event, Rule,
     facts::{Intake, Part},
+    sentence,
 };
 
 #[test]
@@ -75,4 +76,19 @@ fn the_disk_needs_a_tenth_more_to_be_well() {
         let found: Vec<Event> = world.at(1).iter().map(|(event, _)| *event).collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{free}");
     }
+}
+
+#[test]
+fn that_nothing_can_be_stored_fires_whatever_is_free() {
+    let mut world = World::new(plan(|settings| settings.disk_free_min_bytes = 0));
+    world.facts.disk_free_bytes = Some(1 << 40);
+    world.facts.store_trouble = Some("the data directory /data is gone".to_owned());
+    assert_eq!(world.at(1), [(Event::Fired, Rule::Disk)]);
+    assert_eq!(sentence(&world.alerts[0]), "Nothing can be stored");
+    (world.facts.store_trouble, world.facts.disk_free_bytes) = (None, None);
+    assert_eq!(world.at(1), [], "nothing is known of the disk");
+    world.facts.disk_free_bytes = Some(1 << 40);
+    assert_eq!(world.at(1), [(Event::Resolved, Rule::Disk)]);
+    let over = sentence(&world.alerts[0]);
+    assert!(over.starts_with("Reports can be stored again"), "{over}");
 }

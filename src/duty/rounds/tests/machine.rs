@@ -1,6 +1,7 @@
 //! What no report tells: ways in, the disk, silence.
 
 use super::*;
+use crate::notify::tests::servers::{OK, Turn, http};
 
 #[tokio::test]
 async fn a_way_in_that_fails_fires_after_its_minutes() {
@@ -37,7 +38,7 @@ async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
     let part = watch.board.part("https");
     part.well(watch.clock.now(), "listening");
     assert_eq!(watch.happens().await, []);
-    part.count(&crate::submission::Receipt(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
+    part.count(&crate::submission::Receipt::new(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
     assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
     assert_eq!(watch.alert().await.evidence.detail.as_deref(), Some("senders are asked to come again later"));
     watch.advance(TimeDelta::minutes(14));
@@ -57,6 +58,37 @@ async fn a_disk_that_is_nearly_full_fires() {
     let text = CHANNEL.to_owned();
     let watch = Watch { text, ..watch }.restart().await;
     assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+}
+
+#[tokio::test]
+async fn that_nothing_can_be_stored_is_told_without_the_outbox_and_written_down_later() {
+    let server = http(None, vec![Turn::Answer("500 Internal Server Error", ""), OK]).await;
+    let text = CHANNEL.replace("127.0.0.1:9/", &format!("127.0.0.1:{}/", server.port));
+    let mut watch = Watch::new(&text);
+    let data = watch.temp.directory.path().to_owned();
+    let (store, clock) = (watch.store().clone(), watch.clock.clone());
+    let postman = Postman::new(&config(&text, &data), "http://pages.example", store, clock, &watch.board).unwrap();
+    watch.rounds = rounds(&text, &watch.temp, &watch.clock, &watch.board, &watch.poke).telling_at_once(postman.into());
+    assert_eq!(watch.happens().await, []);
+
+    let away = data.with_extension("away");
+    std::fs::rename(&data, &away).unwrap();
+    for _ in 0..3 {
+        assert!(watch.rounds.evaluate().await.is_err());
+    }
+    let told: Vec<String> = server.asked().iter().map(|asked| asked.json()["notices"][0].to_string()).collect();
+    assert_eq!(told.len(), 2, "until it is taken, and not again: {told:?}");
+    assert!(told[1].contains("Nothing can be stored") && told[1].contains("is gone"), "{}", told[1]);
+
+    std::fs::rename(&away, &data).unwrap();
+    while watch.store().trouble().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+    assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, true), (Event::Resolved, true)]);
+    let entries = watch.entries().await;
+    assert_eq!(entries.iter().map(|entry| entry.title.as_str()).collect::<Vec<_>>(), ["Reports can be stored again"]);
+    assert_eq!(watch.happens().await, []);
 }
 
 #[tokio::test]
@@ -93,4 +125,25 @@ async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
     let (_stop, stopped) = watch::channel(true);
     watch.rounds.run(stopped).await;
     assert_eq!(watch.alert().await.rule, Rule::PolicyFetch);
+}
+
+#[tokio::test]
+async fn what_alerts_left_behind_goes_after_the_days_it_is_kept() {
+    let text = CHANNEL.replace("[alerts]", "[alerts]\nkeep_days = 100");
+    let watch = Watch::new(&text);
+    let part = watch.board.part("https");
+    watch.happens().await;
+    part.failing(watch.clock.now() - TimeDelta::hours(1), "the address is in use");
+    part.failing(watch.clock.now(), "the address is in use");
+    watch.advance(TimeDelta::hours(1));
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    part.well(watch.clock.now(), "listening");
+    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
+    watch.advance(TimeDelta::days(101) - TimeDelta::seconds(1));
+    assert_eq!(watch.alerts().await.len(), 1);
+    assert_eq!(watch.rounds.forget().await.unwrap(), 3, "the alert and its two events");
+    assert!(watch.alerts().await.is_empty());
+    let watch = Watch { text: text.replace("100", "0"), ..watch }.restart().await;
+    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
 }
