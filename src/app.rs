@@ -30,7 +30,7 @@ use crate::{
     ingest::{certificate::Certificate, control::Control, https},
     pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
-    store::{Settings, Store},
+    store::{Bounds, Settings, Store},
 };
 use duty::Duty;
 use ways_in::WaysIn;
@@ -75,7 +75,8 @@ impl App {
         }
         let private_socket = bind_private(&config)?;
         let signatures = signatures(&config, &Handle::current())?;
-        let (data, settings, limits) = (config.data.clone(), settings(&config)?, config.limits.clone());
+        let settings = Settings { clock: options.clock.clone(), ..settings(&config)? };
+        let (data, limits) = (config.data.clone(), config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
             Pipeline::new(limits, served, signatures, store)
@@ -186,6 +187,7 @@ pub fn signatures(config: &Config, handle: &Handle) -> anyhow::Result<Signatures
 /// The store's settings as configured.
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     let StoreConfig { memory_max_bytes, threads, queue_max, readers_max, quarantine_max_bytes, .. } = config.store;
+    let StoreConfig { unproven_max_bytes, unproven_keep_days, .. } = config.store;
     let reread = Reread { limits: config.limits.clone(), served: config.served()? };
     Ok(Settings {
         memory_max_bytes,
@@ -193,6 +195,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         queue_max,
         readers_max,
         quarantine_max_bytes,
+        unproven: Bounds { bytes_max: unproven_max_bytes, keep_days: unproven_keep_days },
         reread: Some(Arc::new(reread)),
         ..Settings::default()
     })

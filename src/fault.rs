@@ -93,6 +93,9 @@ fault_codes! {
     Conflict = "conflict", Quarantine;
     /// A stored report that gave way to a copy of higher trust, or to one the operator admitted.
     Superseded = "superseded", Quarantine;
+    /// More policies, failure details or reports in one body than are taken of somebody who does not prove who they are
+    /// (`unproven_policies_max`, `unproven_failure_details_max`, `unproven_reports_max`).
+    UnprovenLarge = "unproven-large", Quarantine;
     /// Our own code failed on this input; the bytes are kept.
     Internal = "internal", Quarantine;
 

@@ -151,15 +151,40 @@ pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.
-pub const GROUP_MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Rows, in all tables, of the entries written by one transaction.
+pub const GROUP_MAX_ROWS: usize = 5_000;
+/// Rows above which a submission is large: it is written in parts of so many rows, between which others have their turn.
+pub const PART_MAX_ROWS: usize = 1_000;
+/// Bytes, about, above which a submission is large.
+pub const LARGE_MIN_BYTES: usize = 1024 * 1024;
+/// Seconds after which a large submission goes before smaller large ones, and is written in larger parts.
+pub const LARGE_PATIENCE_S: u64 = 3;
 /// Bytes, about, of the entries that wait for the writer.
-pub const QUEUE_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const QUEUE_MAX_BYTES: usize = 96 * 1024 * 1024;
+/// Of the room for reports that nobody proved, one party (an IPv4 /24, an IPv6 /48) has one part in so many.
+pub const UNPROVEN_PARTY_SHARE: u64 = 10;
+/// Hours after which the reports of a party that has come to its share give way to its new ones. Until then new ones wait.
+pub const UNPROVEN_GIVES_WAY_H: i64 = 24;
+/// Reports removed by one transaction.
+pub const UNPROVEN_REMOVED_AT_ONCE_MAX: usize = 64;
+/// Seconds between two looks for what has to be removed.
+pub const UNPROVEN_TIDY_EVERY_S: u64 = 600;
+/// Seconds after which a removal no longer waits for a moment when nobody else does.
+pub const UNPROVEN_OVERDUE_S: u64 = 1;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database as soon as nobody waits.
 pub const WAL_IDLE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database although somebody may wait.
 pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
 pub const STORE_ANSWER_MAX_S: u64 = 8;
+
+/// Networks of which it is remembered what they sent without proof, for each budget. IPv6 offers more /64s than there is memory.
+pub const BUDGET_PARTIES_MAX: usize = 100_000;
+/// Received bytes that count as one row where fewer rows came of them: reading them is what they cost.
+pub const BUDGET_ROW_BYTES: u64 = 256;
+/// Bytes, about, that one policy or failure detail takes on disk.
+pub const STORED_ROW_BYTES: u64 = 256;
 
 /// Bounds an operator may set, in `[limits]` of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +204,19 @@ pub struct Limits {
     pub report_failure_details_max: usize,
     /// Bytes of one JSON string.
     pub json_string_max_bytes: usize,
+    /// Entries of `policies` in one body whose sender does not prove who it is (trust `none` and `token`). Larger ones are kept in
+    /// the quarantine, where you can admit them; of signed mail and imports `report_policies_max` are taken.
+    pub unproven_policies_max: usize,
+    /// Entries of `failure-details` in such a body.
+    pub unproven_failure_details_max: usize,
+    /// Reports in such a body.
+    pub unproven_reports_max: usize,
+    /// Policies and failure details a minute that one address (IPv6: one /64) may send without proof of who it is; networks around
+    /// it have more: /24 and /56 four times, /48 sixteen times as many. More are asked to come again (429, 451). 0: no limit.
+    pub unproven_rows_per_minute_max: u64,
+    /// Bytes a day that one address may send without proof, as stored: what was received and 256 for each policy and failure
+    /// detail. Networks around it have more, as above. 0: no limit.
+    pub unproven_bytes_per_day_max: u64,
 }
 
 impl Default for Limits {
@@ -191,6 +229,11 @@ impl Default for Limits {
             report_policies_max: 10_000,
             report_failure_details_max: 100_000,
             json_string_max_bytes: 16 * 1024,
+            unproven_policies_max: 1_000,
+            unproven_failure_details_max: 10_000,
+            unproven_reports_max: 20,
+            unproven_rows_per_minute_max: 20_000,
+            unproven_bytes_per_day_max: 64 * 1024 * 1024,
         }
     }
 }

@@ -6,6 +6,7 @@ mod prepared;
 mod reread;
 mod signatures;
 mod stored;
+mod unproven;
 mod verdict;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -24,6 +25,7 @@ use crate::{
 use documents::Reading;
 use mail::Opened;
 use prepared::Unwritten;
+use unproven::{Budgets, Meter};
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
 pub use prepared::Prepared;
@@ -47,6 +49,8 @@ pub struct Pipeline {
     large: Arc<Semaphore>,
     /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
     waiting: Semaphore,
+    /// What each party may still send without proof.
+    budgets: Budgets,
 }
 
 /// A quarantined input that the operator wants looked at again.
@@ -75,7 +79,8 @@ impl Pipeline {
     ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
         let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
-        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, waiting }))
+        let budgets = Budgets::new(&limits);
+        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, waiting, budgets }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -126,8 +131,15 @@ impl Pipeline {
         // Only then the next large one is read.
         let _room = self.waiting.acquire_many(weight).await;
         drop(alone);
-        let judged = self.judge(read, &submission, retry).await;
-        let (entries, unwritten) = judged.enter(submission, retry, &self.served).split();
+        let judged = self.judge(read, &submission, retry).await.within(&self.limits);
+        let meter = Meter::of(&submission);
+        let prepared = judged.enter(submission, retry, &self.served);
+        if retry.is_none()
+            && let Err(busy) = self.budgets.charge(&prepared, &meter)
+        {
+            return prepared.put_off(busy);
+        }
+        let (entries, unwritten) = prepared.split();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write(entries).await };
         unwritten.receipt(&mut written.into_iter())
     }
@@ -139,7 +151,7 @@ impl Pipeline {
             Read::Judged(judged) => judged,
             mail => wait_for(self.judge(mail, &submission, retry)),
         };
-        judged.enter(submission, retry, &self.served)
+        judged.within(&self.limits).enter(submission, retry, &self.served)
     }
 
     /// Writes many prepared submissions in one transaction; one receipt each, in their order.

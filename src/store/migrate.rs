@@ -12,6 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_alerts", include_str!("../../schemas/duckdb/0003_alerts.sql")),
     // What it prepares, `recount` does.
     ("0004_sessions_once", include_str!("../../schemas/duckdb/0004_sessions_once.sql")),
+    ("0005_unproven", include_str!("../../schemas/duckdb/0005_unproven.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

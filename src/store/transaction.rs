@@ -1,16 +1,21 @@
 //! One group of entries in one transaction: what is new, what is known, what collides, and who takes whose place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::NaiveDate;
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    Arrival, Entry, Kind, StoreError,
+    Arrival, Entry, Kind, StoreError, counts,
+    parts::Parts,
     quarantine::{self, Change, Kept},
     rows::{At, Into, StoredReport, Tables},
     sql, test_report,
+    unproven::{self, Bounds, Held, Holdings},
 };
 use crate::{
     fault::{Fault, FaultCode, Place},
@@ -26,15 +31,30 @@ const LOOKUP_LISTED_MAX: usize = 64;
 const LOOKUP_DAYS_MAX: i64 = 62;
 
 /// What the writer knows besides the entries.
-pub struct Quota {
+pub struct Quota<'a> {
     /// Bytes the quarantine costs before the transaction.
     pub quarantine_bytes: u64,
     pub quarantine_max_bytes: u64,
+    /// What is held of those who did not prove who they are, before the transaction.
+    pub holdings: &'a Holdings,
+    pub unproven: Bounds,
 }
 
-/// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written.
-pub fn write(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
-    within(conn, |conn| decide(conn, entries, quota))
+/// What a transaction did.
+pub struct Written {
+    pub outcomes: Vec<Outcome>,
+    pub held: Vec<Held>,
+}
+
+/// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written. The rows of large ones
+/// may have been put aside before.
+pub fn write(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    within(conn, |conn| decide(conn, entries, aside, quota))
 }
 
 /// Runs `change` in a transaction of its own. On an error nothing is written.
@@ -54,8 +74,14 @@ pub fn within<T>(
     changed
 }
 
-fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
-    let mut group = Group { conn, known: known(conn, entries)?, fresh: Vec::new(), changes: Vec::new() };
+fn decide(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    let known = known(conn, entries)?;
+    let mut group = Group { conn, quota, known, fresh: Vec::new(), held: Vec::new(), changes: Vec::new() };
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         outcomes.push(group.take(entry)?);
@@ -63,13 +89,34 @@ fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Ou
     let Group { fresh, changes, .. } = group;
     if fresh.iter().any(Option::is_some) {
         let mut tables = Tables::open(conn, Into::Tables)?;
+        let mut moved = Vec::new();
         for stored in fresh.iter().flatten() {
-            tables.append(stored)?;
+            if aside.is_some_and(|aside| aside.hold(stored)) {
+                tables.append_head(stored, &counts::count(stored.report))?;
+                moved.push(stored.identity);
+            } else {
+                tables.append(stored)?;
+            }
         }
         tables.flush()?;
+        Parts::move_in(conn, &moved)?;
     }
+    let held: Vec<Held> = fresh.iter().flatten().filter_map(Held::of).collect();
+    unproven::note(conn, &held)?;
     quarantine::apply(conn, changes, quota.quarantine_bytes, quota.quarantine_max_bytes)?;
-    Ok(outcomes)
+    Ok(Written { outcomes, held })
+}
+
+/// The identities of entries that are stored already, with the same content.
+pub fn duplicates(conn: &Connection, entries: &[&Entry]) -> Result<HashSet<Uuid>, StoreError> {
+    let known = known(conn, entries)?;
+    let known = |entry: &&Entry| match &entry.kind {
+        Kind::Report { identity, content, .. } => {
+            known.get(identity).filter(|known| known.content == *content).map(|_| *identity)
+        }
+        Kind::Quarantine { .. } => None,
+    };
+    Ok(entries.iter().filter_map(known).collect())
 }
 
 /// A report that stands, or will stand after this transaction.
@@ -127,8 +174,11 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut HashMap<Uu
 /// The state of the store as it will be after the entries taken so far.
 struct Group<'a> {
     conn: &'a Connection,
+    quota: &'a Quota<'a>,
     known: HashMap<Uuid, Known>,
     fresh: Vec<Option<StoredReport<'a>>>,
+    /// Those of them that nobody proved.
+    held: Vec<Held>,
     changes: Vec<Change>,
 }
 
@@ -153,6 +203,13 @@ impl<'a> Group<'a> {
             return Ok(Outcome::Stored(identity));
         }
         let Some(known) = self.known.get(&identity) else {
+            if let Some(held) = Held::of(&stored) {
+                let Quota { holdings, unproven, .. } = self.quota;
+                if !holdings.have_room(&held, &self.held, unproven) {
+                    return Ok(Outcome::Busy(Busy::ShareFull));
+                }
+                self.held.push(held);
+            }
             self.store(stored);
             return Ok(Outcome::Stored(identity));
         };
@@ -213,11 +270,15 @@ impl<'a> Group<'a> {
     /// The same content came by a more credible way: the report is believed as far as its best copy.
     fn raise_trust(&mut self, better: &StoredReport<'a>) -> Result<(), StoreError> {
         let Some(known) = self.known.get_mut(&better.identity) else { return Ok(()) };
+        let was_counted = known.trust.is_counted_by_default();
         known.trust = better.trust;
         if let Some(fresh) = known.fresh.and_then(|index| self.fresh[index].as_mut()) {
             fresh.trust = better.trust;
             fresh.origin = better.origin;
             return Ok(());
+        }
+        if !was_counted && better.trust.is_counted_by_default() {
+            unproven::forget(self.conn, better.identity, better.report.range.day())?;
         }
         let (trust, day, uuid) = (better.trust.as_str(), better.report.range.day(), better.identity);
         let sql = "UPDATE report SET trust = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, mailed_at = ? \
@@ -311,7 +372,9 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
 }
 
 fn remove(conn: &Connection, identity: Uuid, day: NaiveDate) -> Result<(), StoreError> {
-    for (table, column) in [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report")] {
+    let tables =
+        [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report"), ("unproven", "report")];
+    for (table, column) in tables {
         let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {column} = ?::UUID");
         conn.execute(&sql, params![day, identity])?;
     }
