@@ -124,6 +124,29 @@ fault_codes! {
     NotTlsrpt = "not-tlsrpt", Ignore;
 }
 
+impl FaultCode {
+    /// Whether the input was read as a report all the same, so that the operator may overrule what is wrong with it.
+    pub fn is_admissible(self) -> bool {
+        use FaultCode::*;
+        matches!(
+            self,
+            Conflict
+                | Superseded
+                | FutureDate
+                | RangeTooLong
+                | UnprovenLarge
+                | DkimNone
+                | DkimFail
+                | DkimLTag
+                | DkimUnaligned
+                | DkimWeak
+                | DkimExpired
+                | DkimKeyGone
+                | DkimTemperror
+        )
+    }
+}
+
 /// Where in the input the fault lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

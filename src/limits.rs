@@ -28,14 +28,20 @@ pub const ORGANISATION_KEY_MAX_BYTES: usize = 255;
 pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
 /// Bytes of a quarantined input that are kept: more than the largest mail has by default.
 pub const QUARANTINE_KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Of the quarantine, what is no report has one part in so many before it gives way to what the operator could admit.
+pub const QUARANTINE_OTHER_PART: u64 = 4;
 /// Sessions in one count above which a figure is not plausible and stays out of the charts.
 pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
 /// Characters of a note the operator leaves on an alert or a silence.
 pub const ALERT_NOTE_MAX_CHARS: usize = 1_000;
 /// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.
 pub const HTTP_HEAD_MAX_BYTES: usize = 16 * 1024;
-/// Bytes of all HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
-pub const HTTP_BODIES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes up to which an HTTP body is small. Reports are, also of the largest senders.
+pub const HTTP_SMALL_BODY_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of all small HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
+pub const HTTP_SMALL_BODIES_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of all others together: a few of the largest. They take nothing from the small ones.
+pub const HTTP_LARGE_BODIES_MAX_BYTES: usize = 48 * 1024 * 1024;
 /// Seconds after the end of its body in which an HTTP request is answered. Widely used senders give up after ten.
 pub const HTTP_ANSWER_DEADLINE_S: u64 = 9;
 /// Seconds in which a peer must take its answer off our hands.
@@ -60,9 +66,9 @@ pub const MAIL_FORWARDED_DEPTH_MAX: usize = 3;
 /// Report parts of one mail.
 pub const MAIL_REPORT_PARTS_MAX: usize = 20;
 /// Bytes of memory, about, that the reports of one mail may take.
-pub const MAIL_REPORTS_MAX_BYTES: usize = 128 * 1024 * 1024;
+pub const MAIL_REPORTS_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// Bytes of memory, about, of all reports that wait for a key together. More mails wait to be read.
-pub const MAIL_WAITING_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const MAIL_WAITING_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// Seconds in which the keys of one mail must be looked up.
 pub const DKIM_DEADLINE_S: u64 = 10;
 /// DKIM signatures of one mail that are tried, those of the From domain first.
@@ -96,9 +102,9 @@ pub const SMTP_ERRORS_MAX: usize = 3;
 /// Chunks behind a refusal that are no errors, because the client did not wait for its answer.
 pub const SMTP_CHUNKS_UNWANTED_MAX: usize = 3;
 /// Bytes of all mails together that one listener receives or that wait for their outcome.
-pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const SMTP_MESSAGES_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// Bytes of them that come from one IPv4 address or one IPv6 /64.
-pub const SMTP_PARTY_MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const SMTP_PARTY_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes per second that a mail must come with on average.
 pub const SMTP_RATE_MIN_BYTES_PER_S: u64 = 1024;
 /// Seconds before a mail has to keep up its minimum rate.

@@ -33,8 +33,13 @@ pub use reread::Reread;
 pub use signatures::Signatures;
 pub use stored::stored_document;
 
-/// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block.
-const INLINE_MAX_BYTES: usize = 16 * 1024;
+/// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block. Compressed they are at most a
+/// megabyte.
+const INLINE_MAX_BYTES: usize = 4 * 1024;
+/// Larger bodies than this are decoded one at a time.
+const MIDDLING_MAX_BYTES: usize = 64 * 1024;
+/// Bodies between the two that are decoded at the same time.
+const MIDDLING_AT_ONCE: usize = 2;
 
 /// Each report of an array or an archive keeps the whole body as its original bytes; this bounds what one body can make of itself.
 const DOCUMENT_COPIES_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -47,6 +52,8 @@ pub struct Pipeline {
     store: Store,
     /// Large bodies are unpacked one at a time, so that memory is bounded by one of them and not by the connections.
     large: Arc<Semaphore>,
+    /// The others do not wait for them.
+    middling: Arc<Semaphore>,
     /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
     waiting: Semaphore,
     /// What each party may still send without proof.
@@ -78,9 +85,10 @@ impl Pipeline {
         store: Store,
     ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
-        let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
+        let (large, middling) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(MIDDLING_AT_ONCE)));
+        let waiting = Semaphore::new(MAIL_WAITING_MAX_BYTES);
         let budgets = Budgets::new(&limits);
-        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, waiting, budgets }))
+        Ok(Arc::new(Pipeline { limits, served, signatures, store, large, middling, waiting, budgets }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -117,7 +125,8 @@ impl Pipeline {
             (self.read(&submission, retry), submission)
         } else {
             let pipeline = Arc::clone(self);
-            alone = Arc::clone(&self.large).acquire_owned().await.ok();
+            let lane = if submission.bytes.len() <= MIDDLING_MAX_BYTES { &self.middling } else { &self.large };
+            alone = Arc::clone(lane).acquire_owned().await.ok();
             let read = tokio::task::spawn_blocking(move || (pipeline.read(&submission, retry), submission));
             match read.await {
                 Ok(read) => read,

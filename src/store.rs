@@ -10,6 +10,7 @@ mod counts;
 pub mod digest;
 pub mod entry;
 mod error;
+mod eviction;
 #[cfg(test)]
 pub mod fixtures;
 pub mod known;
@@ -309,6 +310,10 @@ pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreEr
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 mod recount_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unproven_tests;

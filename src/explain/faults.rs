@@ -106,16 +106,7 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
 
 /// Faults of inputs that were read as a report all the same, so that the operator may overrule them.
 pub fn is_admissible(code: &str) -> bool {
-    matches!(
-        FaultCode::from_code(code),
-        Some(
-            FaultCode::Conflict
-                | FaultCode::Superseded
-                | FaultCode::FutureDate
-                | FaultCode::RangeTooLong
-                | FaultCode::UnprovenLarge
-        )
-    ) || is_about_signature(code)
+    FaultCode::from_code(code).is_some_and(FaultCode::is_admissible)
 }
 
 /// Faults that only say something about the signature, and of mails that are no more likely forged than any other: whoever

@@ -93,7 +93,9 @@ struct Shared {
     counters: Arc<Counters>,
     deadlines: Deadlines,
     wire_max_bytes: usize,
+    /// For small bodies, and for large ones.
     memory: Arc<Semaphore>,
+    memory_large: Arc<Semaphore>,
     rate: Rate,
     trusted_proxies: Vec<Network>,
 }
@@ -147,7 +149,8 @@ impl Listener {
             counters: Arc::default(),
             deadlines: Deadlines::from_config(config),
             wire_max_bytes,
-            memory: memory(limits::HTTP_BODIES_MAX_BYTES),
+            memory: memory(limits::HTTP_SMALL_BODIES_MAX_BYTES),
+            memory_large: memory(limits::HTTP_LARGE_BODIES_MAX_BYTES.max(wire_max_bytes)),
             rate: Rate::per_minute(rate),
             trusted_proxies,
         };

@@ -74,15 +74,13 @@ impl Budget {
         if self.used.len() < self.parties_max / 2 {
             return;
         }
-        let mut shares: Vec<f64> = self.used.values().map(|used| used.now(now, period) / used.size).collect();
-        shares.sort_unstable_by(f64::total_cmp);
-        let median = shares.get(shares.len() / 2).copied().unwrap_or(0.0);
-        let mut left = self.parties_max / 2;
-        self.used.retain(|_, used| {
-            let stays = left > 0 && used.now(now, period) / used.size >= median;
-            left -= usize::from(stays);
-            stays
-        });
+        let mut by_share: Vec<(f64, Party)> =
+            self.used.iter().map(|(party, used)| (used.now(now, period) / used.size, *party)).collect();
+        by_share.sort_unstable_by(|(left, _), (right, _)| left.total_cmp(right));
+        let nearest = by_share.len().saturating_sub(self.parties_max / 2);
+        for (_, party) in by_share.iter().take(nearest) {
+            self.used.remove(party);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that needs the running thing: the binary, a socket, a browser. One test binary, so that it links DuckDB once.
 
 mod alerts;
+mod attack_budgets;
 mod browser;
 mod crash;
 mod disk;

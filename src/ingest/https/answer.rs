@@ -380,6 +380,12 @@ mod tests {
 
     #[test]
     fn busy_says_when_to_come_back() {
+        for busy in [Busy::RowsSpent { retry_s: 7 }, Busy::BytesSpent { retry_s: 7 }, Busy::ShareFull] {
+            let answer = Answer::receipt(&Receipt(vec![Outcome::Busy(busy)]));
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+            assert!(answer.headers.iter().any(|(name, _)| name == header::RETRY_AFTER), "{busy:?}");
+            assert!(answer.body.contains("unproven_"), "{}", answer.body);
+        }
         for busy in [Busy::DiskFull, Busy::QueueFull, Busy::ShuttingDown, Busy::StoreFailed] {
             let answer = Answer::receipt(&Receipt(vec![Outcome::Busy(busy)]));
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
