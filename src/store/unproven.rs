@@ -89,6 +89,15 @@ impl Holdings {
         }
     }
 
+    pub fn take(&mut self, held: &[Held]) {
+        for held in held {
+            self.total = self.total.saturating_sub(held.bytes);
+            if let Some(bytes) = self.parties.get_mut(&held.party) {
+                *bytes = bytes.saturating_sub(held.bytes);
+            }
+        }
+    }
+
     fn of(&self, party: &str) -> u64 {
         self.parties.get(party).copied().unwrap_or(0)
     }

@@ -1,7 +1,12 @@
 //! The one thread that writes. It takes what has gathered, writes it in one transaction, answers everybody, and folds the
 //! log into the database when nobody waits. Where the disk is full it says so and goes on as soon as there is space.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use duckdb::Connection;
 use tokio::sync::watch;
@@ -143,7 +148,10 @@ impl Writer {
 
     fn write_parts(&mut self, parts: Parts) {
         let entries: Vec<&Entry> = parts.job.entries.iter().collect();
+        let begun = Instant::now();
         let outcomes = self.write_entries(&entries, Some(&parts));
+        let (waited_ms, commit_ms) = (parts.job.since.elapsed().as_millis(), begun.elapsed().as_millis());
+        tracing::debug!(entries = entries.len(), waited_ms, commit_ms, "a large submission was written in parts");
         self.queue.done(&parts.job);
         let _ = parts.job.reply.send(outcomes);
     }
@@ -237,6 +245,7 @@ impl Writer {
                 return Ok((0, 0));
             }
             transaction::within(conn, |conn| unproven::remove(conn, &victims))?;
+            self.holdings.take(&victims);
             Ok((victims.len() as u64, victims.iter().map(unproven::Held::bytes).sum()))
         });
         match removed {

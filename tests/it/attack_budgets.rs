@@ -12,7 +12,10 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use tlsight::store::{Settings, Store};
+use tlsight::{
+    limits::Limits,
+    store::{Settings, Store},
+};
 
 use crate::{
     http::{Answer, Client},
@@ -59,6 +62,10 @@ fn report(id: &str, policies: usize, details: usize) -> Vec<u8> {
 fn server(data: &Path, settings: &[(&str, &str)]) -> Server {
     Server::start_with(data, |command| {
         command.env("TLSIGHT_PUBLIC__TRUSTED_PROXIES", r#"["127.0.0.1"]"#);
+        // As it is without a configuration.
+        let limits = Limits::default();
+        command.env("TLSIGHT_LIMITS__UNPROVEN_ROWS_PER_MINUTE_MAX", limits.unproven_rows_per_minute_max.to_string());
+        command.env("TLSIGHT_LIMITS__UNPROVEN_BYTES_PER_DAY_MAX", limits.unproven_bytes_per_day_max.to_string());
         settings.iter().fold(command, |command, (name, value)| command.env(name, value))
     })
 }
@@ -69,8 +76,8 @@ fn post(client: &mut Client, address: &str, body: &[u8]) -> io::Result<Answer> {
 }
 
 /// Sends `bodies` on a connection of its own each, and meanwhile small reports of somebody else one after the other. The answers
-/// to the former by status, and how long the latter took.
-fn beside(server: &Server, bodies: &[Vec<u8>]) -> (BTreeMap<u16, usize>, Vec<Duration>) {
+/// to the former by status; how long the latter took is printed.
+fn beside(server: &Server, what: &str, bodies: &[Vec<u8>]) -> BTreeMap<u16, usize> {
     let (answers, left) = (Mutex::new(BTreeMap::new()), AtomicUsize::new(bodies.len()));
     let mut took = Vec::new();
     std::thread::scope(|scope| {
@@ -84,20 +91,17 @@ fn beside(server: &Server, bodies: &[Vec<u8>]) -> (BTreeMap<u16, usize>, Vec<Dur
         }
         let mut honest = Client::connect(server.public);
         while left.load(Ordering::SeqCst) > 0 {
-            let body = report(&format!("honest-{}", took.len()), 1, 1);
+            let body = report(&format!("beside {what}: {}", took.len()), 1, 1);
             let begun = Instant::now();
             let answer = post(&mut honest, "203.0.113.1", &body).expect("an answer");
             assert_eq!(answer.status, 201, "the honest sender: {}", answer.text());
             took.push(begun.elapsed());
         }
     });
-    (answers.into_inner().unwrap(), took)
-}
-
-fn tell(what: &str, mut took: Vec<Duration>) {
     took.sort();
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).or(took.last()).copied().unwrap_or_default();
     println!("beside {what}: {} answered, p50 {:.0?}, p99 {:.0?}", took.len(), at(0.5), at(0.99));
+    answers.into_inner().unwrap()
 }
 
 #[test]
@@ -105,12 +109,10 @@ fn an_honest_sender_beside_bodies_of_many_rows() {
     let directory = tempfile::tempdir().unwrap();
     let server = server(&directory.path().join("data"), &[]);
     let bodies: Vec<_> = (0..8).map(|number| report(&format!("details-{number}"), 1, 99_999)).collect();
-    let (answers, took) = beside(&server, &bodies);
-    tell("99,999 details on eight connections", took);
+    let answers = beside(&server, "99,999 details on eight connections", &bodies);
     assert!(answers.keys().all(|status| [422, 429, 503].contains(status)), "{answers:?}");
     let bodies: Vec<_> = (0..8).map(|number| report(&format!("policies-{number}"), 10_000, 0)).collect();
-    let (answers, took) = beside(&server, &bodies);
-    tell("10,000 policies on eight connections", took);
+    let answers = beside(&server, "10,000 policies on eight connections", &bodies);
     assert!(answers.keys().all(|status| [422, 429, 503].contains(status)), "{answers:?}");
     assert!(server.stop().success());
 }
@@ -128,8 +130,7 @@ fn an_honest_sender_beside_large_reports_that_are_taken() {
     );
     let mut bodies: Vec<_> = (0..2).map(|number| report(&format!("details-{number}"), 1, 20_000)).collect();
     bodies.push(report("policies", 5_000, 0));
-    let (answers, took) = beside(&server, &bodies);
-    tell("two of 20,000 details and one of 5,000 policies, all stored", took);
+    let answers = beside(&server, "two of 20,000 details and one of 5,000 policies, all stored", &bodies);
     // Who is asked to come back finds the report stored.
     assert!(answers.keys().all(|status| [201, 503].contains(status)), "{answers:?}");
     for body in &bodies {
@@ -225,8 +226,7 @@ fn memory_is_bounded_when_many_large_bodies_come_at_once() {
     let server = server(&directory.path().join("data"), &[]);
     let idle = server.peak_memory_bytes();
     let bodies: Vec<Vec<u8>> = (0..16u64).map(|number| noise(number, 15 * 1024 * 1024)).collect();
-    let (answers, took) = beside(&server, &bodies);
-    tell("sixteen bodies of 15 MiB", took);
+    let answers = beside(&server, "sixteen bodies of 15 MiB", &bodies);
     assert!(answers.keys().all(|status| [422, 429, 503].contains(status)), "{answers:?}");
     let peak = server.peak_memory_bytes();
     println!("idle {} MiB, peak {} MiB", idle >> 20, peak >> 20);

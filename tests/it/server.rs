@@ -52,6 +52,8 @@ impl Server {
         command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).env("TLSIGHT_LOG", "warn");
         // The tests are one address, and in a hurry.
         command.env("TLSIGHT_PUBLIC__REQUESTS_PER_MINUTE_MAX", "1000000000");
+        command.env("TLSIGHT_LIMITS__UNPROVEN_ROWS_PER_MINUTE_MAX", "0");
+        command.env("TLSIGHT_LIMITS__UNPROVEN_BYTES_PER_DAY_MAX", "0");
         let mut process = Process(adjust(&mut command).spawn().expect("the binary starts"));
         let addresses = wait_for_file(&ready, &mut process.0);
         Server {
