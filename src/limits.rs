@@ -41,7 +41,7 @@ pub const HTTP_SMALL_BODY_MAX_BYTES: usize = 256 * 1024;
 /// Bytes of all small HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
 pub const HTTP_SMALL_BODIES_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of all others together: a few of the largest. They take nothing from the small ones.
-pub const HTTP_LARGE_BODIES_MAX_BYTES: usize = 48 * 1024 * 1024;
+pub const HTTP_LARGE_BODIES_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Seconds after the end of its body in which an HTTP request is answered. Widely used senders give up after ten.
 pub const HTTP_ANSWER_DEADLINE_S: u64 = 9;
 /// Seconds in which a peer must take its answer off our hands.

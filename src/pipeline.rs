@@ -40,6 +40,8 @@ const INLINE_MAX_BYTES: usize = 4 * 1024;
 const MIDDLING_MAX_BYTES: usize = 64 * 1024;
 /// Bodies between the two that are decoded at the same time.
 const MIDDLING_AT_ONCE: usize = 2;
+/// Bytes of memory, about, above which what was read of a body must be written before the next large one is read.
+const HEAVY_MIN_BYTES: usize = 8 * 1024 * 1024;
 
 /// Each report of an array or an archive keeps the whole body as its original bytes; this bounds what one body can make of itself.
 const DOCUMENT_COPIES_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -139,7 +141,8 @@ impl Pipeline {
         };
         // Only then the next large one is read.
         let _room = self.waiting.acquire_many(weight).await;
-        drop(alone);
+        // Whose key is looked up has its room.
+        let alone = alone.filter(|_| matches!(read, Read::Judged(_)));
         let judged = self.judge(read, &submission, retry).await.within(&self.limits);
         let meter = Meter::of(&submission);
         let prepared = judged.enter(submission, retry, &self.served);
@@ -148,6 +151,7 @@ impl Pipeline {
         {
             return prepared.put_off(busy);
         }
+        let _alone = alone.filter(|_| prepared.weight_bytes() > HEAVY_MIN_BYTES);
         let (entries, unwritten) = prepared.split();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write(entries).await };
         unwritten.receipt(&mut written.into_iter())

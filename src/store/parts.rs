@@ -32,15 +32,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Makes the temporary tables, empty, and finds out what is worth putting aside.
-    pub fn begin(conn: &Connection, job: Job) -> Result<Parts, (Job, StoreError)> {
-        match Parts::plan(conn, &job) {
-            Ok(waiting) => Ok(Parts { job, waiting, current: None, complete: Vec::new() }),
-            Err(error) => Err((job, error)),
-        }
+    /// `waiting`: what `plan` said.
+    pub fn new(job: Job, waiting: Vec<usize>) -> Parts {
+        Parts { job, waiting, current: None, complete: Vec::new() }
     }
 
-    fn plan(conn: &Connection, job: &Job) -> Result<Vec<usize>, StoreError> {
+    /// Makes the temporary tables, empty, and finds out which entries are worth putting aside, the first last.
+    pub fn plan(conn: &Connection, job: &Job) -> Result<Vec<usize>, StoreError> {
         let rows: usize = job.entries.iter().map(Entry::rows).sum();
         if rows <= PART_MAX_ROWS {
             return Ok(Vec::new());

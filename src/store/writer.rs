@@ -110,12 +110,12 @@ impl Writer {
     /// A large one: its rows are put aside first, in parts.
     fn begin(&mut self, job: Job) {
         let begun = match &self.database {
-            Some(conn) => Parts::begin(conn, job),
-            None => Err((job, StoreError::Unavailable)),
+            Some(conn) => Parts::plan(conn, &job),
+            None => Err(StoreError::Unavailable),
         };
         match begun {
-            Ok(parts) => self.parts = Some(parts),
-            Err((job, error)) => {
+            Ok(waiting) => self.parts = Some(Parts::new(job, waiting)),
+            Err(error) => {
                 self.could_not_part(&error);
                 self.queue.done(&job);
                 self.write(vec![job]);

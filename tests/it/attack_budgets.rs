@@ -250,3 +250,73 @@ fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     text.push_str("]}");
     text.into_bytes()
 }
+
+/// One unsigned mail with a report, over SMTP; the reply to it.
+fn mail(smtp: std::net::SocketAddr, id: &str, filling: usize) -> String {
+    let stream = std::net::TcpStream::connect(smtp).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut lines = io::BufReader::new(stream);
+    let mut ask = |command: &str| {
+        lines.get_mut().write_all(command.as_bytes()).unwrap();
+        loop {
+            let mut line = String::new();
+            assert!(io::BufRead::read_line(&mut lines, &mut line).unwrap() > 0, "closed after {command:.40}");
+            if line.as_bytes().get(3) == Some(&b' ') {
+                return line;
+            }
+        }
+    };
+    ask("");
+    ask("EHLO mx.sender.example\r\n");
+    ask("MAIL FROM:<tls@sender.example>\r\n");
+    assert!(ask("RCPT TO:<tlsrpt@reports.example>\r\n").starts_with("250"));
+    assert!(ask("DATA\r\n").starts_with("354"));
+    let report = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, report(id, 1, 1));
+    let filling = format!("{}\r\n", "x".repeat(70)).repeat(filling / 72);
+    ask(&format!(
+        "From: tls@sender.example\r\nTo: tlsrpt@reports.example\r\nSubject: Report Domain: example.com\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=\"tlsrpt\"; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n{filling}\
+         --b\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n{report}\r\n--b--\r\n.\r\n"
+    ))
+}
+
+fn mail_server(directory: &Path, settings: &[(&str, &str)]) -> Server {
+    let configuration = directory.join("tlsight.toml");
+    let text = "[smtp]\nlisten = \"127.0.0.1:0\"\nrecipients = [\"tlsrpt@reports.example\"]\n[[domain]]\nname = \"d0.example\"\n";
+    std::fs::write(&configuration, text).unwrap();
+    Server::start_with(&directory.join("data"), |command| {
+        command.env("TLSIGHT_PUBLIC__TRUSTED_PROXIES", r#"["127.0.0.1"]"#).arg("--config").arg(configuration);
+        settings.iter().fold(command, |command, (name, value)| command.env(name, value))
+    })
+}
+
+#[test]
+fn an_anonymous_flood_leaves_honest_unsigned_mail_in_the_quarantine() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = mail_server(directory.path(), &[("TLSIGHT_STORE__QUARANTINE_MAX_BYTES", "8000000")]);
+    let smtp = server.smtp.unwrap();
+    for number in 0..5 {
+        assert!(mail(smtp, &format!("honest-{number}"), 0).starts_with("250 2.0.0 kept"));
+    }
+    for number in 0..40 {
+        let answer =
+            post(&mut Client::connect(server.public), &format!("198.51.{number}.1"), &noise(number, 1_000_000));
+        assert_eq!(answer.unwrap().status, 422);
+    }
+    let kept = crate::server::all_items(&server, "/api/v1/quarantine");
+    let by_mail = kept.iter().filter(|entry| entry["channel"] == "smtp").count();
+    assert_eq!(by_mail, 5, "{kept:?}");
+    assert!((2..8).contains(&(kept.len() - by_mail)), "{}", kept.len());
+    assert!(server.stop().success());
+}
+
+#[test]
+fn who_mails_too_much_without_a_signature_hears_451() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = mail_server(directory.path(), &[("TLSIGHT_LIMITS__UNPROVEN_BYTES_PER_DAY_MAX", "100000")]);
+    let smtp = server.smtp.unwrap();
+    assert!(mail(smtp, "a", 60_000).starts_with("250 2.0.0 kept"));
+    let reply = mail(smtp, "b", 60_000);
+    assert!(reply.starts_with("451 4.7.0 ") && reply.contains("limits.unproven_bytes_per_day_max"), "{reply}");
+    assert!(server.stop().success());
+}
