@@ -101,8 +101,12 @@ pub const SMTP_RECIPIENTS_MAX: usize = 100;
 pub const SMTP_ERRORS_MAX: usize = 3;
 /// Chunks behind a refusal that are no errors, because the client did not wait for its answer.
 pub const SMTP_CHUNKS_UNWANTED_MAX: usize = 3;
-/// Bytes of all mails together that one listener receives or that wait for their outcome.
-pub const SMTP_MESSAGES_MAX_BYTES: usize = 96 * 1024 * 1024;
+/// Bytes up to which a mail is small. Those with reports are.
+pub const SMTP_SMALL_MAIL_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of all small mails together that one listener receives or that wait for their outcome: as many as connections.
+pub const SMTP_SMALL_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of all others together. They take nothing from the small ones.
+pub const SMTP_LARGE_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of them that come from one IPv4 address or one IPv6 /64.
 pub const SMTP_PARTY_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes per second that a mail must come with on average.

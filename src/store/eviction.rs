@@ -1,7 +1,7 @@
 //! Who gives way when the quarantine is full: whoever holds most. Anybody can fill it, and then loses what is their own, not what
 //! others sent. What the operator could admit as a report has most of the room, everything else the rest.
 
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use duckdb::{Connection, params};
 use uuid::Uuid;
@@ -48,7 +48,7 @@ pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) ->
     }
     let excess = total.saturating_add(coming).saturating_sub(max / 10 * 9);
     // What is being looked at again in this transaction must not vanish under it.
-    let spared: Vec<Uuid> = changes
+    let mut spared: HashSet<Uuid> = changes
         .iter()
         .filter_map(|change| match change {
             Change::Judge(uuid, ..) => Some(*uuid),
@@ -61,15 +61,13 @@ pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) ->
     let mut victims = Vec::new();
     let mut freed = 0;
     // The rest falls on whatever is there.
-    for (is_report, bytes) in [(false, others_over), (true, excess - others_over), (false, excess)] {
+    for (is_report, bytes) in [(false, others_over), (true, excess), (false, excess)] {
         let wanted = bytes.min(excess.saturating_sub(freed));
-        let of_kind: Vec<Share> = shares.iter().filter(|share| share.is_report == is_report).cloned().collect();
-        let already: u64 =
-            victims.iter().filter(|victim: &&Victim| victim.is_report == is_report).map(|victim| victim.bytes).sum();
-        let taken = take(conn, is_report, &levelled(&of_kind, wanted + already), &spared)?;
-        let new = taken.into_iter().filter(|victim| victims.iter().all(|known| known.uuid != victim.uuid));
-        victims.extend(new.collect::<Vec<_>>());
+        let of_kind = shares.iter().filter(|share| share.is_report == is_report);
+        let held = of_kind.map(|share| (share.party.clone(), share.bytes)).collect();
+        victims.extend(largest_first(held, candidates(conn, is_report, &shares, wanted, &spared)?, wanted));
         freed = victims.iter().map(|victim| victim.bytes).sum();
+        spared.extend(victims.iter().map(|victim| victim.uuid));
     }
     if !victims.is_empty() {
         let uuids = sql::uuids(victims.iter().map(|victim| &victim.uuid));
@@ -113,22 +111,26 @@ fn levelled(shares: &[Share], bytes: u64) -> HashMap<String, u64> {
     losing.map(|share| (share.party.clone(), share.bytes - level)).collect()
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Victim {
     uuid: Uuid,
     bytes: u64,
-    is_report: bool,
 }
 
-/// The oldest entries of each of these parties, up to what it has to lose; of a former report these are the only bytes left, so
-/// that it goes last.
-fn take(
+/// The entries of each party that may have to go so that so many bytes go in all, the next one last: the oldest, but of a former
+/// report these are the only bytes left, so that it goes last.
+fn candidates(
     conn: &Connection,
     is_report_wanted: bool,
-    losing: &HashMap<String, u64>,
-    spared: &[Uuid],
-) -> Result<Vec<Victim>, StoreError> {
-    if losing.is_empty() {
-        return Ok(Vec::new());
+    shares: &[Share],
+    bytes: u64,
+    spared: &HashSet<Uuid>,
+) -> Result<HashMap<String, Vec<Victim>>, StoreError> {
+    let of_kind: Vec<Share> = shares.iter().filter(|share| share.is_report == is_report_wanted).cloned().collect();
+    let mut left = levelled(&of_kind, bytes);
+    let mut candidates: HashMap<String, Vec<Victim>> = HashMap::new();
+    if left.is_empty() {
+        return Ok(candidates);
     }
     let sql = format!(
         "SELECT uuid, coalesce(party, ''), ({size})::UBIGINT FROM quarantine WHERE {is_report} = ? AND coalesce(party, '') IN \
@@ -136,9 +138,7 @@ fn take(
         is_report = is_report(),
         size = size()
     );
-    let parties = losing.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
-    let mut left = losing.clone();
-    let mut victims = Vec::new();
+    let parties = left.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
     let mut statement = conn.prepare(&sql)?;
     let mut rows = statement.query(params![is_report_wanted, parties])?;
     while let Some(row) = rows.next()? {
@@ -146,10 +146,26 @@ fn take(
         let Some(left) = left.get_mut(&party).filter(|left| **left > 0) else { continue };
         if !spared.contains(&uuid) {
             *left = left.saturating_sub(bytes);
-            victims.push(Victim { uuid, bytes, is_report: is_report_wanted });
+            candidates.entry(party).or_default().push(Victim { uuid, bytes });
         }
     }
-    Ok(victims)
+    candidates.values_mut().for_each(|victims| victims.reverse());
+    Ok(candidates)
+}
+
+/// Takes the next entry of whoever holds most, again and again, until so many bytes are free.
+fn largest_first(held: HashMap<String, u64>, mut candidates: HashMap<String, Vec<Victim>>, wanted: u64) -> Vec<Victim> {
+    let mut parties: BinaryHeap<(u64, String)> = held.into_iter().map(|(party, bytes)| (bytes, party)).collect();
+    let (mut victims, mut freed) = (Vec::new(), 0);
+    while freed < wanted
+        && let Some((held, party)) = parties.pop()
+    {
+        let Some(victim) = candidates.get_mut(&party).and_then(Vec::pop) else { continue };
+        freed += victim.bytes;
+        parties.push((held.saturating_sub(victim.bytes), party));
+        victims.push(victim);
+    }
+    victims
 }
 
 fn is_report() -> String {
@@ -184,5 +200,30 @@ mod tests {
         assert_eq!(losing(&shares, 60), [("a".to_owned(), 50), ("b".to_owned(), 10)]);
         assert_eq!(losing(&shares, 1_000), [("a".to_owned(), 100), ("b".to_owned(), 60), ("c".to_owned(), 10)]);
         assert_eq!(losing(&[], 10), []);
+    }
+
+    #[test]
+    fn no_more_goes_than_has_to() {
+        let held: HashMap<String, u64> =
+            [("a", 50), ("b", 40), ("c", 30)].map(|(party, bytes)| (party.to_owned(), bytes)).into();
+        let entries = |number: u128, bytes: &[u64]| {
+            let victims = bytes
+                .iter()
+                .enumerate()
+                .map(|(index, bytes)| Victim { uuid: Uuid::from_u128(number + index as u128), bytes: *bytes });
+            victims.collect::<Vec<_>>()
+        };
+        let candidates: HashMap<String, Vec<Victim>> =
+            [("a", entries(0, &[30, 20])), ("b", entries(10, &[20, 20])), ("c", entries(20, &[30]))]
+                .map(|(party, victims)| (party.to_owned(), victims))
+                .into();
+        let gone = |wanted| {
+            let victims = largest_first(held.clone(), candidates.clone(), wanted);
+            victims.iter().map(|victim| victim.uuid.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(0), []);
+        assert_eq!(gone(15), [1]);
+        assert_eq!(gone(25), [1, 11]);
+        assert_eq!(gone(1_000).len(), 5);
     }
 }

@@ -96,3 +96,23 @@ async fn who_has_spent_its_rows_comes_again_and_others_go_on() {
     let receipt = garbage("c").await;
     assert!(matches!(receipt.0[..], [Outcome::Busy(Busy::BytesSpent { .. })]), "{receipt:?}");
 }
+
+#[tokio::test]
+async fn a_report_does_not_wait_for_larger_ones_that_are_read() {
+    let bench = bench_within(Limits::default());
+    // Somebody's large body is being read.
+    let _large = bench.pipeline.large.acquire().await.unwrap();
+    for (id, details) in [("small", 1), ("middling", 400)] {
+        let json = sized(id, 1, details);
+        assert!(json.len() <= MIDDLING_MAX_BYTES);
+        assert!(matches!(bench.pipeline.accept(submission(&json)).await.0[..], [Outcome::Stored(_)]));
+    }
+    let large = bench.pipeline.accept(submission(&sized("large", 1, 4_000)));
+    tokio::select! {
+        biased;
+        receipt = large => panic!("{receipt:?}"),
+        receipt = bench.pipeline.accept(submission(&sized("other", 1, 400))) => {
+            assert!(matches!(receipt.0[..], [Outcome::Stored(_)]));
+        }
+    }
+}
