@@ -27,8 +27,8 @@ pub struct Parts {
     waiting: Vec<usize>,
     /// The entry under way, its counts, and the rows of it that are done.
     current: Option<(usize, counts::Counts, usize)>,
-    /// Identities whose rows are complete, each with the index of its entry.
-    complete: Vec<(Uuid, usize)>,
+    /// The entries whose rows are complete, with their counts.
+    complete: Vec<(usize, counts::Counts)>,
 }
 
 impl Parts {
@@ -71,7 +71,7 @@ impl Parts {
             tables.flush()?;
             left -= until - done;
             if until == stored.entry.rows() {
-                self.complete.push((stored.identity, index));
+                self.complete.push((index, counts));
             } else {
                 self.current = Some((index, counts, until));
             }
@@ -85,12 +85,13 @@ impl Parts {
         Some((index, counts::count(stored.report), 0))
     }
 
-    /// Whether all rows of this very report, as it is believed now, are put aside.
-    pub fn hold(&self, stored: &StoredReport<'_>) -> bool {
-        let is_it = |(_, index): &(Uuid, usize)| {
+    /// The counts of this very report, where all rows of it are put aside as it is believed now.
+    pub fn hold(&self, stored: &StoredReport<'_>) -> Option<&counts::Counts> {
+        let is_it = |(index, _): &&(usize, counts::Counts)| {
             self.job.entries.get(*index).is_some_and(|entry| std::ptr::eq(entry, stored.entry))
         };
-        stored.trust == stored.entry.arrival.trust && self.complete.iter().any(is_it)
+        let complete = self.complete.iter().find(is_it).map(|(_, counts)| counts);
+        complete.filter(|_| stored.trust == stored.entry.arrival.trust)
     }
 
     /// Moves the rows of these reports into the tables, within the caller's transaction.

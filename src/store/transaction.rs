@@ -10,7 +10,7 @@ use duckdb::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    Arrival, Entry, Kind, StoreError, counts,
+    Arrival, Entry, Kind, StoreError,
     parts::Parts,
     quarantine::{self, Change, Kept},
     rows::{At, Into, StoredReport, Tables},
@@ -91,8 +91,8 @@ fn decide(
         let mut tables = Tables::open(conn, Into::Tables)?;
         let mut moved = Vec::new();
         for stored in fresh.iter().flatten() {
-            if aside.is_some_and(|aside| aside.hold(stored)) {
-                tables.append_head(stored, &counts::count(stored.report))?;
+            if let Some(counts) = aside.and_then(|aside| aside.hold(stored)) {
+                tables.append_head(stored, counts)?;
                 moved.push(stored.identity);
             } else {
                 tables.append(stored)?;

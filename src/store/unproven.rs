@@ -102,6 +102,10 @@ impl Holdings {
         self.parties.get(party).copied().unwrap_or(0)
     }
 
+    pub fn exceed(&self, bounds: &Bounds) -> bool {
+        bounds.bytes_max > 0 && self.total > bounds.bytes_max
+    }
+
     /// Whether there is room for one more, besides those that come in the same transaction.
     pub fn have_room(&self, held: &Held, coming: &[Held], bounds: &Bounds) -> bool {
         if bounds.bytes_max == 0 {

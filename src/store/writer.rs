@@ -221,7 +221,8 @@ impl Writer {
             Ok(Written { outcomes, held }) => {
                 self.commits.send_modify(|count| *count += 1);
                 self.holdings.add(held);
-                if outcomes.contains(&Outcome::Busy(Busy::ShareFull)) {
+                let full = outcomes.contains(&Outcome::Busy(Busy::ShareFull));
+                if full || self.holdings.exceed(&self.settings.unproven) {
                     self.tidy.soon();
                 }
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Quarantined { .. })) || left(entries) {
