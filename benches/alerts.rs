@@ -16,7 +16,7 @@ use tlsight::{
     health::Board,
     present::{digest::Press, week::Kind, week::Period},
     store::{Settings, Store, StoreError},
-    submission::{Channel, Hints, Submission},
+    submission::{Channel, Hints, Submission, Trust},
 };
 
 #[path = "load/mod.rs"]
@@ -81,7 +81,7 @@ fn main() {
     report("evaluation after a batch of 64 reports", evaluation, "summing up sixty days", sixty_days);
 
     let press = Press::new(None).expect("the templates");
-    let edition = Edition::by_hand(Kind::Week, Vec::new());
+    let edition = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
     let period = Period::parse("2026-W47").expect("an ISO week");
     let digest = median(|| {
         let begun = Instant::now();

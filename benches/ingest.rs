@@ -64,6 +64,9 @@ async fn ours(length: Duration) -> (Measured, Measured) {
     let mut config = Config { data: directory.path().join("data"), ..Config::default() };
     config.public.listen = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.public.requests_per_minute_max = u32::MAX;
+    // All of it comes from one address.
+    (config.limits.unproven_rows_per_minute_max, config.limits.unproven_bytes_per_day_max) = (0, 0);
+    config.store.unproven_max_bytes = 0;
     config.public.connections_per_address_max = CONNECTIONS * 2;
     config.private.listen = Listen::Off;
     let app = App::build(config, Options::default()).await.expect("a server");

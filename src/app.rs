@@ -34,7 +34,7 @@ use crate::{
     pipeline::{Pipeline, Reread, Signatures},
     present::{self, Setup, Site},
     reporters,
-    store::{Settings, Store},
+    store::{Bounds, Settings, Store},
 };
 pub use descriptors::shortage;
 use duty::Duty;
@@ -85,7 +85,8 @@ impl App {
         let private_socket = bind_private(&config)?;
         let signatures = signatures(&config, &Handle::current())?;
         let networks = proofs::networks(&config, &Handle::current())?;
-        let (data, settings, limits) = (config.data.clone(), settings(&config)?, config.limits.clone());
+        let settings = Settings { clock: options.clock.clone(), ..settings(&config)? };
+        let (data, limits) = (config.data.clone(), config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
             Pipeline::proving(limits, served, signatures, networks, store)
@@ -211,6 +212,7 @@ fn resolver(config: &Config, deadline_s: u64, handle: &Handle) -> anyhow::Result
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     reporters::set(config.registry());
     let StoreConfig { memory_max_bytes, threads, queue_max, readers_max, quarantine_max_bytes, .. } = config.store;
+    let StoreConfig { unproven_max_bytes, unproven_keep_days, .. } = config.store;
     let reread = Reread { limits: config.limits.clone(), served: config.served()? };
     Ok(Settings {
         memory_max_bytes,
@@ -218,6 +220,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         queue_max,
         readers_max,
         quarantine_max_bytes,
+        unproven: Bounds { bytes_max: unproven_max_bytes, keep_days: unproven_keep_days },
         reread: Some(Arc::new(reread)),
         ..Settings::default()
     })

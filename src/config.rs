@@ -103,7 +103,8 @@ pub struct Public {
     pub connections_max: usize,
     /// Connections at the same time from one address (IPv6: one /64). Above it only its own silent ones give way.
     pub connections_per_address_max: usize,
-    /// Requests a minute from one address (IPv6: one /64). Those for `/healthz` are counted apart, up to 600.
+    /// Requests a minute from one address (IPv6: one /64); networks around it have more: /24 and /56 four times, /48 sixteen
+    /// times as many. Those for `/healthz` are counted apart, up to 600.
     pub requests_per_minute_max: u32,
     /// Seconds until the request header must be complete; for the first one from the connection on, TLS handshake included.
     pub header_deadline_s: u64,
@@ -156,8 +157,16 @@ pub struct StoreConfig {
     pub queue_max: usize,
     /// Questions answered at the same time.
     pub readers_max: usize,
-    /// Bytes the quarantine may hold; above it the oldest entries give way, those without any trust first.
+    /// Bytes the quarantine may hold. Above it whoever holds most gives way with the oldest, what is no report before what you
+    /// could admit.
     pub quarantine_max_bytes: u64,
+    /// Bytes, about, that stored reports may take whose sender did not prove who it is (trust `none` and `token`). Above it the
+    /// oldest of those who sent most are removed. One sender's network (/24, IPv6: /48) has a tenth: when that is full, its reports
+    /// of the days before give way, and if there are none new ones are asked to come again (429, 452). Raise it where a large
+    /// sender only posts over HTTPS. 0: no limit.
+    pub unproven_max_bytes: u64,
+    /// Days after which such reports are removed. What is proven or imported stays. 0: never.
+    pub unproven_keep_days: u32,
 }
 
 impl Default for Config {
@@ -227,6 +236,8 @@ impl Default for StoreConfig {
             queue_max: 4_096,
             readers_max: 4,
             quarantine_max_bytes: 1024 * 1024 * 1024,
+            unproven_max_bytes: 1024 * 1024 * 1024,
+            unproven_keep_days: 30,
         }
     }
 }

@@ -95,6 +95,9 @@ fault_codes! {
     Superseded = "superseded", Quarantine;
     /// Numbers far beyond what the policy domain usually has, of a sender who proves nothing.
     Implausible = "implausible", Quarantine;
+    /// More policies, failure details or reports in one body than are taken of somebody who does not prove who they are
+    /// (`unproven_policies_max`, `unproven_failure_details_max`, `unproven_reports_max`).
+    UnprovenLarge = "unproven-large", Quarantine;
     /// Our own code failed on this input; the bytes are kept.
     Internal = "internal", Quarantine;
 
@@ -121,6 +124,30 @@ fault_codes! {
 
     /// A mail that is no TLS report: a DMARC report, a bounce, spam.
     NotTlsrpt = "not-tlsrpt", Ignore;
+}
+
+impl FaultCode {
+    /// Whether the input was read as a report all the same, so that the operator may overrule what is wrong with it.
+    pub fn is_admissible(self) -> bool {
+        use FaultCode::*;
+        matches!(
+            self,
+            Conflict
+                | Superseded
+                | FutureDate
+                | RangeTooLong
+                | UnprovenLarge
+                | Implausible
+                | DkimNone
+                | DkimFail
+                | DkimLTag
+                | DkimUnaligned
+                | DkimWeak
+                | DkimExpired
+                | DkimKeyGone
+                | DkimTemperror
+        )
+    }
 }
 
 /// Where in the input the fault lies.

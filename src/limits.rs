@@ -30,6 +30,8 @@ pub const ORGANISATION_KEY_MAX_BYTES: usize = 255;
 pub const REPORTS_PER_DOCUMENT_MAX: usize = 100;
 /// Bytes of a quarantined input that are kept: more than the largest mail has by default.
 pub const QUARANTINE_KEPT_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Of the quarantine, what is no report has one part in so many before it gives way to what the operator could admit.
+pub const QUARANTINE_OTHER_PART: u64 = 4;
 /// Sessions in one count above which a figure is not plausible and stays out of the charts.
 pub const SESSIONS_PLAUSIBLE_MAX: i64 = 1_000_000_000_000;
 /// Sessions of one report with one policy domain, for each that the domain has on a usual day, above which nobody is believed who
@@ -40,8 +42,12 @@ pub const IMPLAUSIBLE_FREE_SESSIONS: i64 = 10_000;
 pub const ALERT_NOTE_MAX_CHARS: usize = 1_000;
 /// Bytes of an HTTP request's line and headers. The widely used senders need less than 1 KiB.
 pub const HTTP_HEAD_MAX_BYTES: usize = 16 * 1024;
-/// Bytes of all HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
-pub const HTTP_BODIES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes up to which an HTTP body is small. Reports are, also of the largest senders.
+pub const HTTP_SMALL_BODY_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of all small HTTP bodies together that are being received or wait for their outcome. More are asked to come back.
+pub const HTTP_SMALL_BODIES_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of all others together: a few of the largest. They take nothing from the small ones.
+pub const HTTP_LARGE_BODIES_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Seconds after the end of its body in which an HTTP request is answered. Widely used senders give up after ten.
 pub const HTTP_ANSWER_DEADLINE_S: u64 = 9;
 /// Seconds in which a peer must take its answer off our hands.
@@ -86,9 +92,9 @@ pub const MAIL_FORWARDED_DEPTH_MAX: usize = 3;
 /// Report parts of one mail.
 pub const MAIL_REPORT_PARTS_MAX: usize = 20;
 /// Bytes of memory, about, that the reports of one mail may take.
-pub const MAIL_REPORTS_MAX_BYTES: usize = 128 * 1024 * 1024;
+pub const MAIL_REPORTS_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// Bytes of memory, about, of all reports that wait for a key together. More mails wait to be read.
-pub const MAIL_WAITING_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const MAIL_WAITING_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// Seconds in which the keys of one mail must be looked up.
 pub const DKIM_DEADLINE_S: u64 = 10;
 /// DKIM signatures of one mail that are tried, those of the From domain first.
@@ -159,10 +165,14 @@ pub const SMTP_RECIPIENTS_MAX: usize = 100;
 pub const SMTP_ERRORS_MAX: usize = 3;
 /// Chunks behind a refusal that are no errors, because the client did not wait for its answer.
 pub const SMTP_CHUNKS_UNWANTED_MAX: usize = 3;
-/// Bytes of all mails together that one listener receives or that wait for their outcome.
-pub const SMTP_MESSAGES_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes up to which a mail is small. Those with reports are.
+pub const SMTP_SMALL_MAIL_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of all small mails together that one listener receives or that wait for their outcome: as many as connections.
+pub const SMTP_SMALL_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of all others together. They take nothing from the small ones.
+pub const SMTP_LARGE_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of them that come from one IPv4 address or one IPv6 /64.
-pub const SMTP_PARTY_MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const SMTP_PARTY_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes per second that a mail must come with on average.
 pub const SMTP_RATE_MIN_BYTES_PER_S: u64 = 1024;
 /// Seconds before a mail has to keep up its minimum rate.
@@ -227,9 +237,27 @@ pub const FORGET_EVERY_H: i64 = 24;
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.
-pub const GROUP_MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Rows, in all tables, of the entries written by one transaction.
+pub const GROUP_MAX_ROWS: usize = 5_000;
+/// Rows above which a submission is large: it is written in parts of so many rows, between which others have their turn.
+pub const PART_MAX_ROWS: usize = 1_000;
+/// Bytes, about, above which a submission is large.
+pub const LARGE_MIN_BYTES: usize = 1024 * 1024;
+/// Seconds after which a large submission goes before smaller large ones, and is written in larger parts.
+pub const LARGE_PATIENCE_S: u64 = 3;
 /// Bytes, about, of the entries that wait for the writer.
-pub const QUEUE_MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const QUEUE_MAX_BYTES: usize = 96 * 1024 * 1024;
+/// Of the room for reports that nobody proved, one party (an IPv4 /24, an IPv6 /48) has one part in so many.
+pub const UNPROVEN_PARTY_SHARE: u64 = 10;
+/// Hours after which the reports of a party that has come to its share give way to its new ones. Until then new ones wait.
+pub const UNPROVEN_GIVES_WAY_H: i64 = 24;
+/// Reports removed by one transaction.
+pub const UNPROVEN_REMOVED_AT_ONCE_MAX: usize = 64;
+/// Seconds between two looks for what has to be removed.
+pub const UNPROVEN_TIDY_EVERY_S: u64 = 600;
+/// Seconds after which a removal no longer waits for a moment when nobody else does.
+pub const UNPROVEN_OVERDUE_S: u64 = 1;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database as soon as nobody waits.
 pub const WAL_IDLE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of DuckDB's write-ahead log above which it is folded into the database although somebody may wait.
@@ -238,6 +266,13 @@ pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 pub const PROBE_BYTES: usize = 64 * 1024;
 /// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
 pub const STORE_ANSWER_MAX_S: u64 = 8;
+
+/// Networks of which it is remembered what they sent without proof, for each budget. IPv6 offers more /64s than there is memory.
+pub const BUDGET_PARTIES_MAX: usize = 100_000;
+/// Received bytes that count as one row where fewer rows came of them: reading them is what they cost.
+pub const BUDGET_ROW_BYTES: u64 = 256;
+/// Bytes, about, that one policy or failure detail takes on disk.
+pub const STORED_ROW_BYTES: u64 = 256;
 
 /// Bounds an operator may set, in `[limits]` of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +292,19 @@ pub struct Limits {
     pub report_failure_details_max: usize,
     /// Bytes of one JSON string.
     pub json_string_max_bytes: usize,
+    /// Entries of `policies` in one body whose sender does not prove who it is (trust `none` and `token`). Larger ones are kept in
+    /// the quarantine, where you can admit them; of signed mail and imports `report_policies_max` are taken.
+    pub unproven_policies_max: usize,
+    /// Entries of `failure-details` in such a body.
+    pub unproven_failure_details_max: usize,
+    /// Reports in such a body.
+    pub unproven_reports_max: usize,
+    /// Policies and failure details a minute that one address (IPv6: one /64) may send without proof of who it is; networks around
+    /// it have more: /24 and /56 four times, /48 sixteen times as many. More are asked to come again (429, 451). 0: no limit.
+    pub unproven_rows_per_minute_max: u64,
+    /// Bytes a day that one address may send without proof, as stored: what was received and 256 for each policy and failure
+    /// detail. Networks around it have more, as above. 0: no limit.
+    pub unproven_bytes_per_day_max: u64,
 }
 
 impl Default for Limits {
@@ -269,6 +317,11 @@ impl Default for Limits {
             report_policies_max: 10_000,
             report_failure_details_max: 100_000,
             json_string_max_bytes: 16 * 1024,
+            unproven_policies_max: 1_000,
+            unproven_failure_details_max: 10_000,
+            unproven_reports_max: 20,
+            unproven_rows_per_minute_max: 20_000,
+            unproven_bytes_per_day_max: 64 * 1024 * 1024,
         }
     }
 }

@@ -8,6 +8,7 @@ mod prepared;
 mod reread;
 mod signatures;
 mod stored;
+mod unproven;
 mod verdict;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -27,6 +28,7 @@ use documents::Reading;
 use mail::Opened;
 use plausible::Plausible;
 use prepared::Unwritten;
+use unproven::{Budgets, Meter};
 use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
 
 pub use network::{Networks, PENDING_INTERVAL};
@@ -35,8 +37,15 @@ pub use reread::Reread;
 pub use signatures::Signatures;
 pub use stored::stored_document;
 
-/// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block.
-const INLINE_MAX_BYTES: usize = 16 * 1024;
+/// Bodies up to this size are decoded where they arrive, larger ones on a thread that may block. Compressed they are at most a
+/// megabyte.
+const INLINE_MAX_BYTES: usize = 4 * 1024;
+/// Larger bodies than this are decoded one at a time.
+const MIDDLING_MAX_BYTES: usize = 64 * 1024;
+/// Bodies between the two that are decoded at the same time.
+const MIDDLING_AT_ONCE: usize = 2;
+/// Bytes of memory, about, above which what was read of a body must be written before the next large one is read.
+const HEAVY_MIN_BYTES: usize = 8 * 1024 * 1024;
 
 /// Each report of an array or an archive keeps the whole body as its original bytes; this bounds what one body can make of itself.
 const DOCUMENT_COPIES_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -51,8 +60,12 @@ pub struct Pipeline {
     plausible: Arc<Plausible>,
     /// Large bodies are unpacked one at a time, so that memory is bounded by one of them and not by the connections.
     large: Arc<Semaphore>,
+    /// The others do not wait for them.
+    middling: Arc<Semaphore>,
     /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
     waiting: Semaphore,
+    /// What each party may still send without proof.
+    budgets: Budgets,
 }
 
 /// A quarantined input that the operator wants looked at again.
@@ -91,9 +104,21 @@ impl Pipeline {
         store: Store,
     ) -> Result<Arc<Pipeline>, StoreError> {
         signatures.trust(store.read_blocking(sender::senders)?);
-        let (large, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(MAIL_WAITING_MAX_BYTES));
-        let plausible = Arc::default();
-        Ok(Arc::new(Pipeline { limits, served, signatures, networks, store, plausible, large, waiting }))
+        let (large, middling) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(MIDDLING_AT_ONCE)));
+        let (waiting, plausible) = (Semaphore::new(MAIL_WAITING_MAX_BYTES), Arc::default());
+        let budgets = Budgets::new(&limits);
+        Ok(Arc::new(Pipeline {
+            limits,
+            served,
+            signatures,
+            networks,
+            store,
+            plausible,
+            large,
+            middling,
+            waiting,
+            budgets,
+        }))
     }
 
     pub fn limits(&self) -> &Limits {
@@ -133,7 +158,8 @@ impl Pipeline {
             (self.read(&submission, retry), submission)
         } else {
             let pipeline = Arc::clone(self);
-            alone = Arc::clone(&self.large).acquire_owned().await.ok();
+            let lane = if submission.bytes.len() <= MIDDLING_MAX_BYTES { &self.middling } else { &self.large };
+            alone = Arc::clone(lane).acquire_owned().await.ok();
             let read = tokio::task::spawn_blocking(move || (pipeline.read(&submission, retry), submission));
             match read.await {
                 Ok(read) => read,
@@ -146,13 +172,23 @@ impl Pipeline {
         };
         // Only then the next large one is read.
         let _room = self.waiting.acquire_many(weight).await;
-        drop(alone);
+        // Whose key is looked up has its room.
+        let alone = alone.filter(|_| matches!(read, Read::Judged(_)));
         let mut judged = self.judge(read, &submission, retry).await;
         if submission.channel == Channel::Https {
             self.prove(&mut judged, &submission, retry).await;
             judged.refuse_implausible(&self.plausible);
         }
-        let (entries, unwritten) = judged.enter(submission, retry, &self.served).split();
+        let judged = judged.within(&self.limits);
+        let meter = Meter::of(&submission);
+        let prepared = judged.enter(submission, retry, &self.served);
+        if retry.is_none()
+            && let Err(busy) = self.budgets.charge(&prepared, &meter)
+        {
+            return prepared.put_off(busy);
+        }
+        let _alone = alone.filter(|_| prepared.weight_bytes() > HEAVY_MIN_BYTES);
+        let (entries, unwritten) = prepared.split();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write(entries).await };
         unwritten.receipt(&mut written.into_iter())
     }
@@ -164,7 +200,7 @@ impl Pipeline {
             Read::Judged(judged) => judged,
             mail => wait_for(self.judge(mail, &submission, retry)),
         };
-        judged.enter(submission, retry, &self.served)
+        judged.within(&self.limits).enter(submission, retry, &self.served)
     }
 
     /// Writes many prepared submissions in one transaction; one receipt each, in their order.

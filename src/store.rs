@@ -12,6 +12,7 @@ mod counts;
 pub mod digest;
 pub mod entry;
 mod error;
+mod eviction;
 #[cfg(test)]
 pub mod fixtures;
 pub mod known;
@@ -21,6 +22,7 @@ pub mod network;
 mod note;
 mod open;
 pub mod outbox;
+mod parts;
 mod place;
 mod probe;
 mod quarantine;
@@ -36,6 +38,7 @@ pub mod silence;
 mod sql;
 pub mod test_report;
 mod transaction;
+mod unproven;
 pub mod usual;
 mod wal;
 pub mod way_in;
@@ -60,8 +63,10 @@ pub use quarantine::{QuarantineEntry, quarantined};
 pub use recount::{Renewed, Reread, Stored};
 pub use rekey::SenderKey;
 pub use repair::{RepairReport, repair};
+pub use unproven::Bounds;
 
 use crate::{
+    clock::Clock,
     limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
     submission::{Busy, Outcome},
 };
@@ -84,9 +89,13 @@ pub struct Settings {
     pub readers_max: usize,
     /// How long one question may take, waiting included.
     pub question_max: Duration,
-    /// Bytes the quarantine may hold. Above it the oldest entries give way, those without any trust first: anybody can
-    /// post garbage, and it must fill neither the disk nor push out what came by a token.
+    /// Bytes the quarantine may hold. Above it those who hold most give way, what is no report first: anybody can post
+    /// garbage, and it must fill neither the disk nor push out what others sent.
     pub quarantine_max_bytes: u64,
+    /// What may be held of senders who did not prove who they are.
+    pub unproven: Bounds,
+    /// Tells how old something is.
+    pub clock: Clock,
     /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
     pub log_max_bytes: u64,
     /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
@@ -102,6 +111,8 @@ impl Default for Settings {
             readers_max: 4,
             question_max: Duration::from_secs(30),
             quarantine_max_bytes: 1024 * 1024 * 1024,
+            unproven: Bounds { bytes_max: 1024 * 1024 * 1024, keep_days: 30 },
+            clock: Clock::system(),
             log_max_bytes: WAL_MAX_BYTES,
             reread: None,
         }
@@ -163,15 +174,19 @@ impl Store {
         }
     }
 
-    /// The same for callers outside the async runtime, for a large batch in one transaction. Waits for room in the queue.
+    /// The same for callers outside the async runtime, for a large batch in few transactions. Waits for room in the queue.
     pub fn write_blocking(&self, entries: Vec<Entry>) -> Vec<Outcome> {
-        let count = entries.len();
-        let answer = self.0.queue.push_blocking(entries);
-        match answer.map(tokio::sync::oneshot::Receiver::blocking_recv) {
-            Ok(Ok(outcomes)) => outcomes,
-            Ok(Err(_)) => vec![Outcome::Busy(Busy::StoreFailed); count],
-            Err(busy) => vec![Outcome::Busy(busy); count],
-        }
+        // One after the other is queued before the first is waited for, so that the writer never waits for us.
+        let pushed = queue::pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));
+        let pushed: Vec<_> = pushed.collect();
+        let answered = pushed.into_iter().flat_map(|(count, answer)| {
+            match answer.map(tokio::sync::oneshot::Receiver::blocking_recv) {
+                Ok(Ok(outcomes)) => outcomes,
+                Ok(Err(_)) => vec![Outcome::Busy(Busy::StoreFailed); count],
+                Err(busy) => vec![Outcome::Busy(busy); count],
+            }
+        });
+        answered.collect()
     }
 
     /// Changes with each group commit of reports. Who waits for the next change hears of it after it can be read, and of its
@@ -325,6 +340,10 @@ pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreEr
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 mod recount_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unproven_tests;

@@ -1,6 +1,8 @@
 //! What every transport hands in and what it hears back.
 
+mod budget;
 mod by_domain;
+mod party;
 
 use std::net::IpAddr;
 
@@ -8,7 +10,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::fault::Fault;
+pub use budget::Budget;
 pub use by_domain::{ByDomain, Foremost};
+pub use party::Party;
 
 /// One body as it arrived, with what the transport knows about it.
 #[derive(Debug, Clone)]
@@ -219,6 +223,21 @@ pub enum Busy {
     StoreFailed,
     #[error("the key of the mail's signature cannot be looked up now")]
     KeyLookup,
+    #[error(
+        "this network has sent too many policies and failure details without proof of who it is \
+         (limits.unproven_rows_per_minute_max); mail with a DKIM signature is taken"
+    )]
+    RowsSpent { retry_s: u32 },
+    #[error(
+        "this network has sent too many bytes today without proof of who it is (limits.unproven_bytes_per_day_max); \
+         mail with a DKIM signature is taken"
+    )]
+    BytesSpent { retry_s: u32 },
+    #[error(
+        "this network holds its share of the room for reports that nobody proved (store.unproven_max_bytes); \
+         mail with a DKIM signature is taken"
+    )]
+    ShareFull,
 }
 
 /// What became of one submission: one outcome for each report in it, never empty.

@@ -92,6 +92,11 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
             "The key could not be looked up for a whole day.",
             "When the sender’s name servers answer again, judge it again.",
         ),
+        FaultCode::UnprovenLarge => (
+            "The report is larger than what is taken of senders who do not prove who they are.",
+            "If it is genuine, admit it: all of it counts then. Where such reports come every day, ask the sender for mail with a DKIM \
+             signature, or raise the limit that is named.",
+        ),
         FaultCode::Internal => (
             "Our own code failed on this input. It is kept, nothing else was harmed.",
             "Please report it, with the original bytes if you may; then reprocess after an upgrade.",
@@ -105,16 +110,7 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
 
 /// Faults of inputs that were read as a report all the same, so that the operator may overrule them.
 pub fn is_admissible(code: &str) -> bool {
-    matches!(
-        FaultCode::from_code(code),
-        Some(
-            FaultCode::Conflict
-                | FaultCode::Superseded
-                | FaultCode::FutureDate
-                | FaultCode::RangeTooLong
-                | FaultCode::Implausible
-        )
-    ) || is_about_signature(code)
+    FaultCode::from_code(code).is_some_and(FaultCode::is_admissible)
 }
 
 /// Faults that only say something about the signature, and of mails that are no more likely forged than any other: whoever

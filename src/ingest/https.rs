@@ -95,7 +95,9 @@ struct Shared {
     counters: Arc<Counters>,
     deadlines: Deadlines,
     wire_max_bytes: usize,
+    /// For small bodies, and for large ones.
     memory: Arc<Semaphore>,
+    memory_large: Arc<Semaphore>,
     rate: Rate,
     /// Of its own, so that those who ask for health leave the others theirs.
     health_rate: Rate,
@@ -151,7 +153,8 @@ impl Listener {
             counters: Arc::default(),
             deadlines: Deadlines::from_config(config),
             wire_max_bytes,
-            memory: memory(limits::HTTP_BODIES_MAX_BYTES),
+            memory: memory(limits::HTTP_SMALL_BODIES_MAX_BYTES),
+            memory_large: memory(limits::HTTP_LARGE_BODIES_MAX_BYTES.max(wire_max_bytes)),
             rate: Rate::per_minute(rate),
             health_rate: Rate::per_minute(rate.min(limits::HEALTH_REQUESTS_PER_MINUTE_MAX)),
             proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },

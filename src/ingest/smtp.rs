@@ -268,7 +268,12 @@ impl Plan {
             accept: Arc::clone(&self.accept),
             clock: self.clock.clone(),
             part: board.part(channel.as_str()),
-            memory: Stock::new(limits::SMTP_MESSAGES_MAX_BYTES, limits::SMTP_PARTY_MAX_BYTES),
+            // One mail of the largest size always fits.
+            memory: Stock::new(
+                limits::SMTP_SMALL_MAILS_MAX_BYTES,
+                limits::SMTP_LARGE_MAILS_MAX_BYTES.max(self.settings.message_max_bytes),
+                limits::SMTP_PARTY_MAX_BYTES.max(self.settings.message_max_bytes),
+            ),
             deadlines: self.deadlines.clone(),
         }
     }

@@ -1,5 +1,6 @@
 //! A submission after all stages but the last, and the receipt it becomes.
 
+use super::unproven;
 use crate::{
     report::{self, Deviation, Report},
     store::{Entry, Kind},
@@ -31,6 +32,27 @@ impl Prepared {
             Kind::Quarantine { .. } => None,
         });
         size_of::<Prepared>() + bytes + reports.sum::<usize>()
+    }
+
+    /// Rows that would be written of what nobody proved; `None` where there is nothing of that kind.
+    pub(super) fn unproven_rows(&self) -> Option<usize> {
+        let rows = self.0.iter().filter_map(|step| match step {
+            Step::Write(entry) if !entry.arrival.trust.is_counted_by_default() => Some(match &entry.kind {
+                Kind::Report { report, .. } => unproven::rows(report),
+                Kind::Quarantine { .. } => 1,
+            }),
+            Step::Write(_) | Step::Done(_) => None,
+        });
+        rows.reduce(|sum, rows| sum + rows)
+    }
+
+    /// The receipt of what is not to be written now.
+    pub(super) fn put_off(self, busy: Busy) -> Receipt {
+        let outcomes = self.0.into_iter().map(|step| match step {
+            Step::Done(outcome) => outcome,
+            Step::Write(_) => Outcome::Busy(busy),
+        });
+        Receipt::new(outcomes.collect())
     }
 
     pub(super) fn split(self) -> (Vec<Entry>, Unwritten) {

@@ -76,7 +76,9 @@ fn running(rules: Rules) -> Running {
 /// The same for these domains.
 fn serving(rules: Rules, served: Served) -> Running {
     let store = temp_store();
-    let pipeline = Pipeline::new(Default::default(), served, signatures(""), store.store.clone()).expect("a store");
+    // What is posted here is one report at a time, and large where a page is.
+    let limits = crate::limits::Limits { unproven_failure_details_max: 100_000, ..Default::default() };
+    let pipeline = Pipeline::new(limits, served, signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
     let board = Board::default();
     let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), rules, None, vec!["tlsight.example.net".into()])

@@ -42,6 +42,18 @@ pub struct Entry {
     pub replaces: bool,
 }
 
+impl Entry {
+    /// Rows it takes in all tables.
+    pub fn rows(&self) -> usize {
+        match &self.kind {
+            Kind::Report { report, .. } => {
+                2 + report.policies.iter().map(|policy| 1 + policy.failures.len()).sum::<usize>()
+            }
+            Kind::Quarantine { .. } => 1,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Kind {
     Report {

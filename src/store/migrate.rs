@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     // What it prepares, `rekey` does.
     ("0005_senders", include_str!("../../schemas/duckdb/0005_senders.sql")),
     ("0006_state", include_str!("../../schemas/duckdb/0006_state.sql")),
+    ("0007_unproven", include_str!("../../schemas/duckdb/0007_unproven.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Arrival, StoreError,
+    Arrival, StoreError, eviction,
     rows::{At, network_state},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Bytes a quarantine entry is taken to cost besides its content.
-const ENTRY_OVERHEAD_BYTES: u64 = 512;
+pub(super) const ENTRY_OVERHEAD_BYTES: u64 = 512;
 
 /// One quarantine entry, as the operator gets it back.
 #[derive(Debug, Clone)]
@@ -142,13 +142,12 @@ pub fn discard(conn: &Connection, uuid: Uuid) -> Result<bool, StoreError> {
 
 /// Applies the changes within the caller's transaction. `total` is what `total_bytes` would say before, `max` its bound.
 ///
-/// Over the bound the oldest entries give way, those without any trust first and former reports last: of a superseded
-/// report these are the only bytes left.
+/// Over the bound those who hold most give way, each with its oldest entries first (`eviction`).
 pub fn apply(conn: &Connection, changes: Vec<Change>, total: u64, max: u64) -> Result<(), StoreError> {
     if changes.is_empty() {
         return Ok(());
     }
-    make_room(conn, &changes, total, max)?;
+    eviction::make_room(conn, &changes, total, max)?;
     let known = known(conn, &changes)?;
     let mut outcome: HashMap<Uuid, Row> = HashMap::new();
     for change in changes {
@@ -257,6 +256,7 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.origin.network_domain,
         arrival.origin.network_evidence,
         arrival.origin.key_secure,
+        eviction::party(arrival),
     ])
 }
 
@@ -288,53 +288,4 @@ fn known(conn: &Connection, changes: &[Change]) -> Result<HashSet<Uuid>, StoreEr
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<duckdb::Result<_>>()?)
-}
-
-/// Removes entries until what is about to come fits with a tenth to spare, so that this is not done at every report.
-fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) -> Result<(), StoreError> {
-    let coming: u64 = changes
-        .iter()
-        .map(|change| match change {
-            Change::Keep(_, kept) => {
-                ENTRY_OVERHEAD_BYTES + kept.arrival.bytes.len().min(QUARANTINE_KEPT_MAX_BYTES) as u64
-            }
-            Change::Judge(..) | Change::Remove(_) => 0,
-        })
-        .sum();
-    if coming == 0 || total.saturating_add(coming) <= max {
-        return Ok(());
-    }
-    let excess = total.saturating_add(coming).saturating_sub(max / 10 * 9);
-    // What is being looked at again in this transaction must not vanish under it.
-    let spared: Vec<Uuid> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Judge(uuid, ..) => Some(*uuid),
-            Change::Keep(..) | Change::Remove(_) => None,
-        })
-        .collect();
-    let sql = "SELECT uuid, least(bytes_total, ?) + ? FROM quarantine \
-               ORDER BY code = 'superseded', trust <> 'none', last_received_at, uuid";
-    let (mut victims, mut freed) = (Vec::new(), 0u64);
-    let mut statement = conn.prepare(sql)?;
-    let mut rows = statement.query(params![QUARANTINE_KEPT_MAX_BYTES as u64, ENTRY_OVERHEAD_BYTES])?;
-    while freed < excess
-        && let Some(row) = rows.next()?
-    {
-        let uuid: Uuid = row.get(0)?;
-        if !spared.contains(&uuid) {
-            freed += row.get::<_, u64>(1)?;
-            victims.push(uuid);
-        }
-    }
-    if !victims.is_empty() {
-        conn.execute(&format!("DELETE FROM quarantine WHERE uuid IN ({})", super::sql::uuids(&victims)), [])?;
-        tracing::warn!(
-            entries = victims.len(),
-            freed_bytes = freed,
-            max_bytes = max,
-            "the quarantine is full: its oldest entries were removed"
-        );
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Domain types to rows of the tables `report`, `policy`, `failure` and `raw`.
 
+use std::ops::Range;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{
     Appender, Connection, ToSql, params,
@@ -9,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Entry, Kind, counts};
 use crate::{
-    report::{PolicyDetails, PolicyResult, Report},
+    report::{Policy, PolicyDetails, PolicyResult, Report},
     submission::{Channel, NetworkState, Origin, Trust},
 };
 
@@ -74,13 +76,16 @@ pub enum Into {
     Tables,
     /// The tables that will take their place; the original bytes stay where they are.
     Next,
+    /// Temporary tables of policies and failures, out of which a large report is put together.
+    Parts,
 }
 
 /// The appenders of one transaction.
 pub struct Tables<'conn> {
     conn: &'conn Connection,
     into: Into,
-    report: Appender<'conn>,
+    /// Not of parts.
+    report: Option<Appender<'conn>>,
     policy: Appender<'conn>,
     /// Opened at the first failure: to flush one costs a millisecond, and most reports have none.
     failure: Option<Appender<'conn>>,
@@ -88,10 +93,11 @@ pub struct Tables<'conn> {
 }
 
 impl Into {
-    fn name(self, table: &'static str, next: &'static str) -> &'static str {
+    fn appender<'conn>(self, conn: &'conn Connection, table: &str) -> duckdb::Result<Appender<'conn>> {
         match self {
-            Into::Tables => table,
-            Into::Next => next,
+            Into::Tables => conn.appender(table),
+            Into::Next => conn.appender(&format!("{table}_next")),
+            Into::Parts => conn.appender_to_catalog_and_db(&format!("{table}_part"), "temp", "main"),
         }
     }
 }
@@ -99,8 +105,8 @@ impl Into {
 impl<'conn> Tables<'conn> {
     pub fn open(conn: &'conn Connection, into: Into) -> duckdb::Result<Tables<'conn>> {
         Ok(Tables {
-            report: conn.appender(into.name("report", "report_next"))?,
-            policy: conn.appender(into.name("policy", "policy_next"))?,
+            report: if into == Into::Parts { None } else { Some(into.appender(conn, "report")?) },
+            policy: into.appender(conn, "policy")?,
             failure: None,
             raw: if into == Into::Tables { Some(conn.appender("raw")?) } else { None },
             into,
@@ -110,10 +116,13 @@ impl<'conn> Tables<'conn> {
 
     pub fn append(&mut self, stored: &StoredReport<'_>) -> duckdb::Result<()> {
         let counts = counts::count(stored.report);
-        self.append_report(stored, &counts)?;
-        for (position, (result, counts)) in stored.report.policies.iter().zip(&counts.policies).enumerate() {
-            self.append_policy(stored, position, result, counts)?;
-        }
+        self.append_rows(stored, &counts, Range { start: 0, end: usize::MAX })?;
+        self.append_head(stored, &counts)
+    }
+
+    /// Everything but the policies and failures.
+    pub fn append_head(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
+        self.append_report(stored, counts)?;
         let arrival = &stored.entry.arrival;
         let Some(raw) = &mut self.raw else { return Ok(()) };
         raw.append_row(params![
@@ -127,9 +136,31 @@ impl<'conn> Tables<'conn> {
         ])
     }
 
+    /// The policies and failures, or some of these rows: each policy is one, followed by those of its failures.
+    pub fn append_rows(
+        &mut self,
+        stored: &StoredReport<'_>,
+        counts: &counts::Counts,
+        rows: Range<usize>,
+    ) -> duckdb::Result<()> {
+        let mut first = 0;
+        for (position, (result, counts)) in stored.report.policies.iter().zip(&counts.policies).enumerate() {
+            if rows.contains(&first) {
+                self.append_policy(stored, position, result, counts)?;
+            }
+            let failures = Range {
+                start: rows.start.saturating_sub(first + 1).min(result.failures.len()),
+                end: rows.end.saturating_sub(first + 1).min(result.failures.len()),
+            };
+            self.append_failures(stored, position, (result, counts), failures)?;
+            first += 1 + result.failures.len();
+        }
+        Ok(())
+    }
+
     /// Hands the rows to the transaction; errors of single rows may show only here.
     pub fn flush(mut self) -> duckdb::Result<()> {
-        self.report.flush()?;
+        self.report.as_mut().map_or(Ok(()), Appender::flush)?;
         self.policy.flush()?;
         if let Some(failure) = &mut self.failure {
             failure.flush()?;
@@ -139,7 +170,8 @@ impl<'conn> Tables<'conn> {
 
     fn append_report(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
         let (report, arrival) = (stored.report, &stored.entry.arrival);
-        self.report.append_row(params![
+        let Some(table) = &mut self.report else { return Ok(()) };
+        table.append_row(params![
             stored.uuid,
             stored.content,
             Day(report.range.day()),
@@ -184,9 +216,9 @@ impl<'conn> Tables<'conn> {
         let policy = &result.policy;
         let day = Day(stored.report.range.day());
         let domain = policy.domain.as_deref().unwrap_or("");
-        let (mode, max_age) = match &policy.details {
-            PolicyDetails::Sts(sts) => (sts.mode.map(|mode| mode.as_str()), sts.max_age.map(i64::from)),
-            PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => (None, None),
+        let max_age = match &policy.details {
+            PolicyDetails::Sts(sts) => sts.max_age.map(i64::from),
+            PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => None,
         };
         self.policy.append_row(params![
             stored.uuid,
@@ -197,7 +229,7 @@ impl<'conn> Tables<'conn> {
             domain,
             policy.policy_type.as_str(),
             stored.trust.as_str(),
-            mode,
+            mode(policy),
             max_age,
             policy.policy_string.join("\n"),
             policy.mx_hosts.join("\n"),
@@ -206,15 +238,29 @@ impl<'conn> Tables<'conn> {
             counts.not_itemised,
             counts.once_successful,
             counts.once_failed,
-        ])?;
-        if result.failures.is_empty() {
+        ])
+    }
+
+    fn append_failures(
+        &mut self,
+        stored: &StoredReport<'_>,
+        position: usize,
+        (result, counts): (&PolicyResult, &counts::PolicyCounts),
+        rows: Range<usize>,
+    ) -> duckdb::Result<()> {
+        if rows.is_empty() {
             return Ok(());
         }
+        let policy = &result.policy;
+        let day = Day(stored.report.range.day());
+        let domain = policy.domain.as_deref().unwrap_or("");
+        let mode = mode(policy);
         let table = match &mut self.failure {
             Some(table) => table,
-            closed => closed.insert(self.conn.appender(self.into.name("failure", "failure_next"))?),
+            closed => closed.insert(self.into.appender(self.conn, "failure")?),
         };
-        for (detail, (failure, counted)) in result.failures.iter().zip(&counts.failures).enumerate() {
+        let failures = result.failures.iter().zip(&counts.failures).enumerate();
+        for (detail, (failure, counted)) in failures.skip(rows.start).take(rows.len()) {
             table.append_row(params![
                 stored.uuid,
                 index(position),
@@ -244,6 +290,13 @@ impl<'conn> Tables<'conn> {
 /// What stands in a column `network_state`.
 pub fn network_state(name: Option<String>) -> Option<NetworkState> {
     name.and_then(|name| NetworkState::from_name(&name))
+}
+
+fn mode(policy: &Policy) -> Option<&'static str> {
+    match &policy.details {
+        PolicyDetails::Sts(sts) => sts.mode.map(|mode| mode.as_str()),
+        PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => None,
+    }
 }
 
 /// The policy domains of a report, sorted, one a line.

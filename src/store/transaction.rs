@@ -1,6 +1,9 @@
 //! One group of entries in one transaction: what is new, what is known, what collides, and who takes whose place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::NaiveDate;
 use duckdb::{Connection, params};
@@ -9,9 +12,11 @@ use uuid::{Builder, Uuid};
 
 use super::{
     Arrival, Entry, Kind, StoreError,
+    parts::Parts,
     quarantine::{self, Change, Kept},
     rows::{At, Into, StoredReport, Tables, network_state},
     sql, test_report,
+    unproven::{self, Bounds, Held, Holdings},
 };
 use crate::{
     fault::{Fault, FaultCode, Place},
@@ -28,15 +33,30 @@ const LOOKUP_LISTED_MAX: usize = 64;
 const LOOKUP_DAYS_MAX: i64 = 62;
 
 /// What the writer knows besides the entries.
-pub struct Quota {
+pub struct Quota<'a> {
     /// Bytes the quarantine costs before the transaction.
     pub quarantine_bytes: u64,
     pub quarantine_max_bytes: u64,
+    /// What is held of those who did not prove who they are, before the transaction.
+    pub holdings: &'a Holdings,
+    pub unproven: Bounds,
 }
 
-/// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written.
-pub fn write(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
-    within(conn, |conn| decide(conn, entries, quota))
+/// What a transaction did.
+pub struct Written {
+    pub outcomes: Vec<Outcome>,
+    pub held: Vec<Held>,
+}
+
+/// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written. The rows of large ones
+/// may have been put aside before.
+pub fn write(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    within(conn, |conn| decide(conn, entries, aside, quota))
 }
 
 /// Runs `change` in a transaction of its own. On an error nothing is written.
@@ -56,8 +76,14 @@ pub fn within<T>(
     changed
 }
 
-fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Outcome>, StoreError> {
-    let mut group = Group { conn, known: known(conn, entries)?, fresh: Vec::new(), changes: Vec::new() };
+fn decide(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    let known = known(conn, entries)?;
+    let mut group = Group { conn, quota, known, fresh: Vec::new(), held: Vec::new(), changes: Vec::new() };
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         outcomes.push(group.take(entry)?);
@@ -65,13 +91,35 @@ fn decide(conn: &Connection, entries: &[&Entry], quota: &Quota) -> Result<Vec<Ou
     let Group { fresh, changes, .. } = group;
     if fresh.iter().any(Option::is_some) {
         let mut tables = Tables::open(conn, Into::Tables)?;
+        let mut moved = Vec::new();
         for stored in fresh.iter().flatten() {
-            tables.append(stored)?;
+            if let Some(counts) = aside.and_then(|aside| aside.hold(stored)) {
+                tables.append_head(stored, counts)?;
+                moved.push(stored.uuid);
+            } else {
+                tables.append(stored)?;
+            }
         }
         tables.flush()?;
+        Parts::move_in(conn, &moved)?;
     }
+    let held: Vec<Held> = fresh.iter().flatten().filter_map(Held::of).collect();
+    unproven::note(conn, &held)?;
     quarantine::apply(conn, changes, quota.quarantine_bytes, quota.quarantine_max_bytes)?;
-    Ok(outcomes)
+    Ok(Written { outcomes, held })
+}
+
+/// The identities of entries that are stored already, with the same content.
+pub fn duplicates(conn: &Connection, entries: &[&Entry]) -> Result<HashSet<Uuid>, StoreError> {
+    let known = known(conn, entries)?;
+    let known = |entry: &&Entry| match &entry.kind {
+        Kind::Report { identity, content, .. } => known
+            .get(identity)
+            .filter(|standing| standing.iter().any(|known| known.content == *content))
+            .map(|_| *identity),
+        Kind::Quarantine { .. } => None,
+    };
+    Ok(entries.iter().filter_map(known).collect())
 }
 
 /// A report that stands, or will stand after this transaction.
@@ -138,8 +186,11 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) 
 /// The state of the store as it will be after the entries taken so far.
 struct Group<'a> {
     conn: &'a Connection,
+    quota: &'a Quota<'a>,
     known: Standing,
     fresh: Vec<Option<StoredReport<'a>>>,
+    /// Those of them that nobody proved.
+    held: Vec<Held>,
     changes: Vec<Change>,
 }
 
@@ -169,6 +220,13 @@ impl<'a> Group<'a> {
             return Ok(Outcome::Duplicate(uuid));
         }
         let Some((uuid, trust, day)) = self.rival(&stored) else {
+            if let Some(held) = Held::of(&stored) {
+                let Quota { holdings, unproven, .. } = self.quota;
+                if !holdings.have_room(&held, &self.held, unproven) {
+                    return Ok(Outcome::Busy(Busy::ShareFull));
+                }
+                self.held.push(held);
+            }
             return Ok(Outcome::Stored(self.store(stored)));
         };
         if stored.trust > trust || entry.replaces {
@@ -265,7 +323,12 @@ impl<'a> Group<'a> {
                     (fresh.trust, fresh.origin) = (copy.trust, copy.origin);
                     fresh.organisation_key = copy.organisation_key;
                 }
-                None => raise(self.conn, uuid, day, before, copy)?,
+                None => {
+                    if !before.is_counted_by_default() && copy.trust.is_counted_by_default() {
+                        unproven::forget(self.conn, uuid, day)?;
+                    }
+                    raise(self.conn, uuid, day, before, copy)?;
+                }
             }
         } else if before.is_proven() && !copy.trust.is_proven() {
             let channel = copy.entry.arrival.channel;
@@ -425,7 +488,9 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
 }
 
 fn remove(conn: &Connection, identity: Uuid, day: NaiveDate) -> Result<(), StoreError> {
-    for (table, column) in [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report")] {
+    let tables =
+        [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report"), ("unproven", "report")];
+    for (table, column) in tables {
         let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {column} = ?::UUID");
         conn.execute(&sql, params![day, identity])?;
     }

@@ -1,7 +1,12 @@
 //! The one thread that writes. It takes what has gathered, writes it in one transaction, answers everybody, and folds the
 //! log into the database when nobody waits. Where the disk is full it says so and goes on as soon as there is space.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use duckdb::Connection;
 use tokio::sync::watch;
@@ -12,12 +17,14 @@ use super::{
     condition::Condition,
     note::Note,
     open,
+    parts::Parts,
     place::Displaced,
     probe, quarantine,
     queue::{Change, Job, Queue, Work},
     reader::Readers,
     recover::log_of,
-    transaction::{self, Quota},
+    transaction::{self, Quota, Written},
+    unproven::{self, Holdings, Tidy},
 };
 use crate::{
     limits::WAL_IDLE_MAX_BYTES,
@@ -48,6 +55,10 @@ pub struct Writer {
     note: Note,
     database: Option<Connection>,
     quarantine_bytes: u64,
+    holdings: Holdings,
+    tidy: Tidy,
+    /// A large submission under way.
+    parts: Option<Parts>,
     /// When to try again what the machine did not allow.
     checkpoint: Backoff,
     reopen: Backoff,
@@ -59,6 +70,7 @@ impl Writer {
     pub fn new(data: PathBuf, settings: Settings, shared: Shared, database: Connection) -> Result<Writer, StoreError> {
         let Shared { queue, readers, commits, condition } = shared;
         let quarantine_bytes = quarantine::total_bytes(&database)?;
+        let holdings = Holdings::read(&database)?;
         readers.open(database.try_clone()?);
         Ok(Writer {
             note: Note::open(&data, condition.place.log_bytes()),
@@ -70,6 +82,9 @@ impl Writer {
             condition,
             database: Some(database),
             quarantine_bytes,
+            holdings,
+            tidy: Tidy::new(),
+            parts: None,
             checkpoint: Backoff::new(),
             reopen: Backoff::new(),
             probe: Backoff::new(),
@@ -84,15 +99,22 @@ impl Writer {
                 self.checkpoint();
             }
             let patience = match self.condition.has_failed() {
-                true => Some(PROBE),
-                false => (log > WAL_IDLE_MAX_BYTES).then_some(IDLE),
+                true => PROBE,
+                false if log > WAL_IDLE_MAX_BYTES => IDLE,
+                false => self.tidy.wait().max(IDLE),
             };
-            match self.queue.next(patience) {
+            match self.queue.next(patience, self.parts.is_some()) {
                 Work::Write(jobs) => self.write(jobs),
+                Work::Begin(job) => self.begin(job),
+                Work::GoOn => self.go_on(),
                 Work::Change(change) => self.change(change),
                 Work::Idle if self.condition.has_failed() => self.probe(),
-                Work::Idle => self.checkpoint(),
+                Work::Idle if self.tidy.wait().is_zero() => self.tidy_up(),
+                Work::Idle => self.checkpoint_when_large(log),
                 Work::Close => break,
+            }
+            if self.tidy.is_overdue() {
+                self.tidy_up();
             }
         }
         self.end();
@@ -120,9 +142,65 @@ impl Writer {
         self.close();
     }
 
+    /// A large one: its rows are put aside first, in parts.
+    fn begin(&mut self, job: Job) {
+        let begun = match &self.database {
+            Some(conn) => Parts::plan(conn, &job),
+            None => Err(StoreError::Unavailable),
+        };
+        match begun {
+            Ok(waiting) => self.parts = Some(Parts::new(job, waiting)),
+            Err(error) => {
+                self.could_not_part(&error);
+                self.queue.done(&job);
+                self.write(vec![job]);
+            }
+        }
+    }
+
+    fn go_on(&mut self) {
+        let Some(mut parts) = self.parts.take() else { return };
+        let complete = match &self.database {
+            Some(conn) => parts.go_on(conn),
+            None => Err(StoreError::Unavailable),
+        };
+        match complete {
+            Ok(false) => {
+                self.parts = Some(parts);
+                return;
+            }
+            Ok(true) => self.write_parts(parts),
+            Err(error) => {
+                self.could_not_part(&error);
+                self.queue.done(&parts.job);
+                self.write(vec![parts.job]);
+            }
+        }
+        if let Some(conn) = &self.database {
+            Parts::clear(conn);
+        }
+    }
+
+    fn write_parts(&mut self, parts: Parts) {
+        let entries: Vec<&Entry> = parts.job.entries.iter().collect();
+        let begun = Instant::now();
+        let outcomes = self.write_entries(&entries, Some(&parts));
+        let (waited_ms, commit_ms) = (parts.job.since.elapsed().as_millis(), begun.elapsed().as_millis());
+        tracing::debug!(entries = entries.len(), waited_ms, commit_ms, "a large submission was written in parts");
+        self.queue.done(&parts.job);
+        let _ = parts.job.reply.send(outcomes);
+    }
+
+    fn could_not_part(&mut self, error: &StoreError) {
+        tracing::warn!(error = %error, "a large submission could not be put aside in parts: it is written at once");
+        if error.is_fatal() {
+            self.close();
+        }
+    }
+
     fn write(&mut self, jobs: Vec<Job>) {
         let entries: Vec<&Entry> = jobs.iter().flat_map(|job| &job.entries).collect();
-        let mut outcomes = self.write_entries(&entries).into_iter();
+        let mut outcomes = self.write_entries(&entries, None).into_iter();
         for job in jobs {
             let count = job.entries.len();
             // Who does not wait any more does not want to know.
@@ -130,8 +208,8 @@ impl Writer {
         }
     }
 
-    fn write_entries(&mut self, entries: &[&Entry]) -> Vec<Outcome> {
-        let failed = match self.attempt(entries) {
+    fn write_entries(&mut self, entries: &[&Entry], aside: Option<&Parts>) -> Vec<Outcome> {
+        let failed = match self.attempt(entries, aside) {
             Ok(outcomes) => return outcomes,
             Err(error) => error,
         };
@@ -143,12 +221,12 @@ impl Writer {
         if entries.len() > 1 {
             tracing::warn!(entries = entries.len(), error = %failed, "a group failed: its entries are written one by one");
         }
-        entries.iter().map(|entry| self.write_alone(entry)).collect()
+        entries.iter().map(|entry| self.write_alone(entry, aside)).collect()
     }
 
     /// One entry that failed in company: whose fault it was shows now.
-    fn write_alone(&mut self, entry: &Entry) -> Outcome {
-        let error = match self.attempt(&[entry]) {
+    fn write_alone(&mut self, entry: &Entry, aside: Option<&Parts>) -> Outcome {
+        let error = match self.attempt(&[entry], aside) {
             Ok(mut outcomes) => return outcomes.pop().unwrap_or(Outcome::Busy(Busy::StoreFailed)),
             Err(error) => error,
         };
@@ -166,23 +244,34 @@ impl Writer {
     }
 
     /// One transaction. After an error that DuckDB cannot live with the database is opened again.
-    fn attempt(&mut self, entries: &[&Entry]) -> Result<Vec<Outcome>, StoreError> {
+    fn attempt(&mut self, entries: &[&Entry], aside: Option<&Parts>) -> Result<Vec<Outcome>, StoreError> {
+        // What was put aside went with the connection.
+        let aside = aside.filter(|_| self.database.is_some());
         self.reopen_when_due()?;
         let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
         self.condition.place.check()?;
-        let quota =
-            Quota { quarantine_bytes: self.quarantine_bytes, quarantine_max_bytes: self.settings.quarantine_max_bytes };
-        let written = transaction::write(conn, entries, &quota).and_then(|outcomes| {
+        let quota = Quota {
+            quarantine_bytes: self.quarantine_bytes,
+            quarantine_max_bytes: self.settings.quarantine_max_bytes,
+            holdings: &self.holdings,
+            unproven: self.settings.unproven,
+        };
+        let written = transaction::write(conn, entries, aside, &quota).and_then(|written| {
             let kept = |outcome: &&Outcome| matches!(outcome, Outcome::Stored(_) | Outcome::Quarantined { .. });
-            let acknowledged = outcomes.iter().filter(kept).count();
-            let stores = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_)));
+            let acknowledged = written.outcomes.iter().filter(kept).count();
+            let stores = written.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_)));
             self.note.committed(self.condition.place.committed(stores)?, acknowledged as u64);
-            Ok(outcomes)
+            Ok(written)
         });
         match &written {
-            Ok(outcomes) => {
+            Ok(Written { outcomes, held }) => {
                 self.condition.write_succeeded();
                 self.commits.send_modify(|count| *count += 1);
+                self.holdings.add(held);
+                let full = outcomes.contains(&Outcome::Busy(Busy::ShareFull));
+                if full || self.holdings.exceed(&self.settings.unproven) {
+                    self.tidy.soon();
+                }
                 if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Quarantined { .. })) || left(entries) {
                     self.recount();
                 }
@@ -190,7 +279,38 @@ impl Writer {
             Err(error) if error.is_fatal() => self.close(),
             Err(_) => {}
         }
-        written
+        written.map(|written| written.outcomes)
+    }
+
+    /// Removes a few of the reports that nobody proved, where some have to go.
+    fn tidy_up(&mut self) {
+        let Some(conn) = &self.database else { return };
+        let now = self.settings.clock.now();
+        let removed = Holdings::read(conn).and_then(|holdings| {
+            self.holdings = holdings;
+            let victims = unproven::victims(conn, &self.holdings, &self.settings.unproven, now)?;
+            if victims.is_empty() {
+                return Ok((0, 0));
+            }
+            transaction::within(conn, |conn| unproven::remove(conn, &victims))?;
+            self.holdings.take(&victims);
+            Ok((victims.len() as u64, victims.iter().map(unproven::Held::bytes).sum()))
+        });
+        match removed {
+            Ok((reports, bytes)) => {
+                self.tidy.removed(reports, bytes);
+                if reports > 0 {
+                    self.commits.send_modify(|count| *count += 1);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "reports that nobody proved could not be removed: tried again later");
+                self.tidy.removed(0, 0);
+                if error.is_fatal() {
+                    self.close();
+                }
+            }
+        }
     }
 
     /// What senders hear where the machine and not the entry is at fault.
@@ -231,6 +351,12 @@ impl Writer {
         match quarantine::total_bytes(conn) {
             Ok(bytes) => self.quarantine_bytes = bytes,
             Err(error) => tracing::warn!(error = %error, "cannot tell the size of the quarantine"),
+        }
+    }
+
+    fn checkpoint_when_large(&mut self, log: u64) {
+        if log > WAL_IDLE_MAX_BYTES {
+            self.checkpoint();
         }
     }
 

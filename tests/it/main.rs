@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attack;
+mod attack_budgets;
 mod browser;
 mod crash;
 mod disk;

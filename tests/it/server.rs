@@ -72,6 +72,8 @@ impl Server {
         command.env("TLSIGHT_PUBLIC__REQUESTS_PER_MINUTE_MAX", "1000000000");
         // What the DNS of the machine says of loopback is no concern of theirs.
         command.env("TLSIGHT_NETWORK_PROOF__ENABLED", "false");
+        command.env("TLSIGHT_LIMITS__UNPROVEN_ROWS_PER_MINUTE_MAX", "0");
+        command.env("TLSIGHT_LIMITS__UNPROVEN_BYTES_PER_DAY_MAX", "0");
         let mut process = Process(adjust(&mut command).spawn().expect("the binary starts"));
         let addresses = wait_for_file(&ready, &mut process.0);
         Server {

@@ -61,8 +61,8 @@ pub fn status(code: FaultCode) -> StatusCode {
         Encoding | NotGzip | NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         BadJson | BadEncoding | DuplicateKey | TooDeep | GzipTruncated | GzipCrc | GzipHeader | TooManyLayers | Zip
         | NotAReport | DraftFormat | NoDateRange | BadDate | BadDateRange | FutureDate | RangeTooLong | Implausible
-        | NoUsablePolicy | Conflict | Superseded | Internal | NoReportPart | MimeLimits | DkimNone | DkimFail
-        | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror | NotTlsrpt => {
+        | NoUsablePolicy | UnprovenLarge | Conflict | Superseded | Internal | NoReportPart | MimeLimits | DkimNone
+        | DkimFail | DkimLTag | DkimUnaligned | DkimWeak | DkimExpired | DkimKeyGone | DkimTemperror | NotTlsrpt => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
     }
@@ -188,7 +188,7 @@ impl Problem {
     }
 
     pub fn too_often(wait: Duration) -> Problem {
-        let detail = "too many requests a minute from this address (requests_per_minute_max)";
+        let detail = "too many requests a minute from this address or its network (public.requests_per_minute_max)";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             .retry_after(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
@@ -233,8 +233,16 @@ impl Problem {
             Busy::StoreFailed | Busy::KeyLookup => 60,
             // Somebody has to make room first.
             Busy::DiskFull => 300,
+            Busy::RowsSpent { retry_s } | Busy::BytesSpent { retry_s } => u64::from(retry_s),
+            // It gets room as its oldest reports age.
+            Busy::ShareFull => 3_600,
         };
-        let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, busy_code(busy), busy.to_string());
+        // RFC 6585 §4: only this party is asked to wait.
+        let status = match busy {
+            Busy::RowsSpent { .. } | Busy::BytesSpent { .. } | Busy::ShareFull => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut problem = Problem::new(status, busy_code(busy), busy.to_string());
         problem.more.insert("outcome".into(), "busy".into());
         problem.retry_after(retry_after_s)
     }
@@ -303,6 +311,9 @@ fn busy_code(busy: Busy) -> &'static str {
         Busy::ShuttingDown => "shutting-down",
         Busy::StoreFailed => "store-failed",
         Busy::KeyLookup => "key-lookup",
+        Busy::RowsSpent { .. } => "rows-spent",
+        Busy::BytesSpent { .. } => "bytes-spent",
+        Busy::ShareFull => "share-full",
     }
 }
 
@@ -394,6 +405,12 @@ mod tests {
 
     #[test]
     fn busy_says_when_to_come_back() {
+        for busy in [Busy::RowsSpent { retry_s: 7 }, Busy::BytesSpent { retry_s: 7 }, Busy::ShareFull] {
+            let answer = Answer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+            assert!(answer.headers.iter().any(|(name, _)| name == header::RETRY_AFTER), "{busy:?}");
+            assert!(answer.body.contains("unproven_"), "{}", answer.body);
+        }
         for busy in [Busy::DiskFull, Busy::QueueFull, Busy::ShuttingDown, Busy::StoreFailed] {
             let answer = Answer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -1,4 +1,4 @@
-//! How often one party may ask.
+//! How often one address may ask, and each network around it.
 
 use std::{
     num::NonZeroU32,
@@ -9,51 +9,63 @@ use std::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
 use super::forwarded::Client;
-use crate::ingest::network::Party;
+use crate::submission::Party;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
 const PARTIES_MAX: usize = 200_000;
 /// The number of parties is looked at once in so many requests.
 const LOOK_EVERY: u32 = 1_024;
 
-/// A leaky bucket for each party: a minute's worth at once, then evenly over the minute.
+/// Sizes of networks that are told apart, from the address to the site.
+const LEVELS: usize = 3;
+
+/// A leaky bucket for each party: a minute's worth at once, then evenly over the minute. The networks around an address have
+/// buckets of their own, each larger than those within it.
 pub struct Rate {
     /// By party, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
-    /// bucket of those who do so, not into that of the proxy itself.
-    limiter: DefaultKeyedRateLimiter<(Party, bool)>,
+    /// buckets of those who do so, not into those of the proxy itself.
+    levels: [DefaultKeyedRateLimiter<(Party, bool)>; LEVELS],
     requests: AtomicU32,
 }
 
 impl Rate {
     pub fn per_minute(requests_max: NonZeroU32) -> Rate {
-        Rate { limiter: RateLimiter::keyed(Quota::per_minute(requests_max)), requests: AtomicU32::new(0) }
+        let level = |factor| RateLimiter::keyed(Quota::per_minute(requests_max.saturating_mul(factor)));
+        Rate { levels: Party::FACTORS.map(level), requests: AtomicU32::new(0) }
     }
 
     /// Counts one request, or says how long the party has to wait for its next.
     pub fn check(&self, client: Client) -> Result<(), Duration> {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1
-            && self.limiter.len() > PARTIES_MAX
+        if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 && self.parties() > PARTIES_MAX
         {
             self.forget();
         }
-        let key = (Party::from(client.address), client.disputed);
-        self.limiter.check_key(&key).map_err(|early| early.wait_time_from(self.limiter.clock().now()))
+        // The smallest first: who is refused there takes nothing from the networks around.
+        for (limiter, (party, _)) in self.levels.iter().zip(Party::levels(client.address)) {
+            limiter
+                .check_key(&(party, client.disputed))
+                .map_err(|early| early.wait_time_from(limiter.clock().now()))?;
+        }
+        Ok(())
     }
 
     /// Forgets the parties whose bucket is empty again; to be called now and then.
     pub fn forget(&self) {
-        self.limiter.retain_recent();
-        self.limiter.shrink_to_fit();
+        for limiter in &self.levels {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
 
-    #[cfg(test)]
     fn parties(&self) -> usize {
-        self.limiter.len()
+        self.levels.iter().map(RateLimiter::len).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -72,6 +84,19 @@ mod tests {
         rate.check(disputed).unwrap();
         rate.check(disputed).unwrap_err();
         rate.check(ip("192.0.2.1")).unwrap();
+    }
+
+    #[test]
+    fn networks_around_an_address_have_their_bucket_too() {
+        let rate = Rate::per_minute(NonZeroU32::new(10).unwrap());
+        let passed = |addresses: &mut dyn Iterator<Item = IpAddr>| {
+            let client = |address| Client { address, disputed: false };
+            addresses.map(|address| (0..10).filter(|_| rate.check(client(address)).is_ok()).count()).sum::<usize>()
+        };
+        let slash_64 = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, number, 0, 0, 0, 1]);
+        assert_eq!(passed(&mut (0..40).map(slash_64)), 40, "forty /64s of one /56");
+        assert_eq!(passed(&mut (1..255).map(|fourth| slash_64(fourth << 8))), 120, "the rest of the /48");
+        assert_eq!(passed(&mut (0..=255).map(|last| IpAddr::from([192, 0, 2, last]))), 40, "one /24");
     }
 
     #[test]

@@ -137,7 +137,7 @@ async fn take_report(
     token: Option<String>,
 ) -> Result<Answer, Problem> {
     let announced = content_length(request);
-    let Body { bytes, share } = body::receive(request.take_payload(), announced, shared).await?;
+    let Body { bytes, share, .. } = body::receive(request.take_payload(), announced, shared).await?;
     let hints = Hints {
         media_type: joined(request, &header::CONTENT_TYPE),
         content_encoding: joined(request, &header::CONTENT_ENCODING),

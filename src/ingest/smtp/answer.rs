@@ -33,6 +33,11 @@ pub fn reply(receipt: &Receipt) -> Reply {
         Outcome::Busy(Busy::KeyLookup) => {
             Reply::new(451, "4.7.5", "the key of the signature cannot be looked up now: come again later")
         }
+        // RFC 3463 §3.8: 4.7.0 is temporary and about policy, 4.2.2 and 452 about room.
+        Outcome::Busy(busy @ (Busy::RowsSpent { .. } | Busy::BytesSpent { .. })) => {
+            Reply::quoting(451, "4.7.0", &busy.to_string())
+        }
+        Outcome::Busy(busy @ Busy::ShareFull) => Reply::quoting(452, "4.2.2", &busy.to_string()),
     }
 }
 
@@ -82,6 +87,9 @@ mod tests {
             (Outcome::Busy(Busy::StoreFailed), "451 4.3.0 "),
             (Outcome::Busy(Busy::ShuttingDown), "421 4.3.2 "),
             (Outcome::Busy(Busy::KeyLookup), "451 4.7.5 "),
+            (Outcome::Busy(Busy::RowsSpent { retry_s: 3 }), "451 4.7.0 this network has sent too many policies"),
+            (Outcome::Busy(Busy::BytesSpent { retry_s: 3 }), "451 4.7.0 this network has sent too many bytes"),
+            (Outcome::Busy(Busy::ShareFull), "452 4.2.2 this network holds its share"),
         ];
         for (outcome, begin) in cases {
             assert!(said(&outcome).starts_with(begin), "{outcome:?}: {}", said(&outcome));

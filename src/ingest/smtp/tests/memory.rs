@@ -7,7 +7,7 @@ fn small() -> Setup {
 }
 
 fn with_memory(bytes: usize, party_max_bytes: usize) -> Setup {
-    Setup { permits: 0, ..Setup::default() }.desk(move |desk| desk.memory = Stock::new(bytes, party_max_bytes))
+    Setup { permits: 0, ..Setup::default() }.desk(move |desk| desk.memory = Stock::new(bytes, bytes, party_max_bytes))
 }
 
 #[tokio::test(flavor = "multi_thread")]
