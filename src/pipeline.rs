@@ -196,10 +196,13 @@ impl Pipeline {
     /// All stages but the last, for callers that batch. Waits on the calling thread while a key is looked up, so that it must
     /// not be an async one.
     pub fn prepare(&self, submission: Submission, retry: Option<Retry>) -> Prepared {
-        let judged = match self.read(&submission, retry) {
+        let mut judged = match self.read(&submission, retry) {
             Read::Judged(judged) => judged,
             mail => wait_for(self.judge(mail, &submission, retry)),
         };
+        if submission.channel == Channel::Https {
+            judged.prove_as_before(&submission);
+        }
         judged.within(&self.limits).enter(submission, retry, &self.served)
     }
 

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod faults;
+mod proof;
 mod scale;
 mod senders;
 mod sites;
@@ -21,14 +22,16 @@ pub use senders::SENDERS;
 pub use sites::{SITES, Site};
 
 use super::random::Random;
-use crate::submission::{Channel, Hints, Submission};
+use crate::submission::{Channel, Hints, MAIL, Origin, Submission};
 use senders::{Sender, Way};
 
 /// One report as it arrives.
 #[derive(Debug, Clone)]
 pub struct Generated {
     pub bytes: Vec<u8>,
-    /// `Content-Type` as the sender gives it; `None` where the report was taken out of a mailbox.
+    /// The beginning of the mail it comes in.
+    pub envelope: Option<String>,
+    /// `Content-Type` as the sender gives it; `None` for what comes by mail.
     pub media_type: Option<&'static str>,
     pub received_at: DateTime<Utc>,
     /// `organization-name`.
@@ -40,6 +43,8 @@ pub struct Generated {
     pub channel: Channel,
     /// Token of the URL it is posted to.
     pub token: Option<&'static str>,
+    /// What its signature or its address would prove.
+    pub proven: Option<Origin>,
     /// File name as in RFC 8460 §5.1, for what comes as a file.
     pub file_name: String,
 }
@@ -47,14 +52,18 @@ pub struct Generated {
 impl Generated {
     pub fn submission(self) -> Submission {
         Submission {
-            bytes: self.bytes,
+            bytes: match &self.envelope {
+                Some(envelope) => proof::mail(envelope, &self.bytes),
+                None => self.bytes,
+            },
             channel: self.channel,
             peer: None,
             received_at: self.received_at,
             hints: Hints {
-                media_type: self.media_type.map(str::to_owned),
+                media_type: self.envelope.map(|_| MAIL).or(self.media_type).map(str::to_owned),
                 token: self.token.map(str::to_owned),
                 source: (self.channel == Channel::Import).then_some(self.file_name),
+                judged: self.proven.map(Box::new),
                 ..Hints::default()
             },
         }
@@ -120,8 +129,10 @@ fn arrive(sender: &Sender, site: &Site, day: NaiveDate, json: &[u8], random: &mu
     let (from, to) = (day.and_time(NaiveTime::MIN).and_utc().timestamp(), midnight.timestamp() - 1);
     let file_name = format!("{}!{}!{from}!{to}!{:04x}.json", sender.domain, site.domain, random.below(0x1_0000));
     let gzipped = !matches!(sender.way, Way::PostPlain);
+    let document = if gzipped { gzip(json, &file_name) } else { json.to_vec() };
     Generated {
-        bytes: if gzipped { gzip(json, &file_name) } else { json.to_vec() },
+        bytes: document,
+        envelope: (sender.way == Way::Mail).then(|| proof::envelope(sender, site, &file_name)),
         media_type: match sender.way {
             Way::Mail => None,
             Way::Post => Some("application/tlsrpt+gzip"),
@@ -131,7 +142,8 @@ fn arrive(sender: &Sender, site: &Site, day: NaiveDate, json: &[u8], random: &mu
         organisation: sender.organisation.to_owned(),
         domain: site.domain.to_owned(),
         day,
-        channel: if sender.way == Way::Mail { Channel::Import } else { Channel::Https },
+        channel: if sender.way == Way::Mail { Channel::Smtp } else { Channel::Https },
+        proven: proof::of(sender, midnight + TimeDelta::minutes(minutes as i64)),
         token: if sender.way == Way::Mail { None } else { site.token },
         file_name: if gzipped { file_name + ".gz" } else { file_name },
     }

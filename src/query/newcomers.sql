@@ -7,7 +7,7 @@ WITH decided AS (
          max(CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END) AS last_at,
          max(day) AS last_day
   FROM report
-  WHERE day BETWEEN $today - INTERVAL 60 DAY AND $today AND trust IN ('network', 'dkim')
+  WHERE day BETWEEN $today::DATE - INTERVAL 60 DAY AND $today::DATE AND trust IN ('network', 'dkim')
   GROUP BY organisation_key
 ), told AS (
   SELECT *, days >= 7 AND last_at - first_at >= INTERVAL 6 DAY AS established FROM each_organisation LEFT JOIN decided USING (organisation_key)

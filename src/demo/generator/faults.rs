@@ -17,6 +17,8 @@ pub fn arrivals(day: NaiveDate, to: NaiveDate) -> Vec<Generated> {
         day,
         channel: Channel::Https,
         token: None,
+        proven: None,
+        envelope: None,
         file_name: format!("fault!example.net!{day}.json.gz"),
     };
     let gzipped = |json: String| gzip(json.as_bytes(), "report.json");

@@ -59,6 +59,8 @@ impl Scale {
             day,
             channel: Channel::Https,
             token: None,
+            proven: None,
+            envelope: None,
             file_name: if self.gzip { file_name + ".gz" } else { file_name },
         }
     }

@@ -24,9 +24,11 @@ pub enum Dialect {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// By mail only: the demo imports what a mailbox would hold.
+    /// By mail that it signs.
     Mail,
+    /// From an address that the DNS proves to be its own, where it names one.
     Post,
+    /// From anywhere.
     PostPlain,
 }
 

@@ -65,6 +65,15 @@ impl Pipeline {
     }
 }
 
+impl Judged {
+    /// Takes what was found when these bytes first came, where that is known.
+    pub fn prove_as_before(&mut self, submission: &Submission) {
+        if let (Verdicts::Each(verdicts), Some(before)) = (&mut self.0, submission.hints.judged.as_deref()) {
+            as_before(verdicts, before);
+        }
+    }
+}
+
 /// The reports that nothing has proven so far, with their indices among all.
 fn reports(verdicts: &mut [(Verdict, Voucher)]) -> impl Iterator<Item = (usize, &Report, &mut Trust, &mut Voucher)> {
     verdicts.iter_mut().enumerate().filter_map(|(index, (verdict, voucher))| match verdict {

@@ -52,7 +52,12 @@ impl World {
                 let place = format!("/api/v1/overview?{}", filter.query());
                 let mut ours = overview(&self.reports, filter, self.today);
                 ours["quarantined"] = json!(self.quarantine.len());
-                tally.json(&place, &ours, &client.json(&place)?);
+                let mut theirs = client.json(&place)?;
+                // Which names read like those of others is not computed here.
+                for item in theirs["organisations"].as_array_mut().into_iter().flatten() {
+                    item.as_object_mut().map(|item| item.remove("taken_for"));
+                }
+                tally.json(&place, &ours, &theirs);
             }
             Question::Week(filter) => {
                 let place = format!(

@@ -139,6 +139,20 @@ fn once<'a>(policies: &[&'a Policy]) -> Share<'a> {
     (Sessions { ok: total - bad, bad }, not_itemised, details)
 }
 
+/// What is claimed beside what counts by default; null where there is nothing, or where a trust is asked for.
+pub fn claimed_beside(reports: &[Report], filter: &Filter) -> serde_json::Value {
+    if filter.trust.is_some() {
+        return serde_json::Value::Null;
+    }
+    let beside = Filter { trust: Some("beside".to_owned()), ..filter.clone() };
+    let counted = count(reports, &beside);
+    let sessions = counted.sessions();
+    match counted.reports.len() {
+        0 => serde_json::Value::Null,
+        reports => serde_json::json!({"reports": reports, "successful": sessions.ok, "failed": sessions.bad}),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,8 +35,9 @@ impl Filter {
 
     fn asks_for_report(&self, report: &Report) -> bool {
         let trust = match self.trust.as_deref() {
-            None => true,
-            Some("trusted") => report.trust != "none",
+            Some("all") => true,
+            None | Some("trusted") => !matches!(report.trust.as_str(), "none" | "token"),
+            Some("claimed" | "beside") => matches!(report.trust.as_str(), "none" | "token"),
             Some(trust) => report.trust == trust,
         };
         trust
@@ -109,13 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn trusted_is_every_trust_but_none() {
+    fn trusted_is_what_is_proven_or_imported() {
         let mut report = report("a", "2026-11-02", vec![]);
         let mut filter = Filter::days(day("2026-11-02"), day("2026-11-02"));
         filter.trust = Some("trusted".into());
         assert!(filter.matching(&report).is_some());
         report.trust = "none".into();
         assert!(filter.matching(&report).is_none());
+        filter.trust = None;
+        assert!(filter.matching(&report).is_none(), "and so it is by default");
+        filter.trust = Some("claimed".into());
+        assert!(filter.matching(&report).is_some());
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub fn write(reports: &[Value], directory: &Path) -> Result<()> {
 
 /// docs/flow.md, "Identity, duplicates, conflicts".
 pub fn identity(report: &Value) -> (String, String, String, BTreeSet<String>) {
-    let read = crate::parse::report(report, None, &[]).unwrap_or_default();
+    let read = crate::parse::report(report, &[]).unwrap_or_default();
     let domains = read.policies.iter().map(|policy| policy.domain.clone()).collect();
     (read.organisation, read.report_id, format!("{:?}", read.range), domains)
 }

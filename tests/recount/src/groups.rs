@@ -30,15 +30,23 @@ pub fn by<'a, K: Ord>(counted: &'a Counted, key: impl Fn(&Row<'a>) -> K) -> BTre
     groups
 }
 
-/// The name in the report about the latest day, of several that day the last in byte order.
+/// What each key is called where that is not the key itself.
 pub fn names<'a>(looked_at: &[&'a Counted<'a>]) -> BTreeMap<&'a str, Value> {
-    let mut latest: BTreeMap<&str, (NaiveDate, Option<&str>)> = BTreeMap::new();
+    let reports = looked_at.iter().flat_map(|counted| &counted.reports);
+    reports.map(|report| (report.organisation.as_str(), json!(crate::names::named(&report.organisation)))).collect()
+}
+
+/// What each calls itself: in its most trusted report, of several that about the latest day, of several that day the last in byte order.
+pub fn says<'a>(looked_at: &[&'a Counted<'a>]) -> BTreeMap<&'a str, Value> {
+    let rank = |trust: &str| ["none", "token", "import", "network", "dkim"].iter().position(|known| *known == trust);
+    let mut best: BTreeMap<&str, (Option<usize>, NaiveDate, &str)> = BTreeMap::new();
     for report in looked_at.iter().flat_map(|counted| &counted.reports) {
-        let said = (report.day, report.name.as_deref());
-        let known = latest.entry(&report.organisation).or_insert(said);
+        let Some(name) = report.name.as_deref().filter(|_| !report.policies.is_empty()) else { continue };
+        let said = (rank(&report.trust), report.day, name);
+        let known = best.entry(&report.organisation).or_insert(said);
         *known = (*known).max(said);
     }
-    latest.into_iter().map(|(key, (_, name))| (key, json!(name))).collect()
+    best.into_iter().map(|(key, (.., name))| (key, json!(name))).collect()
 }
 
 pub fn trend(now: u64, before: u64) -> &'static str {
@@ -143,7 +151,7 @@ mod tests {
             report.name = Some(name.to_owned());
         }
         let counted = count(&reports, &Filter::days(reports[0].day, reports[1].day));
-        assert_eq!(names(&[&counted])["a"], json!("C"));
+        assert_eq!((&names(&[&counted])["a"], &says(&[&counted])["a"]), (&Value::Null, &json!("C")));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value 
     let before = count(reports, &before_range);
     let organisations = ranked(reports, filter, &now, &before, |report, _| &report.organisation);
     let domains = ranked(reports, filter, &now, &before, |_, domain| domain);
-    let names = groups::names(&[&now, &before]);
+    let says = groups::says(&[&now, &before]);
     let causes = causes(&now);
     let outages = outages(reports, filter, today);
     let kinds = groups::policy_types(&now);
@@ -30,7 +30,9 @@ pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value 
         .map(|(key, item)| {
             let mut item = item.clone();
             item["key"] = json!(key);
-            item["organisation"] = names.get(key.as_str()).cloned().unwrap_or(Value::Null);
+            item["organisation"] = json!(crate::names::shown(key));
+            item["proof"] = json!(crate::names::word(key));
+            item["says"] = says.get(key.as_str()).cloned().unwrap_or(Value::Null);
             item["result_types"] =
                 json!(causes.get(key.as_str()).map(|causes| &causes[..causes.len().min(50)]).unwrap_or_default());
             item
@@ -66,6 +68,9 @@ pub fn overview(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value 
         "policy_domains_total": domains.len(),
         "policy_fetch_errors": outages.iter().take(20_000).map(|outage| outage.json()).collect::<Vec<_>>(),
         "policy_fetch_errors_total": outages::totals(&outages),
+        "claimed_beside": crate::count::claimed_beside(reports, filter),
+        // Every suite stores reports that count.
+        "only_claims": false,
     })
 }
 

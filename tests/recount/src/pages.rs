@@ -25,7 +25,7 @@ pub fn hold(server: &Server, world: &World, last: NaiveDate) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut filters: Vec<Filter> = [7, 28].iter().map(|days| Filter::days(last - Days::new(days - 1), last)).collect();
     let mut narrow = filters[0].clone();
-    narrow.organisation = Some("sender03.example".to_owned());
+    narrow.organisation = Some("imported:sender03.example".to_owned());
     filters.push(narrow.clone());
     narrow.organisation = None;
     narrow.kind = Some("sts".to_owned());

@@ -17,8 +17,8 @@ pub type Served = (&'static str, &'static [&'static str]);
 
 const POLICY_MEMBERS: [&str; 5] = ["policy-type", "policy-string", "policy-domain", "mx-host", "mx-host-pattern"];
 
-/// `None` where it is no report or cannot be placed in time. `signed_by` is the domain of a verified signature.
-pub fn report(document: &Value, signed_by: Option<&str>, served: &[Served]) -> Option<Report> {
+/// `None` where it is no report or cannot be placed in time. Its organisation is what it claims.
+pub fn report(document: &Value, served: &[Served]) -> Option<Report> {
     let document = document.as_object()?;
     let range = member(document, "date-range")?.as_object()?;
     let start = moment(member(range, "start-datetime")?, false)?;
@@ -32,7 +32,7 @@ pub fn report(document: &Value, signed_by: Option<&str>, served: &[Served]) -> O
     let name = text(document, "organization-name");
     let contact = text(document, "contact-info");
     Some(Report {
-        organisation: names::organisation(signed_by, contact.as_deref(), name.as_deref()),
+        organisation: names::claimed(contact.as_deref(), name.as_deref()),
         report_id: text(document, "report-id").unwrap_or_default(),
         name,
         day: DateTime::from_timestamp(start, 0)?.date_naive(),
@@ -261,7 +261,7 @@ mod tests {
             {"policy": {"policy-type": "no-policy-found"}},
             {"policy": {"policy-type": "STS", "policy-domain": "A.example."}},
             "x", {}]});
-        let report = report(&document, None, &[]).unwrap();
+        let report = report(&document, &[]).unwrap();
         let filed: Vec<_> = report.policies.iter().map(|p| (p.kind.as_str(), p.domain.as_str())).collect();
         assert_eq!(filed, [("no-policy-found", "a.example"), ("sts", "a.example")]);
     }

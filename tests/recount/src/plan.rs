@@ -96,7 +96,7 @@ fn narrowed(world: &World, filter: &Filter, most: usize) -> Vec<Filter> {
     let asked = domains.iter().filter(|domain| !domain.is_empty()).take(most);
     filters.extend(asked.map(|value| with(&|f| f.domain = Some((*value).to_owned()))));
     filters.extend(kinds.iter().take(most).map(|value| with(&|f| f.kind = Some((*value).to_owned()))));
-    for trust in ["trusted", "import", "none"] {
+    for trust in ["trusted", "claimed", "beside", "all", "import", "none"] {
         filters.push(with(&|f| f.trust = Some(trust.to_owned())));
     }
     filters

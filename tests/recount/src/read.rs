@@ -12,6 +12,7 @@ use crate::{
     groups::domain,
     http::{Client, Result},
     model::Report,
+    names,
     parse::{self, Served},
 };
 
@@ -22,7 +23,7 @@ const UNPACKED_MAX_BYTES: u64 = 64 << 20;
 pub fn all(client: &mut Client, today: NaiveDate, served: &[Served]) -> Result<Vec<Report>> {
     let mut items = Vec::new();
     for year in 2010..=today.year() + 1 {
-        items.extend(client.items(&format!("/api/v1/reports?from={year}-01-01&to={year}-12-31&limit=500"))?);
+        items.extend(client.items(&format!("/api/v1/reports?from={year}-01-01&to={year}-12-31&trust=all&limit=500"))?);
     }
     let mut reports = Vec::new();
     for item in items {
@@ -34,20 +35,28 @@ pub fn all(client: &mut Client, today: NaiveDate, served: &[Served]) -> Result<V
             None => client.json(&format!("/api/v1/reports/{uuid}/json"))?,
         };
         let trust = item["trust"].as_str().unwrap_or_default().to_owned();
-        let signed_by = match trust.as_str() {
-            "dkim" => client.json(&format!("/api/v1/reports/{uuid}"))?["dkim_domain"].as_str().map(str::to_owned),
-            _ => None,
+        let said = client.json(&format!("/api/v1/reports/{uuid}"))?;
+        let text = |name: &str| said[name].as_str().map(str::to_owned);
+        let found = names::Found {
+            trust: trust.clone(),
+            signer: text("dkim_domain"),
+            signature_passed: said["dkim_verdict"] == "pass",
+            was_judged: !said["dkim_verdict"].is_null(),
+            from_domain: text("from_domain"),
+            from_address: text("from_address"),
+            network_domain: text("network_domain"),
         };
         // Of several reports in one document it is the one with this id.
         let candidates = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
-        let mut read = candidates.iter().filter_map(|document| parse::report(document, signed_by.as_deref(), served));
+        let mut read = candidates.iter().filter_map(|document| parse::report(document, served));
         let sent_id = item["report_id"].as_str().unwrap_or_default();
         let read = match candidates.len() {
             1 => read.next(),
             _ => read.find(|report| report.report_id == sent_id),
         }
         .ok_or_else(|| format!("{uuid} is no report: {document:.600}"))?;
-        reports.push(Report { uuid, trust, ..read });
+        let organisation = names::key(&found, &read.organisation);
+        reports.push(Report { uuid, trust, organisation, ..read });
     }
     Ok(reports.into_iter().filter(|report| !report.report_id.starts_with("tlsight-test-")).collect())
 }

@@ -142,7 +142,7 @@ fn paths(last: NaiveDate) -> Vec<String> {
     let mut paths = Vec::new();
     for days in [7, 28] {
         let range = format!("from={}&to={last}", last - Days::new(days - 1));
-        for rest in ["", "&policy_type=sts", "&policy_domain=d1.example", "&organisation=sender03.example"] {
+        for rest in ["", "&policy_type=sts", "&policy_domain=d1.example", "&organisation=imported:sender03.example"] {
             paths.push(format!("/api/v1/overview?{range}{rest}"));
             for by in ["organisation", "result_type", "policy_domain", "receiving_mx_hostname", "sending_mta_ip", "day"]
             {
@@ -190,8 +190,9 @@ fn parts(client: &mut Client, world: &World, filter: &Filter, tally: &mut Tally)
         let by = domains.iter().map(|key| with(&|part| part.domain = Some(key.clone()))).collect();
         tally.same(&place("domains"), &whole, &sum(by)?);
     }
-    let by = ["trusted", "none"].iter().map(|key| with(&|part| part.trust = Some((*key).to_owned()))).collect();
-    tally.same(&place("trusts"), &whole, &sum(by)?);
+    let whole_of_all = sum(vec![with(&|part| part.trust = Some("all".to_owned()))])?;
+    let by = ["trusted", "claimed"].iter().map(|key| with(&|part| part.trust = Some((*key).to_owned()))).collect();
+    tally.same(&place("trusts"), &whole_of_all, &sum(by)?);
     let days = filter.from.iter_days().take_while(|day| *day <= filter.to).map(|day| filter.over(day, day)).collect();
     tally.same(&place("days"), &whole, &sum(days)?);
     Ok(())

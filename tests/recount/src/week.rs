@@ -54,6 +54,9 @@ pub fn week(reports: &[Report], filter: &Filter, today: NaiveDate) -> Value {
         "policy_types_total": kinds.len(),
         "policy_fetch_errors": outages.iter().map(Outage::json).collect::<Vec<_>>(),
         "policy_fetch_errors_total": outages::totals(&outages),
+        "claimed_beside": crate::count::claimed_beside(reports, filter),
+        // Every suite stores reports that count.
+        "only_claims": false,
         "failures": failures,
         "silent_organisations": silent,
         "trend": trend(reports, filter),
@@ -75,8 +78,6 @@ struct Pair<'a> {
     failing_now: BTreeSet<NaiveDate>,
     failing_before: BTreeSet<NaiveDate>,
     causes: BTreeMap<(&'a str, &'a str, Option<&'a str>), (u64, u64)>,
-    /// By the day of the report: the last one is shown.
-    name: Option<(NaiveDate, Option<&'a str>)>,
 }
 
 fn failures(now: &Counted, before: &Counted) -> Value {
@@ -89,7 +90,6 @@ fn failures(now: &Counted, before: &Counted) -> Value {
                 false => (&mut pair.before, &mut pair.reported.1, &mut pair.failing_before),
             };
             sessions.add(row.sessions);
-            pair.name = pair.name.max(Some((row.day(), row.report.name.as_deref())));
             *reported = true;
             if row.sessions.bad > 0 {
                 failing.insert(row.day());
@@ -119,7 +119,7 @@ fn failures(now: &Counted, before: &Counted) -> Value {
         *total += 1;
         if index < ITEMS_MAX {
             items.push(json!({
-                "organisation": pair.name.and_then(|(_, name)| name),
+                "organisation": crate::names::named(organisation),
                 "organisation_key": organisation,
                 "policy_domain": groups::domain(domain),
                 "reported_before": pair.reported.1,
