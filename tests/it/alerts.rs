@@ -36,7 +36,7 @@ impl World {
         let world = World { directory: tempfile::tempdir().unwrap() };
         let text = format!(
             "[[domain]]\nname = \"example.com\"\ntoken = \"{TOKEN}\"\n\
-             [private]\nurl = \"https://tlsight.example.net\"\n[alerts]\ndisk_free_min_bytes = 0\n{settings}"
+             [private]\nurl = \"https://tlsight.example.net\"\n[alerts]\nmin_trust = \"token\"\ndisk_free_min_bytes = 0\n{settings}"
         );
         fs::write(world.configuration(), text).unwrap();
         world

@@ -63,7 +63,10 @@ async fn attend(browser: &Client, server: &Server) -> Result<(), fantoccini::err
     let alert = browser.current_url().await?;
     assert!(alert.path().starts_with("/alerts/"), "{alert}");
     let verdict = browser.find(Locator::Css("main .verdict")).await?.text().await?;
-    assert!(verdict.starts_with("alpha.example and beta.example cannot fetch the MTA-STS policy"), "{verdict}");
+    assert!(
+        verdict.starts_with("alpha.example (claimed) and beta.example (claimed) cannot fetch the MTA-STS policy"),
+        "{verdict}"
+    );
     no_sideways_scroll(browser).await?;
 
     // The figure leads to just the reports it counts.

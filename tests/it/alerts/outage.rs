@@ -70,7 +70,9 @@ fn an_outage_is_told_survives_sigkill_is_acknowledged_and_ends() {
     let title = second.told().1;
     assert_eq!(second.told().0, "fired");
     assert!(
-        title.starts_with("alpha.example and beta.example cannot fetch the MTA-STS policy of example.com"),
+        title.starts_with(
+            "alpha.example (claimed) and beta.example (claimed) cannot fetch the MTA-STS policy of example.com"
+        ),
         "{title}"
     );
     assert_eq!(alert(&server), before, "a restart changes nothing");

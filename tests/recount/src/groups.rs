@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn the_latest_name_wins_and_of_one_day_the_last_in_byte_order() {
-        let mut reports =
-            [report("a", "2026-11-01", vec![]), report("a", "2026-11-02", vec![]), report("a", "2026-11-02", vec![])];
+        let on = |day: &str| report("a", day, vec![policy("sts", "x", 1, 0, &[])]);
+        let mut reports = [on("2026-11-01"), on("2026-11-02"), on("2026-11-02")];
         for (report, name) in reports.iter_mut().zip(["Z", "B", "C"]) {
             report.name = Some(name.to_owned());
         }
