@@ -265,7 +265,7 @@ pub const WAL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes that must find room before a store that could not write is said to be well again.
 pub const PROBE_BYTES: usize = 64 * 1024;
 /// Seconds after which a waiting transport hears that the store is busy. Widely used senders give up after ten.
-pub const STORE_ANSWER_MAX_S: u64 = 8;
+pub const STORE_ANSWER_MAX_S: u64 = 6;
 
 /// Networks of which it is remembered what they sent without proof, for each budget. IPv6 offers more /64s than there is memory.
 pub const BUDGET_PARTIES_MAX: usize = 100_000;

@@ -15,7 +15,7 @@ use crate::{
     app::shortage,
     config::{ChannelKind, Config, ConfigError, DEFAULT_FILE, Environment, Listen, LmtpListen, Maildir},
     dns::Records,
-    duty::{desk, rounds},
+    duty::{desk, digests, rounds},
     ingest::{
         certificate::Certificate,
         control::Client,
@@ -84,6 +84,7 @@ impl Findings {
         findings.look_at_listeners(config);
         findings.look_at_mailboxes(config);
         findings.notes.extend(shortage(config));
+        findings.look_at_proof(config);
         if let Some(Err(problem)) = config.dns.records.as_deref().map(Records::open) {
             findings.problems.push(format!("`dns.records` = {problem}"));
         }
@@ -113,6 +114,23 @@ impl Findings {
         {
             self.notes.push(format!("links in digests and alerts lead to http://{address}: set `private.url`"));
         }
+    }
+
+    /// Who takes reports over HTTPS only hears no alert of senders who prove nothing.
+    fn look_at_proof(&mut self, config: &Config) {
+        let by_mail = config.smtp.listen != Listen::Off
+            || config.smtp.lmtp != LmtpListen::Off
+            || !config.imap.is_empty()
+            || !config.maildir.is_empty();
+        if by_mail || config.public.listen == Listen::Off || !digests::least(config).is_counted_by_default() {
+            return;
+        }
+        self.notes.push(
+            "reports come over HTTPS only: senders whose posting address proves nothing stand beside the figures and make no alert. \
+             Take them by mail as well, which most large senders sign ([smtp], [[imap]] or [[maildir]]), or set `alerts.min_trust` = \
+             \"token\" or \"none\" to count what anybody can post"
+                .to_owned(),
+        );
     }
 
     /// Without a server nothing is said of them: to open the database is not for a check.
@@ -265,12 +283,16 @@ mod tests {
     fn what_may_be_meant_is_a_note() {
         let directory = tempfile::tempdir().unwrap();
         let (problems, notes) = findings(directory.path(), "[smtp]\nrecipients = [\"a@x.example\"]\n");
-        assert_eq!(
-            (problems, notes.join("\n").as_str()),
-            (vec![], "no mail listener is on: set smtp.listen or smtp.lmtp")
-        );
-        let text = "[[domain]]\nname = \"example.com\"\n[[channel]]\npolicy_domains = [\"exmaple.com\", \"Example.com\"]\n\
-                    to = [\"a@example.com\"]\n";
+        assert_eq!((problems, notes[0].as_str()), (vec![], "no mail listener is on: set smtp.listen or smtp.lmtp"));
+        assert!(notes[1].starts_with("reports come over HTTPS only: ") && notes.len() == 2, "{notes:?}");
+        for counted in
+            ["[alerts]\nmin_trust = \"none\"\n", "[smtp]\nlisten = \"127.0.0.1:0\"\n", "[public]\nlisten = \"off\"\n"]
+        {
+            let (_, notes) = findings(directory.path(), counted);
+            assert!(!notes.iter().any(|note| note.contains("over HTTPS only")), "{counted}: {notes:?}");
+        }
+        let text = "[smtp]\nlisten = \"127.0.0.1:0\"\nrecipients = [\"a@x.example\"]\n[[domain]]\nname = \"example.com\"\n\
+                    [[channel]]\npolicy_domains = [\"exmaple.com\", \"Example.com\"]\nto = [\"a@example.com\"]\n";
         let (problems, notes) = findings(directory.path(), text);
         let told = [
             "channel \"mail\" is about exmaple.com, which is no [[domain]] here",

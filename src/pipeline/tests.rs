@@ -1,6 +1,7 @@
 mod archives;
 mod forwarded;
 mod mail;
+mod senders;
 mod unproven;
 
 use chrono::{DateTime, Utc};

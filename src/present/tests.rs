@@ -4,6 +4,7 @@
 mod alerts;
 mod api;
 mod causes;
+mod claims;
 mod digest;
 mod filler;
 mod guards;

@@ -112,3 +112,51 @@ fn a_report_without_readable_bytes_stays_as_it_is() {
         .unwrap();
     assert_eq!(rows, 1, "as it was counted");
 }
+
+/// Reads nothing again, and gives every sender a key that says how its report came.
+#[derive(Debug)]
+struct Renaming;
+
+impl Reread for Renaming {
+    fn reread(&self, _: &Stored) -> Option<Renewed> {
+        None
+    }
+
+    fn sender_key(&self, stored: &Stored) -> Option<SenderKey> {
+        let key = format!("{}:{}", stored.arrival.trust.as_str(), stored.organisation.as_deref().unwrap_or("-"));
+        Some(SenderKey { key, from_address: None })
+    }
+
+    fn keys_made_by(&self) -> String {
+        "these".to_owned()
+    }
+}
+
+#[test]
+fn alerts_silences_and_what_is_known_follow_the_keys_of_their_senders() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), &settings()).unwrap();
+    let one = super::fixtures::entry(super::fixtures::simple("a", 1), crate::submission::Trust::Dkim);
+    store.write_blocking(vec![one]);
+    let prepare = |conn: &Connection| {
+        Ok(conn.execute_batch(
+            "INSERT INTO alert VALUES (uuid(), 'silent-sender', NULL, 'example.net', NULL, NULL, NULL, 'firing', now()::TIMESTAMP,
+               now()::TIMESTAMP, now()::TIMESTAMP, NULL, NULL, NULL, 1, '{}');
+             INSERT INTO silence VALUES (uuid(), NULL, NULL, 'example.net', NULL, now()::TIMESTAMP, '', now()::TIMESTAMP, NULL);
+             INSERT INTO known_failure VALUES ('example.com', 'example.net', 'x', '2026-10-01', now()::TIMESTAMP);",
+        )?)
+    };
+    store.change_blocking(prepare).unwrap();
+    store.close_blocking().unwrap();
+    drop(store);
+    let settings = Settings { reread: Some(Arc::new(Renaming)), ..settings() };
+    let store = Store::open(directory.path(), &settings).unwrap();
+    let keys = "SELECT string_agg(key, ' ') FROM (SELECT organisation_key AS key FROM report UNION ALL SELECT organisation_key FROM policy
+                UNION ALL SELECT organisation_key FROM failure UNION ALL SELECT organisation FROM alert UNION ALL SELECT organisation FROM silence)";
+    let all: String = store.read_blocking(|conn| Ok(conn.query_row(keys, [], |row| row.get(0))?)).unwrap();
+    assert_eq!(all.matches("dkim:Example Mail").count(), 5, "{all}");
+    let known = "SELECT count(*) FROM known_failure WHERE organisation_key = 'dkim:Example Mail'";
+    let known: i64 = store.read_blocking(|conn| Ok(conn.query_row(known, [], |row| row.get(0))?)).unwrap();
+    assert_eq!(known, 1);
+    store.close_blocking().unwrap();
+}

@@ -49,7 +49,7 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
             tracing::info!(done, reports = total, "giving the stored reports the keys of their senders");
         }
     }
-    within(conn, |conn| end(conn))?;
+    within(conn, end)?;
     if total > 0 {
         conn.execute_batch("CHECKPOINT")?;
     }
@@ -57,7 +57,6 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
 }
 
 /// Where to go on; `None` where nothing is to be done. The outer position is that of the last report that is done.
-#[expect(clippy::type_complexity, reason = "a position that may be the beginning, if there is anything to do")]
 fn begin(conn: &Connection, made_by: &str) -> Result<Option<Option<(NaiveDate, Uuid)>>, StoreError> {
     let sql = "SELECT made_by, complete, day, uuid FROM sender_keys LIMIT 1";
     let found = conn.query_row(sql, [], |row| {

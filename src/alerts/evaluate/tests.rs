@@ -1,5 +1,6 @@
 mod causes;
 mod documented;
+mod forgers;
 mod machine;
 mod properties;
 mod sessions;

@@ -71,6 +71,7 @@ pub(super) async fn render(
         first_day => alert.evidence.first_day,
         last_day => alert.evidence.last_day,
         clear_day => alert.evidence.clear_day,
+        claimed_clear_day => alert.evidence.claimed_clear_day,
         last_seen_at => alert.evidence.last_seen_at,
         unheard => alert.evidence.unheard,
         joined => alert.told_at.is_some_and(|told_at| told_at < alert.fired_at),

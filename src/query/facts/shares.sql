@@ -1,6 +1,7 @@
 -- Failed and all sessions in the window and in the four weeks before. `key_column` is put in by the question. Nobody's number outweighs all others:
--- of an organisation that is not a known reporter no more sessions count than of all others together, newcomers not among these, and of a
--- newcomer alone none. The one whose own share is the largest stands beside the sums.
+-- of an organisation that is not a known reporter no more sessions count than of all others together but the largest of its kind, so that two who
+-- agree do not carry each other; of all newcomers together no more than of all others, and alone none. The one whose own share is the largest
+-- stands beside the sums.
 WITH each_organisation AS (
   SELECT key_column AS key, organisation_key,
          coalesce(sum(once_failed) FILTER (day >= first_day_of_shares), 0)::DOUBLE AS failed,
@@ -21,17 +22,26 @@ WITH each_organisation AS (
   FROM each_organisation
 ), others AS (
   SELECT *,
-         sum(CASE WHEN is_new THEN 0 ELSE sessions END) OVER (PARTITION BY key) - (CASE WHEN is_new THEN 0 ELSE sessions END) AS others,
-         sum(CASE WHEN is_new THEN 0 ELSE sessions_before END) OVER (PARTITION BY key) - (CASE WHEN is_new THEN 0 ELSE sessions_before END) AS others_before
+         sum(sessions) FILTER (NOT is_new) OVER besides - coalesce(max(sessions) FILTER (NOT is_new AND NOT is_known) OVER besides, 0) AS others,
+         sum(sessions_before) FILTER (NOT is_new) OVER besides
+           - coalesce(max(sessions_before) FILTER (NOT is_new AND NOT is_known) OVER besides, 0) AS others_before
   FROM told
+  WINDOW besides AS (PARTITION BY key ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)
+), established AS (
+  SELECT *,
+         CASE WHEN is_new THEN 0 WHEN is_known OR sessions <= others OR coalesce(others, 0) <= 0 THEN 1 ELSE others / sessions END AS own,
+         CASE WHEN is_new THEN 0 WHEN is_known OR sessions_before <= others_before OR coalesce(others_before, 0) <= 0 THEN 1
+              ELSE others_before / sessions_before END AS own_before
+  FROM others
 ), weighed AS (
   SELECT *,
-         CASE WHEN is_known OR sessions <= others THEN 1 WHEN others > 0 THEN others / sessions WHEN is_new THEN 0 ELSE 1 END AS weight,
-         CASE WHEN is_known OR sessions_before <= others_before THEN 1 WHEN others_before > 0 THEN others_before / sessions_before
-              WHEN is_new THEN 0 ELSE 1 END AS weight_before,
+         CASE WHEN is_new THEN least(1, sum(sessions * own) OVER of_key / greatest(sum(sessions) FILTER (is_new) OVER of_key, 1)) ELSE own END AS weight,
+         CASE WHEN is_new THEN least(1, sum(sessions_before * own_before) OVER of_key / greatest(sum(sessions_before) FILTER (is_new) OVER of_key, 1))
+              ELSE own_before END AS weight_before,
          row_number() OVER (PARTITION BY key ORDER BY is_new OR sessions < $sessions_min, failed / greatest(sessions, 1) DESC, organisation_key) = 1
            AND NOT is_new AND sessions >= $sessions_min AS is_worst
-  FROM others
+  FROM established
+  WINDOW of_key AS (PARTITION BY key)
 )
 SELECT key,
        round(sum(failed * weight))::HUGEINT, round(sum(sessions * weight))::HUGEINT,

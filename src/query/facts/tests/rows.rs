@@ -239,3 +239,84 @@ fn when_everybody_came_back_is_known() {
     let google = quiet.senders.iter().find(|sender| sender.organisation == "google.com").unwrap();
     assert_eq!(google.lateness_s, Some(TimeDelta::minutes(90).num_seconds()));
 }
+
+/// A store in which somebody unknown reports about so many days of February 2026, on the day after each.
+fn newcomer(days: i64, key: &str) -> TempStore {
+    let temp = temp_store();
+    for day in (28 - days + 1)..=28 {
+        let scenario = scenario::Scenario::default();
+        let on: chrono::NaiveDate = format!("2026-02-{day:02}").parse().unwrap();
+        let mut post = post::post(&scenario, on, on);
+        let mut entry = post.remove(0).entry;
+        if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+            key.clone_into(organisation_key);
+        }
+        temp.store.write_blocking(vec![entry]);
+    }
+    temp
+}
+
+#[test]
+fn a_signer_nobody_knows_is_new_until_it_has_reported_for_a_week_or_is_accepted() {
+    let plan = plan(|_| {}, &[]);
+    let is_new = |temp: &TempStore, key: &str| asked(temp, NOW, &plan).newcomers.contains(key);
+    let key = "tlsrpt@new.example";
+    assert!(is_new(&newcomer(6, key), key));
+    assert!(!is_new(&newcomer(7, key), key));
+    let temp = newcomer(2, key);
+    assert!(is_new(&temp, key));
+    crate::store::fixtures::accept(&temp.store, &["tlsrpt@new.example"]);
+    assert!(!is_new(&temp, key));
+    for known in ["google.com", "imported:new.example", "trusted:new.example", "claimed:new.example"] {
+        assert!(!is_new(&newcomer(2, known), known), "{known}");
+    }
+}
+
+#[test]
+fn who_is_refused_counts_for_nothing() {
+    let temp = february("fail 2026-02-27..2026-02-28 example.com Google tlsa-invalid 50", |_| {});
+    let plan = plan(|_| {}, &[]);
+    assert_eq!(asked(&temp, NOW, &plan).troubles.len(), 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let refuse = |conn: &duckdb::Connection| crate::store::sender::decide(conn, "google.com", Some(false), at(NOW));
+    runtime.block_on(temp.store.change(refuse)).unwrap();
+    assert!(asked(&temp, NOW, &plan).troubles.is_empty());
+}
+
+#[test]
+fn nobody_s_number_outweighs_all_others() {
+    let temp = february("fail 2026-02-27..2026-02-28 example.com Google tlsa-invalid 50", |_| {});
+    let plan = plan(|_| {}, &[]);
+    let of_domain = |temp: &TempStore| {
+        let facts = asked(temp, NOW, &plan);
+        facts.shares.into_iter().find(|share| share.key == "example.com").unwrap()
+    };
+    let before = of_domain(&temp);
+    // Somebody who has reported for weeks, and somebody new, say that all is well a thousand million times.
+    let days: Vec<chrono::NaiveDate> = (1..=28).map(|day| format!("2026-02-{day:02}").parse().unwrap()).collect();
+    let flood = |key: &str, days: &[chrono::NaiveDate]| {
+        for on in days {
+            let mut post = post::forgers(*on, *on);
+            let mut entry = post.remove(0).entry;
+            if let Kind::Report { organisation_key, report, identity, .. } = &mut entry.kind {
+                key.clone_into(organisation_key);
+                report.report_id = format!("{key} {on}");
+                *identity = uuid::Uuid::new_v4();
+            }
+            let arrival = Arrival {
+                trust: Trust::Dkim,
+                received_at: on.and_hms_opt(0, 0, 0).unwrap().and_utc() + TimeDelta::hours(26),
+                ..Arrival::clone(&entry.arrival)
+            };
+            entry.arrival = Arc::new(arrival);
+            temp.store.write_blocking(vec![entry]);
+        }
+    };
+    flood("a@old.example", &days);
+    flood("a@new.example", &days[26..]);
+    let after = of_domain(&temp);
+    assert_eq!(after.now.failed, before.now.failed);
+    assert!(after.now.sessions <= 4 * before.now.sessions, "{after:?}, {before:?}");
+    let worst = after.worst.expect("Google has sessions enough");
+    assert_eq!((worst.organisation.as_str(), worst.now.failed), ("google.com", 100));
+}
