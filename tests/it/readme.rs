@@ -73,3 +73,30 @@ fn blocks(language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     readme.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
+
+/// What a document says that a test holds has such a test.
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let document = fs::read_to_string("docs/attacks.md").unwrap();
+    let mut sources = String::new();
+    for directory in ["src", "tests/it"] {
+        read_sources(Path::new(directory), &mut sources);
+    }
+    let cells = document.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() >= 40, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "docs/attacks.md names the test {name}, which is not there");
+    }
+}
+
+fn read_sources(directory: &Path, sources: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}

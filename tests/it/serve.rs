@@ -39,6 +39,34 @@ fn a_report_is_stored_shown_and_there_after_a_stop() {
 }
 
 #[test]
+fn who_is_known_is_printed_with_what_proves_it_and_an_operator_adds_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("tlsight.toml");
+    let own = "[[reporter]]\nkey = \"sender.example\"\nname = \"Sender\"\nsigning_domains = [\"sender.example\"]\n\
+               networks = [\"192.0.2.0/24\"]\n";
+    fs::write(&config, own).unwrap();
+    let asked = |arguments: &[&str]| {
+        let output = tlsight().arg("reporters").args(arguments).arg("--config").arg(&config).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = asked(&[]);
+    assert!(text.contains("google.com  Google Inc.\n  signed by  google.com"), "{text}");
+    assert!(text.contains("sender.example  Sender  (your configuration)\n"), "{text}");
+    assert!(text.contains("posts      192.0.2.0/24"), "{text}");
+    let items: Value = serde_json::from_str(&asked(&["--json"])).unwrap();
+    let of = |key: &str| items["items"].as_array().unwrap().iter().find(|item| item["key"] == key).unwrap().clone();
+    assert_eq!(
+        (&of("google.com")["from"], &of("sender.example")["from"]),
+        (&"shipped".into(), &"configuration".into())
+    );
+
+    fs::write(&config, "[[reporter]]\nkey = \"not a domain\"\nname = \"X\"\nsigning_domains = [\"x\"]\n").unwrap();
+    let output = tlsight().arg("reporters").arg("--config").arg(&config).output().unwrap();
+    assert!(!output.status.success(), "a key that is no domain");
+}
+
+#[test]
 fn import_hands_the_files_to_a_running_server() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
