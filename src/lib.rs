@@ -36,6 +36,7 @@ pub mod schedule;
 pub mod share;
 pub mod smtp;
 pub mod submission;
+pub mod text;
 pub mod verify;
 
 #[cfg(feature = "server")]

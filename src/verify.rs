@@ -169,7 +169,7 @@ fn foreign(report: &Report) -> Fault {
     let named: Vec<String> = domains
         .iter()
         .take(NAMED_MAX)
-        .map(|domain| domain[..domain.floor_char_boundary(NAMED_MAX_BYTES)].escape_debug().to_string())
+        .map(|domain| crate::text::visible(&domain[..domain.floor_char_boundary(NAMED_MAX_BYTES)]).into_owned())
         .collect();
     let more = match domains.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),

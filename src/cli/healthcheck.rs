@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::Common;
 use crate::{
     config::{Environment, Listen},
-    ingest::import::visible,
+    text::visible,
 };
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ impl Found {
     }
 
     fn text(&self, address: SocketAddr) -> String {
-        let mut text = visible(&self.detail(address));
+        let mut text = visible(&self.detail(address)).into_owned();
         for WayIn { name, words, .. } in self.failing() {
             text.push_str(&format!("\n{}: {}", visible(name), visible(words)));
         }

@@ -9,7 +9,6 @@ mod container;
 mod load;
 mod mbox;
 mod portions;
-mod printable;
 mod sink;
 mod sniff;
 mod tally;
@@ -23,7 +22,6 @@ use std::{
 };
 
 pub use load::UNREADABLE;
-pub use printable::{printable, visible};
 pub use sink::Sink;
 pub use tally::Tally;
 pub use walk::count;

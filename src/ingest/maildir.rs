@@ -19,7 +19,8 @@ use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
-use super::{Accept, import::printable};
+use super::Accept;
+use crate::text::visible_path;
 use crate::{
     clock::Clock,
     config,
@@ -85,7 +86,7 @@ impl Watch {
         board: &Board,
     ) -> Watch {
         Watch {
-            part: board.part(format!("maildir {}", printable(&config.path))),
+            part: board.part(format!("maildir {}", visible_path(&config.path))),
             spool: Arc::new(Spool { path: config.path.clone(), mail_max_bytes: mail_wire_max_bytes }),
             poll: Duration::from_secs(config.poll_s),
             accept,
@@ -125,7 +126,7 @@ impl Watch {
         match names {
             Ok(names) => self.take(names, &mut round).await,
             Err(error) => {
-                round.trouble = Some(format!("{} cannot be read: {error}", printable(&self.spool.incoming())))
+                round.trouble = Some(format!("{} cannot be read: {error}", visible_path(&self.spool.incoming())))
             }
         }
         self.stalled = if round.halt.is_some() { self.stalled.saturating_add(1) } else { 0 };
@@ -172,7 +173,7 @@ impl Watch {
                     round.halt = Some(format!("mail cannot be read: {error}"));
                 }
                 Read::Fault(fault) => {
-                    let path = printable(&self.spool.incoming().join(&name));
+                    let path = visible_path(&self.spool.incoming().join(&name));
                     tracing::warn!(path, reason = %fault.detail, "a mail is not read and moved to cur, flagged");
                     self.part.count(&Receipt::new(vec![Outcome::Refused(fault)]));
                     judged.push((name, spool::FLAGGED));
@@ -207,7 +208,7 @@ impl Watch {
             received_at: now,
             hints: Hints {
                 media_type: Some(MAIL.to_owned()),
-                source: Some(printable(&self.spool.incoming().join(name))),
+                source: Some(visible_path(&self.spool.incoming().join(name))),
                 // A time to come is nobody's delivery.
                 mailed_at: modified.filter(|at| *at <= now),
                 ..Hints::default()
@@ -270,7 +271,7 @@ impl Watch {
         match &trouble {
             Some(trouble) => {
                 if self.trouble.as_ref() != Some(trouble) {
-                    let path = printable(&self.spool.path);
+                    let path = visible_path(&self.spool.path);
                     tracing::warn!(path, reason = trouble, mails = waiting, "mail stays in a Maildir");
                 }
                 self.part.failing(now, format!("{trouble}; mails that wait: {waiting}"));

@@ -13,7 +13,6 @@ use lettre::{
 };
 use uuid::Uuid;
 
-use super::format::visible;
 use crate::notice::Letter;
 
 /// A letter with everything that goes around it.
@@ -38,7 +37,7 @@ pub fn compose(post: &Post<'_>) -> Result<(Envelope, Vec<u8>), String> {
     let mut builder = Message::builder()
         .from(Mailbox::new(Some("tlsight".to_owned()), (*from).clone()))
         .to(Mailbox::new(None, (*to).clone()))
-        .subject(visible(&letter.subject))
+        .subject(crate::text::visible(&letter.subject).into_owned())
         .date(SystemTime::from(post.at))
         .message_id(Some(format!("<{}.{delivery}@{host}>", letter.list)));
     if let Some(alert) = post.thread {

@@ -5,8 +5,8 @@ use std::error::Error;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::format::visible;
 use crate::limits::{NOTIFY_QUOTED_MAX_CHARS, NOTIFY_RETRY_FIRST_S, NOTIFY_RETRY_LONGEST_S};
+use crate::text::visible;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -56,10 +56,11 @@ impl Failure {
 
 /// What the other side said, on one line and not too much of it.
 pub fn quoted(text: &str) -> String {
-    let line = visible(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = visible(&line);
     match line.char_indices().nth(NOTIFY_QUOTED_MAX_CHARS) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
+        None => line.into_owned(),
     }
 }
 

@@ -15,13 +15,13 @@ pub mod webhook;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use crate::text::visible;
 use crate::{
     alerts::{Event, Severity},
     config::{Channel, ChannelKind},
     limits::NOTIFY_LISTED_MAX,
     notice::Notice,
 };
-pub use text::visible;
 
 /// What a form needs beside the notices.
 #[derive(Debug, Clone)]
@@ -214,12 +214,12 @@ fn tone(notice: &Notice) -> Tone {
 
 /// Advice is ours, commands with line ends included.
 fn shown(advice: &[String]) -> Vec<String> {
-    advice.iter().flat_map(|advice| advice.split('\n')).map(visible).collect()
+    advice.iter().flat_map(|advice| advice.split('\n')).map(|line| visible(line).into_owned()).collect()
 }
 
 /// What strangers say does not end a line.
 fn evidence(notice: &Notice) -> Vec<String> {
-    notice.lines.iter().map(|line| visible(line)).collect()
+    notice.lines.iter().map(|line| visible(line).into_owned()).collect()
 }
 
 #[cfg(test)]

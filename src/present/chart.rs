@@ -11,7 +11,8 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{filters::escape, font, words};
+use super::{font, words};
+use crate::text::escape_html;
 pub(super) use lines::{LINES_MAX, Line, lines, mark};
 
 /// One bar: a day, or a week where the range is long.
@@ -131,10 +132,10 @@ fn draw(
         write!(
             hits,
             "<a href=\"{}\" aria-label=\"{title}\"><rect class=\"hit\" x=\"{from}\" y=\"16\" width=\"{}\" height=\"{}\"/><title>{title}</title></a>",
-            escape(&bar.href),
+            escape_html(&bar.href),
             to - from,
             bottom.1 - 16,
-            title = escape(&bar.title),
+            title = escape_html(&bar.title),
         )?;
     }
     root.present().map_err(said)?;
@@ -161,8 +162,8 @@ fn dress(svg: &str, hits: &str, size: Size, title: &str, description: &str) -> S
         "<svg viewBox=\"0 0 {} {}\" role=\"group\" aria-label=\"{title}\"><title>{title}</title><desc>{}</desc>{}{hits}</svg>",
         size.width,
         size.height,
-        escape(description),
+        escape_html(description),
         body.replace('\n', ""),
-        title = escape(title),
+        title = escape_html(title),
     )
 }

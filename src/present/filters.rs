@@ -1,7 +1,7 @@
 //! What templates can do with values. Text from reports comes from strangers: everything is escaped, and control characters that
 //! would reorder or hide text (bidirectional overrides, NUL, escape sequences) are made visible, also where nobody thought of it.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write};
 
 use minijinja::{
     AutoEscape, Environment, Error, State, Value, escape_formatter,
@@ -9,7 +9,10 @@ use minijinja::{
 };
 
 use super::{params::may_carry, spark, words};
-use crate::reporters::Sender;
+use crate::{
+    reporters::Sender,
+    text::{escape_html, visible_lines},
+};
 
 /// Characters of a stranger's text shown where a name is expected.
 const SHOWN_MAX_CHARS: usize = 120;
@@ -23,7 +26,7 @@ const RUN_MAX_CHARS: usize = 20;
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.set_formatter(|output, state, value| {
         if let (AutoEscape::Html, false, Some(text)) = (state.auto_escape(), value.is_safe(), value.as_str()) {
-            return Ok(output.write_str(&escape(&visible(text)))?);
+            return Ok(output.write_str(&escape_html(&visible_lines(text)))?);
         }
         escape_formatter(output, state, value)
     });
@@ -55,60 +58,19 @@ fn organisation(key: &str) -> Value {
     Value::from_safe_string(format!(
         "{} <span class=\"proof {word}\" title=\"{}\">{word}</span>",
         isolated(&name, SHOWN_MAX_CHARS),
-        escape(standing.explained()),
+        escape_html(standing.explained()),
         word = standing.as_str(),
     ))
-}
-
-/// Replaces characters that change how the text around them is shown by a visible note of their code point.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        if is_hidden(character) {
-            write!(shown, "‹U+{:04X}›", u32::from(character)).expect("a String takes everything");
-        } else {
-            shown.push(character);
-        }
-    }
-    Cow::Owned(shown)
-}
-
-fn is_hidden(character: char) -> bool {
-    match character {
-        '\n' | '\t' => false,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        '\u{e0000}'..='\u{e0fff}' => true,
-        other => other.is_control(),
-    }
-}
-
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#x27;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 /// Text of a stranger, kept from changing the direction of what stands beside it, and from filling the page: what is beyond the
 /// bound is one hover away.
 fn isolated(text: &str, max_chars: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(max_chars) else {
-        return format!("<bdi>{}</bdi>", breakable(&visible(text)));
+        return format!("<bdi>{}</bdi>", breakable(&visible_lines(text)));
     };
     let title: String = text.chars().take(TITLE_MAX_CHARS).collect();
-    format!("<bdi title=\"{}\">{}…</bdi>", escape(&visible(&title)), breakable(&visible(&text[..end])))
+    format!("<bdi title=\"{}\">{}…</bdi>", escape_html(&visible_lines(&title)), breakable(&visible_lines(&text[..end])))
 }
 
 /// Escapes, and says where a long name may go on in the next line: a browser left alone breaks it anywhere or nowhere.
@@ -116,12 +78,12 @@ fn breakable(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + 16);
     for word in text.split_inclusive(char::is_whitespace) {
         if word.chars().nth(WORD_MAX_CHARS).is_none() {
-            html.push_str(&escape(word));
+            html.push_str(&escape_html(word));
             continue;
         }
         let mut run = 0;
         for character in word.chars() {
-            html.push_str(&escape(character.encode_utf8(&mut [0; 4])));
+            html.push_str(&escape_html(character.encode_utf8(&mut [0; 4])));
             run += 1;
             if run == RUN_MAX_CHARS || ".-@/_:,".contains(character) {
                 html.push_str("<wbr>");
@@ -139,7 +101,7 @@ fn ticks(text: &str) -> Value {
     // Without its partner a backtick is one that somebody typed.
     let pairs = (parts.len() - 1) / 2;
     for (at, part) in parts.iter().enumerate() {
-        let part = breakable(&visible(part));
+        let part = breakable(&visible_lines(part));
         match at {
             at if at > 2 * pairs => write!(html, "`{part}"),
             at if at % 2 == 1 => write!(html, "<code>{part}</code>"),
@@ -218,12 +180,6 @@ fn encode(text: &str, into: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hidden_characters_become_visible() {
-        assert_eq!(visible("plain ü 日本"), "plain ü 日本");
-        assert_eq!(visible("a\u{202e}b\u{0}c\u{1b}[31m"), "a‹U+202E›b‹U+0000›c‹U+001B›[31m");
-    }
 
     #[test]
     fn a_domain_shows_both_forms() {

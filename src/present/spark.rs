@@ -23,7 +23,7 @@ pub(super) fn bars(counts: &[i64], label: &str) -> String {
     format!(
         "<svg class=\"spark\" viewBox=\"0 0 {width} {HEIGHT}\" width=\"{width}\" height=\"{HEIGHT}\" role=\"img\" \
          aria-label=\"{}: {}\"><path class=\"before\" d=\"{before}\"/><path class=\"now\" d=\"{now}\"/></svg>",
-        super::filters::escape(label),
+        crate::text::escape_html(label),
         numbers.join(", "),
     )
 }

@@ -207,5 +207,5 @@ fn unaligned(signature: &Signature, from: Option<&str>) -> String {
 
 /// A stranger's value, cut and made printable.
 fn shown(value: &str) -> String {
-    value.get(..value.floor_char_boundary(SHOWN_MAX_BYTES)).unwrap_or(value).escape_debug().to_string()
+    crate::text::visible(value.get(..value.floor_char_boundary(SHOWN_MAX_BYTES)).unwrap_or(value)).into_owned()
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 use super::{open, print::Listing};
+use crate::text::visible;
 use crate::{
     cli::Common,
     clock::Clock,
     config::Environment,
     ingest::{
         control::{Told, Word},
-        import::{self, Item, Tally, UNREADABLE, visible},
+        import::{self, Item, Tally, UNREADABLE},
     },
 };
 
@@ -97,7 +98,7 @@ fn line(told: &[Told]) -> String {
 fn one_line(text: &str) -> String {
     const MAX_CHARS: usize = 400;
     let text = text.lines().collect::<Vec<_>>().join("; ");
-    visible(&text.chars().take(MAX_CHARS).collect::<String>())
+    visible(&text.chars().take(MAX_CHARS).collect::<String>()).into_owned()
 }
 
 #[cfg(test)]

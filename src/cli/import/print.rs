@@ -7,10 +7,11 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::text::{visible, visible_path};
 use crate::{
     ingest::{
         control::{Told, Word},
-        import::{Item, Stop, Tally, printable, visible},
+        import::{Item, Stop, Tally},
     },
     submission::ByDomain,
 };
@@ -88,12 +89,12 @@ fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, told: &
     let element = element.map(|element| format!(" report {element}")).unwrap_or_default();
     let reason = [told.code.as_deref(), told.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     let word = if told.is_deferred() { "deferred" } else { told.outcome.as_str() };
-    writeln!(out, "{word:<11}  {}{element}  {}", printable(&item.path), visible(&reason))
+    writeln!(out, "{word:<11}  {}{element}  {}", visible_path(&item.path), visible(&reason))
 }
 
 /// The path as it is where it is text, so that a program can open it.
 fn as_json(item: &Item, element: Option<usize>, told: &Told) -> Value {
-    let path = item.path.to_str().map_or_else(|| printable(&item.path), str::to_owned);
+    let path = item.path.to_str().map_or_else(|| visible_path(&item.path), str::to_owned);
     let mut value = json!({
         "path": path,
         "outcome": told.outcome.as_str(),

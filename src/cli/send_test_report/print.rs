@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     courier::{Event, ORGANISATION, Sample, Verdict},
-    ingest::import::visible,
+    text::visible,
 };
 
 pub enum Told<W> {

@@ -120,7 +120,7 @@ fn decoded(name: String) -> String {
 
 fn shown(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN_MAX_CHARS).collect()
+    crate::text::visible(&words.join(" ")).chars().take(SHOWN_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use value::Value;
 
-use super::super::import::visible;
+use crate::text::visible;
 
 /// Characters of a server's words that are shown.
 const SHOWN_MAX_CHARS: usize = 200;
@@ -199,7 +199,7 @@ impl fmt::Debug for Data {
 
 /// A server's words as they may be shown: no control characters, not too many.
 pub fn shown(text: &str) -> String {
-    visible(&text.chars().take(SHOWN_MAX_CHARS).collect::<String>())
+    visible(&text.chars().take(SHOWN_MAX_CHARS).collect::<String>()).into_owned()
 }
 
 /// RFC 3501 §9, `date-time`: `17-Jul-1996 02:44:25 -0700`, the day padded with a space.

@@ -10,7 +10,6 @@ use std::{
 use super::{
     archive::Archive,
     container::Container,
-    printable,
     sniff::{Content, SNIFF_BYTES, after_from_line, sniff},
     walk::{Found, Why},
 };
@@ -171,7 +170,7 @@ impl Loader {
     }
 
     fn submission(&self, bytes: Vec<u8>, path: &Path, media_type: Option<&str>) -> Submission {
-        let source = printable(path);
+        let source = crate::text::visible_path(path);
         let cut = source.chars().count().saturating_sub(SOURCE_MAX_CHARS);
         Submission {
             bytes,

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Context, is_over, link,
-    text::{fit_units, plain, visible},
+    text::{fit_units, plain},
 };
 use crate::notice::{About, Notice};
+use crate::text::visible;
 
 const ANNOTATION_MAX: usize = 8_000;
 
@@ -36,14 +37,16 @@ fn alert(notice: &Notice, about: Option<&About>, context: &Context<'_>) -> Value
     let severity = notice.rule.map_or(notice.severity, |rule| rule.severity());
     label("severity", Some(severity.as_str().to_owned()));
     label("job", Some("tlsight".to_owned()));
-    let part = |of: fn(&About) -> &Option<String>| about.and_then(|about| of(about).as_deref()).map(visible);
+    let part = |of: fn(&About) -> &Option<String>| {
+        about.and_then(|about| of(about).as_deref()).map(|part| visible(part).into_owned())
+    };
     label("policy_domain", part(|about| &about.policy_domain));
     label("organisation", part(|about| &about.organisation));
     label("result_type", part(|about| &about.result_type));
     label("mx_host", part(|about| &about.mx_host));
     label("part", part(|about| &about.part));
 
-    let title = visible(about.map_or(notice.title.as_str(), |about| about.title.as_str()));
+    let title = visible(about.map_or(notice.title.as_str(), |about| about.title.as_str())).into_owned();
     let lines: Vec<String> = super::evidence(notice).into_iter().chain(super::shown(&notice.advice)).collect();
     let starts_at = about.map_or(notice.at, |about| about.since);
     // A test does not stay.

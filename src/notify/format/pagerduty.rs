@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Request, at_path, is_over, link,
-    text::{fit_units, plain, visible},
+    text::{fit_units, plain},
 };
+use crate::text::visible;
 use crate::{
     config::Channel,
     notice::{About, Notice},
@@ -48,9 +49,11 @@ fn action(notice: &Notice) -> &'static str {
 }
 
 fn trigger(key: &str, dedup_key: &str, notice: &Notice, about: Option<&About>, context: &Context<'_>) -> Value {
-    let title = visible(about.map_or(notice.title.as_str(), |about| about.title.as_str()));
+    let title = visible(about.map_or(notice.title.as_str(), |about| about.title.as_str())).into_owned();
     let page = link(context.base, about.map_or(notice.path.as_str(), |about| about.path.as_str()));
-    let part = |of: fn(&About) -> &Option<String>| about.and_then(|about| of(about).as_deref()).map(visible);
+    let part = |of: fn(&About) -> &Option<String>| {
+        about.and_then(|about| of(about).as_deref()).map(|part| visible(part).into_owned())
+    };
     let lines = super::evidence(notice).join("\n");
     let advice = super::shown(&notice.advice).join("\n");
     json!({

@@ -3,29 +3,6 @@
 /// The sign that something was left out.
 const CUT: &str = "…";
 
-/// The text with what cannot be seen made visible: control characters as their pictures, characters that turn or hide other
-/// text by their number. Nothing that is left breaks a line.
-pub fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + u32::from(char))),
-            '\u{7f}' => out.push('\u{2421}'),
-            '\u{80}'..='\u{9f}'
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}' => out.push_str(&format!("<U+{:04X}>", u32::from(char))),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 /// The text escaped, cut with `…` where it would be larger than `max` as `size` measures it. No character may measure 0.
 pub fn fit(text: &str, max: usize, escape: impl Fn(&str) -> String, size: impl Fn(&str) -> usize) -> String {
     // More characters than `max` cannot fit, so the rest need not be looked at.
@@ -65,16 +42,6 @@ pub fn markdown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_hides_and_nothing_breaks_a_line() {
-        assert_eq!(visible("a\r\nb\0\u{7f}\u{9b}"), "a␍␊b␀␡<U+009B>");
-        assert_eq!(
-            visible("gro\u{202e}.elpmaxe\u{2066}\u{200b}\u{2028}"),
-            "gro<U+202E>.elpmaxe<U+2066><U+200B><U+2028>"
-        );
-        assert_eq!(visible("Bücher 株式会社 🙂"), "Bücher 株式会社 🙂");
-    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_not_within_an_escape() {

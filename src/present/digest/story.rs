@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Addressee, sections};
+use crate::text::visible_lines;
 use crate::{
     present::{
         filters,
@@ -157,7 +158,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// One line of at most so many characters.
 fn cut(text: &str, characters_max: usize) -> String {
-    let visible = filters::visible(text);
+    let visible = visible_lines(text);
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(characters_max) {
         Some((end, _)) => format!("{}…", &line[..end]),

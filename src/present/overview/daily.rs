@@ -6,6 +6,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use serde::Serialize;
 
 use super::figures::Figures;
+use crate::text::visible_lines;
 use crate::{
     explain::result_types,
     present::{
@@ -169,7 +170,7 @@ fn bar(row: &Row, series: &[String], asked: &Asked, labelled: bool, with_month: 
     };
     Bar {
         label,
-        title: filters::visible(&title).into_owned(),
+        title: visible_lines(&title).into_owned(),
         href: filters::address("/reports", query.iter().map(|(name, value)| (*name, value.as_str()))),
         parts: row.parts.clone(),
     }
