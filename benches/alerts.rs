@@ -12,9 +12,10 @@ use std::{
 use tlsight::{
     clock::Clock,
     config::Config,
-    duty::{digests::Edition, rounds::Rounds},
+    digest::Press,
     health::Board,
-    present::{digest::Press, week::Kind, week::Period},
+    jobs::{alert_evaluator::Rounds, digests::Edition},
+    period::{Kind, Period},
     store::{Settings, Store, StoreError},
     submission::{Channel, Hints, Submission, Trust},
 };

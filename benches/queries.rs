@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use duckdb::Connection;
 use tlsight::{
     alerts::{Plan, evaluate},
-    present::week::{Figures, Period},
+    period::Period,
     query::{
         Filter, Range, breakdown, causes, choices, daily, facts,
         failures::{self, By},
         pairs, policies_seen, policy_fetch, quarantine, reported, reports, shares, span, trend,
+        week::Figures,
     },
     store::{Settings, Store},
 };

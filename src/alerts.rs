@@ -9,6 +9,7 @@ pub mod facts;
 pub mod hosts;
 pub mod maintenance;
 pub mod mute;
+pub mod notice;
 pub mod plan;
 pub mod replay;
 pub mod rule;

@@ -1,11 +1,11 @@
 //! The wiring: `build` opens the store and binds everything, `run` serves until told to stop and then drains.
 
 mod descriptors;
-mod duty;
+mod jobs;
 mod proofs;
 mod rules;
+mod sources;
 mod tally;
-mod ways_in;
 
 use std::{
     future::Future,
@@ -28,18 +28,19 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
+    control::Control,
     dns::{self, Resolver},
     health::Board,
-    ingest::{certificate::Certificate, control::Control, https, network},
     pipeline::{Pipeline, Reread, Signatures},
-    present::{self, Setup, Site},
+    receive::{certificate::Certificate, https, network},
     reporters,
     store::{Bounds, Settings, Store},
+    web::{Setup, Site, configure},
 };
 pub use descriptors::shortage;
-use duty::Duty;
+use jobs::Duty;
+use sources::WaysIn;
 use tally::Tally;
-use ways_in::WaysIn;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
 const PRIVATE_WORKERS: usize = 2;
@@ -184,7 +185,7 @@ impl Private {
     fn start(self) -> io::Result<(ServerHandle, JoinHandle<io::Result<()>>)> {
         tracing::info!("the pages are at http://{}/", self.address);
         let site = self.site;
-        let app = move || actix_web::App::new().wrap(Compress::default()).configure(present::configure(site.clone()));
+        let app = move || actix_web::App::new().wrap(Compress::default()).configure(configure(site.clone()));
         let server = HttpServer::new(app)
             .workers(PRIVATE_WORKERS)
             // Of each worker; who comes while all are taken waits for one.

@@ -1,6 +1,8 @@
 //! How the ways in and the channels are doing, for the health page and the overview: each says when it works and when it does not, and counts
 //! what it brought. Names come from the configuration, so that no stranger makes the board grow.
 
+mod counted;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,6 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::submission::{ByDomain, Outcome, Receipt};
+pub use counted::Counted;
 
 /// Begins the names of channels, which no way in has.
 const CHANNEL: &str = "notify ";

@@ -30,7 +30,9 @@ use lettre::transport::smtp::extension::ClientId;
 
 use uuid::Uuid;
 
-use crate::{clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, notice::Letter, store::outbox::Terms};
+use crate::{
+    alerts::notice::Letter, clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, store::tables::outbox::Terms,
+};
 pub use drafts::{drafts, letter_drafts, put, put_letter};
 pub use postman::Postman;
 

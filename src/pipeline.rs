@@ -17,10 +17,11 @@ use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::submission::{Accept, Accepting};
 use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
-    store::{Entry, Store, StoreError, sender},
+    store::{Entry, Store, StoreError, tables::sender},
     submission::{Busy, Channel, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
@@ -82,6 +83,13 @@ pub struct Retry {
 enum Read {
     Judged(Judged),
     Mail(Opened),
+}
+
+impl Accept for Arc<Pipeline> {
+    fn accept(&self, submission: Submission) -> Accepting {
+        let pipeline = Arc::clone(self);
+        Box::pin(async move { pipeline.accept(submission).await })
+    }
 }
 
 impl Pipeline {

@@ -28,11 +28,13 @@ pub mod shares;
 pub mod silent;
 pub mod span;
 pub mod trend;
+pub mod week;
 
 use duckdb::{Connection, Row, ToSql, types::FromSql};
 
+pub use crate::day_range::Range;
 use crate::reporters;
-pub use filter::{Filter, Range};
+pub use filter::Filter;
 
 /// Runs one question and collects its rows. Only the parameters that stand in the SQL are bound.
 fn ask<T>(

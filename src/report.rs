@@ -24,10 +24,10 @@ use crate::{
 pub use deviation::{Deviation, Deviations};
 use json::{Kind, Reader};
 pub use types::*;
+use wire::Reading;
 
 /// How the report-id of a test report begins: it proves a way in and is in no figure.
 pub const TEST_REPORT_ID: &str = "tlsight-test-";
-use wire::Reading;
 
 /// The normal form of a domain name (A-labels, lower case, no trailing dot), or `None` where the text is none.
 pub fn domain(text: &str) -> Option<String> {

@@ -3,46 +3,12 @@
 //! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
 //! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
 
-pub mod age;
-pub mod alert;
-mod backoff;
-mod bulk;
-mod condition;
-mod counts;
-pub mod digest;
-pub mod entry;
+pub mod engine;
 mod error;
-mod eviction;
 #[cfg(test)]
 pub mod fixtures;
-pub mod known;
-pub mod mailbox;
-mod migrate;
-pub mod network;
-mod note;
-mod open;
-pub mod outbox;
-mod parts;
-mod place;
-mod probe;
-mod quarantine;
-mod queue;
-mod reader;
-mod recount;
-mod recover;
-mod rekey;
-mod repair;
-mod rows;
-pub mod sender;
-pub mod silence;
 mod sql;
-pub mod test_report;
-mod transaction;
-mod unproven;
-pub mod usual;
-mod wal;
-pub mod way_in;
-mod writer;
+pub mod tables;
 
 use std::{
     path::Path,
@@ -55,27 +21,22 @@ use duckdb::{Connection, OptionalExt, params};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-pub use bulk::{Bulk, Loads};
-pub use entry::{Arrival, Entry, Kind};
+pub use engine::bulk::{Bulk, Loads};
+pub use engine::open::{is_there, open_to_others};
+pub use engine::repair::{RepairReport, repair};
 pub use error::StoreError;
-pub use open::{is_there, open_to_others};
-pub use quarantine::{QuarantineEntry, quarantined};
-pub use recount::{Renewed, Reread, Stored};
-pub use rekey::SenderKey;
-pub use repair::{RepairReport, repair};
-pub use unproven::Bounds;
+pub use tables::entry::{Arrival, Entry, Kind};
+pub use tables::quarantine::{QuarantineEntry, quarantined};
+pub use tables::recount::{Renewed, Reread, Stored};
+pub use tables::rekey::SenderKey;
+pub use tables::unproven::Bounds;
 
 use crate::{
     clock::Clock,
     limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
     submission::{Busy, Outcome},
 };
-use condition::Condition;
-use open::DirectoryLock;
-use place::Place;
-use queue::Queue;
-use reader::Readers;
-use writer::Writer;
+use engine::{condition::Condition, open::DirectoryLock, place::Place, queue::Queue, reader::Readers, writer::Writer};
 
 /// How DuckDB may use the machine.
 #[derive(Debug, Clone)]
@@ -136,13 +97,13 @@ struct Inner {
 impl Store {
     /// Opens or creates `tlsight.duckdb` in the data directory, recovers a torn write-ahead log, applies migrations.
     pub fn open(data: &Path, settings: &Settings) -> Result<Store, StoreError> {
-        let lock = open::claim(data)?;
-        let database = open::open(data, settings)?;
+        let lock = engine::open::claim(data)?;
+        let database = engine::open::open(data, settings)?;
         let queue = Arc::new(Queue::new(settings.queue_max));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
         let (committed, commits) = watch::channel(0);
         let condition = Condition::new(Place::of(data));
-        let shared = writer::Shared {
+        let shared = engine::writer::Shared {
             queue: Arc::clone(&queue),
             readers: Arc::clone(&readers),
             commits: committed,
@@ -177,7 +138,8 @@ impl Store {
     /// The same for callers outside the async runtime, for a large batch in few transactions. Waits for room in the queue.
     pub fn write_blocking(&self, entries: Vec<Entry>) -> Vec<Outcome> {
         // One after the other is queued before the first is waited for, so that the writer never waits for us.
-        let pushed = queue::pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));
+        let pushed =
+            engine::queue::pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));
         let pushed: Vec<_> = pushed.collect();
         let answered = pushed.into_iter().flat_map(|(count, answer)| {
             match answer.map(tokio::sync::oneshot::Receiver::blocking_recv) {
@@ -212,7 +174,7 @@ impl Store {
 
     /// Removes a quarantine entry for good. False where there is none.
     pub async fn discard(&self, entry: Uuid) -> Result<bool, StoreError> {
-        self.change(move |conn| quarantine::discard(conn, entry)).await
+        self.change(move |conn| tables::quarantine::discard(conn, entry)).await
     }
 
     /// Runs a small change in a transaction of its own on the writer's thread, between two groups of reports.
@@ -241,7 +203,7 @@ impl Store {
         let (sender, receiver) = oneshot::channel();
         let condition = Arc::clone(&self.0.condition);
         self.0.queue.change(Box::new(move |conn| {
-            let changed = conn.and_then(|conn| transaction::within(conn, change));
+            let changed = conn.and_then(|conn| tables::transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
             if let Err(error) = &changed
                 && (fatal || error.is_disk_full())
@@ -309,7 +271,7 @@ impl Drop for Inner {
 
 /// The name of a content: the same bytes have the same, whatever they are.
 pub fn name(bytes: &[u8]) -> Uuid {
-    quarantine::name(bytes, None)
+    tables::quarantine::name(bytes, None)
 }
 
 /// The original bytes of a stored report.
@@ -338,12 +300,4 @@ pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreEr
 }
 
 #[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
-mod parts_tests;
-#[cfg(test)]
-mod recount_tests;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod unproven_tests;

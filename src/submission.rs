@@ -1,5 +1,6 @@
 //! What every transport hands in and what it hears back.
 
+mod accept;
 mod budget;
 mod by_domain;
 mod party;
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::fault::Fault;
+pub use accept::{Accept, Accepting};
 pub use budget::Budget;
 pub use by_domain::{ByDomain, Foremost};
 pub use party::Party;

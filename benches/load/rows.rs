@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use duckdb::Connection;
-use tlsight::{alerts::Plan, store::known};
+use tlsight::{alerts::Plan, store::tables::known};
 
 /// The last day that is reported on, a Sunday.
 pub const LAST_DAY: &str = "2026-11-22";

@@ -2,15 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tlsight::{
-    decode::{
-        decode,
-        mail::{Mail, Raw, open},
-    },
-    fault::FaultCode,
-    limits::{Limits, MAIL_REPORT_PARTS_MAX, MIME_PARTS_MAX},
-    submission::Hints,
-};
+use tlsight::{decode::{decode, mail::{Mail, Raw, open}}, fault::FaultCode, limits::{Limits, MAIL_REPORT_PARTS_MAX, MIME_PARTS_MAX}, submission::Hints};
 
 const UNPACKED_MAX_BYTES: usize = 4 * 1024 * 1024;
 

@@ -5,14 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
-use tlsight::{
-    decode::decode,
-    fault::FaultCode,
-    limits::{Limits, ORGANISATION_KEY_MAX_BYTES},
-    report::{Report, identity, parse},
-    submission::{Channel, Hints},
-    verify::{Served, standing},
-};
+use tlsight::{decode::decode, fault::FaultCode, limits::{Limits, ORGANISATION_KEY_MAX_BYTES}, report::{Report, identity, parse}, submission::{Channel, Hints}, verify::{Served, standing}};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits::default();

@@ -11,11 +11,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 pub use advice::of_rule;
 
-use super::{Alert, Event, Rule, Status, Subject, Transition};
-use crate::{
-    explain::{Mail, result_types},
+use super::{
+    Alert, Event, Rule, Status, Subject, Transition,
     notice::{About, Notice},
 };
+use crate::explain::{Mail, result_types};
 
 /// Alerts, organisations and result types that a notice lists before it says how many more there are.
 const LISTED_MAX: usize = 10;

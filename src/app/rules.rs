@@ -2,8 +2,8 @@
 
 use crate::{
     config::{Channel, ChannelKind, Config, Digest},
-    present::{ChannelShown, DigestShown, Rules},
     schedule::Cadence,
+    web::{ChannelShown, DigestShown, Rules},
 };
 
 /// Without anything that is a secret: of a URL only the host.

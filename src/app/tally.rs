@@ -9,7 +9,7 @@ use crate::{
     health::{Board, Brought},
     store::{
         Store, StoreError,
-        way_in::{self, WayInCount},
+        tables::way_in::{self, WayInCount},
     },
 };
 

@@ -11,7 +11,7 @@ use super::{Common, ask};
 use crate::{
     clock::Clock,
     config::{Config, Environment},
-    duty::desk::{self, AlertsTestAnswer, AlertsTestOrder, SendTestAnswer, SendTestOrder},
+    jobs::admin::{self, AlertsTestAnswer, AlertsTestOrder, SendTestAnswer, SendTestOrder},
     notify,
 };
 
@@ -65,7 +65,7 @@ fn run_test(common: &Common, test: &Test) -> anyhow::Result<ExitCode> {
     let time = |text: &Option<String>| text.as_deref().map(read_time).transpose();
     let order =
         AlertsTestOrder { rule: test.rule.clone(), at: time(&test.at)?, from: time(&test.from)?, to: time(&test.to)? };
-    let answer: AlertsTestAnswer = ask::ask(config, desk::ALERTS_TEST, &order)?;
+    let answer: AlertsTestAnswer = ask::ask(config, admin::ALERTS_TEST, &order)?;
     if common.json {
         println!("{}", serde_json::to_string(&answer)?);
     } else {
@@ -79,7 +79,7 @@ fn send_test(common: &Common, test: SendTest) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let order = SendTestOrder { channel: test.channel };
     // The server sends as itself, with the files that only it may read.
-    let answer = match ask::ask_server(&config, desk::SEND_TEST, &order)? {
+    let answer = match ask::ask_server(&config, admin::SEND_TEST, &order)? {
         Some(answer) => answer,
         None => send_by_itself(&config, &order)?,
     };

@@ -9,11 +9,10 @@ use super::open;
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    duty::desk::{self, Desk},
-    ingest::control::{Clerk, Client},
-    notify,
-    present::digest::Press,
-    store,
+    control::{Clerk, Client},
+    digest::Press,
+    jobs::admin::{self, Desk},
+    notify, store,
 };
 
 /// Sends the order to whoever can answer it.
@@ -31,8 +30,8 @@ pub fn ask_server<O: Serialize, A: DeserializeOwned>(
     order: &O,
 ) -> anyhow::Result<Option<A>> {
     let Some(mut client) = connect(config)? else { return Ok(None) };
-    let theirs = client.ask(desk::SETTINGS, &serde_json::Value::Null).context("cannot ask the server")?;
-    if theirs.is_ok_and(|theirs| theirs != desk::fingerprint(config)) {
+    let theirs = client.ask(admin::SETTINGS, &serde_json::Value::Null).context("cannot ask the server")?;
+    if theirs.is_ok_and(|theirs| theirs != admin::fingerprint(config)) {
         eprintln!(
             "The running server answers, and it was started with other settings than those read here: restart it to use these."
         );

@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::{Config, Environment, Listen},
     demo::{self, Place},
-    duty::rounds,
+    jobs::alert_evaluator,
 };
 
 pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
@@ -50,7 +50,7 @@ fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result
 fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
     eprintln!("Inventing eight weeks of reports …");
     let local = open::open(config)?;
-    let filled = demo::fill(place, &local.pipeline, &rounds::plan(config)?, Clock::system().now());
+    let filled = demo::fill(place, &local.pipeline, &alert_evaluator::plan(config)?, Clock::system().now());
     local.close()?;
     let filled = filled.context("cannot fill the demo's directory")?;
     tracing::info!(

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Common, ask};
 use crate::{
     config::Environment,
-    duty::desk::{self, DigestAnswer, DigestOrder, Written},
+    jobs::admin::{self, DigestAnswer, DigestOrder, Written},
 };
 
 /// Something could not be sent.
@@ -44,7 +44,7 @@ pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
         to: digest.to,
         dry_run: digest.dry_run,
     };
-    let answer: DigestAnswer = ask::ask(config, desk::DIGEST, &order)?;
+    let answer: DigestAnswer = ask::ask(config, admin::DIGEST, &order)?;
     if common.json {
         println!("{}", serde_json::to_string(&answer)?);
     } else {

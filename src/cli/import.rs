@@ -15,10 +15,8 @@ use super::{
 use crate::{
     clock::Clock,
     config::{Config, Environment},
-    ingest::{
-        control::Client,
-        import::{self, Request, Sink, Stop, Tally},
-    },
+    control::Client,
+    import::{self, Request, Sink, Stop, Tally},
 };
 pub use pipe::LATER;
 use print::Listing;

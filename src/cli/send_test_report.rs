@@ -12,8 +12,8 @@ use super::Common;
 use crate::{
     clock::Clock,
     config::{Config, Environment},
-    courier::{self, Address, Courier, Fate, Order, Relay, Sample, Signer, Verdict},
     dns,
+    probe::{self, Address, Courier, Fate, Order, Relay, Sample, Signer, Verdict},
 };
 use print::Told;
 
@@ -79,14 +79,14 @@ fn courier(config: &Config, clock: Clock, handle: &tokio::runtime::Handle) -> an
 }
 
 fn order(asked: SendTestReport) -> anyhow::Result<Order> {
-    let Some(domain) = courier::domain(&asked.domain) else {
+    let Some(domain) = probe::domain(&asked.domain) else {
         bail!("{:?} is no domain", asked.domain);
     };
     let from = match (asked.from, &asked.dkim_domain) {
         (Some(from), _) => from,
         // Who signs for a domain speaks for it.
         (None, Some(dkim_domain)) => Address::new("postmaster", dkim_domain).context("--dkim-domain")?,
-        (None, None) => courier::default_from(&domain)?,
+        (None, None) => probe::default_from(&domain)?,
     };
     let signer = match (&asked.dkim_key, &asked.dkim_selector) {
         (Some(file), Some(selector)) => {

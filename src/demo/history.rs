@@ -5,7 +5,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::{
     alerts::{Evaluation, Plan, evaluate},
     query,
-    store::{Store, StoreError, alert, known},
+    store::{
+        Store, StoreError,
+        tables::{alert, known},
+    },
 };
 
 /// The hour of the day, UTC, at which the invented past looks at its rules.

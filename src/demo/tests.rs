@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     alerts::Rule,
     pipeline::fixtures::signatures,
-    store::{Settings, Store, alert},
+    store::{Settings, Store, tables::alert},
 };
 
 #[test]

@@ -13,7 +13,7 @@ use lettre::{
 };
 use uuid::Uuid;
 
-use crate::notice::Letter;
+use crate::alerts::notice::Letter;
 
 /// A letter with everything that goes around it.
 #[derive(Debug, Clone)]

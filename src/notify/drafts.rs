@@ -8,13 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::{LETTER_TERMS, MAIL, format::is_over};
 use crate::{
-    alerts::Event,
+    alerts::{
+        Event,
+        notice::{About, Draft, Letter, Notice, Payload},
+    },
     config::{Channel, ChannelKind},
     limits::{NOTIFY_ALERTS_MAX_BYTES, NOTIFY_LINE_MAX_CHARS, NOTIFY_LINES_MAX, NOTIFY_LISTED_MAX},
-    notice::{About, Draft, Letter, Notice, Payload},
     store::{
         StoreError,
-        outbox::{self, Terms},
+        tables::outbox::{self, Terms},
     },
 };
 

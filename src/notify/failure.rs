@@ -5,8 +5,10 @@ use std::error::Error;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::limits::{NOTIFY_QUOTED_MAX_CHARS, NOTIFY_RETRY_FIRST_S, NOTIFY_RETRY_LONGEST_S};
-use crate::text::visible;
+use crate::{
+    limits::{NOTIFY_QUOTED_MAX_CHARS, NOTIFY_RETRY_FIRST_S, NOTIFY_RETRY_LONGEST_S},
+    text::visible,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

@@ -15,12 +15,11 @@ pub mod webhook;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::text::visible;
 use crate::{
-    alerts::{Event, Severity},
+    alerts::{Event, Severity, notice::Notice},
     config::{Channel, ChannelKind},
     limits::NOTIFY_LISTED_MAX,
-    notice::Notice,
+    text::visible,
 };
 
 /// What a form needs beside the notices.

@@ -20,8 +20,8 @@ use super::{
     host,
 };
 use crate::{
+    alerts::notice::Letter,
     config::{Config, ConfigError, Mail, MailTls},
-    notice::Letter,
 };
 
 const PORT: u16 = 25;

@@ -13,9 +13,8 @@ use super::{
     post::Poster,
 };
 use crate::{
-    alerts::Severity,
+    alerts::{Severity, notice::Notice},
     config::{Channel, ChannelKind, Config},
-    notice::Notice,
 };
 
 /// Days for which Alertmanager takes an alert for firing where nobody is reminded.

@@ -23,14 +23,14 @@ use super::{
     round::{Busy, Lane, Manner, lane, plan},
 };
 use crate::{
+    alerts::notice::{Draft, Notice, Payload},
     clock::Clock,
     config::{ChannelKind, Config, ConfigError},
     health::{Board, Part},
     limits::NOTIFY_SHUTDOWN_DEADLINE_S,
-    notice::{Draft, Notice, Payload},
     store::{
         Store, StoreError,
-        outbox::{self, Sent, State, Waiting},
+        tables::outbox::{self, Sent, State, Waiting},
     },
 };
 

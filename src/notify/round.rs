@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     limits::{NOTIFY_AT_ONCE_MAX, NOTIFY_RETRY_LONGEST_S},
-    store::outbox::Waiting,
+    store::tables::outbox::Waiting,
 };
 
 /// Nothing waits longer, be it for another attempt or for the end of an hour with too many notices. Twice that time, as clocks

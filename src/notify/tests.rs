@@ -14,13 +14,15 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    alerts::{Event, Rule, Severity},
+    alerts::{
+        Event, Rule, Severity,
+        notice::{About, Draft, Letter, Notice, Payload, Picture},
+    },
     health::{Board, State as Health},
-    notice::{About, Draft, Letter, Notice, Payload, Picture},
     store::{
         Store,
         fixtures::{TempStore, open, temp_store},
-        outbox::{self as table, Sent, State},
+        tables::outbox::{self as table, Sent, State},
     },
 };
 

@@ -15,7 +15,7 @@ use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{IMPLAUSIBLE_FREE_SESSIONS, IMPLAUSIBLE_TIMES_USUAL},
     report::Report,
-    store::{Store, usual},
+    store::{Store, tables::usual},
     submission::Trust,
 };
 

@@ -1,5 +1,10 @@
 //! Stored reports read again from their original bytes, where a newer version reads or counts in another way.
 
+use super::{
+    documents::{self, Reading},
+    mail::{self, differs_from_contact},
+    verdict::Name,
+};
 use crate::{
     decode,
     limits::Limits,
@@ -8,12 +13,6 @@ use crate::{
     store::{self, Renewed, SenderKey, Stored},
     submission::{self, Channel, Hints, Trust},
     verify::{self, Served},
-};
-
-use super::{
-    documents::{self, Reading},
-    mail::{self, differs_from_contact},
-    verdict::Name,
 };
 
 /// Reads a stored report as it would be taken today. Nobody is asked: what was found out about its signature stands.

@@ -68,7 +68,7 @@ impl Signatures {
     }
 
     /// Takes over the trusted senders as the store has them.
-    pub fn trust(&self, stored: Vec<store::sender::TrustedSender>) {
+    pub fn trust(&self, stored: Vec<store::tables::sender::TrustedSender>) {
         let in_force = stored.into_iter().filter(|sender| sender.revoked_at.is_none());
         let senders =
             in_force.map(|sender| Sender { from_domain: sender.from_domain, dkim_domain: sender.dkim_domain });

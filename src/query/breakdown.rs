@@ -3,7 +3,8 @@
 use chrono::{Datelike, Days, NaiveDate};
 use duckdb::Connection;
 
-use super::{Filter, Range, ask_with, called, filter::PERIODS, get, sessions, shares::Sessions};
+use super::{Filter, Range, ask_with, called, get, sessions, shares::Sessions};
+use crate::day_range::PERIODS;
 
 /// Rows of one breakdown; the rest is counted, not listed.
 const ROWS_MAX: i64 = 200;

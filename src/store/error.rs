@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::place::Displaced;
+use super::engine::place::Displaced;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -159,7 +159,9 @@ pub fn accept(store: &Store, organisation_keys: &'static [&'static str]) {
     let accept = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let accept = store.change(move |conn| {
-            organisation_keys.iter().try_for_each(|key| super::sender::decide(conn, key, Some(true), october(1)))
+            organisation_keys
+                .iter()
+                .try_for_each(|key| crate::store::tables::sender::decide(conn, key, Some(true), october(1)))
         });
         runtime.block_on(accept).expect("the decisions are stored");
     };

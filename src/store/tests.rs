@@ -153,7 +153,7 @@ fn a_copy_of_higher_trust_takes_the_place_of_a_lower_one() {
             assert_eq!(count(&temp.store, table), 1, "{table}");
         }
         assert_eq!(text(&temp.store, "SELECT successful || trust FROM report"), "1dkim");
-        let superseded = quarantine::name(&forged_bytes, None);
+        let superseded = super::tables::quarantine::name(&forged_bytes, None);
         let kept = temp.store.read_blocking(|conn| quarantined(conn, superseded)).unwrap().unwrap();
         assert_eq!((kept.code, kept.report, kept.arrival.trust), (FaultCode::Superseded, Some(id), Trust::None));
         assert_eq!(kept.arrival.bytes, forged_bytes);
@@ -243,7 +243,7 @@ fn a_full_quarantine_loses_the_oldest_and_least_credible_first() {
     for index in 0..20u8 {
         one(&store, at(garbage(&[index; 4_000], Trust::None), 4 + u32::from(index)));
     }
-    let total = store.read_blocking(quarantine::total_bytes).unwrap();
+    let total = store.read_blocking(super::tables::quarantine::total_bytes).unwrap();
     assert!(total <= 20_000, "{total}");
     let there = |id| store.read_blocking(|conn| quarantined(conn, id)).unwrap().is_some();
     assert!(there(trusted) && !there(oldest));
@@ -303,7 +303,10 @@ async fn a_full_queue_is_busy_and_a_closed_store_shuts_down() {
     assert!(matches!(store.read(|_| Ok(())).await, Err(StoreError::Unavailable)));
     assert!(matches!(store.discard(Uuid::nil()).await, Err(StoreError::Closed)));
     store.close().await.unwrap();
-    assert!(!recover::log_of(&directory.path().join(open::DATABASE)).exists(), "closing folds the log in");
+    assert!(
+        !super::engine::recover::log_of(&directory.path().join(super::engine::open::DATABASE)).exists(),
+        "closing folds the log in"
+    );
 }
 
 impl Store {
@@ -356,7 +359,8 @@ fn the_data_directory_is_made_for_its_owner_only() {
 fn a_file_of_a_newer_program_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
-    let conn = open::connect(&directory.path().join(open::DATABASE), &settings()).unwrap();
+    let conn =
+        super::engine::open::connect(&directory.path().join(super::engine::open::DATABASE), &settings()).unwrap();
     conn.execute_batch("INSERT INTO migration VALUES (9999, 'future', now()::TIMESTAMP)").unwrap();
     drop(conn);
     assert!(matches!(Store::open(directory.path(), &settings()), Err(StoreError::Newer { found: 9999, .. })));
@@ -365,7 +369,7 @@ fn a_file_of_a_newer_program_is_refused() {
 #[test]
 fn a_file_that_is_no_database_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join(open::DATABASE), b"no database at all").unwrap();
+    std::fs::write(directory.path().join(super::engine::open::DATABASE), b"no database at all").unwrap();
     let error = Store::open(directory.path(), &settings()).err().unwrap();
     assert!(matches!(error, StoreError::Open { .. }) && error.to_string().contains("tlsight.duckdb"), "{error}");
 }
@@ -376,7 +380,8 @@ fn a_bad_entry_fails_alone() {
     // A schema somebody has spoilt: one value of many cannot be stored.
     let spoil = "ALTER TABLE policy ALTER successful TYPE INTEGER";
     drop(temp.store);
-    let conn = open::connect(&temp.directory.path().join(open::DATABASE), &settings()).unwrap();
+    let conn =
+        super::engine::open::connect(&temp.directory.path().join(super::engine::open::DATABASE), &settings()).unwrap();
     conn.execute_batch(spoil).unwrap();
     drop(conn);
     let store = open(temp.directory.path());

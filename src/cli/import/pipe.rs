@@ -8,15 +8,13 @@ use std::{
 };
 
 use super::{open, print::Listing};
-use crate::text::visible;
 use crate::{
     cli::Common,
     clock::Clock,
     config::Environment,
-    ingest::{
-        control::{Told, Word},
-        import::{self, Item, Tally, UNREADABLE},
-    },
+    control::{Told, Word},
+    import::{self, Item, Tally, UNREADABLE},
+    text::visible,
 };
 
 /// Codes of sysexits.h, as mail servers understand them of a command.

@@ -7,13 +7,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::text::{visible, visible_path};
 use crate::{
-    ingest::{
-        control::{Told, Word},
-        import::{Item, Stop, Tally},
-    },
+    control::{Told, Word},
+    import::{Item, Stop, Tally},
     submission::ByDomain,
+    text::{visible, visible_path},
 };
 
 /// Domains named in the sum; JSON has up to ten times as many.

@@ -10,7 +10,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::ingest::import::{self, Tally};
+use crate::import::{self, Tally};
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 

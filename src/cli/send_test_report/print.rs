@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::{
-    courier::{Event, ORGANISATION, Sample, Verdict},
+    probe::{Event, ORGANISATION, Sample, Verdict},
     text::visible,
 };
 
@@ -99,7 +99,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::courier::{Address, Fate, Step};
+    use crate::probe::{Address, Fate, Step};
 
     fn told(mut told: Told<Vec<u8>>, events: &[Event]) -> String {
         let contact = Address::new("postmaster", "sender.example").unwrap();

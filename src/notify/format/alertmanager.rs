@@ -8,8 +8,10 @@ use super::{
     Context, is_over, link,
     text::{fit_units, plain},
 };
-use crate::notice::{About, Notice};
-use crate::text::visible;
+use crate::{
+    alerts::notice::{About, Notice},
+    text::visible,
+};
 
 const ANNOTATION_MAX: usize = 8_000;
 

@@ -7,7 +7,7 @@ use super::{
     Message,
     text::{fit_units, plain},
 };
-use crate::notice::{Letter, Notice};
+use crate::alerts::notice::{Letter, Notice};
 
 /// Longer subjects are cut by what shows them, and by filters.
 const SUBJECT_MAX: usize = 200;

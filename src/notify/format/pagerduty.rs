@@ -8,10 +8,10 @@ use super::{
     Context, Request, at_path, is_over, link,
     text::{fit_units, plain},
 };
-use crate::text::visible;
 use crate::{
+    alerts::notice::{About, Notice},
     config::Channel,
-    notice::{About, Notice},
+    text::visible,
 };
 
 const SUMMARY_MAX: usize = 1_024;

@@ -1,7 +1,7 @@
 //! Every form as it is sent, of the same notices.
 
 use super::*;
-use crate::{alerts::Rule, notice::About};
+use crate::alerts::{Rule, notice::About};
 
 const BASE: &str = "https://tlsight.example.net/";
 

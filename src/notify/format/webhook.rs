@@ -5,7 +5,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{Context, link};
-use crate::notice::{About, Notice};
+use crate::alerts::notice::{About, Notice};
 
 /// Raised when a member changes its meaning; members are only added otherwise.
 const VERSION: u32 = 1;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex};
 use super::{servers::tls, *};
 use crate::{
     config::{Listen, Smtp},
-    ingest::{Accept, Accepting, certificate::Certificate, smtp},
-    submission::{Outcome, Receipt, Submission},
+    receive::{certificate::Certificate, smtp},
+    submission::{Accept, Accepting, Outcome, Receipt, Submission},
 };
 
 /// Keeps what comes.

@@ -14,7 +14,7 @@ use crate::{
     reporters,
     store::{
         StoreError,
-        network::{self, Pending, Settled},
+        tables::network::{self, Pending, Settled},
     },
     submission::Origin,
     verify::network::Proof,

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     query,
     report::Deviation,
-    store::{quarantined, sender},
+    store::{quarantined, tables::sender},
     submission::MAIL,
     verify::dkim::fixtures::{Signer, records, sign},
 };

@@ -1,10 +1,10 @@
 //! Who sent a report: what is proven and what is claimed never meet, and one report that came by several ways counts once.
 
-use super::*;
-use crate::{
-    pipeline::tests::mail::{bench_with, by_smtp, mail, served, shown, stored},
-    verify::dkim::fixtures::{records, sign},
+use super::{
+    mail::{bench_with, by_smtp, mail, served, shown, stored},
+    *,
 };
+use crate::verify::dkim::fixtures::{records, sign};
 
 /// A report about the day before `NOW` as Mail.ru sends it, or somebody else in its name.
 fn of_mail_ru(sessions: u32) -> String {
@@ -83,7 +83,7 @@ async fn a_claim_neither_masks_nor_joins_what_is_proven() {
 async fn who_is_trusted_unsigned_speaks_for_its_own_domain_only() {
     let bench = bench_with(served(), "");
     let now = submission("").received_at;
-    let trust = move |conn: &duckdb::Connection| crate::store::sender::trust(conn, "small.example", None, now);
+    let trust = move |conn: &duckdb::Connection| crate::store::tables::sender::trust(conn, "small.example", None, now);
     bench.pipeline.store().change(trust).await.unwrap();
     bench.pipeline.reload_senders().await.unwrap();
     let json = report("x", "2026-03-02", 5).replace("tls@sender.example", "smtp-tls-reporting@google.com");

@@ -4,9 +4,8 @@ use super::{
     fixtures::{Signer, record, records, resolver, sign},
     *,
 };
-use std::net::IpAddr;
-
 use crate::dns::{Family, Lookup};
+use std::net::IpAddr;
 
 mod keys;
 mod mails;

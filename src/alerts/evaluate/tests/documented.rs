@@ -1,7 +1,9 @@
 //! What docs/alerts.md and the configuration say of figures is what the code does.
 
-use super::super::{failures, lifecycle, outage, senders, share};
-use crate::alerts::{Rule, Settings};
+use crate::alerts::{
+    Rule, Settings,
+    evaluate::{failures, lifecycle, outage, senders, share},
+};
 
 const DOCS: &str = include_str!("../../../../docs/alerts.md");
 const CONFIGURATION: &str = include_str!("../../../../docs/config.example.toml");

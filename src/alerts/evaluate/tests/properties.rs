@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::world::{World, march, noon, plan};
-use crate::alerts::{Alert, Rule, Transition};
+use crate::alerts::{
+    Alert,
+    Event::{Fired, Reopened, Resolved},
+    Rule, Transition,
+};
 
 /// One report: day it is about, day it comes, domain, organisation, what fails.
 type Report = (i64, i64, usize, usize, Option<usize>);
@@ -74,7 +78,6 @@ proptest! {
     #[test]
     fn nothing_fires_for_days_long_past_and_nothing_is_over_without_a_later_day(reports in reports()) {
         for transition in run(&reports, |alerts| alerts) {
-            use crate::alerts::Event::{Fired, Reopened, Resolved};
             let Transition { event, alert, .. } = transition;
             let last = alert.evidence.last_day.unwrap();
             if matches!(event, Fired | Reopened) {

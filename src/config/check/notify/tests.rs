@@ -126,7 +126,6 @@ fn links_need_a_url_to_begin_with() {
 
 #[test]
 fn a_port_after_the_relay_is_told_where_it_belongs() {
-    use crate::config::{Config, Environment};
     let told = |relay: &str| {
         let text = format!("[mail]\nrelay = {relay:?}\n");
         Config::from_text(&text, &Environment::default()).unwrap().check().err().map(|error| error.to_string())

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::*;
-use crate::limits::{
-    MAIL_FORWARDED_DEPTH_MAX, MAIL_REPORT_PARTS_MAX, MIME_DEPTH_MAX, MIME_HEADER_MAX_BYTES, MIME_PARTS_MAX,
+use crate::{
+    decode::mail::*,
+    limits::{MAIL_FORWARDED_DEPTH_MAX, MAIL_REPORT_PARTS_MAX, MIME_DEPTH_MAX, MIME_HEADER_MAX_BYTES, MIME_PARTS_MAX},
 };
 
 const REPORT: &str = "Content-Type: application/tlsrpt+json\n\n{}\n";

@@ -4,16 +4,14 @@ use std::{fs, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{
-    super::{facts, facts_as_of},
-    post, scenario,
-};
+use super::{post, scenario};
 use crate::{
     alerts::{Facts, Maintenance, Plan, Rule, Settings, evaluate, facts::Of},
+    query::facts::{facts, facts_as_of},
     store::{
         Arrival, Entry, Kind,
         fixtures::{TempStore, temp_store},
-        known,
+        tables::known,
     },
     submission::{Channel, Trust},
 };
@@ -278,7 +276,8 @@ fn who_is_refused_counts_for_nothing() {
     let plan = plan(|_| {}, &[]);
     assert_eq!(asked(&temp, NOW, &plan).troubles.len(), 1);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let refuse = |conn: &duckdb::Connection| crate::store::sender::decide(conn, "google.com", Some(false), at(NOW));
+    let refuse =
+        |conn: &duckdb::Connection| crate::store::tables::sender::decide(conn, "google.com", Some(false), at(NOW));
     runtime.block_on(temp.store.change(refuse)).unwrap();
     assert!(asked(&temp, NOW, &plan).troubles.is_empty());
 }

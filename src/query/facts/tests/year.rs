@@ -5,7 +5,6 @@ use std::{fmt::Write, fs};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    super::{facts, facts_as_of},
     post::{self, Post},
     scenario::{self, Scenario},
 };
@@ -14,7 +13,12 @@ use crate::{
         Alert, Evaluation, Event, Facts, Mute, Plan, Rule, Settings, Transition, evaluate, facts::Part, replay::replay,
     },
     clock::Clock,
-    store::{Store, alert, fixtures::temp_store, known},
+    query::facts::{facts, facts_as_of},
+    store::{
+        Store,
+        fixtures::temp_store,
+        tables::{alert, known},
+    },
 };
 
 const STEP: TimeDelta = TimeDelta::hours(12);

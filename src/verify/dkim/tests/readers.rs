@@ -4,10 +4,10 @@
 use mail_auth::dkim::Canonicalization;
 use proptest::prelude::*;
 
-use super::super::mail::{Mail, as_sent};
 use crate::{
     decode::mail::{Mail as MimeMail, Message, open},
     limits::Limits,
+    verify::dkim::mail::{Mail, as_sent},
 };
 
 /// Text with which headers are made: fields that are believed, and what could make their names or lines doubtful.

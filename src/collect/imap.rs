@@ -1,0 +1,251 @@
+//! Reports from mailboxes, read over IMAP4rev1 (RFC 3501): one task for each account.
+//!
+//! ```text
+//! connect     TCP, TLS or STARTTLS (RFC 8314)
+//!   └ login        password, or access token by XOAUTH2
+//!       └ round         new mails: fetch, hand on ── Accept ── then move, mark or note
+//!           └ wait           IDLE (RFC 2177), or a look every `poll_s`
+//! ```
+//!
+//! The client is our own: `async-imap` makes room for any literal up to 512 MiB as soon as it is announced, takes a lost
+//! connection or a NO in the middle of SEARCH, FETCH and STORE for their end, and its parser panics on `INTERNALDATE NIL`.
+
+mod backoff;
+mod check;
+mod connect;
+mod dispose;
+mod folder_name;
+mod kept;
+mod login;
+mod memory;
+mod notes;
+mod reply;
+mod round;
+mod session;
+mod trouble;
+mod wire;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{sync::watch, task::JoinHandle};
+
+pub use check::check;
+pub use kept::Kept;
+pub use memory::Memory;
+pub use round::Caught;
+pub use trouble::Trouble;
+
+use crate::{
+    clock::Clock,
+    config::Imap,
+    health::{Board, Part},
+    submission::Accept,
+};
+use backoff::Backoff;
+use notes::Notes;
+use session::{Session, Woken};
+use wire::Patience;
+
+/// How long a mailbox may take to stop before it is left alone. Nothing is lost by that.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reads one mailbox.
+pub struct Collector {
+    account: Imap,
+    /// What the notes on this mailbox go by: another mailbox under the same name begins anew.
+    key: String,
+    mail_wire_max_bytes: usize,
+    accept: Arc<dyn Accept>,
+    memory: Arc<dyn Memory>,
+    clock: Clock,
+    part: Part,
+    notes: Notes,
+    timing: Timing,
+}
+
+/// The mailbox at work. Dropping it ends the work as `stop` does, without waiting for it.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// How long things may take, and how long is waited in between.
+#[derive(Debug, Clone)]
+pub(crate) struct Timing {
+    /// For a name, a connection, a handshake or a token.
+    connect: Duration,
+    patience: Patience,
+    logout: Duration,
+    /// The first pause after a failure, and the longest.
+    pause: (Duration, Duration),
+    /// Between two looks at the folder, whatever the server tells.
+    poll: Duration,
+}
+
+/// Why an account cannot be read. Each says what to set.
+#[derive(Debug, thiserror::Error)]
+pub enum ImapError {
+    #[error("`host` of the mailbox {name}: {reason}")]
+    Host { name: String, reason: String },
+    #[error("the mailbox {name}: {reason}")]
+    Authorities { name: String, reason: Trouble },
+}
+
+/// Tells whether to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Collector {
+    /// Looks at what can be known without the network. `mail_wire_max_bytes` is the largest mail that is read.
+    pub fn new(
+        account: Imap,
+        mail_wire_max_bytes: usize,
+        accept: Arc<dyn Accept>,
+        memory: Arc<dyn Memory>,
+        clock: Clock,
+        board: &Board,
+    ) -> Result<Collector, ImapError> {
+        let name = || account.name.clone();
+        connect::server_name(&account.host).map_err(|reason| ImapError::Host { name: name(), reason })?;
+        if let Some(ca) = &account.ca {
+            connect::authorities(ca).map_err(|reason| ImapError::Authorities { name: name(), reason })?;
+        }
+        let key = format!("{} {}@{}:{}", account.name, account.user, account.host, connect::port(&account));
+        let part = board.part(format!("imap {}", account.name));
+        let (notes, timing) = (Notes::default(), Timing::new(Duration::from_secs(account.poll_s.max(1))));
+        Ok(Collector { account, key, mail_wire_max_bytes, accept, memory, clock, part, notes, timing })
+    }
+
+    /// Begins to read, in a task of its own.
+    pub fn start(self) -> Running {
+        let (sender, receiver) = watch::channel(false);
+        let (part, clock) = (self.part.clone(), self.clock.clone());
+        let task = tokio::spawn(async move {
+            if AssertUnwindSafe(self.run(Stop(receiver))).catch_unwind().await.is_err() {
+                part.failing(clock.now(), "a bug ended the reading; restart the server to read on");
+            }
+        });
+        Running { stop: sender, task }
+    }
+
+    /// Connects and takes what is there, once.
+    pub async fn step(&mut self) -> Result<Caught, Trouble> {
+        let (_sender, receiver) = watch::channel(false);
+        let mut session = Session::open(&self.account, &self.timing).await?;
+        let caught = self.catch_up(&mut session, &Stop(receiver)).await?;
+        session.log_out().await;
+        Ok(caught)
+    }
+
+    async fn run(mut self, mut stop: Stop) {
+        self.part.starting(format!("connecting to {}", connect::place(&self.account)));
+        let mut backoff = Backoff::new(self.timing.pause);
+        let mut told = String::new();
+        loop {
+            let opened = tokio::select! {
+                () = stop.wait() => return,
+                opened = Session::open(&self.account, &self.timing) => opened,
+            };
+            let attended = match opened {
+                Ok(session) => self.attend(session, &mut stop, &mut backoff, &mut told).await,
+                Err(trouble) => Err(trouble),
+            };
+            match attended {
+                Ok(()) => return,
+                Err(trouble) => self.failing(trouble.to_string(), &mut told),
+            }
+            tokio::select! {
+                () = stop.wait() => return,
+                () = tokio::time::sleep(backoff.next()) => {}
+            }
+        }
+    }
+
+    /// Takes mail over one connection until it fails. Ends well only when told to stop.
+    async fn attend(
+        &mut self,
+        mut session: Session,
+        stop: &mut Stop,
+        backoff: &mut Backoff,
+        told: &mut String,
+    ) -> Result<(), Trouble> {
+        loop {
+            let caught = match self.catch_up(&mut session, stop).await {
+                Ok(caught) => caught,
+                Err(trouble) => {
+                    // Where only the store has failed the server deserves a goodbye.
+                    if let Trouble::Busy(_) | Trouble::Memory(_) = trouble {
+                        session.log_out().await;
+                    }
+                    return Err(trouble);
+                }
+            };
+            backoff.reset();
+            self.tell(caught, told);
+            if stop.is_set() || session.wait(self.timing.poll, stop.wait()).await? == Woken::Stop {
+                session.log_out().await;
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&self, caught: Caught, told: &mut String) {
+        match (caught.complaint, caught.remark) {
+            (Some(complaint), _) => self.failing(complaint, told),
+            (None, remark) => {
+                let remark = remark.map(|remark| format!("; {remark}")).unwrap_or_default();
+                self.part.well(self.clock.now(), format!("waiting for mail, {} settled{remark}", caught.settled));
+                if !std::mem::take(told).is_empty() {
+                    tracing::info!(account = self.account.name, "the mailbox is read again");
+                }
+            }
+        }
+    }
+
+    /// The same trouble is logged once, however often it comes in a row.
+    fn failing(&self, words: String, told: &mut String) {
+        if *told != words {
+            tracing::warn!(account = self.account.name, trouble = words, "the mailbox cannot be read as configured");
+            told.clone_from(&words);
+        }
+        self.part.failing(self.clock.now(), words);
+    }
+}
+
+impl Running {
+    /// Finishes the mail at hand, says goodbye to the server and ends.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(STOP_DEADLINE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    /// Resolves when it is time to stop.
+    async fn wait(&mut self) {
+        // An error says that nobody is left who could tell, which comes to the same.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Timing {
+    fn new(poll: Duration) -> Timing {
+        Timing {
+            connect: Duration::from_secs(30),
+            patience: Patience { silence: Duration::from_secs(60), command: Duration::from_secs(600) },
+            logout: Duration::from_secs(3),
+            pause: (Duration::from_secs(1), Duration::from_secs(300)),
+            poll,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

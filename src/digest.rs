@@ -1,0 +1,66 @@
+//! The digest: what the week page says, as a mail. `story` decides what is told and in which order, `text` and the template
+//! `mail_digest.html` say it twice. Nothing in it is loaded from elsewhere.
+
+mod advice;
+mod content;
+mod failures;
+mod sections;
+mod text;
+
+use std::path::PathBuf;
+
+use minijinja::context;
+
+use crate::{
+    alerts::notice::{Letter, Picture},
+    chart::png::{self, Line},
+    query::week::Figures,
+    templates::{Templates, fields},
+};
+
+/// Whom a digest is for, and where its links lead.
+#[derive(Debug, Clone)]
+pub struct Addressee {
+    /// Of the digest, as configured; `None` for one asked for by hand.
+    pub name: Option<String>,
+    /// Its policy domains; empty: all.
+    pub policy_domains: Vec<String>,
+    /// Where the pages are, without a slash at the end.
+    pub base_url: String,
+}
+
+/// Writes digests.
+pub struct Press(Templates);
+
+impl Press {
+    /// `dev` as for the pages.
+    pub fn new(dev: Option<PathBuf>) -> Result<Press, minijinja::Error> {
+        Ok(Press(Templates::new(dev, |_, _| {})?))
+    }
+
+    /// The digest of the figures' period. The same figures give the same letter, byte for byte.
+    pub fn letter(&self, figures: &Figures, addressee: &Addressee) -> Result<Letter, minijinja::Error> {
+        let story = content::tell(figures, addressee);
+        // One point is no trend, and where nobody reported there is no place for one.
+        let bare = story.quiet || story.types.is_empty() || story.trend.labels.len() < 2;
+        let pictures = if bare { Vec::new() } else { pictures(figures) };
+        let shown: Vec<&str> = pictures.iter().map(|picture| picture.name.as_str()).collect();
+        let html = self.0.render("mail_digest.html", context! { ..fields! { story => story, shown => shown } })?;
+        Ok(Letter {
+            subject: story.subject.clone(),
+            text: text::write(&story),
+            html,
+            pictures,
+            list: "digest".to_owned(),
+        })
+    }
+}
+
+/// The pictures, by the names the template knows.
+fn pictures(figures: &Figures) -> Vec<Picture> {
+    let periods: Vec<String> = figures.periods.iter().map(|period| period.label()).collect();
+    let lines: Vec<Line> = content::shares(figures).into_iter().map(|(name, shares)| Line { name, shares }).collect();
+    let failed: Vec<i64> = figures.trend.once.iter().map(|sessions| sessions.failed).collect();
+    let drawn = [("trend", png::lines(&lines, &periods)), ("failed", png::bars(&failed, &periods))];
+    drawn.into_iter().filter_map(|(name, png)| png.map(|png| Picture { name: name.to_owned(), png })).collect()
+}

@@ -1,0 +1,115 @@
+//! Where imported reports go: into the store of this process, or to the server that holds the data directory.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Item, Stop, load::Input};
+use crate::{
+    control::{Client, Told, told},
+    limits::Limits,
+    pipeline::{Pipeline, Prepared},
+    submission::Submission,
+};
+
+pub enum Sink {
+    Local(Arc<Pipeline>),
+    Server(Box<Client>),
+}
+
+/// The part that works on all cores.
+pub enum Judge {
+    Local(Arc<Pipeline>),
+    /// The server judges; here files are only read.
+    Server,
+}
+
+/// The part that stores, one portion at a time.
+pub enum Writer<'a> {
+    Local(Arc<Pipeline>),
+    Server(&'a mut Client),
+}
+
+/// A file on its way from the one to the other.
+pub struct Judged {
+    path: PathBuf,
+    step: Step,
+}
+
+enum Step {
+    Settled(Told),
+    Prepared(Prepared),
+    Submission(Submission),
+}
+
+impl Sink {
+    /// The bounds for reading; of a server those that it tells, which it will hold us to.
+    pub fn limits(&self) -> Limits {
+        match self {
+            Sink::Local(pipeline) => pipeline.limits().clone(),
+            Sink::Server(client) => Limits {
+                report_wire_max_bytes: client.report_wire_max_bytes(),
+                mail_wire_max_bytes: client.mail_wire_max_bytes(),
+                ..Limits::default()
+            },
+        }
+    }
+
+    pub(crate) fn split(&mut self) -> (Judge, Writer<'_>) {
+        match self {
+            Sink::Local(pipeline) => (Judge::Local(Arc::clone(pipeline)), Writer::Local(Arc::clone(pipeline))),
+            Sink::Server(client) => (Judge::Server, Writer::Server(client)),
+        }
+    }
+}
+
+impl Judge {
+    /// The input as far as it comes without the writer, and the bytes of memory that it holds.
+    pub fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
+        let (step, weight) = match (input, self) {
+            (Input::Settled(told), _) => (Step::Settled(told), 0),
+            (Input::Submission(submission), Judge::Local(pipeline)) => {
+                let prepared = pipeline.prepare(submission, None);
+                let weight = prepared.weight_bytes();
+                (Step::Prepared(prepared), weight)
+            }
+            (Input::Submission(submission), Judge::Server) => {
+                let weight = submission.bytes.capacity();
+                (Step::Submission(submission), weight)
+            }
+        };
+        (Judged { path, step }, weight)
+    }
+}
+
+impl Writer<'_> {
+    /// Commits a portion and tells what became of each file, in order.
+    pub fn store(&mut self, portion: Vec<Judged>) -> Result<Vec<Item>, Stop> {
+        let (mut prepared, mut submissions) = (Vec::new(), Vec::new());
+        let mut files: Vec<(PathBuf, Option<Told>)> = Vec::with_capacity(portion.len());
+        for Judged { path, step } in portion {
+            let settled = match step {
+                Step::Settled(told) => Some(told),
+                Step::Prepared(one) => {
+                    prepared.push(one);
+                    None
+                }
+                Step::Submission(one) => {
+                    submissions.push(one);
+                    None
+                }
+            };
+            files.push((path, settled));
+        }
+        let stored: Vec<Vec<Told>> = match self {
+            Writer::Local(pipeline) => pipeline.store_blocking(prepared).iter().map(told).collect(),
+            Writer::Server(client) => client.submit(&submissions)?,
+        };
+        let mut stored = stored.into_iter();
+        let item = |(path, settled): (PathBuf, Option<Told>)| {
+            let told = settled.map(|told| vec![told]).or_else(|| stored.next());
+            told.filter(|told| !told.is_empty())
+                .map(|told| Item { path, told })
+                .ok_or_else(|| Stop::Busy("the store gave no answer".to_owned()))
+        };
+        files.into_iter().map(item).collect()
+    }
+}

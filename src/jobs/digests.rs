@@ -1,0 +1,183 @@
+//! Digests: what one is about, by its configuration, and the letter.
+
+use anyhow::{Context, bail};
+use chrono::NaiveDate;
+use duckdb::Connection;
+
+use crate::{
+    alerts::notice::Letter,
+    config::{Config, Digest},
+    digest::{Addressee, Press},
+    period::{Kind, Period},
+    query::{Filter, week::Figures},
+    schedule::Cadence,
+    submission::Trust,
+};
+
+/// A digest ready to be asked for.
+#[derive(Debug, Clone)]
+pub struct Edition {
+    /// As configured; `None` for one asked for by hand.
+    pub name: Option<String>,
+    pub to: Vec<String>,
+    pub policy_domains: Vec<String>,
+    /// As in a filter: `None` is what counts by default.
+    pub trust: Option<String>,
+    /// What counts by default.
+    pub least: Trust,
+    pub kind: Kind,
+}
+
+impl Edition {
+    /// `digest` as `Config::digests` gives it.
+    pub fn of(digest: &Digest, least: Trust) -> Edition {
+        Edition {
+            name: Some(digest.name().to_owned()),
+            to: digest.to.clone(),
+            policy_domains: digest.policy_domains.clone(),
+            trust: Some(digest.trust.clone()).filter(|trust| trust != "counted"),
+            least,
+            kind: kind(digest.cadence),
+        }
+    }
+
+    /// One about everything, for whoever asks.
+    pub fn by_hand(kind: Kind, to: Vec<String>, least: Trust) -> Edition {
+        Edition { name: None, to, policy_domains: Vec::new(), trust: None, least, kind }
+    }
+
+    /// Asks the store and writes the letter. `today` is the UTC day.
+    pub fn letter(
+        &self,
+        connection: &Connection,
+        press: &Press,
+        base_url: &str,
+        period: Period,
+        today: NaiveDate,
+    ) -> anyhow::Result<Letter> {
+        let filter = Filter {
+            policy_domains: Some(self.policy_domains.clone()).filter(|domains| !domains.is_empty()),
+            trust: self.trust.clone(),
+            least: self.least,
+            ..Filter::new(period.range())
+        };
+        let filter = filter.settled(connection)?;
+        let figures = Figures::ask(connection, &filter, period, today)?;
+        let addressee = Addressee {
+            name: self.name.clone(),
+            policy_domains: self.policy_domains.clone(),
+            base_url: base_url.to_owned(),
+        };
+        press.letter(&figures, &addressee).context("cannot write the digest")
+    }
+}
+
+/// What counts by default, as the alerts have it.
+pub fn least(config: &Config) -> Trust {
+    Trust::from_name(&config.alerts.min_trust).unwrap_or(Trust::Import)
+}
+
+/// The editions an order means: the one of this name; all of the period's kind; or one about everything where `to` is given or
+/// none is configured.
+pub fn editions(
+    config: &Config,
+    name: Option<&str>,
+    kind: Option<Kind>,
+    to: &[String],
+) -> anyhow::Result<Vec<Edition>> {
+    let (digests, least) = (config.digests()?, least(config));
+    let mut found: Vec<Edition> = match name {
+        Some(name) => {
+            let named = digests.iter().find(|digest| digest.name() == name);
+            let known: Vec<&str> = digests.iter().map(Digest::name).collect();
+            match named {
+                Some(digest) => vec![Edition::of(digest, least)],
+                None if known.is_empty() => bail!("no digest {name:?}: no [[digest]] is configured"),
+                None => bail!("no digest {name:?} is configured; there are {}", known.join(", ")),
+            }
+        }
+        None if !to.is_empty() => Vec::new(),
+        None => {
+            let wanted = kind.unwrap_or(Kind::Week);
+            digests.iter().map(|digest| Edition::of(digest, least)).filter(|edition| edition.kind == wanted).collect()
+        }
+    };
+    if found.is_empty() {
+        found.push(Edition::by_hand(kind.unwrap_or(Kind::Week), Vec::new(), least));
+    }
+    if !to.is_empty() {
+        found.iter_mut().for_each(|edition| edition.to = to.to_vec());
+    }
+    Ok(found)
+}
+
+pub fn kind(cadence: Cadence) -> Kind {
+    match cadence {
+        Cadence::Daily => Kind::Day,
+        Cadence::Weekly => Kind::Week,
+        Cadence::Monthly => Kind::Month,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tlsight.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file), &crate::config::Environment::default()).expect("the configuration is valid")
+    }
+
+    const TWO: &str = r#"
+[[digest]]
+to = ["a@example.net"]
+policy_domains = ["example.com"]
+trust = "all"
+
+[[digest]]
+cadence = "monthly"
+to = ["b@example.net"]
+"#;
+
+    fn found(text: &str, name: Option<&str>, kind: Option<Kind>, to: &[&str]) -> Vec<(Option<String>, String, Kind)> {
+        let to: Vec<String> = to.iter().map(|address| (*address).to_owned()).collect();
+        let found = editions(&config(text), name, kind, &to).unwrap();
+        found.into_iter().map(|edition| (edition.name, edition.to.join(" "), edition.kind)).collect()
+    }
+
+    #[test]
+    fn an_order_means_the_configured_ones_of_its_kind() {
+        let named = |name: &str, to: &str, kind| vec![(Some(name.to_owned()), to.to_owned(), kind)];
+        let by_hand = |to: &str, kind| vec![(None, to.to_owned(), kind)];
+        assert_eq!(found(TWO, None, None, &[]), named("weekly", "a@example.net", Kind::Week));
+        assert_eq!(found(TWO, None, Some(Kind::Month), &[]), named("monthly", "b@example.net", Kind::Month));
+        assert_eq!(found(TWO, None, Some(Kind::Day), &[]), by_hand("", Kind::Day));
+        assert_eq!(found("", None, None, &[]), by_hand("", Kind::Week));
+        // Somebody else gets one about everything, or the named one.
+        assert_eq!(found(TWO, None, None, &["c@example.net"]), by_hand("c@example.net", Kind::Week));
+        assert_eq!(
+            found(TWO, Some("monthly"), None, &["c@example.net"]),
+            named("monthly", "c@example.net", Kind::Month)
+        );
+    }
+
+    #[test]
+    fn an_edition_is_about_what_is_configured() {
+        let editions = editions(&config(TWO), None, None, &[]).unwrap();
+        assert_eq!(
+            (editions[0].policy_domains.clone(), editions[0].trust.clone()),
+            (vec!["example.com".to_owned()], Some("all".to_owned()))
+        );
+        let by_hand = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
+        assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), None));
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_known_ones() {
+        let error = |text| editions(&config(text), Some("daily"), None, &[]).unwrap_err().to_string();
+        assert_eq!(error(TWO), "no digest \"daily\" is configured; there are weekly, monthly");
+        assert_eq!(error(""), "no digest \"daily\": no [[digest]] is configured");
+    }
+}

@@ -1,0 +1,217 @@
+//! The places that are taken, by whom, and who gives way to a newcomer.
+
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Caps, Full, Place};
+use crate::receive::network::{Block, Party};
+
+/// A refusal is logged at most this often; a flood must not fill the log as well.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub struct Inside {
+    entries: HashMap<u64, Entry>,
+    next: u64,
+    held: HashMap<Holder, Held>,
+    refused: Log,
+    displaced: Log,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `None` for whom only the total counts: a trusted proxy, a mail server of this machine.
+    party: Option<Party>,
+    place: Arc<Place>,
+    /// What those hold for whom it counts, the largest network first.
+    holders: Vec<(Holder, Held)>,
+}
+
+/// How many places somebody holds, shared by all of them: each newcomer to a full gate looks at every place.
+type Held = Arc<AtomicUsize>;
+
+/// Whose places are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    Trusted,
+    Block(Block),
+}
+
+/// How often something happened since it was last logged, and when that was.
+#[derive(Debug, Default)]
+struct Log {
+    silent: u64,
+    logged: Option<Instant>,
+}
+
+impl Inside {
+    #[cfg(test)]
+    pub fn open(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[cfg(test)]
+    pub fn remembers_nobody(&self) -> bool {
+        self.entries.is_empty() && self.held.is_empty()
+    }
+
+    /// Sees that there is room for one more of this party, and says whether somebody had to give way. `known` is the
+    /// newcomer's own entry where it has one already.
+    pub fn make_room(
+        &mut self,
+        party: Option<Party>,
+        known: Option<u64>,
+        caps: Caps,
+        peer: IpAddr,
+    ) -> Result<bool, Full> {
+        if let Some(own) = party
+            && self.held(Holder::Block(own.block())) >= caps.party
+        {
+            return match self.displace(party, known, |other| other == party) {
+                true => Ok(true),
+                false => Err(self.refuse(Full::Party, peer)),
+            };
+        }
+        let others = self.entries.len() - usize::from(known.is_some());
+        let stranger = party.is_none() || holders(party).next().is_some_and(|network| self.held(network) == 0);
+        let room = if stranger { caps.total } else { caps.total - caps.reserved };
+        if others < room {
+            return Ok(false);
+        }
+        match self.displace(party, known, |_| true) {
+            true => Ok(true),
+            false => Err(self.refuse(Full::Total, peer)),
+        }
+    }
+
+    pub fn add(&mut self, party: Option<Party>) -> (u64, Arc<Place>) {
+        let (id, place) = (self.next, Arc::new(Place::new()));
+        self.next += 1;
+        let holders = self.count(party);
+        self.entries.insert(id, Entry { party, place: Arc::clone(&place), holders });
+        (id, place)
+    }
+
+    /// Gives an entry another party. One that had to give way meanwhile has none.
+    pub fn stand_for(&mut self, id: u64, party: Option<Party>) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.discount(&entry.holders);
+        let holders = self.count(party);
+        self.entries.insert(id, Entry { party, holders, ..entry });
+    }
+
+    pub fn remove(&mut self, id: u64) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.discount(&entry.holders);
+        }
+    }
+
+    /// Takes the place of the one that has waited longest, of the party that holds most, among those that may be asked.
+    fn displace(
+        &mut self,
+        newcomer: Option<Party>,
+        known: Option<u64>,
+        may_be_asked: impl Fn(Option<Party>) -> bool,
+    ) -> bool {
+        let now = tokio::time::Instant::now();
+        let newcomer: Vec<(Holder, usize)> = holders(newcomer).map(|holder| (holder, self.held(holder))).collect();
+        let candidates = self.entries.iter().filter_map(|(id, entry)| {
+            let since = entry.place.waiting_since(now).filter(|_| Some(*id) != known && may_be_asked(entry.party))?;
+            let weight = entry.weight_against(&newcomer)?;
+            Some((weight, Reverse(since), Reverse(*id)))
+        });
+        let Some((_, _, Reverse(id))) = candidates.max() else { return false };
+        if let Some(entry) = self.entries.remove(&id) {
+            self.discount(&entry.holders);
+            entry.place.take();
+            let party = entry.party.map(tracing::field::debug);
+            if let Some(not_logged) = self.displaced.due() {
+                tracing::warn!(
+                    party,
+                    open = self.entries.len() + 1,
+                    not_logged,
+                    "a silent connection gave its place to a newcomer, because a cap of connections is reached"
+                );
+            }
+        }
+        true
+    }
+
+    fn held(&self, holder: Holder) -> usize {
+        self.held.get(&holder).map_or(0, |held| held.load(Relaxed))
+    }
+
+    fn count(&mut self, party: Option<Party>) -> Vec<(Holder, Held)> {
+        let counted = holders(party).map(|holder| {
+            let held = self.held.entry(holder).or_default();
+            held.fetch_add(1, Relaxed);
+            (holder, Arc::clone(held))
+        });
+        counted.collect()
+    }
+
+    fn discount(&mut self, holders: &[(Holder, Held)]) {
+        for (holder, held) in holders {
+            if held.fetch_sub(1, Relaxed) == 1 {
+                self.held.remove(holder);
+            }
+        }
+    }
+
+    fn refuse(&mut self, full: Full, peer: IpAddr) -> Full {
+        let setting = match full {
+            Full::Total => "connections_max",
+            Full::Party => "connections_per_address_max",
+        };
+        if let Some(not_logged) = self.refused.due() {
+            tracing::warn!(%peer, setting, open = self.entries.len(), not_logged, "a connection was refused");
+        }
+        full
+    }
+}
+
+impl Entry {
+    /// How many places its networks hold, from the largest network to the smallest. `None` where it need not give way: where the
+    /// two part, the newcomer's network holds as many.
+    fn weight_against(&self, newcomer: &[(Holder, usize)]) -> Option<[usize; 3]> {
+        let mut weight = [0; 3];
+        let mut parted = false;
+        for (level, (holder, held)) in self.holders.iter().enumerate().take(weight.len()) {
+            let held = held.load(Relaxed);
+            if let Some((_, newcomers)) = newcomer.get(level).filter(|(other, _)| !parted && other != holder) {
+                parted = true;
+                if held <= *newcomers {
+                    return None;
+                }
+            }
+            weight[level] = held;
+        }
+        Some(weight)
+    }
+}
+
+impl Log {
+    /// How many were not logged, where this one may be.
+    fn due(&mut self) -> Option<u64> {
+        if self.logged.is_some_and(|logged| logged.elapsed() < LOG_INTERVAL) {
+            self.silent += 1;
+            return None;
+        }
+        self.logged = Some(Instant::now());
+        Some(std::mem::take(&mut self.silent))
+    }
+}
+
+/// Whom a connection counts for, from the largest network to the party itself.
+fn holders(party: Option<Party>) -> impl Iterator<Item = Holder> {
+    let blocks = party.into_iter().flat_map(Party::blocks).map(Holder::Block);
+    party.is_none().then_some(Holder::Trusted).into_iter().chain(blocks)
+}

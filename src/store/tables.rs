@@ -1,0 +1,30 @@
+//! What stands in the tables, a file each.
+
+pub mod age;
+pub mod alert;
+pub mod counts;
+pub mod digest;
+pub mod entry;
+pub mod eviction;
+pub mod known;
+pub mod mailbox;
+pub mod network;
+pub mod outbox;
+pub mod parts;
+#[cfg(test)]
+mod parts_tests;
+pub mod quarantine;
+pub mod recount;
+#[cfg(test)]
+mod recount_tests;
+pub mod rekey;
+pub mod rows;
+pub mod sender;
+pub mod silence;
+pub mod test_report;
+pub mod transaction;
+pub mod unproven;
+#[cfg(test)]
+mod unproven_tests;
+pub mod usual;
+pub mod way_in;

@@ -1,0 +1,498 @@
+//! One group of entries in one transaction: what is new, what is known, what collides, and who takes whose place.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use chrono::NaiveDate;
+use duckdb::{Connection, params};
+use sha2::{Digest as _, Sha256};
+use uuid::{Builder, Uuid};
+
+use super::{
+    parts::Parts,
+    quarantine::{self, Change, Kept},
+    rows::{At, Into, StoredReport, Tables, network_state},
+    test_report,
+    unproven::{self, Bounds, Held, Holdings},
+};
+use crate::{
+    fault::{Fault, FaultCode, Place},
+    report::Report,
+    reporters,
+    store::{Arrival, Entry, Kind, StoreError, sql},
+    submission::{Busy, Channel, NetworkState, Origin, Outcome, Trust},
+};
+
+/// Identities looked up by one statement.
+const LOOKUP_MAX: usize = 4_096;
+/// Identities that are quicker to look up as a list of literals than by a join.
+const LOOKUP_LISTED_MAX: usize = 64;
+/// Days one look-up may span.
+const LOOKUP_DAYS_MAX: i64 = 62;
+
+/// What the writer knows besides the entries.
+pub struct Quota<'a> {
+    /// Bytes the quarantine costs before the transaction.
+    pub quarantine_bytes: u64,
+    pub quarantine_max_bytes: u64,
+    /// What is held of those who did not prove who they are, before the transaction.
+    pub holdings: &'a Holdings,
+    pub unproven: Bounds,
+}
+
+/// What a transaction did.
+pub struct Written {
+    pub outcomes: Vec<Outcome>,
+    pub held: Vec<Held>,
+}
+
+/// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written. The rows of large ones
+/// may have been put aside before.
+pub fn write(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    within(conn, |conn| decide(conn, entries, aside, quota))
+}
+
+/// Runs `change` in a transaction of its own. On an error nothing is written.
+pub fn within<T>(
+    conn: &Connection,
+    change: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    conn.execute_batch("BEGIN TRANSACTION")?;
+    let changed = change(conn).and_then(|value| {
+        conn.execute_batch("COMMIT")?;
+        Ok(value)
+    });
+    if changed.is_err() {
+        // After a failed COMMIT there is no transaction left to roll back, which is an error of its own that says nothing.
+        let _ = conn.execute_batch("ROLLBACK");
+    }
+    changed
+}
+
+fn decide(
+    conn: &Connection,
+    entries: &[&Entry],
+    aside: Option<&Parts>,
+    quota: &Quota<'_>,
+) -> Result<Written, StoreError> {
+    let known = known(conn, entries)?;
+    let mut group = Group { conn, quota, known, fresh: Vec::new(), held: Vec::new(), changes: Vec::new() };
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        outcomes.push(group.take(entry)?);
+    }
+    let Group { fresh, changes, .. } = group;
+    if fresh.iter().any(Option::is_some) {
+        let mut tables = Tables::open(conn, Into::Tables)?;
+        let mut moved = Vec::new();
+        for stored in fresh.iter().flatten() {
+            if let Some(counts) = aside.and_then(|aside| aside.hold(stored)) {
+                tables.append_head(stored, counts)?;
+                moved.push(stored.uuid);
+            } else {
+                tables.append(stored)?;
+            }
+        }
+        tables.flush()?;
+        Parts::move_in(conn, &moved)?;
+    }
+    let held: Vec<Held> = fresh.iter().flatten().filter_map(Held::of).collect();
+    unproven::note(conn, &held)?;
+    quarantine::apply(conn, changes, quota.quarantine_bytes, quota.quarantine_max_bytes)?;
+    Ok(Written { outcomes, held })
+}
+
+/// The identities of entries that are stored already, with the same content.
+pub fn duplicates(conn: &Connection, entries: &[&Entry]) -> Result<HashSet<Uuid>, StoreError> {
+    let known = known(conn, entries)?;
+    let known = |entry: &&Entry| match &entry.kind {
+        Kind::Report { identity, content, .. } => known
+            .get(identity)
+            .filter(|standing| standing.iter().any(|known| known.content == *content))
+            .map(|_| *identity),
+        Kind::Quarantine { .. } => None,
+    };
+    Ok(entries.iter().filter_map(known).collect())
+}
+
+/// A report that stands, or will stand after this transaction.
+struct Known {
+    uuid: Uuid,
+    content: Uuid,
+    trust: Trust,
+    organisation_key: String,
+    /// Index in `Group::fresh` where this transaction brings it.
+    fresh: Option<usize>,
+}
+
+/// By identity. Where two senders were proven, the reports of both stand under it.
+type Standing = HashMap<Uuid, Vec<Known>>;
+
+/// The stored reports with the entries' identities. Bounded by day, which the identity implies: DuckDB then reads the row
+/// groups of those days only, and nobody makes it read all by dating one report in 1970.
+fn known(conn: &Connection, entries: &[&Entry]) -> Result<Standing, StoreError> {
+    let names = entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
+        Kind::Quarantine { .. } => None,
+    });
+    let mut wanted: Vec<(NaiveDate, Uuid)> = names
+        .flat_map(|(day, identity, alias)| [Some(identity), alias].into_iter().flatten().map(move |name| (day, name)))
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut known = Standing::new();
+    let near = |first: NaiveDate, day: NaiveDate| day.signed_duration_since(first).num_days() < LOOKUP_DAYS_MAX;
+    let mut rest = wanted.as_slice();
+    while let Some((first, _)) = rest.first() {
+        let length = rest.iter().take(LOOKUP_MAX).take_while(|(day, _)| near(*first, *day)).count();
+        let (part, later) = rest.split_at(length);
+        look_up(conn, part, &mut known)?;
+        rest = later;
+    }
+    Ok(known)
+}
+
+fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) -> Result<(), StoreError> {
+    let (Some((first, _)), Some((last, _))) = (part.first(), part.last()) else { return Ok(()) };
+    let uuids = part.iter().map(|(_, uuid)| uuid);
+    let (join, filter) = if part.len() <= LOOKUP_LISTED_MAX {
+        (String::new(), format!("AND coalesce(identity, uuid) IN ({})", sql::uuids(uuids)))
+    } else {
+        let join = "AS wanted ON wanted.name = coalesce(report.identity, report.uuid)";
+        (format!("JOIN ({}) {join}", sql::uuid_table(uuids)), String::new())
+    };
+    let (first, last) = (sql::day(*first), sql::day(*last));
+    let statement = format!(
+        "SELECT coalesce(identity, uuid), uuid, content, trust, organisation_key FROM report {join} WHERE day BETWEEN {first} AND {last} {filter}"
+    );
+    let mut statement = conn.prepare(&statement)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let trust = Trust::from_name(&row.get::<_, String>(3)?).unwrap_or(Trust::None);
+        let stands =
+            Known { uuid: row.get(1)?, content: row.get(2)?, trust, organisation_key: row.get(4)?, fresh: None };
+        known.entry(row.get(0)?).or_default().push(stands);
+    }
+    Ok(())
+}
+
+/// The state of the store as it will be after the entries taken so far.
+struct Group<'a> {
+    conn: &'a Connection,
+    quota: &'a Quota<'a>,
+    known: Standing,
+    fresh: Vec<Option<StoredReport<'a>>>,
+    /// Those of them that nobody proved.
+    held: Vec<Held>,
+    changes: Vec<Change>,
+}
+
+impl<'a> Group<'a> {
+    fn take(&mut self, entry: &'a Entry) -> Result<Outcome, StoreError> {
+        match &entry.kind {
+            Kind::Quarantine { fault, organisation, report_id } => {
+                Ok(self.keep(entry, fault.clone(), None, organisation.clone(), report_id.clone()))
+            }
+            Kind::Report { .. } => match StoredReport::of(entry) {
+                Some(stored) => self.take_report(stored),
+                None => Ok(Outcome::Busy(Busy::StoreFailed)),
+            },
+        }
+    }
+
+    fn take_report(&mut self, stored: StoredReport<'a>) -> Result<Outcome, StoreError> {
+        let entry = stored.entry;
+        if test_report::is_one(&stored.report.report_id) {
+            test_report::keep(self.conn, &stored)?;
+            self.leave_quarantine(entry);
+            return Ok(Outcome::Stored(stored.uuid));
+        }
+        if let Some((name, index)) = self.same(&stored) {
+            let uuid = self.meet(name, index, &stored)?;
+            self.leave_quarantine(entry);
+            return Ok(Outcome::Duplicate(uuid));
+        }
+        let Some((uuid, trust, day)) = self.rival(&stored) else {
+            if let Some(held) = Held::of(&stored) {
+                let Quota { holdings, unproven, .. } = self.quota;
+                if !holdings.have_room(&held, &self.held, unproven) {
+                    return Ok(Outcome::Busy(Busy::ShareFull));
+                }
+                self.held.push(held);
+            }
+            return Ok(Outcome::Stored(self.store(stored)));
+        };
+        if stored.trust > trust || entry.replaces {
+            self.supersede(stored.identity, uuid, day, entry)?;
+            return Ok(Outcome::Stored(self.store(stored)));
+        }
+        let fault = Fault::new(
+            FaultCode::Conflict,
+            "a report with the same sender, report-id, date range and policy domains but other content is already stored",
+            Place::Whole,
+        );
+        let Report { organisation, report_id, .. } = stored.report;
+        Ok(self.keep(entry, fault, Some(uuid), organisation.clone(), Some(report_id.clone())))
+    }
+
+    /// The standing report that this one is a copy of, by whatever way either came. Those of two proven senders never are.
+    fn same(&self, stored: &StoredReport<'_>) -> Option<(Uuid, usize)> {
+        let names = [Some(stored.identity), stored.alias].into_iter().flatten();
+        names.filter_map(|name| self.known.get(&name).map(|standing| (name, standing))).find_map(|(name, standing)| {
+            let is_same = |known: &Known| {
+                known.content == stored.content && may_be_one(known.trust, &known.organisation_key, stored)
+            };
+            standing.iter().position(is_same).map(|index| (name, index))
+        })
+    }
+
+    /// The standing report of the same name that this one contradicts.
+    fn rival(&self, stored: &StoredReport<'_>) -> Option<(Uuid, Trust, NaiveDate)> {
+        let standing = self.known.get(&stored.identity)?;
+        let rival = standing.iter().find(|known| may_be_one(known.trust, &known.organisation_key, stored))?;
+        Some((rival.uuid, rival.trust, stored.report.range.day()))
+    }
+
+    /// Under which uuid it is stored.
+    fn store(&mut self, mut stored: StoredReport<'a>) -> Uuid {
+        self.leave_quarantine(stored.entry);
+        let standing = self.known.entry(stored.identity).or_default();
+        if standing.iter().any(|known| known.uuid == stored.uuid) {
+            stored.uuid = uuid_beside(stored.identity, stored.organisation_key);
+        }
+        let uuid = stored.uuid;
+        standing.push(Known {
+            uuid,
+            content: stored.content,
+            trust: stored.trust,
+            organisation_key: stored.organisation_key.to_owned(),
+            fresh: Some(self.fresh.len()),
+        });
+        self.fresh.push(Some(stored));
+        uuid
+    }
+
+    fn leave_quarantine(&mut self, entry: &Entry) {
+        if let Some(uuid) = entry.from_quarantine {
+            self.changes.push(Change::Remove(uuid));
+        }
+    }
+
+    fn keep(
+        &mut self,
+        entry: &Entry,
+        fault: Fault,
+        report: Option<Uuid>,
+        organisation: Option<String>,
+        report_id: Option<String>,
+    ) -> Outcome {
+        let uuid = quarantine::name(&entry.arrival.bytes, entry.element);
+        // What comes out of the quarantine and goes back into it has not arrived once more.
+        self.changes.push(if entry.from_quarantine == Some(uuid) {
+            Change::Judge(uuid, fault.clone(), report)
+        } else {
+            let arrival = Arc::clone(&entry.arrival);
+            let kept = Kept { arrival, element: entry.element, fault: fault.clone(), report, organisation, report_id };
+            Change::Keep(uuid, Box::new(kept))
+        });
+        Outcome::Quarantined { entry: uuid, fault }
+    }
+
+    /// The same content came again: the report is believed as far as its best copy, and is that one's sender's. That it came
+    /// without proof as well is noted. The uuid it stands under.
+    fn meet(&mut self, name: Uuid, index: usize, copy: &StoredReport<'a>) -> Result<Uuid, StoreError> {
+        let Some(known) = self.known.get_mut(&name).and_then(|standing| standing.get_mut(index)) else {
+            return Ok(copy.uuid);
+        };
+        let (uuid, day, before) = (known.uuid, copy.report.range.day(), known.trust);
+        let fresh = known.fresh.and_then(|index| self.fresh[index].as_mut());
+        if copy.trust > before {
+            (known.trust, known.organisation_key) = (copy.trust, copy.organisation_key.to_owned());
+            match fresh {
+                Some(fresh) => {
+                    if !before.is_proven() && copy.trust.is_proven() {
+                        fresh.unproven_copy = Some(fresh.entry.arrival.channel);
+                    }
+                    (fresh.trust, fresh.origin) = (copy.trust, copy.origin);
+                    fresh.organisation_key = copy.organisation_key;
+                }
+                None => {
+                    if !before.is_counted_by_default() && copy.trust.is_counted_by_default() {
+                        unproven::forget(self.conn, uuid, day)?;
+                    }
+                    raise(self.conn, uuid, day, before, copy)?;
+                }
+            }
+        } else if before.is_proven() && !copy.trust.is_proven() {
+            let channel = copy.entry.arrival.channel;
+            match fresh {
+                Some(fresh) => fresh.unproven_copy = Some(channel),
+                None => {
+                    let sql = "UPDATE report SET unproven_copy = ? WHERE day = ?::DATE AND uuid = ?::UUID AND unproven_copy IS NULL";
+                    self.conn.execute(sql, params![channel.as_str(), day, uuid])?;
+                }
+            }
+        }
+        Ok(uuid)
+    }
+
+    /// Moves the report that stands under this identity to the quarantine, its original bytes with their provenance.
+    fn supersede(&mut self, identity: Uuid, uuid: Uuid, day: NaiveDate, by: &Entry) -> Result<(), StoreError> {
+        let fault = Fault::new(
+            FaultCode::Superseded,
+            if by.replaces {
+                "the operator admitted another copy of this report in its place".to_owned()
+            } else {
+                format!("a copy of this report with the higher trust `{}` took its place", by.arrival.trust.as_str())
+            },
+            Place::Whole,
+        );
+        let standing = self.known.entry(identity).or_default();
+        let index = standing.iter().position(|known| known.uuid == uuid);
+        let fresh = index.map(|index| standing.remove(index)).and_then(|known| known.fresh);
+        let kept = match fresh.and_then(|index| self.fresh[index].take()) {
+            Some(old) => Kept {
+                arrival: Arc::new(Arrival {
+                    trust: old.trust,
+                    origin: old.origin.clone(),
+                    ..Arrival::clone(&old.entry.arrival)
+                }),
+                element: old.entry.element,
+                fault,
+                report: Some(uuid),
+                organisation: old.report.organisation.clone(),
+                report_id: Some(old.report.report_id.clone()),
+            },
+            None => {
+                let kept = stored(self.conn, uuid, day, fault)?;
+                remove(self.conn, uuid, day)?;
+                kept
+            }
+        };
+        let entry = quarantine::name(&kept.arrival.bytes, kept.element);
+        self.changes.push(Change::Keep(entry, Box::new(kept)));
+        Ok(())
+    }
+}
+
+/// Whether a standing report and a new one of its name may be one: they are of one sender, or one of them proves no sender.
+fn may_be_one(trust: Trust, organisation_key: &str, new: &StoredReport<'_>) -> bool {
+    !trust.is_proven() || !new.trust.is_proven() || reporters::same_sender(organisation_key, new.organisation_key)
+}
+
+/// The uuid of a report whose name stands under its identity already, as another sender's.
+fn uuid_beside(identity: Uuid, organisation_key: &str) -> Uuid {
+    let mut digest = Sha256::new();
+    digest.update(identity.as_bytes());
+    digest.update(organisation_key);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Believes a stored report as far as a better copy of it, whose sender it then is of.
+fn raise(
+    conn: &Connection,
+    uuid: Uuid,
+    day: NaiveDate,
+    before: Trust,
+    better: &StoredReport<'_>,
+) -> Result<(), StoreError> {
+    let (trust, key) = (better.trust.as_str(), better.organisation_key);
+    let sql = "UPDATE report SET trust = ?, organisation_key = ?, from_domain = ?, dkim_verdict = ?, dkim_domain = ?, dkim_selector = ?, \
+               mailed_at = ?, from_address = ?, key_secure = ?, network_state = coalesce(?, network_state), \
+               network_domain = coalesce(?, network_domain), network_evidence = coalesce(?, network_evidence), \
+               unproven_copy = CASE WHEN ? THEN channel ELSE unproven_copy END WHERE day = ?::DATE AND uuid = ?::UUID";
+    let Origin { from_domain, from_address, dkim_verdict, dkim_domain, dkim_selector, mailed_at, .. } = better.origin;
+    let Origin { key_secure, network_state, network_domain, network_evidence, .. } = better.origin;
+    let (mailed_at, network_state) = (mailed_at.map(At), network_state.map(NetworkState::as_str));
+    let came_unproven = !before.is_proven() && better.trust.is_proven();
+    conn.execute(
+        sql,
+        params![
+            trust,
+            key,
+            from_domain,
+            dkim_verdict,
+            dkim_domain,
+            dkim_selector,
+            mailed_at,
+            from_address,
+            key_secure,
+            network_state,
+            network_domain,
+            network_evidence,
+            came_unproven,
+            day,
+            uuid
+        ],
+    )?;
+    for table in ["policy", "failure"] {
+        let sql =
+            format!("UPDATE {table} SET trust = ?, organisation_key = ? WHERE day = ?::DATE AND report = ?::UUID");
+        conn.execute(&sql, params![trust, key, day, uuid])?;
+    }
+    Ok(())
+}
+
+/// The original bytes of a stored report, ready for the quarantine.
+fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
+    let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
+               w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
+               r.dkim_selector, r.mailed_at, r.from_address, r.network_state, r.network_domain, r.network_evidence, r.key_secure \
+               FROM report r LEFT JOIN raw w ON w.report = r.uuid AND w.day = r.day \
+               WHERE r.day = ?::DATE AND r.uuid = ?::UUID LIMIT 1";
+    Ok(conn.query_row(sql, params![day, identity], |row| {
+        let peer: Option<String> = row.get(2)?;
+        let arrival = Arrival {
+            // Retention may have removed the bytes before the report.
+            bytes: row.get::<_, Option<Vec<u8>>>(0)?.unwrap_or_default(),
+            channel: Channel::from_name(&row.get::<_, String>(1)?).unwrap_or(Channel::Import),
+            peer: peer.and_then(|peer| peer.parse().ok()),
+            source: row.get(3)?,
+            received_at: row.get(4)?,
+            trust: Trust::from_name(&row.get::<_, String>(5)?).unwrap_or(Trust::None),
+            token_domains: None,
+            origin: Origin {
+                from_domain: row.get(13)?,
+                dkim_verdict: row.get(14)?,
+                dkim_domain: row.get(6)?,
+                dkim_selector: row.get(15)?,
+                mailed_at: row.get(16)?,
+                from_address: row.get(17)?,
+                network_state: network_state(row.get(18)?),
+                network_domain: row.get(19)?,
+                network_evidence: row.get(20)?,
+                key_secure: row.get(21)?,
+            },
+            submitter: row.get(7)?,
+            media_type: row.get(8)?,
+            content_encoding: row.get(9)?,
+        };
+        Ok(Kept {
+            arrival: Arc::new(arrival),
+            element: row.get(10)?,
+            fault,
+            report: Some(identity),
+            organisation: row.get(11)?,
+            report_id: row.get(12)?,
+        })
+    })?)
+}
+
+fn remove(conn: &Connection, identity: Uuid, day: NaiveDate) -> Result<(), StoreError> {
+    let tables =
+        [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report"), ("unproven", "report")];
+    for (table, column) in tables {
+        let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {column} = ?::UUID");
+        conn.execute(&sql, params![day, identity])?;
+    }
+    Ok(())
+}

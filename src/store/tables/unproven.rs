@@ -1,0 +1,286 @@
+//! What is stored of senders who did not prove who they are: so much in all and so long, no party more than its share. What is
+//! proven or imported is never removed.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use duckdb::{Connection, params};
+use uuid::Uuid;
+
+use super::rows::{At, StoredReport};
+use crate::{
+    limits::{
+        STORED_ROW_BYTES, UNPROVEN_GIVES_WAY_H, UNPROVEN_OVERDUE_S, UNPROVEN_PARTY_SHARE, UNPROVEN_REMOVED_AT_ONCE_MAX,
+        UNPROVEN_TIDY_EVERY_S,
+    },
+    store::{Arrival, Entry, StoreError, sql},
+    submission::{Party, Trust},
+};
+
+/// Bounds on what nobody proved; 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub bytes_max: u64,
+    pub keep_days: u32,
+}
+
+/// Bytes that are held, in all and by party, about: what goes for another reason is noticed at the next look.
+#[derive(Debug, Default)]
+pub struct Holdings {
+    total: u64,
+    parties: HashMap<String, u64>,
+}
+
+/// One stored report more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    report: Uuid,
+    day: NaiveDate,
+    party: String,
+    received_at: DateTime<Utc>,
+    bytes: u64,
+}
+
+impl Held {
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// `None` for what is proven or imported.
+    pub fn of(stored: &StoredReport<'_>) -> Option<Held> {
+        (!stored.trust.is_counted_by_default()).then(|| Held {
+            report: stored.uuid,
+            day: stored.report.range.day(),
+            party: party(&stored.entry.arrival),
+            received_at: stored.entry.arrival.received_at,
+            bytes: bytes(stored.entry),
+        })
+    }
+}
+
+/// Whose share something counts in.
+fn party(arrival: &Arrival) -> String {
+    arrival.peer.map_or_else(String::new, |peer| Party::widest(peer).to_string())
+}
+
+fn bytes(entry: &Entry) -> u64 {
+    entry.arrival.bytes.len() as u64 + entry.rows() as u64 * STORED_ROW_BYTES
+}
+
+impl Holdings {
+    pub fn read(conn: &Connection) -> Result<Holdings, StoreError> {
+        let mut statement = conn.prepare("SELECT party, sum(bytes)::UBIGINT FROM unproven GROUP BY party")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
+        let parties = rows.collect::<duckdb::Result<HashMap<String, u64>>>()?;
+        Ok(Holdings { total: parties.values().sum(), parties })
+    }
+
+    pub fn add(&mut self, held: &[Held]) {
+        for held in held {
+            self.total += held.bytes;
+            *self.parties.entry(held.party.clone()).or_default() += held.bytes;
+        }
+    }
+
+    pub fn take(&mut self, held: &[Held]) {
+        for held in held {
+            self.total = self.total.saturating_sub(held.bytes);
+            if let Some(bytes) = self.parties.get_mut(&held.party) {
+                *bytes = bytes.saturating_sub(held.bytes);
+            }
+        }
+    }
+
+    fn of(&self, party: &str) -> u64 {
+        self.parties.get(party).copied().unwrap_or(0)
+    }
+
+    pub fn exceed(&self, bounds: &Bounds) -> bool {
+        bounds.bytes_max > 0 && self.total > bounds.bytes_max
+    }
+
+    /// Whether there is room for one more, besides those that come in the same transaction.
+    pub fn have_room(&self, held: &Held, coming: &[Held], bounds: &Bounds) -> bool {
+        if bounds.bytes_max == 0 {
+            return true;
+        }
+        let coming =
+            |of: &dyn Fn(&Held) -> bool| coming.iter().filter(|held| of(held)).map(|held| held.bytes).sum::<u64>();
+        let total = self.total + coming(&|_| true) + held.bytes;
+        let of_party = self.of(&held.party) + coming(&|other| other.party == held.party) + held.bytes;
+        // Removing follows within moments: a tenth more does no harm.
+        let in_all = total <= bounds.bytes_max + bounds.bytes_max / 10;
+        // Behind the operator's own mail server nobody's network is known.
+        in_all && (held.party.is_empty() || of_party <= bounds.share())
+    }
+}
+
+impl Bounds {
+    /// Bytes one party may hold.
+    fn share(&self) -> u64 {
+        self.bytes_max / UNPROVEN_PARTY_SHARE
+    }
+}
+
+/// Notes new ones, within the transaction that stores them.
+pub fn note(conn: &Connection, held: &[Held]) -> Result<(), StoreError> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut values = String::new();
+    for (index, Held { report, day, party, received_at, bytes }) in held.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        let (day, at) = (sql::day(*day), received_at.timestamp_micros());
+        // Digits, dots, colons and letters of an address.
+        debug_assert!(!party.contains('\''));
+        write!(values, "{separator}('{report}'::UUID,{day},'{party}',make_timestamp({at}),{bytes})")
+            .expect("writing to a string does not fail");
+    }
+    conn.execute_batch(&format!("INSERT INTO unproven VALUES {values}"))?;
+    Ok(())
+}
+
+/// A report is no more among them: it is proven now.
+pub fn forget(conn: &Connection, report: Uuid, day: NaiveDate) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM unproven WHERE day = ?::DATE AND report = ?::UUID", params![day, report])?;
+    Ok(())
+}
+
+/// When to look again for what has to go, and what went since it was told.
+pub struct Tidy {
+    due_at: Instant,
+    reports: u64,
+    bytes: u64,
+}
+
+impl Tidy {
+    pub fn new() -> Tidy {
+        Tidy { due_at: Instant::now(), reports: 0, bytes: 0 }
+    }
+
+    /// A party has come to its share, or all have.
+    pub fn soon(&mut self) {
+        self.due_at = self.due_at.min(Instant::now());
+    }
+
+    pub fn wait(&self) -> Duration {
+        self.due_at.saturating_duration_since(Instant::now())
+    }
+
+    /// It has waited for long enough for a moment when nobody else does.
+    pub fn is_overdue(&self) -> bool {
+        self.due_at.elapsed() > Duration::from_secs(UNPROVEN_OVERDUE_S)
+    }
+
+    /// Notes what was removed; a look without a find is told and followed by a pause.
+    pub fn removed(&mut self, reports: u64, bytes: u64) {
+        (self.reports, self.bytes) = (self.reports + reports, self.bytes + bytes);
+        if reports > 0 {
+            self.due_at = Instant::now();
+            return;
+        }
+        self.due_at = Instant::now() + Duration::from_secs(UNPROVEN_TIDY_EVERY_S);
+        if self.reports > 0 {
+            tracing::warn!(
+                reports = self.reports,
+                freed_bytes = self.bytes,
+                "reports that nobody proved were removed, the oldest of those who sent most first: they were older than \
+                 store.unproven_keep_days, or there was no room in store.unproven_max_bytes"
+            );
+        }
+        (self.reports, self.bytes) = (0, 0);
+    }
+}
+
+/// What has to go next, few enough to be a matter of a moment: what is too old; where there is too much in all, the oldest of
+/// the party that holds most; where one party has come to its share, what it sent before the last day.
+pub fn victims(
+    conn: &Connection,
+    holdings: &Holdings,
+    bounds: &Bounds,
+    now: DateTime<Utc>,
+) -> Result<Vec<Held>, StoreError> {
+    if bounds.keep_days > 0 {
+        let before = now - TimeDelta::days(i64::from(bounds.keep_days));
+        let old = oldest(conn, "", before, u64::MAX)?;
+        if !old.is_empty() {
+            return Ok(old);
+        }
+    }
+    if bounds.bytes_max == 0 {
+        return Ok(Vec::new());
+    }
+    let Some((largest, held)) = holdings.parties.iter().max_by_key(|(party, bytes)| (**bytes, party.as_str())) else {
+        return Ok(Vec::new());
+    };
+    let this_one = party_is(largest);
+    if holdings.total > bounds.bytes_max / 10 * 9 {
+        return oldest(conn, &this_one, DateTime::<Utc>::MAX_UTC, holdings.total - bounds.bytes_max / 10 * 9);
+    }
+    // A tenth of its room is made, so that this is not done at each report.
+    let room = bounds.share() / 10 * 9;
+    if *held > room && !largest.is_empty() {
+        return oldest(conn, &this_one, now - TimeDelta::hours(UNPROVEN_GIVES_WAY_H), held - room);
+    }
+    Ok(Vec::new())
+}
+
+fn party_is(party: &str) -> String {
+    format!("AND party = '{}'", party.replace('\'', "''"))
+}
+
+fn oldest(conn: &Connection, filter: &str, before: DateTime<Utc>, bytes: u64) -> Result<Vec<Held>, StoreError> {
+    let before = before.min(DateTime::from_timestamp(32_503_680_000, 0).unwrap_or_default());
+    let sql = format!(
+        "SELECT report, day, party, received_at, bytes::UBIGINT FROM unproven WHERE received_at < ? {filter} \
+         ORDER BY received_at, report LIMIT {UNPROVEN_REMOVED_AT_ONCE_MAX}"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let rows = statement.query_map(params![At(before)], |row| {
+        Ok(Held {
+            report: row.get(0)?,
+            day: row.get(1)?,
+            party: row.get(2)?,
+            received_at: row.get(3)?,
+            bytes: row.get(4)?,
+        })
+    })?;
+    let mut victims = Vec::new();
+    let mut freed = 0u64;
+    for held in rows {
+        if freed >= bytes {
+            break;
+        }
+        let held = held?;
+        freed += held.bytes;
+        victims.push(held);
+    }
+    Ok(victims)
+}
+
+/// Removes them from all tables, within the caller's transaction; those that are proven by now stay, and are no more among them.
+pub fn remove(conn: &Connection, victims: &[Held]) -> Result<u64, StoreError> {
+    let (Some(first), Some(last)) =
+        (victims.iter().map(|held| held.day).min(), victims.iter().map(|held| held.day).max())
+    else {
+        return Ok(0);
+    };
+    let within = format!("day BETWEEN {} AND {}", sql::day(first), sql::day(last));
+    let all = sql::uuids(victims.iter().map(|held| &held.report));
+    let trusts = Trust::ALL.into_iter().filter(|trust| !trust.is_counted_by_default());
+    let trusts: Vec<String> = trusts.map(|trust| format!("'{}'", trust.as_str())).collect();
+    let sql = format!("SELECT uuid FROM report WHERE {within} AND uuid IN ({all}) AND trust IN ({})", trusts.join(","));
+    let going: Vec<Uuid> = conn.prepare(&sql)?.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+    if !going.is_empty() {
+        let going = sql::uuids(&going);
+        for (table, column) in [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report")] {
+            conn.execute_batch(&format!("DELETE FROM {table} WHERE {within} AND {column} IN ({going})"))?;
+        }
+    }
+    conn.execute_batch(&format!("DELETE FROM unproven WHERE {within} AND report IN ({all})"))?;
+    Ok(going.len() as u64)
+}

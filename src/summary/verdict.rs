@@ -1,0 +1,181 @@
+//! The first sentences: what the period was like, in words with their numbers. For the page and for the digest.
+
+use serde::Serialize;
+
+use super::outages;
+use crate::{
+    explain::Mail,
+    period::Phase,
+    query::{pairs::Totals, span::Span, week::Figures},
+    share,
+    wording::{self, Dates},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The share, such as `98.7 %` or `All`; empty where there are no sessions.
+    pub share: String,
+    /// The sentence after the share, or the whole one.
+    pub sentence: String,
+    /// What to know at once, one sentence or two each.
+    pub more: Vec<String>,
+    /// Whether no session failed.
+    pub fine: bool,
+}
+
+pub fn verdict(figures: &Figures, dates: Dates) -> Verdict {
+    let title = match dates {
+        Dates::Short => figures.period.title(),
+        Dates::Iso => figures.period.iso_title(),
+    };
+    let without_share =
+        |sentence: String, more: Vec<String>| Verdict { share: String::new(), sentence, more, fine: true };
+    if figures.phase == Phase::Future {
+        return without_share(format!("{title} has not begun."), Vec::new());
+    }
+    if figures.reported.reports == 0 {
+        return match figures.span {
+            None => without_share("No report has arrived yet.".to_owned(), Vec::new()),
+            Some(_) => without_share(
+                format!("No report covers {title}."),
+                present([running(figures, dates), elsewhere(figures, dates)]),
+            ),
+        };
+    }
+    let once = figures.shares.once;
+    if once.total() == 0 {
+        let sentence = format!("The reports of {title} count no sessions.");
+        return without_share(sentence, present([running(figures, dates), proof(figures)]));
+    }
+    let sessions = wording::counted(once.total(), "session", "sessions");
+    let fine = once.failed == 0;
+    let (share, sentence) = if fine {
+        ("All".to_owned(), format!("{sessions} were secure."))
+    } else {
+        (share::secure(once.successful, once.total()), format!("of {sessions} were secure."))
+    };
+    let more = present([
+        running(figures, dates),
+        outages::cannot_fetch(&figures.outages, dates),
+        outages::can_fetch_again(&figures.outages, dates),
+        movement(figures),
+        mail(figures),
+        if fine { proof(figures) } else { String::new() },
+        before(figures),
+    ]);
+    Verdict { share, sentence, more, fine }
+}
+
+fn present<const COUNT: usize>(sentences: [String; COUNT]) -> Vec<String> {
+    sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect()
+}
+
+fn running(figures: &Figures, dates: Dates) -> String {
+    match figures.phase {
+        Phase::Running => format!(
+            "The {} runs until {}; this is what has been reported so far.",
+            figures.period.kind().as_str(),
+            dates.day(figures.period.range().last())
+        ),
+        _ => String::new(),
+    }
+}
+
+/// New, ongoing, resolved; by pairs of organisation and domain.
+fn movement(figures: &Figures) -> String {
+    let Totals { new, ongoing, resolved, silent } = figures.pairs.totals;
+    if figures.is_first() {
+        return match new {
+            0 => String::new(),
+            new => format!(
+                "{} failed; nothing is known of the {} before.",
+                wording::counted(new, "pair of sender and domain", "pairs of sender and domain"),
+                figures.period.kind().as_str()
+            ),
+        };
+    }
+    let parts: Vec<String> = [(new, "new"), (ongoing, "ongoing"), (resolved, "resolved")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{} {word}", wording::thousands(count)))
+        .collect();
+    let known = match parts.len() {
+        0 => String::new(),
+        count => format!("Failures by sender and domain: {}.", wording::listed(&parts, count)),
+    };
+    let unknown = match silent {
+        0 => String::new(),
+        1 => "Whether one more is over is not known: no report since.".to_owned(),
+        silent => format!("Whether {} more are over is not known: no reports since.", wording::thousands(silent)),
+    };
+    present([known, unknown]).join(" ")
+}
+
+/// How much mail was held up: only enforced policies and DANE stop it.
+fn mail(figures: &Figures) -> String {
+    let refused = figures
+        .pairs
+        .rows
+        .iter()
+        .flat_map(|pair| &pair.causes)
+        .filter(|cause| Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == Mail::Refused)
+        .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
+    match refused {
+        0 => String::new(),
+        refused => {
+            format!("In {} the mail was not delivered on that try.", wording::counted(refused, "session", "sessions"))
+        }
+    }
+}
+
+fn proof(figures: &Figures) -> String {
+    format!(
+        "{} from {} say so.",
+        wording::counted(figures.reported.reports, "report", "reports"),
+        wording::counted(figures.reported.organisations, "organisation", "organisations"),
+    )
+}
+
+fn before(figures: &Figures) -> String {
+    let once = figures.shares_before.once;
+    if once.total() == 0 {
+        return String::new();
+    }
+    format!(
+        "The {} before: {} of {}.",
+        figures.period.kind().as_str(),
+        share::secure(once.successful, once.total()),
+        wording::thousands(once.total())
+    )
+}
+
+fn elsewhere(figures: &Figures, dates: Dates) -> String {
+    // Who is told of some policy domains only is not told how much there is about all of them.
+    let span = figures.span.filter(|_| figures.filter.policy_domains.is_none());
+    span.map_or(String::new(), |span| covered(&span, dates))
+}
+
+/// Which days there are reports about, where those asked for have none.
+pub(crate) fn covered(span: &Span, dates: Dates) -> String {
+    let (first, last) = (dates.day_with_year(span.first), dates.day_with_year(span.last));
+    match (span.reports, span.first == span.last) {
+        (1, true) => format!("The one report here is about {first}."),
+        (1, false) => format!("The one report here covers {first} to {last}."),
+        (reports, true) => format!("The {} reports here are about {first}.", wording::thousands(reports)),
+        (reports, false) => format!("The {} reports here cover {first} to {last}.", wording::thousands(reports)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_day_is_not_a_range() {
+        let day = |text: &str| text.parse().expect("a date");
+        let span = |reports, last| Span { reports, first: day("2026-11-24"), last: day(last) };
+        assert_eq!(covered(&span(1, "2026-11-24"), Dates::Short), "The one report here is about Tue 24 Nov 2026.");
+        assert_eq!(covered(&span(6, "2026-11-24"), Dates::Short), "The 6 reports here are about Tue 24 Nov 2026.");
+        assert_eq!(covered(&span(6, "2026-11-26"), Dates::Iso), "The 6 reports here cover 2026-11-24 to 2026-11-26.");
+    }
+}

@@ -1,0 +1,76 @@
+//! The first page: am I fine; if not, who is losing mail because of what, and is it new.
+
+mod daily;
+mod figures;
+mod json;
+mod senders;
+mod verdict;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use minijinja::context;
+
+use super::sources;
+use crate::summary::claims;
+use crate::{
+    query::{self},
+    store::tables::alert,
+    summary::outages,
+    templates::fields,
+    web::{Site, answer, layout::Frame, params},
+    wording,
+};
+use figures::Figures;
+
+pub(crate) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::page(&site, show(&site, request.query_string()).await)
+}
+
+pub(crate) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
+    answer::json(tell(&site, request.query_string()).await)
+}
+
+async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
+    let today = site.today();
+    let asked = site.asked(query_string, params::OVERVIEW).await?;
+    let filter = asked.filter.clone();
+    let question = asked.clone();
+    let (figures, frame, (firing, unacknowledged)) = site
+        .store()
+        .read(move |connection| {
+            let figures = Figures::ask(connection, &filter, today)?;
+            Ok((figures, Frame::ask(connection, &question)?, alert::firing(connection)?))
+        })
+        .await?;
+    let shell = frame.context(&asked, "/", today);
+    let daily = daily::daily(&figures, &asked);
+    let page = fields! {
+        verdict => verdict::verdict(&figures),
+        state => figures.state(),
+        span => figures.span.map(|span| fields! { first => span.first, last => span.last, reports => span.reports }),
+        outages => outages::section(&figures.outages, figures.filter.range.last()),
+        daily,
+        senders => senders::senders(&figures),
+        domains => senders::domains(&figures),
+        hosts => senders::hosts(&figures),
+        policy_types => senders::policy_types(&figures),
+        previous => wording::range(figures.filter.range.previous()),
+        claims => claims::beside(figures.claims),
+        only_claims => figures.filter.only_claims && figures.reported.reports > 0,
+        firing, unacknowledged,
+        store_trouble => site.store().trouble(),
+        troubles => sources::troubles(site),
+        untold => sources::untold(site),
+        served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
+    };
+    Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)
+}
+
+async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
+    let today = site.today();
+    let filter = site.asked(query_string, params::OVERVIEW).await?.filter;
+    let (figures, quarantined) = site
+        .store()
+        .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, query::quarantine::count(connection)?)))
+        .await?;
+    Ok(json::overview(&figures, quarantined))
+}

@@ -1,0 +1,74 @@
+//! Everything the overview is made of, asked in one go.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use duckdb::Connection;
+
+use crate::query::{
+    Filter,
+    breakdown::{self, Breakdown, breakdown},
+    causes::{Cause, causes},
+    claims::{Claims, claims},
+    daily::{Day, daily},
+    failures::{self, failures},
+    policy_fetch::{Outages, policy_fetch},
+    reported::{Reported, reported},
+    shares::{Shares, shares},
+    span::{Span, span},
+};
+
+/// MX hosts listed on the overview.
+const HOSTS_SHOWN: usize = 10;
+
+pub(crate) struct Figures {
+    pub(crate) filter: Filter,
+    pub(crate) span: Option<Span>,
+    pub(crate) reported: Reported,
+    pub(crate) shares: Shares,
+    pub(crate) shares_before: Shares,
+    pub(crate) days: BTreeMap<NaiveDate, Day>,
+    pub(crate) organisations: Breakdown,
+    pub(crate) domains: Breakdown,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) outages: Outages,
+    pub(crate) hosts: failures::Page,
+    /// What is only claimed, beside all of this.
+    pub(crate) claims: Option<Claims>,
+}
+
+impl Figures {
+    pub(crate) fn ask(connection: &Connection, filter: &Filter, today: NaiveDate) -> duckdb::Result<Figures> {
+        let now = shares(connection, filter)?;
+        let fails = now.once.failed > 0;
+        Ok(Figures {
+            filter: filter.clone(),
+            span: span(connection, today)?,
+            reported: reported(connection, filter)?,
+            shares_before: shares(connection, &filter.with_range(filter.range.previous()))?,
+            days: daily(connection, filter)?,
+            organisations: breakdown(connection, filter, breakdown::By::Organisation)?,
+            domains: breakdown(connection, filter, breakdown::By::PolicyDomain)?,
+            causes: if fails { causes(connection, filter)? } else { Vec::new() },
+            outages: policy_fetch(connection, filter, filter.range.first(), today)?,
+            hosts: if fails {
+                failures(connection, filter, failures::By::ReceivingMxHostname, HOSTS_SHOWN, None)?
+            } else {
+                failures::Page::default()
+            },
+            claims: claims(connection, filter)?,
+            shares: now,
+        })
+    }
+
+    /// What kind of page this is.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.span, self.reported.reports, self.shares.once.failed) {
+            (None, _, _) => "empty",
+            // What is only claimed may be all there is.
+            (_, 0, _) => "silent",
+            (_, _, 0) => "fine",
+            _ => "failing",
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What every page needs.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{Rules, Setup, answer, filters, params};
+use crate::{clock::Clock, health::Board, pipeline::Pipeline, store::Store, templates::Templates};
+
+/// What the pages need.
+pub struct Site {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) clock: Clock,
+    pub(crate) board: Board,
+    pub(crate) rules: Rules,
+    /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) templates: Templates,
+    /// Whether anything that counts by default was ever seen: then it is not looked for again.
+    pub(crate) has_counted: AtomicBool,
+}
+
+impl Site {
+    /// `dev` is the `web/` directory to read templates and static files from at each request; without it the embedded ones
+    /// are used. `rules` is what the alerts' pages show of the configuration. `hosts` are compared without case.
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        clock: Clock,
+        board: Board,
+        rules: Rules,
+        dev: Option<PathBuf>,
+        hosts: Vec<String>,
+    ) -> Result<Site, minijinja::Error> {
+        Ok(Site {
+            pipeline,
+            clock,
+            board,
+            rules,
+            hosts,
+            templates: {
+                let mut templates = Templates::new(dev, filters::register)?;
+                templates.set_global("setup", minijinja::Value::from(minijinja::value::Serde(&Setup::default())));
+                templates
+            },
+            has_counted: AtomicBool::new(false),
+        })
+    }
+
+    /// The same, with what the pages say of their set-up.
+    pub fn in_setup(mut self, setup: Setup) -> Site {
+        self.templates.set_global("setup", minijinja::Value::from(minijinja::value::Serde(&setup)));
+        self
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.pipeline.store()
+    }
+
+    /// Reads the query string of an address; without a trust it asks for what counts by default, or for what is claimed while
+    /// nothing of that is stored.
+    pub(crate) async fn asked(
+        &self,
+        query_string: &str,
+        accepted: params::Accepted,
+    ) -> Result<params::Asked, answer::Fail> {
+        let mut asked = params::parse(query_string, accepted, self.today())?;
+        asked.filter.least = self.rules.least();
+        if asked.filter.trust.is_none() && !self.has_counted.load(Ordering::Relaxed) {
+            let filter = asked.filter.clone();
+            asked.filter = self.store().read(move |connection| Ok(filter.settled(connection)?)).await?;
+            self.has_counted.store(!asked.filter.only_claims && self.has_reports().await?, Ordering::Relaxed);
+        }
+        Ok(asked)
+    }
+
+    async fn has_reports(&self) -> Result<bool, answer::Fail> {
+        let today = self.today();
+        Ok(self.store().read(move |connection| Ok(crate::query::span::span(connection, today)?.is_some())).await?)
+    }
+
+    pub(crate) fn today(&self) -> chrono::NaiveDate {
+        self.clock.now().date_naive()
+    }
+}
