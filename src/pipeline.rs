@@ -17,12 +17,11 @@ use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::submission::{Accept, Accepting};
 use crate::{
     fault::{Fault, FaultCode, Place},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
     store::{Entry, Store, StoreError, tables::sender},
-    submission::{Busy, Channel, Outcome, Receipt, Submission, Trust},
+    submission::{Accept, Accepting, Busy, Channel, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
 use documents::Reading;

@@ -7,6 +7,7 @@ pub mod engine;
 mod error;
 #[cfg(test)]
 pub mod fixtures;
+mod settings;
 mod sql;
 pub mod tables;
 
@@ -17,68 +18,27 @@ use std::{
     time::Duration,
 };
 
-use duckdb::{Connection, OptionalExt, params};
+use duckdb::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 pub use engine::bulk::{Bulk, Loads};
 pub use engine::open::{is_there, open_to_others};
+pub use engine::recount::{Renewed, Reread, Stored};
+pub use engine::rekey::SenderKey;
 pub use engine::repair::{RepairReport, repair};
-pub use error::StoreError;
+pub use error::{Displaced, StoreError};
+#[cfg(test)]
+pub use fixtures::kept::{quarantined, raw};
+pub use settings::Settings;
 pub use tables::entry::{Arrival, Entry, Kind};
-pub use tables::quarantine::{QuarantineEntry, quarantined};
-pub use tables::recount::{Renewed, Reread, Stored};
-pub use tables::rekey::SenderKey;
 pub use tables::unproven::Bounds;
 
 use crate::{
-    clock::Clock,
-    limits::{STORE_ANSWER_MAX_S, WAL_MAX_BYTES},
+    limits::STORE_ANSWER_MAX_S,
     submission::{Busy, Outcome},
 };
 use engine::{condition::Condition, open::DirectoryLock, place::Place, queue::Queue, reader::Readers, writer::Writer};
-
-/// How DuckDB may use the machine.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub memory_max_bytes: u64,
-    /// Threads of one query; 0: all cores.
-    pub threads: usize,
-    /// Entries waiting for the writer before new ones are answered Busy.
-    pub queue_max: usize,
-    /// Readers at work at the same time.
-    pub readers_max: usize,
-    /// How long one question may take, waiting included.
-    pub question_max: Duration,
-    /// Bytes the quarantine may hold. Above it those who hold most give way, what is no report first: anybody can post
-    /// garbage, and it must fill neither the disk nor push out what others sent.
-    pub quarantine_max_bytes: u64,
-    /// What may be held of senders who did not prove who they are.
-    pub unproven: Bounds,
-    /// Tells how old something is.
-    pub clock: Clock,
-    /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
-    pub log_max_bytes: u64,
-    /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
-    pub reread: Option<Arc<dyn Reread>>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            memory_max_bytes: 1024 * 1024 * 1024,
-            threads: 0,
-            queue_max: 4_096,
-            readers_max: 4,
-            question_max: Duration::from_secs(30),
-            quarantine_max_bytes: 1024 * 1024 * 1024,
-            unproven: Bounds { bytes_max: 1024 * 1024 * 1024, keep_days: 30 },
-            clock: Clock::system(),
-            log_max_bytes: WAL_MAX_BYTES,
-            reread: None,
-        }
-    }
-}
 
 /// The open store. Cheap to clone. `close` ends the writer; so does dropping the last clone.
 #[derive(Clone)]
@@ -203,7 +163,7 @@ impl Store {
         let (sender, receiver) = oneshot::channel();
         let condition = Arc::clone(&self.0.condition);
         self.0.queue.change(Box::new(move |conn| {
-            let changed = conn.and_then(|conn| tables::transaction::within(conn, change));
+            let changed = conn.and_then(|conn| engine::transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
             if let Err(error) = &changed
                 && (fatal || error.is_disk_full())
@@ -272,31 +232,6 @@ impl Drop for Inner {
 /// The name of a content: the same bytes have the same, whatever they are.
 pub fn name(bytes: &[u8]) -> Uuid {
     tables::quarantine::name(bytes, None)
-}
-
-/// The original bytes of a stored report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawReport {
-    pub bytes: Vec<u8>,
-    /// Index of the report in its document, where the document holds several.
-    pub element: Option<u32>,
-    /// As claimed by the sender.
-    pub media_type: Option<String>,
-    pub content_encoding: Option<String>,
-}
-
-/// Reads the original bytes of a stored report. `None` where there is no such report or retention has removed them.
-pub fn raw(conn: &Connection, report: Uuid) -> Result<Option<RawReport>, StoreError> {
-    let sql = "SELECT bytes, element, media_type, content_encoding FROM raw WHERE report = ?::UUID LIMIT 1";
-    let found = conn.prepare(sql)?.query_row(params![report], |row| {
-        Ok(RawReport {
-            bytes: row.get(0)?,
-            element: row.get(1)?,
-            media_type: row.get(2)?,
-            content_encoding: row.get(3)?,
-        })
-    });
-    Ok(found.optional()?)
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(failing.exit_code(), ExitCode::from(1));
         assert_eq!(
             failing.text(address),
-            "http://127.0.0.1:8080 answers, but imap reports does not work\nimap reports: refused\\u{1b}[31m"
+            "http://127.0.0.1:8080 answers, but imap reports does not work\nimap reports: refused‹U+001B›[31m"
         );
         let json = failing.json(address);
         assert_eq!((&json["healthy"], &json["failing"][0]["name"]), (&false.into(), &"imap reports".into()));

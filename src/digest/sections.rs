@@ -5,12 +5,14 @@ use super::{
     content::{Item, Links, Section, quoted, shown},
     failures::{Explained, failures, past},
 };
-use crate::summary;
 use crate::{
     explain::Mail,
     period::{Kind, Period},
     query::{pairs::State, silent::Missing, week::Figures},
-    summary::outages::{self, Trouble},
+    summary::{
+        self,
+        outages::{self, Trouble},
+    },
     wording::{self, Dates},
 };
 

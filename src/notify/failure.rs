@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_one_short_line() {
-        assert_eq!(quoted(" <html>\n  no\u{1b}[2J\n"), "<html> no␛[2J");
+        assert_eq!(quoted(" <html>\n  no\u{1b}[2J\n"), "<html> no‹U+001B›[2J");
         assert_eq!(quoted(&"ä".repeat(1_000)).chars().count(), 201);
     }
 }

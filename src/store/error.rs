@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use super::engine::place::Displaced;
-
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{0}")]
@@ -95,4 +93,36 @@ pub fn says_disk_full(text: &str) -> bool {
 
 fn directory(file: &Path) -> std::path::Display<'_> {
     file.parent().unwrap_or(file).display()
+}
+
+/// What does not lie where it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Displaced {
+    #[error(
+        "the data directory {} is gone: it was removed, renamed or is not mounted. Nothing is stored until it is there \
+         again with the same files; to begin with others, restart the server", .0.display()
+    )]
+    Directory(PathBuf),
+    #[error(
+        "the database {} is gone: it was removed or renamed while the server runs. Nothing is stored until the same file is \
+         there again; to begin with another, restart the server", .0.display()
+    )]
+    Database(PathBuf),
+    #[error(
+        "{} is another database than the one the server has open. Nothing is stored: restart the server to use it, or put \
+         the former one back", .0.display()
+    )]
+    OtherDatabase(PathBuf),
+    #[error(
+        "the write-ahead log {} was removed, replaced or cut while the server runs. Nothing is stored until what it held is \
+         in the database file, which is tried again and again; do not stop the server before", .0.display()
+    )]
+    Log(PathBuf),
+}
+
+impl Displaced {
+    /// The database lies where it should, only its log does not.
+    pub fn is_log(&self) -> bool {
+        matches!(self, Displaced::Log(_))
+    }
 }

@@ -1,5 +1,7 @@
 //! Reports, entries and stores for tests. Nothing here is used by the program.
 
+pub mod kept;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};

@@ -10,19 +10,11 @@ pub mod known;
 pub mod mailbox;
 pub mod network;
 pub mod outbox;
-pub mod parts;
-#[cfg(test)]
-mod parts_tests;
 pub mod quarantine;
-pub mod recount;
-#[cfg(test)]
-mod recount_tests;
-pub mod rekey;
 pub mod rows;
 pub mod sender;
 pub mod silence;
 pub mod test_report;
-pub mod transaction;
 pub mod unproven;
 #[cfg(test)]
 mod unproven_tests;

@@ -9,8 +9,8 @@ use super::{
     Site,
     params::{Asked, may_carry},
 };
-use crate::links;
 use crate::{
+    links,
     query::{
         Range,
         choices::{Choices, choices},

@@ -10,8 +10,8 @@ use actix_web::web::Query;
 use chrono::{Datelike, Days, NaiveDate};
 
 use super::answer::Fail;
-use crate::links::ABSENT;
 use crate::{
+    links::ABSENT,
     period::{Kind, Period},
     query::{
         Filter, Range,

@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn it_hears_it_in_one_line() {
         let refused = Told { detail: Some("no\nend\u{1b}".to_owned()), ..told(Word::Refused, Some("not-json")) };
-        assert_eq!(line(&[refused.clone(), refused]), "refused: not-json: no; end\\u{1b}");
+        assert_eq!(line(&[refused.clone(), refused]), "refused: not-json: no; end‹U+001B›");
         assert_eq!(line(&[told(Word::Stored, None), told(Word::Stored, None), told(Word::Busy, None)]), "stored; busy");
         assert!(line(&[Told { detail: Some("x".repeat(9_999)), ..told(Word::Busy, None) }]).len() < 500);
     }

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use super::{header::Header, transfer::Encoding};
-use crate::{decode::media, fault::Fault};
+
+use crate::{decode::media, fault::Fault, text::is_hidden};
 
 /// Characters of a claim that are kept for display.
 const SHOWN_MAX_CHARS: usize = 255;
@@ -120,7 +121,7 @@ fn decoded(name: String) -> String {
 
 fn shown(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    crate::text::visible(&words.join(" ")).chars().take(SHOWN_MAX_CHARS).collect()
+    words.join(" ").chars().filter(|c| !is_hidden(*c)).take(SHOWN_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

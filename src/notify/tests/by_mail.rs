@@ -116,7 +116,7 @@ async fn a_relay_that_refuses_and_recovers_gets_it_once() {
     let mut scene = Scene::new(&relayed(&server, "tls = \"off\""));
     scene.put(&[notice(1)]).await;
     let mut waits = Vec::new();
-    for error in ["the relay answered 450 4.2.1 Come again", "the relay answered 550 5.1.1 No such ␛user"] {
+    for error in ["the relay answered 450 4.2.1 Come again", "the relay answered 550 5.1.1 No such ‹U+001B›user"] {
         scene.deliver().await;
         let sent = scene.entry().await;
         assert_eq!((sent.state, sent.last_error.as_deref()), (State::Pending, Some(error)));

@@ -82,7 +82,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
 /// Starts this binary again as the child, kills it after so many acknowledgements, and returns what it acknowledged.
 fn run_and_kill(directory: &Path, prefix: &str, after: usize) -> BTreeSet<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::crash_tests::child_that_is_killed", "--nocapture"])
+        .args(["--exact", "store::engine::crash_tests::child_that_is_killed", "--nocapture"])
         .env(CHILD, directory)
         .env(PREFIX, prefix)
         .stdout(Stdio::piped())

@@ -9,11 +9,8 @@ use std::{
 
 use duckdb::{Config, Connection};
 
-use super::{migrate, recover};
-use crate::store::{
-    Settings, StoreError, error,
-    tables::{recount, rekey},
-};
+use super::{migrate, recount, recover, rekey};
+use crate::store::{Settings, StoreError, error};
 
 /// The database file in the data directory.
 pub const DATABASE: &str = "tlsight.duckdb";

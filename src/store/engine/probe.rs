@@ -2,13 +2,11 @@
 
 use duckdb::{Connection, params};
 
+use super::transaction::within;
 use crate::{
     clock::Clock,
     limits::PROBE_BYTES,
-    store::{
-        StoreError,
-        tables::{rows::At, transaction::within},
-    },
+    store::{StoreError, tables::rows::At},
 };
 
 /// Replaces the one row there is: what it takes on the disk is what a report of some size takes in the log.

@@ -16,20 +16,19 @@ use super::{
     condition::Condition,
     note::Note,
     open,
-    place::Displaced,
+    parts::Parts,
     probe,
     queue::{Change, Job, Queue, Work},
     reader::Readers,
     recover::log_of,
+    transaction::{self, Quota, Written},
 };
 use crate::{
     limits::WAL_IDLE_MAX_BYTES,
     store::{
-        Entry, Settings, StoreError,
+        Displaced, Entry, Settings, StoreError,
         tables::{
-            parts::Parts,
             quarantine,
-            transaction::{self, Quota, Written},
             unproven::{self, Holdings, Tidy},
         },
     },

@@ -6,46 +6,20 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, OptionalExt, params};
+use duckdb::{Connection, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    eviction,
-    rows::{At, network_state},
-};
+use super::{eviction, rows::At};
 use crate::{
-    fault::{Fault, FaultCode},
+    fault::Fault,
     limits::QUARANTINE_KEPT_MAX_BYTES,
     store::{Arrival, StoreError},
-    submission::{Channel, NetworkState, Origin, Trust},
+    submission::NetworkState,
 };
 
 /// Bytes a quarantine entry is taken to cost besides its content.
 pub(crate) const ENTRY_OVERHEAD_BYTES: u64 = 512;
-
-/// One quarantine entry, as the operator gets it back.
-#[derive(Debug, Clone)]
-pub struct QuarantineEntry {
-    pub uuid: Uuid,
-    /// The bytes and their provenance. `received_at` is the first time they came.
-    pub arrival: Arrival,
-    pub last_received_at: DateTime<Utc>,
-    /// How often this content came.
-    pub times: u64,
-    pub code: FaultCode,
-    pub detail: String,
-    /// Where the fault lies, in words.
-    pub place: String,
-    /// Index of the report in its document, where the document holds several.
-    pub element: Option<u32>,
-    /// The stored report it collides with.
-    pub report: Option<Uuid>,
-    pub organisation: Option<String>,
-    pub report_id: Option<String>,
-    /// Bytes as received; more than `arrival.bytes` where those were cut.
-    pub bytes_total: u64,
-}
 
 /// The name of a content: 128 bits of SHA-256 over the bytes and, for one report of several, its index.
 pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
@@ -59,57 +33,6 @@ pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
     let mut name = [0; 16];
     name.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(name).into_uuid()
-}
-
-/// Reads one entry back, for reprocessing and download. `None` where there is none.
-pub fn quarantined(conn: &Connection, uuid: Uuid) -> Result<Option<QuarantineEntry>, StoreError> {
-    let sql = "SELECT first_received_at, last_received_at, times, channel, peer, source, token_domains, trust, dkim_domain, \
-               submitter, code, detail, place, element, report, organisation, report_id, media_type, content_encoding, \
-               bytes_total, bytes, from_domain, dkim_verdict, dkim_selector, mailed_at, network_state, network_domain, \
-               network_evidence, key_secure \
-               FROM quarantine WHERE uuid = ?::UUID";
-    let entry = conn.prepare(sql)?.query_row(params![uuid], |row| {
-        let peer: Option<String> = row.get(4)?;
-        let token_domains: Option<String> = row.get(6)?;
-        Ok(QuarantineEntry {
-            uuid,
-            arrival: Arrival {
-                bytes: row.get(20)?,
-                channel: Channel::from_name(&row.get::<_, String>(3)?).unwrap_or(Channel::Import),
-                peer: peer.and_then(|peer| peer.parse().ok()),
-                source: row.get(5)?,
-                received_at: row.get(0)?,
-                trust: Trust::from_name(&row.get::<_, String>(7)?).unwrap_or(Trust::None),
-                token_domains: token_domains.map(|domains| domains.lines().map(str::to_owned).collect()),
-                origin: Origin {
-                    from_domain: row.get(21)?,
-                    dkim_verdict: row.get(22)?,
-                    dkim_domain: row.get(8)?,
-                    dkim_selector: row.get(23)?,
-                    mailed_at: row.get(24)?,
-                    network_state: network_state(row.get(25)?),
-                    network_domain: row.get(26)?,
-                    network_evidence: row.get(27)?,
-                    key_secure: row.get(28)?,
-                    ..Origin::default()
-                },
-                submitter: row.get(9)?,
-                media_type: row.get(17)?,
-                content_encoding: row.get(18)?,
-            },
-            last_received_at: row.get(1)?,
-            times: row.get(2)?,
-            code: FaultCode::from_code(&row.get::<_, String>(10)?).unwrap_or(FaultCode::Internal),
-            detail: row.get(11)?,
-            place: row.get(12)?,
-            element: row.get(13)?,
-            report: row.get(14)?,
-            organisation: row.get(15)?,
-            report_id: row.get(16)?,
-            bytes_total: row.get(19)?,
-        })
-    });
-    Ok(entry.optional()?)
 }
 
 /// Something to be kept, on its way into the table.

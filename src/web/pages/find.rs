@@ -8,8 +8,8 @@ use actix_web::{
     web::{self, Query},
 };
 
-use crate::links;
 use crate::{
+    links,
     period::Period,
     query::named::{Named, named},
     web::{

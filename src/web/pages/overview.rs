@@ -10,11 +10,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::context;
 
 use super::sources;
-use crate::summary::claims;
 use crate::{
-    query::{self},
+    query,
     store::tables::alert,
-    summary::outages,
+    summary::{claims, outages},
     templates::fields,
     web::{Site, answer, layout::Frame, params},
     wording,

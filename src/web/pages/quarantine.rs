@@ -11,9 +11,9 @@ use super::{
     report::read_uuid,
     snippet::{self, Excerpt, Stored},
 };
-use crate::links;
 use crate::{
     explain::faults,
+    links,
     query::quarantine::{self, After, Entry, Narrowed, Page, Quarantined},
     templates::fields,
     web::{

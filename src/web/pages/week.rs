@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use minijinja::{Value, context};
 
-use crate::links;
-use crate::summary::{changes, json as week_json};
 use crate::{
-    summary::outages,
+    links,
+    summary::{changes, json as week_json, outages},
     templates::fields,
     web::{
         Site,

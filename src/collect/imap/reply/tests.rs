@@ -21,7 +21,7 @@ fn a_status_tells_its_tag_code_and_words() {
     let done = status("t3 NO [TRYCREATE] no such\u{7} folder\r\n");
     assert_eq!((done.tag.as_deref(), done.word), (Some("t3"), Word::No));
     assert_eq!(done.code_value("trycreate"), Some(""));
-    assert_eq!(done.text, "no such\\u{7} folder");
+    assert_eq!(done.text, "no such‹U+0007› folder");
     let untagged = status("* OK [UIDVALIDITY 3857529045] UIDs valid\r\n");
     assert_eq!((untagged.tag.as_deref(), untagged.code_value("UIDVALIDITY")), (None, Some("3857529045")));
     assert_eq!(status("* BYE\r\n").word, Word::Bye);

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use minijinja::Value;
 
-use crate::links;
 use crate::{
     alerts::{Alert, Rule, sentence},
+    links,
     templates::fields,
     wording,
 };

@@ -6,10 +6,10 @@ use chrono::{Datelike, Days, NaiveDate};
 use serde::Serialize;
 
 use super::figures::Figures;
-use crate::links;
 use crate::{
     chart::{self, Bar, LETTERS, Size},
     explain::result_types,
+    links,
     query::{Range, daily::Day, reports::NOT_ITEMISED},
     text::visible_lines,
     web::params::Asked,

@@ -3,11 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::figures::Figures;
-use crate::summary::claims;
 use crate::{
     query::{Range, breakdown::Part, shares::Sessions},
     reporters::{self, Sender},
-    summary::outages,
+    summary::{claims, outages},
     wording::Trend,
 };
 

@@ -6,8 +6,11 @@ use duckdb::Connection;
 use flate2::read::GzDecoder;
 use uuid::Uuid;
 
-use super::recount::{self, Renewed, Reread, Stored};
-use crate::store::{SenderKey, Settings, Store, engine::open, fixtures::settings};
+use super::{
+    open,
+    recount::{self, Renewed, Reread, Stored},
+};
+use crate::store::{SenderKey, Settings, Store, fixtures::settings};
 
 /// Unpacks a store that a released version wrote, its log not checkpointed.
 #[expect(clippy::disallowed_methods, reason = "a file of our own")]

@@ -12,14 +12,16 @@ use chrono::NaiveDate;
 use duckdb::{Connection, OptionalExt as _, params};
 use uuid::Uuid;
 
-use super::{
-    rows::{Into, StoredReport, Tables, network_state},
-    test_report,
-    transaction::within,
-};
+use super::transaction::within;
 use crate::{
     report::{Deviation, Report},
-    store::{Arrival, Entry, Kind, SenderKey, StoreError, sql},
+    store::{
+        Arrival, Entry, Kind, SenderKey, StoreError, sql,
+        tables::{
+            rows::{Into, StoredReport, Tables, network_state},
+            test_report,
+        },
+    },
     submission::{Channel, Origin, Trust},
 };
 

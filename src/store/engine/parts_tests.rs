@@ -25,7 +25,7 @@ fn large(report_id: &str, details: usize, content: i64, trust: Trust) -> Entry {
 
 fn rows(store: &Store, table: &str, column: &str, report: Uuid) -> u64 {
     let sql = format!("SELECT count(*)::UBIGINT FROM {table} WHERE {column} = ?::UUID");
-    store.read_blocking(|conn| Ok(conn.query_row(&sql, params![report], |row| row.get(0))?)).unwrap()
+    store.read_blocking(|conn| Ok(conn.query_row(&sql, duckdb::params![report], |row| row.get(0))?)).unwrap()
 }
 
 fn assert_whole(store: &Store, report: Uuid, details: u64) {
@@ -35,7 +35,7 @@ fn assert_whole(store: &Store, report: Uuid, details: u64) {
     assert_eq!(counts[..4], [1, 2, details, 1]);
     let positions = "SELECT count(DISTINCT (policy_position, position))::UBIGINT FROM failure WHERE report = ?::UUID";
     let distinct: u64 =
-        store.read_blocking(|conn| Ok(conn.query_row(positions, params![report], |row| row.get(0))?)).unwrap();
+        store.read_blocking(|conn| Ok(conn.query_row(positions, duckdb::params![report], |row| row.get(0))?)).unwrap();
     assert_eq!(distinct, details, "each detail once, in its place");
 }
 

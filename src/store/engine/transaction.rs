@@ -10,18 +10,20 @@ use duckdb::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{
-    parts::Parts,
-    quarantine::{self, Change, Kept},
-    rows::{At, Into, StoredReport, Tables, network_state},
-    test_report,
-    unproven::{self, Bounds, Held, Holdings},
-};
+use super::parts::Parts;
 use crate::{
     fault::{Fault, FaultCode, Place},
     report::Report,
     reporters,
-    store::{Arrival, Entry, Kind, StoreError, sql},
+    store::{
+        Arrival, Entry, Kind, StoreError, sql,
+        tables::{
+            quarantine::{self, Change, Kept},
+            rows::{At, Into, StoredReport, Tables, network_state},
+            test_report,
+            unproven::{self, Bounds, Held, Holdings},
+        },
+    },
     submission::{Busy, Channel, NetworkState, Origin, Outcome, Trust},
 };
 

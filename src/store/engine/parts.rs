@@ -9,14 +9,16 @@ use std::{collections::HashSet, ops::Range, time::Duration};
 use duckdb::Connection;
 use uuid::Uuid;
 
-use super::{
-    counts,
-    rows::{Into, StoredReport, Tables},
-    transaction,
-};
+use super::{queue::Job, transaction};
 use crate::{
     limits::{GROUP_MAX_ROWS, LARGE_PATIENCE_S, PART_MAX_ROWS},
-    store::{Entry, Kind, StoreError, engine::queue::Job, sql},
+    store::{
+        Entry, Kind, StoreError, sql,
+        tables::{
+            counts,
+            rows::{Into, StoredReport, Tables},
+        },
+    },
 };
 
 /// Tables whose rows are put aside; `report` and `raw` have one row for each report.

@@ -1,0 +1,48 @@
+//! How the store may use the machine.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{engine::recount::Reread, tables::unproven::Bounds};
+use crate::{clock::Clock, limits::WAL_MAX_BYTES};
+
+/// How DuckDB may use the machine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub memory_max_bytes: u64,
+    /// Threads of one query; 0: all cores.
+    pub threads: usize,
+    /// Entries waiting for the writer before new ones are answered Busy.
+    pub queue_max: usize,
+    /// Readers at work at the same time.
+    pub readers_max: usize,
+    /// How long one question may take, waiting included.
+    pub question_max: Duration,
+    /// Bytes the quarantine may hold. Above it those who hold most give way, what is no report first: anybody can post
+    /// garbage, and it must fill neither the disk nor push out what others sent.
+    pub quarantine_max_bytes: u64,
+    /// What may be held of senders who did not prove who they are.
+    pub unproven: Bounds,
+    /// Tells how old something is.
+    pub clock: Clock,
+    /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
+    pub log_max_bytes: u64,
+    /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
+    pub reread: Option<Arc<dyn Reread>>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            memory_max_bytes: 1024 * 1024 * 1024,
+            threads: 0,
+            queue_max: 4_096,
+            readers_max: 4,
+            question_max: Duration::from_secs(30),
+            quarantine_max_bytes: 1024 * 1024 * 1024,
+            unproven: Bounds { bytes_max: 1024 * 1024 * 1024, keep_days: 30 },
+            clock: Clock::system(),
+            log_max_bytes: WAL_MAX_BYTES,
+            reread: None,
+        }
+    }
+}
