@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 
-use crate::{query::Range, wording};
+use crate::{day_range::Range, wording};
 
 /// How long a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

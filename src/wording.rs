@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use crate::query::Range;
+use crate::day_range::Range;
 
 /// `41203` as `41,203`.
-pub(crate) fn thousands(number: i64) -> String {
+pub fn thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -18,7 +18,7 @@ pub(crate) fn thousands(number: i64) -> String {
 }
 
 /// `44120` as `44k`, for where there is room for four characters only.
-pub(crate) fn short(number: i64) -> String {
+pub fn short(number: i64) -> String {
     match number {
         ..10_000 => number.to_string(),
         10_000..1_000_000 => format!("{}k", number / 1_000),
@@ -28,17 +28,17 @@ pub(crate) fn short(number: i64) -> String {
 }
 
 /// Where an input was read from.
-pub(crate) fn source(source: &str) -> &str {
+pub fn source(source: &str) -> &str {
     if source == "-" { "standard input" } else { source }
 }
 
 /// `Thu 19 Nov`.
-pub(crate) fn day(day: NaiveDate) -> String {
+pub fn day(day: NaiveDate) -> String {
     day.format("%a %-d %b").to_string()
 }
 
 /// `Thu 19 Nov 2026`.
-pub(crate) fn day_with_year(day: NaiveDate) -> String {
+pub fn day_with_year(day: NaiveDate) -> String {
     day.format("%a %-d %b %Y").to_string()
 }
 
@@ -52,14 +52,14 @@ pub enum Dates {
 }
 
 impl Dates {
-    pub(crate) fn day(self, date: NaiveDate) -> String {
+    pub fn day(self, date: NaiveDate) -> String {
         match self {
             Dates::Short => day(date),
             Dates::Iso => date.to_string(),
         }
     }
 
-    pub(crate) fn day_with_year(self, date: NaiveDate) -> String {
+    pub fn day_with_year(self, date: NaiveDate) -> String {
         match self {
             Dates::Short => day_with_year(date),
             Dates::Iso => date.to_string(),
@@ -68,7 +68,7 @@ impl Dates {
 }
 
 /// A clause as a sentence: with a capital, which a name in backticks at its start does without, and a full stop.
-pub(crate) fn sentence(clause: &str) -> String {
+pub fn sentence(clause: &str) -> String {
     let mut rest = clause.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());
     let stop = if clause.ends_with('.') { "" } else { "." };
@@ -76,12 +76,12 @@ pub(crate) fn sentence(clause: &str) -> String {
 }
 
 /// `2026-11-19 07:12 UTC`.
-pub(crate) fn moment(at: DateTime<Utc>) -> String {
+pub fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// `16–22 Nov 2026`, as short as the two ends allow.
-pub(crate) fn range(range: Range) -> String {
+pub fn range(range: Range) -> String {
     let (first, last) = (range.first(), range.last());
     if first == last {
         return day_with_year(first);
@@ -97,7 +97,7 @@ pub(crate) fn range(range: Range) -> String {
 }
 
 /// What one period of this length is called, for "against the … before".
-pub(crate) fn period(range: Range) -> &'static str {
+pub fn period(range: Range) -> &'static str {
     match range.days() {
         1 => "day",
         7 => "week",
@@ -106,7 +106,7 @@ pub(crate) fn period(range: Range) -> &'static str {
 }
 
 /// `a`, `a and b`, `a, b and 3 more`.
-pub(crate) fn listed(names: &[String], shown_max: usize) -> String {
+pub fn listed(names: &[String], shown_max: usize) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
@@ -119,12 +119,12 @@ pub(crate) fn listed(names: &[String], shown_max: usize) -> String {
 }
 
 /// `1 report`, `2 reports`.
-pub(crate) fn counted(number: i64, one: &str, many: &str) -> String {
+pub fn counted(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
 /// Since when something fails that did not in the period before. `earlier`: it did in one of the periods before that.
-pub(crate) fn new_since(since: Option<NaiveDate>, earlier: bool, has_before: bool) -> String {
+pub fn new_since(since: Option<NaiveDate>, earlier: bool, has_before: bool) -> String {
     let since = since.map(day).unwrap_or_default();
     match (has_before, earlier) {
         (false, _) => format!("since {since}, nothing known before"),
@@ -134,7 +134,7 @@ pub(crate) fn new_since(since: Option<NaiveDate>, earlier: bool, has_before: boo
 }
 
 /// How the number of failed sessions changed against the period before.
-pub(crate) fn moved(trend: Trend, now: i64, before: i64, period: &str) -> String {
+pub fn moved(trend: Trend, now: i64, before: i64, period: &str) -> String {
     match trend {
         Trend::Grew => format!("up from {}", thousands(before)),
         Trend::Fell => format!("down from {}", thousands(before)),
@@ -146,7 +146,7 @@ pub(crate) fn moved(trend: Trend, now: i64, before: i64, period: &str) -> String
 
 /// How failed sessions moved against the period before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trend {
+pub enum Trend {
     New,
     Grew,
     Same,
@@ -157,7 +157,7 @@ pub(crate) enum Trend {
 
 impl Trend {
     /// A change counts from a quarter and three sessions on; below that it is noise.
-    pub(crate) fn of(now: i64, before: i64) -> Trend {
+    pub fn of(now: i64, before: i64) -> Trend {
         let changed = now.abs_diff(before) >= 3 && now.abs_diff(before) >= before.unsigned_abs() / 4;
         match (now, before) {
             (0, 0) => Trend::Quiet,
@@ -169,7 +169,7 @@ impl Trend {
         }
     }
 
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Trend::New => "new",
             Trend::Grew => "grew",
