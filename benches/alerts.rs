@@ -12,9 +12,9 @@ use std::{
 use tlsight::{
     clock::Clock,
     config::Config,
-    digest::Press,
-    health::Board,
-    jobs::{alert_evaluator::Rounds, digests::Edition},
+    digest::DigestRenderer,
+    health::HealthRegistry,
+    jobs::{alert_evaluator::AlertEvaluator, digests::Edition},
     period::{Kind, Period},
     store::{Settings, Store, StoreError},
     submission::{Channel, Hints, Submission, Trust},
@@ -48,8 +48,9 @@ fn main() {
     println!("{} policy rows, {} policy domains, 2 threads; median of {TIMES}", shape.rows, shape.domains);
     let config = Config { data: directory.path().to_owned(), ..Config::default() };
     let clock = Clock::fixed("2026-11-23T12:00:00Z".parse().expect("a time"));
-    let (board, poke) = (Board::default(), Arc::default());
-    let rounds = Rounds::new(&config, store.clone(), clock.clone(), board, poke).expect("the defaults are valid");
+    let (health, poke) = (HealthRegistry::default(), Arc::default());
+    let rounds =
+        AlertEvaluator::new(&config, store.clone(), clock.clone(), health, poke).expect("the defaults are valid");
     // The first one finds everything that is wrong, and writes it.
     let first = runtime.block_on(rounds.evaluate()).expect("an evaluation");
     println!("{:44} {:>9}", "alerts that fire", first.transitions.len());
@@ -81,16 +82,16 @@ fn main() {
     let sixty_days = median(|| sum(&store, "2026-09-24"));
     report("evaluation after a batch of 64 reports", evaluation, "summing up sixty days", sixty_days);
 
-    let press = Press::new(None).expect("the templates");
+    let renderer = DigestRenderer::new(None).expect("the templates");
     let edition = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
     let period = Period::parse("2026-W47").expect("an ISO week");
     let digest = median(|| {
         let begun = Instant::now();
-        let letter = store.read_blocking(|conn| {
-            Ok(edition.letter(conn, &press, "https://tlsight.example", period, "2026-11-23".parse().expect("a date")))
+        let email = store.read_blocking(|conn| {
+            Ok(edition.email(conn, &renderer, "https://tlsight.example", period, "2026-11-23".parse().expect("a date")))
         });
-        let letter = letter.expect("an answer").expect("a letter");
-        assert!(!letter.pictures.is_empty());
+        let email = email.expect("an answer").expect("an email");
+        assert!(!email.pictures.is_empty());
         begun.elapsed()
     });
     let twelve_weeks = median(|| sum(&store, "2026-08-31"));

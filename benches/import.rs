@@ -51,7 +51,7 @@ fn compare(what: &str, count: u64, floor: Duration, data: &Path, input: &Path) {
     let begun = Instant::now();
     // The mails carry no signature.
     let output = Command::new(env!("CARGO_BIN_EXE_tlsight"))
-        .args(["import", "--vouched", "--json", "--data"])
+        .args(["import", "--trusted", "--json", "--data"])
         .arg(data)
         .arg(input)
         .output()

@@ -30,7 +30,7 @@ use crate::{
     config::{Config, Dns, Listen, LmtpListen, StoreConfig, UNKNOWN_HOST},
     control::Control,
     dns::{self, Resolver},
-    health::Board,
+    health::HealthRegistry,
     pipeline::{Pipeline, Reread, Signatures},
     receive::{certificate::Certificate, https, network},
     reporters,
@@ -38,8 +38,8 @@ use crate::{
     web::{Setup, Site, configure},
 };
 pub use descriptors::shortage;
-use jobs::Duty;
-use sources::WaysIn;
+use jobs::BackgroundJobs;
+use sources::Sources;
 use tally::Tally;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
@@ -61,10 +61,10 @@ pub struct Options {
 pub struct App {
     clock: Clock,
     pipeline: Arc<Pipeline>,
-    ways_in: WaysIn,
+    sources: Sources,
     private: Option<Private>,
     control: Control,
-    duty: Duty,
+    jobs: BackgroundJobs,
     tally: Tally,
 }
 
@@ -94,34 +94,34 @@ impl App {
         });
         let pipeline = opened.await??;
         let control = Control::bind(&config.data)?;
-        let board = Board::default();
-        let ways_in = WaysIn::bind(&config, &pipeline, &board, &options.clock)?;
-        let tally = Tally::resume(pipeline.store(), &board, &options.clock).await?;
+        let health = HealthRegistry::default();
+        let sources = Sources::bind(&config, &pipeline, &health, &options.clock)?;
+        let tally = Tally::resume(pipeline.store(), &health, &options.clock).await?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
         let site =
-            Site::new(Arc::clone(&pipeline), options.clock.clone(), board.clone(), rules::rules(&config), dev, hosts)?;
-        let site = web::Data::new(site.in_setup(setup(&config, ways_in.public.as_ref(), options.demo)));
+            Site::new(Arc::clone(&pipeline), options.clock.clone(), health.clone(), rules::rules(&config), dev, hosts)?;
+        let site = web::Data::new(site.in_setup(setup(&config, sources.public.as_ref(), options.demo)));
         let connections_max = config.private.connections_max;
         let private = private_socket.map(|(socket, address)| Private { socket, address, site, connections_max });
         let bound = private.as_ref().map(|private| private.address);
-        let duty = Duty::build(config, bound, pipeline.store(), &board, &options)?;
-        Ok(App { clock: options.clock, pipeline, ways_in, private, control, duty, tally })
+        let jobs = BackgroundJobs::build(config, bound, pipeline.store(), &health, &options)?;
+        Ok(App { clock: options.clock, pipeline, sources, private, control, jobs, tally })
     }
 
     /// Where senders post to, without path; `None` where the listener is off.
     pub fn public_url(&self) -> Option<String> {
-        self.ways_in.public.as_ref().map(https::Listener::url)
+        self.sources.public.as_ref().map(https::Listener::url)
     }
 
     /// Where mail is taken by SMTP, `HOST:PORT`; `None` where the listener is off.
     pub fn smtp_address(&self) -> Option<String> {
-        self.ways_in.mail.as_ref().and_then(|mail| mail.addresses().smtp).map(|address| address.to_string())
+        self.sources.mail.as_ref().and_then(|mail| mail.addresses().smtp).map(|address| address.to_string())
     }
 
     /// Where mail is taken by LMTP, `HOST:PORT` or `unix:/path`; `None` where the listener is off.
     pub fn lmtp_address(&self) -> Option<String> {
-        let address = self.ways_in.mail.as_ref().map_or(LmtpListen::Off, |mail| mail.addresses().lmtp);
+        let address = self.sources.mail.as_ref().map_or(LmtpListen::Off, |mail| mail.addresses().lmtp);
         (address != LmtpListen::Off).then(|| address.to_string())
     }
 
@@ -149,13 +149,13 @@ impl App {
 
     /// Serves until `stop` resolves; then stops accepting, finishes what is under way, commits and checkpoints.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let (certificate, clock) = (self.ways_in.certificate.clone(), self.clock.clone());
-        let ways_in = self.ways_in.start()?;
+        let (certificate, clock) = (self.sources.certificate.clone(), self.clock.clone());
+        let sources = self.sources.start()?;
         let private = self.private.map(Private::start).transpose().context("the private listener")?;
         let (stopping, stopped) = watch::channel(false);
         let control =
-            tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.duty.desk(), self.clock, stopped.clone()));
-        let duty = self.duty.start(&stopped);
+            tokio::spawn(self.control.run(Arc::clone(&self.pipeline), self.jobs.admin(), self.clock, stopped.clone()));
+        let jobs = self.jobs.start(&stopped);
         let proofs = tokio::spawn(proofs::run(Arc::clone(&self.pipeline), clock, stopped.clone()));
         let counting = self.tally.start(stopped.clone());
         let hangup = tokio::spawn(reload_on_hangup(certificate));
@@ -164,12 +164,12 @@ impl App {
         tracing::info!("stopping: no new connections, finishing what is under way");
         hangup.abort();
         stopping.send_replace(true);
-        ways_in.stop().await;
+        sources.stop().await;
         control.await.context("the control socket")?;
         if let Err(error) = proofs.await {
             tracing::error!(%error, "the task that proves reports later had panicked");
         }
-        duty.ended().await;
+        jobs.ended().await;
         counting.await.context("counting what came in")?;
         self.tally.end().await;
         if let Some((handle, server)) = private {

@@ -102,7 +102,7 @@ enum Command {
     Config(ConfigCommand),
     /// Ask a running server on the configured private listener whether it is well
     ///
-    /// Exit codes: 0 it answers, can store and every way in works; 1 it answers, but cannot store or the ways in it names do
+    /// Exit codes: 0 it answers, can store and every source works; 1 it answers, but cannot store or the sources it names do
     /// not work; 2 it does not answer.
     Healthcheck,
     /// Print the known reporters, whose mail and posts have a name here
@@ -110,7 +110,7 @@ enum Command {
     /// Send a test report the way a sender does, and tell each step
     ///
     /// Without --to it goes to every URI that the domain publishes in its TLSRPT record (RFC 8460 §3). It tells of one
-    /// session that did not take place. Such reports are in no figure; the page of the ways in shows the last one.
+    /// session that did not take place. Such reports are in no figure; the page of the sources shows the last one.
     ///
     /// Exit codes: 0 every receiver took it; 1 it arrived but a receiver refuses it or must not count it, or only some took
     /// it; 2 it could not be delivered.
@@ -156,9 +156,9 @@ struct Import {
     /// Files, directories (with all below them; links that lead out of them are skipped), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// I vouch for these files: mail among them is not asked for a signature
-    #[arg(long)]
-    vouched: bool,
+    /// Trust these files: mail among them needs no signature
+    #[arg(long = "trusted")]
+    trusted_input: bool,
 }
 
 #[derive(Debug, Args)]

@@ -77,7 +77,7 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, ControlError> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     pub version: u32,
-    /// `hello`, `submit`, or what a `Clerk` answers.
+    /// `hello`, `submit`, or what an `AdminHandler` answers.
     pub command: String,
     /// Bytes of the body that follows.
     #[serde(default)]
@@ -88,13 +88,13 @@ pub struct Header {
     pub source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// The operator vouches for the body.
+    /// The operator trusts the body.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub vouched: bool,
+    pub trusted_input: bool,
 }
 
 /// A server that knows nothing but to take reports.
-impl Clerk for () {
+impl AdminHandler for () {
     fn ask(&self, _: &str, _: &[u8]) -> Option<Result<serde_json::Value, String>> {
         None
     }
@@ -110,7 +110,7 @@ impl Header {
             channel: None,
             source: None,
             media_type: None,
-            vouched: false,
+            trusted_input: false,
         }
     }
 }
@@ -128,9 +128,9 @@ pub enum Answer {
         mail_wire_max_bytes: Option<usize>,
     },
     Receipt {
-        outcomes: Vec<Told>,
+        outcomes: Vec<ReportedOutcome>,
     },
-    /// What a `Clerk` answered.
+    /// What an `AdminHandler` answered.
     Said {
         value: serde_json::Value,
     },
@@ -140,15 +140,15 @@ pub enum Answer {
 }
 
 /// Answers what commands ask of a running server beside handing in reports.
-pub trait Clerk: Send + Sync + 'static {
+pub trait AdminHandler: Send + Sync + 'static {
     /// `None` where there is no such command; the error is for the person at the terminal. Called where it may block.
     fn ask(&self, command: &str, body: &[u8]) -> Option<Result<serde_json::Value, String>>;
 }
 
 /// An outcome in the words that people and scripts are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    pub outcome: Word,
+pub struct ReportedOutcome {
+    pub outcome: OutcomeWord,
     /// The stored report or the quarantine entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<Uuid>,
@@ -164,7 +164,7 @@ pub struct Told {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum OutcomeWord {
     Stored,
     Duplicate,
     Quarantined,
@@ -174,38 +174,38 @@ pub enum Word {
     Ignored,
 }
 
-impl Word {
+impl OutcomeWord {
     pub fn as_str(self) -> &'static str {
         match self {
-            Word::Stored => "stored",
-            Word::Duplicate => "duplicate",
-            Word::Quarantined => "quarantined",
-            Word::Refused => "refused",
-            Word::Busy => "busy",
-            Word::Ignored => "ignored",
+            OutcomeWord::Stored => "stored",
+            OutcomeWord::Duplicate => "duplicate",
+            OutcomeWord::Quarantined => "quarantined",
+            OutcomeWord::Refused => "refused",
+            OutcomeWord::Busy => "busy",
+            OutcomeWord::Ignored => "ignored",
         }
     }
 }
 
-impl Told {
+impl ReportedOutcome {
     /// Whether this one mail has to come again, while others may be stored.
     pub fn is_deferred(&self) -> bool {
-        self.outcome == Word::Busy && self.code.as_deref() == Some(KEY_LOOKUP)
+        self.outcome == OutcomeWord::Busy && self.code.as_deref() == Some(KEY_LOOKUP)
     }
 }
 
-impl From<&Outcome> for Told {
-    fn from(outcome: &Outcome) -> Told {
+impl From<&Outcome> for ReportedOutcome {
+    fn from(outcome: &Outcome) -> ReportedOutcome {
         let (word, uuid, fault) = match outcome {
-            Outcome::Stored(uuid) => (Word::Stored, Some(*uuid), None),
-            Outcome::Duplicate(uuid) => (Word::Duplicate, Some(*uuid), None),
-            Outcome::Quarantined { entry, fault } => (Word::Quarantined, Some(*entry), Some(fault)),
-            Outcome::Refused(fault) => (Word::Refused, None, Some(fault)),
-            Outcome::Ignored(fault) => (Word::Ignored, None, Some(fault)),
+            Outcome::Stored(uuid) => (OutcomeWord::Stored, Some(*uuid), None),
+            Outcome::Duplicate(uuid) => (OutcomeWord::Duplicate, Some(*uuid), None),
+            Outcome::Quarantined { entry, fault } => (OutcomeWord::Quarantined, Some(*entry), Some(fault)),
+            Outcome::Refused(fault) => (OutcomeWord::Refused, None, Some(fault)),
+            Outcome::Ignored(fault) => (OutcomeWord::Ignored, None, Some(fault)),
             Outcome::Busy(busy) => {
                 let code = (*busy == Busy::KeyLookup).then(|| KEY_LOOKUP.to_owned());
-                return Told {
-                    outcome: Word::Busy,
+                return ReportedOutcome {
+                    outcome: OutcomeWord::Busy,
                     uuid: None,
                     code,
                     detail: Some(busy.to_string()),
@@ -213,7 +213,7 @@ impl From<&Outcome> for Told {
                 };
             }
         };
-        Told {
+        ReportedOutcome {
             outcome: word,
             uuid,
             code: fault.map(|fault| fault.code.as_str().to_owned()),
@@ -224,8 +224,8 @@ impl From<&Outcome> for Told {
 }
 
 /// All outcomes of one submission.
-pub fn told(receipt: &Receipt) -> Vec<Told> {
-    receipt.0.iter().map(Told::from).collect()
+pub fn reported(receipt: &Receipt) -> Vec<ReportedOutcome> {
+    receipt.0.iter().map(ReportedOutcome::from).collect()
 }
 
 #[cfg(test)]

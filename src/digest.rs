@@ -1,4 +1,4 @@
-//! The digest: what the week page says, as a mail. `story` decides what is told and in which order, `text` and the template
+//! The digest: what the week page says, as a mail. `content` decides what is told and in which order, `text` and the template
 //! `mail_digest.html` say it twice. Nothing in it is loaded from elsewhere.
 
 mod advice;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use minijinja::context;
 
 use crate::{
-    alerts::notice::{Letter, Picture},
+    alerts::notice::{Email, Picture},
     chart::png::{self, Line},
     query::week::Figures,
     templates::{Templates, fields},
@@ -20,7 +20,7 @@ use crate::{
 
 /// Whom a digest is for, and where its links lead.
 #[derive(Debug, Clone)]
-pub struct Addressee {
+pub struct DigestRecipient {
     /// Of the digest, as configured; `None` for one asked for by hand.
     pub name: Option<String>,
     /// Its policy domains; empty: all.
@@ -30,25 +30,25 @@ pub struct Addressee {
 }
 
 /// Writes digests.
-pub struct Press(Templates);
+pub struct DigestRenderer(Templates);
 
-impl Press {
+impl DigestRenderer {
     /// `dev` as for the pages.
-    pub fn new(dev: Option<PathBuf>) -> Result<Press, minijinja::Error> {
-        Ok(Press(Templates::new(dev, |_, _| {})?))
+    pub fn new(dev: Option<PathBuf>) -> Result<DigestRenderer, minijinja::Error> {
+        Ok(DigestRenderer(Templates::new(dev, |_, _| {})?))
     }
 
-    /// The digest of the figures' period. The same figures give the same letter, byte for byte.
-    pub fn letter(&self, figures: &Figures, addressee: &Addressee) -> Result<Letter, minijinja::Error> {
-        let story = content::tell(figures, addressee);
+    /// The digest of the figures' period. The same figures give the same email, byte for byte.
+    pub fn email(&self, figures: &Figures, digest_recipient: &DigestRecipient) -> Result<Email, minijinja::Error> {
+        let content = content::tell(figures, digest_recipient);
         // One point is no trend, and where nobody reported there is no place for one.
-        let bare = story.quiet || story.types.is_empty() || story.trend.labels.len() < 2;
+        let bare = content.quiet || content.types.is_empty() || content.trend.labels.len() < 2;
         let pictures = if bare { Vec::new() } else { pictures(figures) };
         let shown: Vec<&str> = pictures.iter().map(|picture| picture.name.as_str()).collect();
-        let html = self.0.render("mail_digest.html", context! { ..fields! { story => story, shown => shown } })?;
-        Ok(Letter {
-            subject: story.subject.clone(),
-            text: text::write(&story),
+        let html = self.0.render("mail_digest.html", context! { ..fields! { content => content, shown => shown } })?;
+        Ok(Email {
+            subject: content.subject.clone(),
+            text: text::write(&content),
             html,
             pictures,
             list: "digest".to_owned(),

@@ -216,9 +216,9 @@ mod tests {
 
     #[test]
     fn a_place_is_told_where_it_is_one() {
-        let told = |place| Fault::new(FaultCode::BadJson, "a comma was expected", place).to_string();
-        assert_eq!(told(Place::Whole), "a comma was expected");
-        assert_eq!(told(Place::Path("/policies/0".to_owned())), "a comma was expected (at /policies/0)");
-        assert_eq!(told(Place::Byte { offset: 3, of: Layer::Received }), "a comma was expected (at byte 3)");
+        let shown = |place| Fault::new(FaultCode::BadJson, "a comma was expected", place).to_string();
+        assert_eq!(shown(Place::Whole), "a comma was expected");
+        assert_eq!(shown(Place::Path("/policies/0".to_owned())), "a comma was expected (at /policies/0)");
+        assert_eq!(shown(Place::Byte { offset: 3, of: Layer::Received }), "a comma was expected (at byte 3)");
     }
 }

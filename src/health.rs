@@ -1,5 +1,5 @@
-//! How the ways in and the channels are doing, for the health page and the overview: each says when it works and when it does not, and counts
-//! what it brought. Names come from the configuration, so that no stranger makes the board grow.
+//! How the sources and the channels are doing, for the health page and the overview: each says when it works and when it does not, and counts
+//! what it counted. Names come from the configuration, so that no stranger makes the registry grow.
 
 mod counted;
 
@@ -13,21 +13,21 @@ use chrono::{DateTime, Utc};
 use crate::submission::{ByDomain, Outcome, Receipt};
 pub use counted::Counted;
 
-/// Begins the names of channels, which no way in has.
+/// Begins the names of channels, which no source has.
 const CHANNEL: &str = "notify ";
 
 /// All parts of one server. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Board {
+pub struct HealthRegistry {
     parts: Arc<Mutex<BTreeMap<String, Health>>>,
-    /// What was refused since the start, over all ways in.
+    /// What was refused since the start, over all sources.
     foreign: Arc<Mutex<ByDomain>>,
 }
 
-/// One part's place on the board.
+/// One part's place in the registry.
 #[derive(Debug, Clone)]
 pub struct Part {
-    board: Board,
+    health: HealthRegistry,
     name: String,
 }
 
@@ -42,9 +42,9 @@ pub struct Health {
     /// What it is doing, or what is wrong, in one sentence without a full stop.
     pub words: String,
     /// Since the start.
-    pub brought: Brought,
+    pub counts: SourceCounts,
     /// Before it, as it was kept.
-    pub before: Brought,
+    pub before: SourceCounts,
     /// Since when what was brought is counted, where that was kept.
     pub counted_since: Option<DateTime<Utc>>,
 }
@@ -60,7 +60,7 @@ pub enum State {
 
 /// Reports, or mails without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Brought {
+pub struct SourceCounts {
     pub stored: u64,
     pub duplicate: u64,
     pub quarantined: u64,
@@ -70,12 +70,12 @@ pub struct Brought {
     pub busy: u64,
 }
 
-impl Board {
+impl HealthRegistry {
     /// A part by its name, such as `smtp` or `imap reports`; the same name is the same part.
     pub fn part(&self, name: impl Into<String>) -> Part {
         let name = name.into();
         self.lock().entry(name.clone()).or_default();
-        Part { board: self.clone(), name }
+        Part { health: self.clone(), name }
     }
 
     /// A channel by which people are told, by its name.
@@ -83,8 +83,8 @@ impl Board {
         self.part(format!("{CHANNEL}{name}"))
     }
 
-    /// The ways in by name.
-    pub fn ways_in(&self) -> Vec<(String, Health)> {
+    /// The sources by name.
+    pub fn sources(&self) -> Vec<(String, Health)> {
         self.all().into_iter().filter(|(name, _)| !name.starts_with(CHANNEL)).collect()
     }
 
@@ -95,7 +95,7 @@ impl Board {
     }
 
     /// What a part had brought before the start. Of one that is not configured any more nothing is shown.
-    pub fn resume(&self, name: &str, before: Brought, counted_since: DateTime<Utc>) {
+    pub fn resume(&self, name: &str, before: SourceCounts, counted_since: DateTime<Utc>) {
         if let Some(health) = self.lock().get_mut(name) {
             (health.before, health.counted_since) = (before, Some(counted_since));
         }
@@ -141,12 +141,12 @@ impl Part {
             if let Outcome::Refused(fault) = outcome
                 && !fault.domains.is_empty()
             {
-                self.board.foreign.lock().unwrap_or_else(PoisonError::into_inner).add(&fault.domains);
+                self.health.foreign.lock().unwrap_or_else(PoisonError::into_inner).add(&fault.domains);
             }
         }
         self.change(|health| {
             for outcome in &receipt.0 {
-                health.brought.count(outcome);
+                health.counts.count(outcome);
             }
         });
     }
@@ -164,15 +164,15 @@ impl Part {
     }
 
     fn change(&self, change: impl FnOnce(&mut Health)) {
-        change(self.board.lock().entry(self.name.clone()).or_default());
+        change(self.health.lock().entry(self.name.clone()).or_default());
     }
 }
 
 impl Health {
     /// All that is counted.
-    pub fn total(&self) -> Brought {
-        let (a, b) = (&self.before, &self.brought);
-        Brought {
+    pub fn total(&self) -> SourceCounts {
+        let (a, b) = (&self.before, &self.counts);
+        SourceCounts {
             stored: a.stored.saturating_add(b.stored),
             duplicate: a.duplicate.saturating_add(b.duplicate),
             quarantined: a.quarantined.saturating_add(b.quarantined),
@@ -183,7 +183,7 @@ impl Health {
     }
 }
 
-impl Brought {
+impl SourceCounts {
     fn count(&mut self, outcome: &Outcome) {
         let counter = match outcome {
             Outcome::Stored(_) => &mut self.stored,
@@ -207,47 +207,47 @@ mod tests {
 
     #[test]
     fn a_state_keeps_its_beginning_and_the_last_time_it_worked() {
-        let board = Board::default();
-        let part = board.part("imap reports");
-        assert_eq!(board.all()[0].1.state, State::Starting);
+        let health = HealthRegistry::default();
+        let part = health.part("imap reports");
+        assert_eq!(health.all()[0].1.state, State::Starting);
         part.starting("connecting");
-        assert_eq!((board.all()[0].1.state, board.all()[0].1.words.as_str()), (State::Starting, "connecting"));
+        assert_eq!((health.all()[0].1.state, health.all()[0].1.words.as_str()), (State::Starting, "connecting"));
         part.well(at(1), "waiting");
         part.starting("connecting");
         part.well(at(2), "waiting");
-        assert_eq!(board.all()[0].1.words, "waiting", "it starts once");
+        assert_eq!(health.all()[0].1.words, "waiting", "it starts once");
         part.failing(at(3), "the password is wrong");
         part.failing(at(4), "the server is gone");
-        let (name, health) = board.all().remove(0);
+        let (name, health) = health.all().remove(0);
         assert_eq!(name, "imap reports");
         assert_eq!((health.state, health.since, health.worked_at), (State::Failing, Some(at(3)), Some(at(2))));
         assert_eq!(health.words, "the server is gone");
     }
 
     #[test]
-    fn a_channel_is_no_way_in() {
-        let board = Board::default();
-        board.part("smtp").well(at(1), "listening");
-        board.channel("slack").failing(at(2), "answered 403");
+    fn a_channel_is_no_source() {
+        let health = HealthRegistry::default();
+        health.part("smtp").well(at(1), "listening");
+        health.channel("slack").failing(at(2), "answered 403");
         let names = |parts: Vec<(String, Health)>| parts.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(
-            (names(board.ways_in()), names(board.channels())),
+            (names(health.sources()), names(health.channels())),
             (vec!["smtp".to_owned()], vec!["slack".to_owned()])
         );
     }
 
     #[test]
     fn what_came_is_counted_by_outcome() {
-        let board = Board::default();
-        board
+        let health = HealthRegistry::default();
+        health
             .part("smtp")
             .count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Stored(uuid::Uuid::nil())]));
-        assert_eq!(board.all()[0].1.brought, Brought { stored: 2, ..Brought::default() });
-        board.resume("smtp", Brought { stored: 40, busy: 1, ..Brought::default() }, at(7));
-        board.resume("gone", Brought { stored: 40, ..Brought::default() }, at(7));
-        let (_, health) = board.all().remove(0);
-        assert_eq!(health.total(), Brought { stored: 42, busy: 1, ..Brought::default() });
-        assert_eq!((health.brought.stored, health.counted_since), (2, Some(at(7))));
-        assert_eq!(board.all().len(), 1);
+        assert_eq!(health.all()[0].1.brought, SourceCounts { stored: 2, ..SourceCounts::default() });
+        health.resume("smtp", SourceCounts { stored: 40, busy: 1, ..SourceCounts::default() }, at(7));
+        health.resume("gone", SourceCounts { stored: 40, ..SourceCounts::default() }, at(7));
+        let (_, health) = health.all().remove(0);
+        assert_eq!(health.total(), SourceCounts { stored: 42, busy: 1, ..SourceCounts::default() });
+        assert_eq!((health.counts.stored, health.counted_since), (2, Some(at(7))));
+        assert_eq!(health.all().len(), 1);
     }
 }

@@ -2,13 +2,13 @@
 //! an mbox or an archive comes where the file stands in that order.
 //!
 //! The order of storing is the order of walking, so that an import that was interrupted and run again ends like one that
-//! was not. Memory is bounded by portions, not by the number or size of the files.
+//! was not. Memory is bounded by batches, not by the number or size of the files.
 
 mod archive;
+mod batches;
 mod container;
 mod load;
 mod mbox;
-mod portions;
 mod sink;
 mod sniff;
 mod tally;
@@ -28,13 +28,13 @@ pub use walk::count;
 
 use crate::{
     clock::Clock,
-    control::{ControlError, Told, Word},
+    control::{ControlError, OutcomeWord, ReportedOutcome},
 };
+use batches::Batches;
 use load::{Input, Loader};
-use portions::Portions;
 
 /// Inputs that are stored in one transaction, where their reports are small.
-const PORTION_INPUTS: usize = 1_024;
+const BATCH_INPUTS: usize = 1_024;
 /// Paths the walk is ahead of the reading.
 const WALK_AHEAD: usize = 4_096;
 
@@ -42,7 +42,7 @@ const WALK_AHEAD: usize = 4_096;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     pub path: PathBuf,
-    pub told: Vec<Told>,
+    pub outcomes: Vec<ReportedOutcome>,
 }
 
 /// Why an import ended before its last file. What is stored by then stays; run again, the rest follows.
@@ -61,12 +61,12 @@ pub enum Stop {
 pub struct Request {
     /// Files, directories and `-` (standard input).
     pub paths: Vec<PathBuf>,
-    /// The operator vouches for them: mail among them is not asked for a signature.
-    pub vouched: bool,
+    /// The operator trusts them: mail among them is not asked for a signature.
+    pub trusted_input: bool,
 }
 
 /// Imports the files and tells of each input in the order of the walk, after the commit that holds it. Ends early when
-/// `interrupted` turns true, with whole portions. A mail whose signature cannot be judged now is told as busy and holds
+/// `interrupted` turns true, with whole batches. A mail whose signature cannot be judged now is told as busy and holds
 /// nothing up.
 pub fn import(
     request: Request,
@@ -77,17 +77,21 @@ pub fn import(
 ) -> Result<(), Stop> {
     let (found_sender, found) = crossbeam_channel::bounded(WALK_AHEAD);
     let (ready_sender, ready) = crossbeam_channel::bounded(1);
-    let Request { paths, vouched } = request;
-    let loader = Loader { limits: sink.limits(), clock: clock.clone(), vouched };
+    let Request { paths, trusted_input } = request;
+    let loader = Loader { limits: sink.limits(), clock: clock.clone(), trusted_input };
     let (judge, mut writer) = sink.split();
-    let portions = Portions { judge, loader, ready: ready_sender, interrupted };
+    let batches = Batches { judge, loader, ready: ready_sender, interrupted };
     let result = thread::scope(|scope| {
         // Each thread ends when its receiver is gone, so returning from here unwinds the whole line.
         scope.spawn(move || walk::walk(&paths, &mut |found| found_sender.send(found).is_ok()));
-        scope.spawn(move || portions.run(&found));
-        for portion in ready {
-            for item in writer.store(portion)? {
-                if let Some(busy) = item.told.iter().find(|told| told.outcome == Word::Busy && !told.is_deferred()) {
+        scope.spawn(move || batches.run(&found));
+        for batch in ready {
+            for item in writer.store(batch)? {
+                if let Some(busy) = item
+                    .outcomes
+                    .iter()
+                    .find(|reported| reported.outcome == OutcomeWord::Busy && !reported.is_deferred())
+                {
                     return Err(Stop::Busy(busy.detail.clone().unwrap_or_default()));
                 }
                 tell(&item);
@@ -106,13 +110,18 @@ pub fn import(
 
 /// Imports one mail or one report, as a mail server pipes it, and tells what became of it, never nothing. It is taken
 /// as it is: an mbox or an archive is not opened.
-pub fn import_piped(input: impl Read, vouched: bool, sink: &mut Sink, clock: &Clock) -> Result<Vec<Told>, Stop> {
-    let loader = Loader { limits: sink.limits(), clock: clock.clone(), vouched };
+pub fn import_piped(
+    input: impl Read,
+    trusted_input: bool,
+    sink: &mut Sink,
+    clock: &Clock,
+) -> Result<Vec<ReportedOutcome>, Stop> {
+    let loader = Loader { limits: sink.limits(), clock: clock.clone(), trusted_input };
     let input = loader.piped(input).unwrap_or_else(|error| Input::Settled(load::unreadable(&error)));
     let (judge, mut writer) = sink.split();
     let (judged, _) = judge.judge(PathBuf::from("-"), input);
     let items = writer.store(vec![judged])?;
-    Ok(items.into_iter().flat_map(|item| item.told).collect())
+    Ok(items.into_iter().flat_map(|item| item.outcomes).collect())
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
-//! `dns` finds the keys of signatures, `health` is the board on which the ways in say how they are, `courier` sends a report
-//! as a sender would, to prove a way in. `alerts` judges facts, `notice` is what is told of them, `schedule` knows when.
+//! `dns` finds the keys of signatures, `health` is the registry in which the sources say how they are, `probe` sends a report
+//! as a sender would, to prove a source. `alerts` judges facts, `notice` is what is told of them, `schedule` knows when.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
 //! report from the socket to the page.

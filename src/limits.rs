@@ -61,7 +61,7 @@ pub const HTTP_BODY_RATE_GRACE_S: u64 = 5;
 pub const CONNECTION_RATE_MIN_BYTES_PER_S: u64 = 1_024;
 /// Seconds without a byte of a body after which its connection gives way when all places are taken, however quick it was.
 pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
-/// Requests a minute for `/healthz` from one party: a monitor asks every few seconds.
+/// Requests a minute for `/healthz` from one client: a monitor asks every few seconds.
 pub const HEALTH_REQUESTS_PER_MINUTE_MAX: NonZeroU32 = NonZeroU32::new(600).unwrap();
 /// Connections that the kernel keeps for a listener until they are accepted, as far as `net.core.somaxconn` lets it.
 pub const LISTEN_BACKLOG: i32 = 4_096;
@@ -172,7 +172,7 @@ pub const SMTP_SMALL_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of all others together. They take nothing from the small ones.
 pub const SMTP_LARGE_MAILS_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of them that come from one IPv4 address or one IPv6 /64.
-pub const SMTP_PARTY_MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const SMTP_CLIENT_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes per second that a mail must come with on average.
 pub const SMTP_RATE_MIN_BYTES_PER_S: u64 = 1024;
 /// Seconds before a mail has to keep up its minimum rate.
@@ -191,19 +191,19 @@ pub const SMTP_LINGER_DEADLINE_S: u64 = 2;
 pub const SMTP_SHUTDOWN_DEADLINE_S: u64 = 10;
 
 /// URIs of one TLSRPT record that a test report is sent to.
-pub const COURIER_URIS_MAX: usize = 20;
+pub const PROBE_URIS_MAX: usize = 20;
 /// Hosts that a test report is tried at, and addresses of each.
-pub const COURIER_HOSTS_MAX: usize = 10;
+pub const PROBE_HOSTS_MAX: usize = 10;
 /// Seconds for a look-up of an address, and for a connection, when a test report is sent.
-pub const COURIER_CONNECT_DEADLINE_S: u64 = 10;
+pub const PROBE_CONNECT_DEADLINE_S: u64 = 10;
 /// Seconds for each answer to a test report.
-pub const COURIER_ANSWER_DEADLINE_S: u64 = 10;
+pub const PROBE_ANSWER_DEADLINE_S: u64 = 10;
 /// Seconds for one URI in all.
-pub const COURIER_URI_DEADLINE_S: u64 = 60;
+pub const PROBE_URI_DEADLINE_S: u64 = 60;
 /// Bytes of an HTTP answer to a test report that are read.
-pub const COURIER_ANSWER_MAX_BYTES: usize = 64 * 1024;
+pub const PROBE_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Characters of an answer that are shown.
-pub const COURIER_SHOWN_MAX_CHARS: usize = 1_000;
+pub const PROBE_SHOWN_MAX_CHARS: usize = 1_000;
 
 /// Bytes of JSON of the alerts in one notice; a webhook's body has about twice as many. What is above is counted.
 pub const NOTIFY_ALERTS_MAX_BYTES: usize = 256 * 1024;
@@ -225,7 +225,7 @@ pub const NOTIFY_RETRY_FIRST_S: i64 = 30;
 /// … up to so many; at once so many where the answer was that it will not do.
 pub const NOTIFY_RETRY_LONGEST_S: i64 = 3_600;
 /// Hours after which a digest that could not be delivered is given up.
-pub const NOTIFY_LETTER_GIVE_UP_H: i64 = 72;
+pub const NOTIFY_EMAIL_GIVE_UP_H: i64 = 72;
 /// Seconds that deliveries under way are given when the server stops.
 pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
 
@@ -245,12 +245,12 @@ pub const PART_MAX_ROWS: usize = 1_000;
 /// Bytes, about, above which a submission is large.
 pub const LARGE_MIN_BYTES: usize = 1024 * 1024;
 /// Seconds after which a large submission goes before smaller large ones, and is written in larger parts.
-pub const LARGE_PATIENCE_S: u64 = 3;
+pub const LARGE_WAIT_MAX_S: u64 = 3;
 /// Bytes, about, of the entries that wait for the writer.
 pub const QUEUE_MAX_BYTES: usize = 96 * 1024 * 1024;
-/// Of the room for reports that nobody proved, one party (an IPv4 /24, an IPv6 /48) has one part in so many.
-pub const UNPROVEN_PARTY_SHARE: u64 = 10;
-/// Hours after which the reports of a party that has come to its share give way to its new ones. Until then new ones wait.
+/// Of the room for reports that nobody proved, one client (an IPv4 /24, an IPv6 /48) has one part in so many.
+pub const UNPROVEN_CLIENT_SHARE: u64 = 10;
+/// Hours after which the reports of a client that has come to its share give way to its new ones. Until then new ones wait.
 pub const UNPROVEN_GIVES_WAY_H: i64 = 24;
 /// Reports removed by one transaction.
 pub const UNPROVEN_REMOVED_AT_ONCE_MAX: usize = 64;
@@ -268,7 +268,7 @@ pub const PROBE_BYTES: usize = 64 * 1024;
 pub const STORE_ANSWER_MAX_S: u64 = 6;
 
 /// Networks of which it is remembered what they sent without proof, for each budget. IPv6 offers more /64s than there is memory.
-pub const BUDGET_PARTIES_MAX: usize = 100_000;
+pub const BUDGET_CLIENTS_MAX: usize = 100_000;
 /// Received bytes that count as one row where fewer rows came of them: reading them is what they cost.
 pub const BUDGET_ROW_BYTES: u64 = 256;
 /// Bytes, about, that one policy or failure detail takes on disk.

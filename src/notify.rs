@@ -3,22 +3,22 @@
 //! ```text
 //! notice::Notice ── drafts ── store::outbox        in the transaction of its cause
 //!                                  │
-//!                               postman            what is due, at least once, until it is given up
+//!                               dispatcher            what is due, at least once, until it is given up
 //!                                  │
-//!                               outlet             one channel
+//!                               channel_sender             one channel
 //!                          ┌───────┴───────┐
 //!                   format ── post    compose ── mail
 //! ```
 
+mod channel_sender;
 mod compose;
+mod dispatcher;
 mod drafts;
 mod failure;
 pub mod format;
+mod http_sender;
 mod mail;
-mod outlet;
-mod post;
-mod postman;
-mod round;
+mod plan;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -31,17 +31,17 @@ use lettre::transport::smtp::extension::ClientId;
 use uuid::Uuid;
 
 use crate::{
-    alerts::notice::Letter, clock::Clock, config::Config, limits::NOTIFY_LETTER_GIVE_UP_H, store::tables::outbox::Terms,
+    alerts::notice::Email, clock::Clock, config::Config, limits::NOTIFY_EMAIL_GIVE_UP_H, store::tables::outbox::Terms,
 };
-pub use drafts::{drafts, letter_drafts, put, put_letter};
-pub use postman::Postman;
+pub use dispatcher::Dispatcher;
+pub use drafts::{drafts, email_drafts, enqueue_email, put};
 
 /// Name of the channel in drafts of digests, which go as `[mail]` says.
 pub const MAIL: &str = "mail";
 
 /// How digests are delivered.
-pub const LETTER_TERMS: Terms =
-    Terms { per_hour_max: u32::MAX, give_up_after: TimeDelta::hours(NOTIFY_LETTER_GIVE_UP_H) };
+pub const EMAIL_TERMS: Terms =
+    Terms { per_hour_max: u32::MAX, give_up_after: TimeDelta::hours(NOTIFY_EMAIL_GIVE_UP_H) };
 
 /// Where links lead: `private.url`, else the address that the private listener has.
 pub fn base_url(config: &Config, listening: Option<SocketAddr>) -> String {
@@ -62,15 +62,15 @@ pub async fn send_test(config: &Config, base: &str, name: &str, clock: &Clock) -
         });
     };
     let mailer = mail::Mailer::of(config).map_err(|error| error.to_string())?;
-    let surroundings = outlet::Surroundings::of(config, base);
-    let outlet = outlet::Outlet::open(channel.clone(), &surroundings)?;
-    outlet.test(&mailer, clock.now()).await
+    let sender_context = channel_sender::SenderContext::of(config, base);
+    let channel_sender = channel_sender::ChannelSender::open(channel.clone(), &sender_context)?;
+    channel_sender.test(&mailer, clock.now()).await
 }
 
 /// Delivers a digest to one address, at once and without the outbox. What the mail server said, or why it could not be.
-pub async fn send_letter(config: &Config, letter: &Letter, to: &str, clock: &Clock) -> Result<String, String> {
+pub async fn send_email(config: &Config, email: &Email, to: &str, clock: &Clock) -> Result<String, String> {
     let mailer = mail::Mailer::of(config).map_err(|error| error.to_string())?;
-    mailer.send(letter, Uuid::new_v4(), clock.now(), to, None).await.map_err(|failure| failure.words)
+    mailer.send(email, Uuid::new_v4(), clock.now(), to, None).await.map_err(|failure| failure.words)
 }
 
 /// The name of this machine.

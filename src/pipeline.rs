@@ -1,4 +1,4 @@
-//! The one way in: decode, report, verify, store, called in this order for every transport.
+//! The one entrance: decode, report, verify, store, called in this order for every transport.
 
 mod documents;
 mod mail;
@@ -29,7 +29,7 @@ use mail::Opened;
 use plausible::Plausible;
 use prepared::Unwritten;
 use unproven::{Budgets, Meter};
-use verdict::{Judged, Name, Verdict, Verdicts, Voucher};
+use verdict::{Judged, Name, Provenance, Verdict, Verdicts};
 
 pub use network::{Networks, PENDING_INTERVAL};
 pub use prepared::Prepared;
@@ -64,7 +64,7 @@ pub struct Pipeline {
     middling: Arc<Semaphore>,
     /// Bytes of memory that reports may take while keys are looked up, which strangers can make slow.
     waiting: Semaphore,
-    /// What each party may still send without proof.
+    /// What each client may still send without proof.
     budgets: Budgets,
 }
 
@@ -245,8 +245,8 @@ impl Pipeline {
         match read {
             Read::Judged(judged) => judged,
             Read::Mail(opened) => {
-                let vouched = submission.hints.vouched || retry.is_some_and(|retry| retry.admit);
-                let judging = opened.judge(submission, vouched, &self.signatures, &self.served);
+                let trusted_input = submission.hints.trusted_input || retry.is_some_and(|retry| retry.admit);
+                let judging = opened.judge(submission, trusted_input, &self.signatures, &self.served);
                 let judged = AssertUnwindSafe(judging).catch_unwind().await;
                 judged.unwrap_or_else(|_| Judged::whole(internal()))
             }
@@ -272,14 +272,14 @@ impl Pipeline {
             let name = Name::of(&report, None);
             match verify::standing(&mut report, submission.channel, &submission.hints, None, &self.served) {
                 Ok(trust) => {
-                    // Who admits a report vouches for it as if they had fed it in.
+                    // Who admits a report trusts it as if they had imported it.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };
                     Verdict::Report { report: Box::new(report), trust, name }
                 }
                 Err(fault) => Verdict::against(&report, fault),
             }
         });
-        Verdicts::Each(verdicts.map(|verdict| (verdict, Voucher::default())).collect())
+        Verdicts::Each(verdicts.map(|verdict| (verdict, Provenance::default())).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sends a test report, so that an operator can prove the way in: what a sender does (RFC 8460 §3, §5), once, aloud.
+//! Sends a test report, so that an operator can prove the source: what a sender does (RFC 8460 §3, §5), once, aloud.
 //!
 //! ```text
 //! record        the TXT record of the domain         ┐
@@ -30,7 +30,7 @@ use tokio::{net::lookup_host, time::timeout};
 use crate::{
     clock::Clock,
     dns::{DnsError, Resolver},
-    limits::{COURIER_ANSWER_DEADLINE_S, COURIER_CONNECT_DEADLINE_S, COURIER_HOSTS_MAX, COURIER_URI_DEADLINE_S},
+    limits::{PROBE_ANSWER_DEADLINE_S, PROBE_CONNECT_DEADLINE_S, PROBE_HOSTS_MAX, PROBE_URI_DEADLINE_S},
     report,
 };
 pub use destination::{Address, AddressError, Destination, DestinationError};
@@ -70,7 +70,7 @@ pub struct Relay {
 pub struct RelayError(String);
 
 /// Delivers test reports.
-pub struct Courier {
+pub struct Probe {
     resolver: Arc<dyn Resolver>,
     clock: Clock,
     authorities: Authorities,
@@ -105,18 +105,18 @@ fn own_domain(hello: &ClientId) -> Option<String> {
     is_public.then(|| psl::domain_str(&name).map(str::to_owned)).flatten()
 }
 
-impl Courier {
-    pub fn new(resolver: Arc<dyn Resolver>, clock: Clock) -> Courier {
-        Courier {
+impl Probe {
+    pub fn new(resolver: Arc<dyn Resolver>, clock: Clock) -> Probe {
+        Probe {
             resolver,
             clock,
             authorities: Authorities::of_system(),
             hello: smtp::hello(),
             mx_port: MX_PORT,
             deadlines: Deadlines {
-                connect: Duration::from_secs(COURIER_CONNECT_DEADLINE_S),
-                answer: Duration::from_secs(COURIER_ANSWER_DEADLINE_S),
-                uri: Duration::from_secs(COURIER_URI_DEADLINE_S),
+                connect: Duration::from_secs(PROBE_CONNECT_DEADLINE_S),
+                answer: Duration::from_secs(PROBE_ANSWER_DEADLINE_S),
+                uri: Duration::from_secs(PROBE_URI_DEADLINE_S),
             },
         }
     }
@@ -205,13 +205,13 @@ impl Courier {
             Err(NoRecord::None { near }) => {
                 let count = records.value.len();
                 steps.say("record", format!("none of the {count} TXT records at {name} begins with `v=TLSRPTv1;`"));
-                for text in near.iter().take(COURIER_HOSTS_MAX) {
+                for text in near.iter().take(PROBE_HOSTS_MAX) {
                     steps.say("record", format!("senders discard this one: {text}"));
                 }
                 Err(none(format!("{domain} asks for no reports: it has no TLSRPT record"), publish))
             }
             Err(NoRecord::Several(texts)) => {
-                for text in texts.iter().take(COURIER_HOSTS_MAX) {
+                for text in texts.iter().take(PROBE_HOSTS_MAX) {
                     steps.say("record", format!("{name}: {text}"));
                 }
                 Err(none(
@@ -233,7 +233,7 @@ impl Courier {
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
         match timeout(self.deadlines.connect, lookup_host((host, port))).await {
             Ok(Ok(found)) => {
-                let found: Vec<SocketAddr> = found.take(COURIER_HOSTS_MAX).collect();
+                let found: Vec<SocketAddr> = found.take(PROBE_HOSTS_MAX).collect();
                 if found.is_empty() { Err("it has no address".to_owned()) } else { Ok(found) }
             }
             Ok(Err(error)) => Err(error.to_string()),

@@ -26,7 +26,7 @@ use json::{Kind, Reader};
 pub use types::*;
 use wire::Reading;
 
-/// How the report-id of a test report begins: it proves a way in and is in no figure.
+/// How the report-id of a test report begins: it proves a source and is in no figure.
 pub const TEST_REPORT_ID: &str = "tlsight-test-";
 
 /// The normal form of a domain name (A-labels, lower case, no trailing dot), or `None` where the text is none.

@@ -79,7 +79,7 @@ pub enum Next {
     More,
     /// Find out what becomes of the message, then call [`Session::answer`]. Until then no byte is taken.
     Message(Box<Message>),
-    /// Send what was said, shake hands, then call [`Session::secured`]. Bytes that came before the handshake must be fed:
+    /// Send what was said, Ready to start TLS, then call [`Session::secured`]. Bytes that came before the handshake must be fed:
     /// they end the session.
     StartTls,
     /// Send what was said and hang up.

@@ -3,7 +3,7 @@
 mod accept;
 mod budget;
 mod by_domain;
-mod party;
+mod client_network;
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use crate::fault::Fault;
 pub use accept::{Accept, Accepting};
 pub use budget::Budget;
 pub use by_domain::{ByDomain, Foremost};
-pub use party::Party;
+pub use client_network::ClientNetwork;
 
 /// One body as it arrived, with what the transport knows about it.
 #[derive(Debug, Clone)]
@@ -41,8 +41,8 @@ pub struct Hints {
     /// When a mail reached the mailbox it was taken from, where that was before we received it. Whether a signature had
     /// expired is judged at this time (RFC 6376 §3.5).
     pub mailed_at: Option<DateTime<Utc>>,
-    /// The operator vouches for these files: mail among them is not asked for a signature.
-    pub vouched: bool,
+    /// The operator trusts these files: mail among them is not asked for a signature.
+    pub trusted_input: bool,
     /// What was found when these bytes first came, where they come out of the store: keys rotate and cannot be looked up
     /// again later (RFC 6376 §3.6).
     pub judged: Option<Box<Origin>>,
@@ -61,7 +61,7 @@ pub struct Origin {
     /// Of the signature that decided, where there was one.
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
-    /// Whether DNSSEC vouched for the key of that signature; `None` where no key was asked for.
+    /// Whether DNSSEC secured the key of that signature; `None` where no key was asked for.
     pub key_secure: Option<bool>,
     /// When the mail reached the mailbox it was taken from: whether a signature had expired is judged at this time.
     pub mailed_at: Option<DateTime<Utc>>,
@@ -168,7 +168,7 @@ impl Trust {
         }
     }
 
-    /// Whether pages, digests and alerts count it by default: proven, or vouched for by the operator.
+    /// Whether pages, digests and alerts count it by default: proven, or trusted by the operator.
     pub fn is_counted_by_default(self) -> bool {
         self >= Trust::Import
     }

@@ -122,14 +122,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let bind = |path: &Path| UnixSocket::bind(path, 0o600).map(drop).map_err(|error| error.to_string());
         let missing = directory.path().join("missing");
-        let told = format!("the directory {} does not exist", missing.display());
-        assert_eq!(bind(&missing.join("lmtp")), Err(told));
+        let shown = format!("the directory {} does not exist", missing.display());
+        assert_eq!(bind(&missing.join("lmtp")), Err(shown));
         let below_run = SocketError::NoDirectory("/run/tlsight".into()).to_string();
         assert_eq!(below_run, "the directory /run/tlsight does not exist (systemd: RuntimeDirectory=tlsight)");
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        let told = format!("{} is in the way and is not a socket: move it elsewhere", file.display());
-        assert_eq!(bind(&file), Err(told));
+        let shown = format!("{} is in the way and is not a socket: move it elsewhere", file.display());
+        assert_eq!(bind(&file), Err(shown));
         let below_file = bind(&file.join("lmtp")).unwrap_err();
         assert_eq!(below_file.matches(&*file.to_string_lossy()).count(), 1, "{below_file}");
     }
@@ -145,10 +145,10 @@ mod tests {
         };
         for (name, max) in [("lmtp", 101), ("tlsight.lmtp", 107)] {
             assert!(UnixSocket::bind(&of_length(max, name), 0o600).is_ok(), "{name}");
-            let told = UnixSocket::bind(&of_length(max + 1, name), 0o600).unwrap_err().to_string();
+            let shown = UnixSocket::bind(&of_length(max + 1, name), 0o600).unwrap_err().to_string();
             let length = max + 1;
             let words = format!("the path has {length} bytes, a socket's may have {max}: choose a shorter one");
-            assert_eq!(told, words);
+            assert_eq!(shown, words);
         }
     }
 

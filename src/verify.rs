@@ -30,7 +30,7 @@ const DOMAIN_MAX_BYTES: usize = 253;
 pub struct Served {
     /// Policy domain to the MX hosts whose `tlsa` reports are ours as well (RFC 7672 §2.2.3). A-labels, lower case.
     pub domains: BTreeMap<String, BTreeSet<String>>,
-    /// Secret of `/v1/tlsrpt/{token}` to the domains it vouches for; an empty set vouches for all served ones.
+    /// Secret of `/v1/tlsrpt/{token}` to the domains it covers; an empty set covers all served ones.
     pub tokens: BTreeMap<String, BTreeSet<String>>,
     /// MX hosts to the domains they serve, made when the first `tlsa` policy asks for it.
     by_host: OnceLock<HashMap<String, Vec<String>>>,
@@ -41,7 +41,7 @@ impl Served {
         Served { domains, tokens, by_host: OnceLock::new() }
     }
 
-    /// The domains a token vouches for, sorted; `None` for a token that belongs to nobody.
+    /// The domains a token covers, sorted; `None` for a token that belongs to nobody.
     pub fn token_domains(&self, token: &str) -> Option<Vec<String>> {
         let domains = self.tokens.get(token)?;
         Some(if domains.is_empty() {
@@ -92,19 +92,19 @@ pub fn standing(
     field: Option<&str>,
     served: &Served,
 ) -> Result<Trust, Fault> {
-    let vouched = check_token(hints, served)?;
+    let token_domains = check_token(hints, served)?;
     if channel == Channel::Import {
         // Old reports are what an import is for.
         report.deviations.remove(Deviation::Late);
     }
-    domain::supply(report, field, vouched.as_deref(), served);
+    domain::supply(report, field, token_domains.as_deref(), served);
     if !served.domains.is_empty() {
         keep_ours(report, served)?;
     }
-    Ok(match (channel, vouched) {
+    Ok(match (channel, token_domains) {
         (Channel::Import, _) => Trust::Import,
         (_, None) => Trust::None,
-        (_, Some(vouched)) if is_vouched(report, served, &vouched) => Trust::Token,
+        (_, Some(token_domains)) if is_covered(report, served, &token_domains) => Trust::Token,
         (_, Some(_)) => {
             report.deviations.add(Deviation::TokenOtherDomain, "");
             Trust::None
@@ -113,8 +113,14 @@ pub fn standing(
 }
 
 /// The same for a report that was stored: it is believed as before, and policies that were ours then (`kept`) stay ours.
-pub fn renew(report: &mut Report, field: Option<&str>, vouched: Option<&[String]>, kept: &[String], served: &Served) {
-    domain::supply(report, field, vouched, served);
+pub fn renew(
+    report: &mut Report,
+    field: Option<&str>,
+    token_domains: Option<&[String]>,
+    kept: &[String],
+    served: &Served,
+) {
+    domain::supply(report, field, token_domains, served);
     if served.domains.is_empty() {
         return;
     }
@@ -132,7 +138,7 @@ pub fn may_be_ours(report: &Report, served: &Served) -> bool {
         || report.policies.iter().any(|result| served.is_ours(&result.policy).unwrap_or(true))
 }
 
-/// The domains the submission's token vouches for, where it came with one.
+/// The domains the submission's token covers, where it came with one.
 pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>, Fault> {
     let Some(token) = hints.token.as_deref() else { return Ok(None) };
     match served.token_domains(token) {
@@ -184,13 +190,14 @@ fn foreign(report: &Report) -> Fault {
     }
 }
 
-/// Whether the token vouches for each domain of the report. With no served domains there are no MX hosts to know, then
-/// the policy domain itself must be vouched for.
-fn is_vouched(report: &Report, served: &Served, vouched: &[String]) -> bool {
+/// Whether the token covers each domain of the report. With no served domains there are no MX hosts to know, then
+/// the policy domain itself must be covered.
+fn is_covered(report: &Report, served: &Served, token_domains: &[String]) -> bool {
     report.policies.iter().all(|result| {
         let Some(domain) = result.policy.domain.as_deref() else { return true };
-        let is_vouched = |domain: &str| vouched.binary_search_by(|vouched| vouched.as_str().cmp(domain)).is_ok();
-        is_vouched(domain) || served.owners(&result.policy).iter().any(|owner| is_vouched(owner))
+        let is_covered =
+            |domain: &str| token_domains.binary_search_by(|token_domains| token_domains.as_str().cmp(domain)).is_ok();
+        is_covered(domain) || served.owners(&result.policy).iter().any(|owner| is_covered(owner))
     })
 }
 

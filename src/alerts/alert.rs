@@ -48,7 +48,7 @@ pub struct Alert {
     /// When its status last changed.
     pub changed_at: DateTime<Utc>,
     /// When a notice about it last went out; `None`: nobody was told (silenced).
-    pub told_at: Option<DateTime<Utc>>,
+    pub notified_at: Option<DateTime<Utc>>,
     pub acknowledged_at: Option<DateTime<Utc>>,
     /// What the operator wrote when acknowledging.
     pub acknowledgement: Option<String>,
@@ -128,7 +128,7 @@ pub enum Event {
     Reminded,
     Resolved,
     /// No report came that could tell, for so long that it is not called firing any more.
-    Lapsed,
+    Expired,
     /// Another alert, about its cause, tells of it from now on. Nobody is told of that.
     TakenOver,
     /// By the operator.
@@ -142,7 +142,7 @@ pub struct Transition {
     /// As it is after the change.
     pub alert: Alert,
     /// Whether the channels are told.
-    pub told: bool,
+    pub notified: bool,
     /// Why they are not, where somebody might wonder: the silence with its reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted: Option<String>,
@@ -198,7 +198,7 @@ impl Event {
         Event::Reopened,
         Event::Reminded,
         Event::Resolved,
-        Event::Lapsed,
+        Event::Expired,
         Event::TakenOver,
         Event::Acknowledged,
     ];
@@ -209,7 +209,7 @@ impl Event {
             Event::Reopened => "reopened",
             Event::Reminded => "reminded",
             Event::Resolved => "resolved",
-            Event::Lapsed => "lapsed",
+            Event::Expired => "expired",
             Event::TakenOver => "taken-over",
             Event::Acknowledged => "acknowledged",
         }

@@ -3,7 +3,7 @@
 //! Every rule says of each of its subjects how it stands (`Finding`); `lifecycle` makes transitions of the difference to the
 //! alerts that stand. What is about failures depends on report days alone, never on the order reports came in.
 
-mod carriers;
+mod failing_senders;
 mod failures;
 mod intake;
 mod lifecycle;
@@ -35,11 +35,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Only what does not depend on stored reports: what comes in from senders, the ways in, the disk. For a time in which
+    /// Only what does not depend on stored reports: what comes in from senders, the sources, the disk. For a time in which
     /// reports are loaded that belong together.
     pub fn without_stored(self) -> Evaluation {
-        let stays =
-            |rule: Rule| matches!(rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk);
+        let stays = |rule: Rule| {
+            matches!(rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk)
+        };
         let transitions = self.transitions.into_iter().filter(|it| stays(it.alert.rule)).collect();
         let refreshed = self.refreshed.into_iter().filter(|alert| stays(alert.rule)).collect();
         Evaluation { transitions, refreshed, ..Evaluation::default() }
@@ -79,7 +80,7 @@ enum State {
     /// Some say that it is over, and those who do not have not been heard of for some days.
     Unheard,
     /// Nobody says anything about it any more.
-    Lapsed,
+    Expired,
     /// The alert of this rule tells of it.
     TakenOver(Rule),
 }
@@ -119,10 +120,10 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
 fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> BTreeSet<(Rule, Subject)> {
     let lately = now - TimeDelta::days(days(plan.settings.failure_share_days.saturating_add(1)));
     let firing = findings.iter().filter(|finding| finding.state == State::Failing);
-    let told = standing.alerts.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
+    let recent = standing.alerts.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
     firing
         .map(|finding| (finding.rule, finding.subject.clone()))
-        .chain(told.map(|alert| (alert.rule, alert.subject.clone())))
+        .chain(recent.map(|alert| (alert.rule, alert.subject.clone())))
         .filter(|(rule, _)| plan.is_on(*rule))
         .collect()
 }

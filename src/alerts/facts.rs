@@ -37,7 +37,7 @@ pub struct Facts {
     pub claimed_clear: BTreeMap<String, NaiveDate>,
     pub arrivals: Arrivals,
     pub intake: Intake,
-    /// The health board; `None` where it is not looked at, as in a backtest.
+    /// The health registry; `None` where it is not looked at, as in a backtest.
     pub parts: Option<Vec<Part>>,
     /// Bytes free on the disk of the data directory; `None` where it is not looked at.
     pub disk_free_bytes: Option<u64>,
@@ -147,7 +147,7 @@ pub struct Intake {
     pub conflict_organisations: Vec<String>,
 }
 
-/// A way in, as the health board shows it.
+/// A source, as the health registry shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {
     pub name: String,

@@ -53,7 +53,7 @@ impl Mute {
             && same(&self.result_type, subject.result_type.as_ref().or(only_result_type))
     }
 
-    /// Why nobody is told.
+    /// Why no notification goes out.
     pub fn words(&self) -> String {
         let until = self.until.format("%Y-%m-%d %H:%M UTC");
         if self.reason.is_empty() {

@@ -14,7 +14,7 @@ pub enum Payload {
     /// One notice, or several that were held back by the channel's cap and go out together.
     Notices(Vec<Notice>),
     /// A mail that is complete but for its addresses: a digest.
-    Letter(Letter),
+    Email(Email),
 }
 
 /// One thing that happened, about one alert or several of the same rule at the same time.
@@ -63,7 +63,7 @@ pub struct About {
 
 /// A mail with a text, an HTML and a picture for each place in the HTML that names one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct Email {
     pub subject: String,
     pub text: String,
     pub html: String,
@@ -81,7 +81,7 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
-/// One entry of the outbox on its way in.
+/// One entry on its way into the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// Name of the channel, or `mail` for a digest.

@@ -83,14 +83,14 @@ impl Plan {
         back(today, self.settings.fresh_days)
     }
 
-    /// An alert whose last word is older lapses. Later than `fresh_first`, else what lapses would fire again.
-    pub fn lapse_first(&self, today: NaiveDate) -> NaiveDate {
-        back(today, self.settings.lapse_days.max(self.settings.fresh_days.saturating_add(1)))
+    /// An alert whose last word is older expires. Later than `fresh_first`, else what expires would fire again.
+    pub fn expire_first(&self, today: NaiveDate) -> NaiveDate {
+        back(today, self.settings.expire_days.max(self.settings.fresh_days.saturating_add(1)))
     }
 
     /// The first report day that is looked at for troubles.
     pub fn look_back_first(&self, today: NaiveDate) -> NaiveDate {
-        let days = self.settings.lapse_days.max(self.settings.fresh_days).saturating_add(7);
+        let days = self.settings.expire_days.max(self.settings.fresh_days).saturating_add(7);
         back(today, days.min(LOOK_BACK_MAX_DAYS))
     }
 
@@ -153,7 +153,7 @@ fn out_of_bounds(settings: &Settings) -> impl Iterator<Item = Wrong> {
     ];
     let days = [
         ("fresh_days", settings.fresh_days),
-        ("lapse_days", settings.lapse_days),
+        ("expire_days", settings.expire_days),
         ("failure_share_days", settings.failure_share_days),
     ];
     let numbers = numbers.into_iter().filter(|(_, number, max)| !(0.0..=*max).contains(number));
@@ -185,7 +185,7 @@ mod tests {
         );
         assert!(wrong(|settings| settings.failure_share_of = vec!["domain".to_owned()]).contains("policy_domain"));
         assert!(wrong(|settings| settings.failure_share_percent = f64::NAN).contains("NaN"));
-        assert!(wrong(|settings| settings.lapse_days = 0).contains("lapse_days"));
+        assert!(wrong(|settings| settings.expire_days = 0).contains("expire_days"));
         assert!(wrong(|settings| settings.fresh_days = u64::MAX).contains("fresh_days"));
     }
 
@@ -196,6 +196,6 @@ mod tests {
         assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Network, Trust::Dkim]);
         assert!(plan.mx_hosts.contains("mx.example.com"));
         let today = "2026-11-25".parse().unwrap();
-        assert!(plan.lapse_first(today) < plan.fresh_first(today));
+        assert!(plan.expire_first(today) < plan.fresh_first(today));
     }
 }

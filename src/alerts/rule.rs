@@ -24,8 +24,8 @@ pub enum Rule {
     Quarantine,
     /// A report came twice with different content.
     Conflict,
-    /// A way in does not work, or turns senders away.
-    WayIn,
+    /// A source of reports does not work, or turns senders away.
+    Source,
     /// The disk of the data directory is nearly full.
     Disk,
 }
@@ -50,7 +50,7 @@ impl Rule {
         Rule::NoReports,
         Rule::Quarantine,
         Rule::Conflict,
-        Rule::WayIn,
+        Rule::Source,
         Rule::Disk,
     ];
 
@@ -65,7 +65,7 @@ impl Rule {
             Rule::NoReports => "no-reports",
             Rule::Quarantine => "quarantine",
             Rule::Conflict => "conflict",
-            Rule::WayIn => "way-in",
+            Rule::Source => "source",
             Rule::Disk => "disk",
         }
     }
@@ -76,7 +76,7 @@ impl Rule {
 
     pub fn severity(self) -> Severity {
         match self {
-            Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NoReports | Rule::WayIn | Rule::Disk => {
+            Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NoReports | Rule::Source | Rule::Disk => {
                 Severity::Critical
             }
             Rule::FailureShare | Rule::SilentSender | Rule::Quarantine | Rule::Conflict => Severity::Warning,

@@ -9,7 +9,7 @@ use super::Rule;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Rules that are not evaluated: policy-fetch, certificate, dane, failure-share, new-failure, silent-sender, no-reports,
-    /// quarantine, conflict, way-in, disk.
+    /// quarantine, conflict, source, disk.
     /// Example: ["new-failure"]
     pub off: Vec<Rule>,
     /// The least credible reports that count, here and by default on pages and in digests: "import" (what is proven, and what you
@@ -20,8 +20,8 @@ pub struct Settings {
     pub remind_after_h: u64,
     /// Failures fire while their report day is at most so many days ago; older ones came late and show on the pages only.
     pub fresh_days: u64,
-    /// Days without any report that could tell, after which a firing alert lapses.
-    pub lapse_days: u64,
+    /// Days without any report that could tell, after which a firing alert expires.
+    pub expire_days: u64,
     /// policy-fetch: organisations that must see it at one domain, or
     pub policy_fetch_organisations_min: u64,
     /// … failed sessions that one or more organisations must report.
@@ -52,8 +52,8 @@ pub struct Settings {
     pub quarantine_percent: f64,
     /// … how many at least. What came without any trust does not count unless `min_trust` is "none".
     pub quarantine_min: u64,
-    /// way-in: minutes a way in must fail.
-    pub way_in_after_min: u64,
+    /// source: minutes a source must fail.
+    pub source_after_min: u64,
     /// disk: free bytes below which it fires; the log, a checkpoint and a repair need room.
     pub disk_free_min_bytes: u64,
     /// Days for which alerts that are over are kept with their history, silences that have ended, and failures that are not
@@ -117,7 +117,7 @@ impl Default for Settings {
             min_trust: "import".to_owned(),
             remind_after_h: 24,
             fresh_days: 4,
-            lapse_days: 14,
+            expire_days: 14,
             policy_fetch_organisations_min: 2,
             policy_fetch_sessions_min: 20,
             certificate_organisations_min: 2,
@@ -133,7 +133,7 @@ impl Default for Settings {
             no_reports_after_h: 48,
             quarantine_percent: 20.0,
             quarantine_min: 10,
-            way_in_after_min: 15,
+            source_after_min: 15,
             disk_free_min_bytes: 1024 * 1024 * 1024,
             keep_days: 730,
         }

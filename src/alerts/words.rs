@@ -24,12 +24,12 @@ const LISTED_MAX: usize = 10;
 /// them, shortened and without control characters; what shows it still has to escape it.
 pub fn sentence(alert: &Alert) -> String {
     let by_reports =
-        !matches!(alert.rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk);
+        !matches!(alert.rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk);
     let event = match alert.status {
         Status::Firing => Event::Fired,
         Status::Resolved if alert.evidence.taken_over_by.is_some() => Event::TakenOver,
         // No report showed that it is over.
-        Status::Resolved if by_reports && alert.evidence.clear_day.is_none() => Event::Lapsed,
+        Status::Resolved if by_reports && alert.evidence.clear_day.is_none() => Event::Expired,
         Status::Resolved => Event::Resolved,
     };
     sentence::title(event, alert)
@@ -66,22 +66,23 @@ pub fn causes(alerts: &[Alert]) -> Vec<Cause> {
 
 /// What the channels are told of one evaluation. Where several alerts of a rule changed in the same way, one notice tells of
 /// all.
-pub fn told(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
+pub fn notices(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
     let mut groups: BTreeMap<(Rule, Event), Vec<&Alert>> = BTreeMap::new();
     // Of what was taken over only those hear that were told of it and keep a state of their own.
-    let is_told = |it: &&Transition| it.told || (it.event == Event::TakenOver && it.alert.told_at.is_some());
-    for transition in transitions.iter().filter(is_told) {
+    let is_notified =
+        |it: &&Transition| it.notified || (it.event == Event::TakenOver && it.alert.notified_at.is_some());
+    for transition in transitions.iter().filter(is_notified) {
         groups.entry((transition.alert.rule, transition.event)).or_default().push(&transition.alert);
     }
-    let mut told: Vec<Notice> = groups
+    let mut notices: Vec<Notice> = groups
         .into_iter()
         .map(|((rule, event), alerts)| match alerts.as_slice() {
             [alert] => single(event, alert, now),
             alerts => several(rule, event, alerts, now),
         })
         .collect();
-    told.sort_by_key(|notice| std::cmp::Reverse(notice.severity));
-    told
+    notices.sort_by_key(|notice| std::cmp::Reverse(notice.severity));
+    notices
 }
 
 fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {
@@ -139,7 +140,7 @@ fn about(event: Event, alert: &Alert) -> About {
 }
 
 fn is_end(event: Event) -> bool {
-    matches!(event, Event::Resolved | Event::Lapsed | Event::TakenOver)
+    matches!(event, Event::Resolved | Event::Expired | Event::TakenOver)
 }
 
 fn path(alert: &Alert) -> String {
@@ -152,7 +153,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
     if event == Event::Resolved {
         lines.extend(sentence::lasted(alert));
     }
-    if event == Event::Lapsed {
+    if event == Event::Expired {
         lines.push(match who::over_for(evidence) {
             None => {
                 "No report that could tell whether it is over has come for a long time; the alert is closed.".to_owned()

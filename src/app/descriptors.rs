@@ -49,7 +49,7 @@ pub fn make_room(config: &mut Config) -> anyhow::Result<()> {
             need.total()
         )
     })?;
-    tracing::warn!("{}", need.told(limit, &lowered));
+    tracing::warn!("{}", need.described(limit, &lowered));
     lowered.lay_over(config);
     Ok(())
 }
@@ -59,7 +59,7 @@ pub fn shortage(config: &Config) -> Option<String> {
     let need = Need::of(config);
     let limit = getrlimit(Resource::Nofile).maximum.filter(|limit| *limit < need.total())?;
     Some(match need.within(limit) {
-        Some(lowered) => format!("started from here, {}", need.told(limit, &lowered)),
+        Some(lowered) => format!("started from here, {}", need.described(limit, &lowered)),
         None => format!("a process started from here may open {limit} files; `serve` needs at least {}", need.least()),
     })
 }
@@ -117,7 +117,7 @@ impl Need {
         Some(Need { own, private, public: share(self.public), mail: share(self.mail), ..*self })
     }
 
-    fn told(&self, limit: u64, lowered: &Need) -> String {
+    fn described(&self, limit: u64, lowered: &Need) -> String {
         let mut said = format!(
             "the process may open {limit} files (RLIMIT_NOFILE, LimitNOFILE= in the systemd unit), and {} are needed: ",
             self.total()
@@ -177,10 +177,10 @@ mod tests {
 
     #[test]
     fn it_is_told_what_is_lowered() {
-        let told = NEED.told(256, &NEED.within(256).unwrap());
-        assert!(told.contains("may open 256 files"), "{told}");
-        assert!(told.contains("public.connections_max is 31 instead of 1024"), "{told}");
-        assert!(told.contains("smtp.connections_max is 8 instead of 256"), "{told}");
-        assert!(told.contains("private.connections_max is 16 instead of 128"), "{told}");
+        let described = NEED.described(256, &NEED.within(256).unwrap());
+        assert!(described.contains("may open 256 files"), "{described}");
+        assert!(described.contains("public.connections_max is 31 instead of 1024"), "{described}");
+        assert!(described.contains("smtp.connections_max is 8 instead of 256"), "{described}");
+        assert!(described.contains("private.connections_max is 16 instead of 128"), "{described}");
     }
 }

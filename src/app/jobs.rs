@@ -1,4 +1,4 @@
-//! What the server does without being asked, wired together: rounds and calendar put into the outbox, the postman delivers.
+//! What the server does without being asked, wired together: the alert evaluator and the calendar put notices and digests into the outbox, the dispatcher delivers.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -8,67 +8,73 @@ use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 use super::Options;
 use crate::{
     config::Config,
-    control::Clerk,
-    digest::Press,
-    health::Board,
-    jobs::{admin::Desk, alert_evaluator::Rounds, calendar::Calendar},
-    notify::{self, Postman},
+    control::AdminHandler,
+    digest::DigestRenderer,
+    health::HealthRegistry,
+    jobs::{admin::AdminCommands, alert_evaluator::AlertEvaluator, calendar::Calendar},
+    notify::{self, Dispatcher},
     store::Store,
 };
 
 /// Built, not yet at work.
-pub struct Duty {
-    desk: Arc<Desk>,
-    rounds: Rounds,
+pub struct BackgroundJobs {
+    admin: Arc<AdminCommands>,
+    evaluator: AlertEvaluator,
     calendar: Calendar,
-    postman: Arc<Postman>,
+    dispatcher: Arc<Dispatcher>,
 }
 
 /// At work until the channel it was started with says stop.
-pub struct OnDuty(Vec<JoinHandle<()>>);
+pub struct RunningJobs(Vec<JoinHandle<()>>);
 
-impl Duty {
+impl BackgroundJobs {
     /// Fails where the configuration of alerts, channels or digests cannot be used. Needs a tokio runtime.
     pub fn build(
         config: Config,
         private: Option<SocketAddr>,
         store: &Store,
-        board: &Board,
+        health: &HealthRegistry,
         options: &Options,
-    ) -> anyhow::Result<Duty> {
+    ) -> anyhow::Result<BackgroundJobs> {
         let base_url = notify::base_url(&config, private);
         let (store, clock) = (store.clone(), options.clock.clone());
-        let press = Arc::new(Press::new(None).context("the embedded templates")?);
-        let postman = Arc::new(Postman::new(&config, &base_url, store.clone(), clock.clone(), board)?);
-        let rounds = Rounds::new(&config, store.clone(), clock.clone(), board.clone(), postman.poke())?
-            .telling_at_once(Arc::clone(&postman));
-        let calendar =
-            Calendar::new(&config, store.clone(), clock.clone(), Arc::clone(&press), base_url.clone(), postman.poke())?;
-        let desk = Arc::new(Desk::new(Arc::new(config), store, clock, press, base_url, Handle::current()));
-        Ok(Duty { desk, rounds, calendar, postman })
+        let renderer = Arc::new(DigestRenderer::new(None).context("the embedded templates")?);
+        let dispatcher = Arc::new(Dispatcher::new(&config, &base_url, store.clone(), clock.clone(), health)?);
+        let evaluator = AlertEvaluator::new(&config, store.clone(), clock.clone(), health.clone(), dispatcher.poke())?
+            .telling_at_once(Arc::clone(&dispatcher));
+        let calendar = Calendar::new(
+            &config,
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&renderer),
+            base_url.clone(),
+            dispatcher.poke(),
+        )?;
+        let admin = Arc::new(AdminCommands::new(Arc::new(config), store, clock, renderer, base_url, Handle::current()));
+        Ok(BackgroundJobs { admin, evaluator, calendar, dispatcher })
     }
 
     /// Who answers commands.
-    pub fn desk(&self) -> Arc<dyn Clerk> {
-        Arc::clone(&self.desk) as Arc<dyn Clerk>
+    pub fn admin(&self) -> Arc<dyn AdminHandler> {
+        Arc::clone(&self.admin) as Arc<dyn AdminHandler>
     }
 
-    pub fn start(self, stopped: &watch::Receiver<bool>) -> OnDuty {
-        let Duty { rounds, calendar, postman, .. } = self;
+    pub fn start(self, stopped: &watch::Receiver<bool>) -> RunningJobs {
+        let BackgroundJobs { evaluator, calendar, dispatcher, .. } = self;
         let (one, two, three) = (stopped.clone(), stopped.clone(), stopped.clone());
-        OnDuty(vec![
-            tokio::spawn(async move { rounds.run(one).await }),
+        RunningJobs(vec![
+            tokio::spawn(async move { evaluator.run(one).await }),
             tokio::spawn(async move { calendar.run(two).await }),
-            tokio::spawn(async move { postman.run(three).await }),
+            tokio::spawn(async move { dispatcher.run(three).await }),
         ])
     }
 }
 
-impl OnDuty {
+impl RunningJobs {
     pub async fn ended(self) {
         for task in self.0 {
             if let Err(error) = task.await {
-                tracing::error!(%error, "a task on duty had panicked");
+                tracing::error!(%error, "a task of the background jobs had panicked");
             }
         }
     }

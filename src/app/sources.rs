@@ -13,7 +13,7 @@ use crate::{
         maildir::{self, Watch},
     },
     config::Config,
-    health::{Board, Counted},
+    health::{Counted, HealthRegistry},
     pipeline::Pipeline,
     receive::{certificate::Certificate, https, smtp},
     submission::Accept,
@@ -23,13 +23,13 @@ use crate::{
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Bound, not yet serving.
-pub struct WaysIn {
+pub struct Sources {
     pub public: Option<https::Listener>,
     pub mail: Option<smtp::Listener>,
     pub certificate: Option<Arc<Certificate>>,
     collectors: Vec<Collector>,
     watches: Vec<Watch>,
-    board: Board,
+    health: HealthRegistry,
     clock: Clock,
 }
 
@@ -42,15 +42,20 @@ pub struct Running {
     certificate: Option<JoinHandle<()>>,
 }
 
-impl WaysIn {
+impl Sources {
     /// Binds every listener and looks at every mailbox's settings.
-    pub fn bind(config: &Config, pipeline: &Arc<Pipeline>, board: &Board, clock: &Clock) -> anyhow::Result<WaysIn> {
+    pub fn bind(
+        config: &Config,
+        pipeline: &Arc<Pipeline>,
+        health: &HealthRegistry,
+        clock: &Clock,
+    ) -> anyhow::Result<Sources> {
         let accept: Arc<dyn Accept> = Arc::new(Arc::clone(pipeline));
         let wire_max_bytes = config.limits.report_wire_max_bytes;
         // Listed also while it is idle; where it is off nobody asks.
         let https = match config.public.listen {
             crate::config::Listen::Off => Arc::clone(&accept),
-            crate::config::Listen::At(_) => Arc::new(Counted::new(Arc::clone(&accept), board.part("https"))),
+            crate::config::Listen::At(_) => Arc::new(Counted::new(Arc::clone(&accept), health.part("https"))),
         };
         let public = https::Listener::bind(&config.public, wire_max_bytes, https, clock.clone())?;
         let certificate = match (&public, &config.public.certificate, &config.public.key) {
@@ -66,23 +71,23 @@ impl WaysIn {
             accept: Arc::clone(&accept),
             clock: clock.clone(),
         };
-        let mail = smtp::Listener::bind(&config.smtp, context, board)?;
+        let mail = smtp::Listener::bind(&config.smtp, context, health)?;
         let memory = Arc::new(Kept::new(pipeline.store().clone(), clock.clone()));
         let collector = |account: &crate::config::Imap| {
             let (accept, memory) = (Arc::clone(&accept), Arc::clone(&memory));
-            Collector::new(account.clone(), mail_max_bytes, accept, memory, clock.clone(), board)
+            Collector::new(account.clone(), mail_max_bytes, accept, memory, clock.clone(), health)
         };
         let collectors = config.imap.iter().map(collector).collect::<Result<_, _>>()?;
-        let watch = |maildir| Watch::open(maildir, mail_max_bytes, Arc::clone(&accept), clock.clone(), board);
+        let watch = |maildir| Watch::open(maildir, mail_max_bytes, Arc::clone(&accept), clock.clone(), health);
         let watches = config.maildir.iter().map(watch).collect();
-        Ok(WaysIn { public, mail, certificate, collectors, watches, board: board.clone(), clock: clock.clone() })
+        Ok(Sources { public, mail, certificate, collectors, watches, health: health.clone(), clock: clock.clone() })
     }
 
     /// Begins to serve. Must be called within a Tokio runtime.
     pub fn start(self) -> anyhow::Result<Running> {
         let unattended = self.certificate.filter(|_| self.public.is_none() && self.mail.is_some());
         if let Some(public) = &self.public {
-            self.board.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
+            self.health.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
             let how = if public.certificate().is_some() {
                 "HTTPS"
             } else {

@@ -1,4 +1,4 @@
-//! Keeps what the ways in brought: read at the start, written each minute where anything came, and at the end.
+//! Keeps what the sources bring: read at the start, written each minute where anything came, and at the end.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     clock::Clock,
-    health::{Board, Brought},
+    health::{HealthRegistry, SourceCounts},
     store::{
         Store, StoreError,
-        tables::way_in::{self, WayInCount},
+        tables::source_counts::{self, SourceCount},
     },
 };
 
@@ -19,24 +19,28 @@ const INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Tally {
     store: Store,
-    board: Board,
+    health: HealthRegistry,
     clock: Clock,
 }
 
 impl Tally {
-    /// Goes on where the counters were when the server last ended. Every part must be on the board.
-    pub async fn resume(store: &Store, board: &Board, clock: &Clock) -> Result<Tally, StoreError> {
-        for kept in store.read(way_in::counts).await? {
-            let WayInCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy } = kept;
-            board.resume(&name, Brought { stored, duplicate, quarantined, refused, ignored, busy }, counted_since);
+    /// Goes on where the counters were when the server last ended. Every part must be in the registry.
+    pub async fn resume(store: &Store, health: &HealthRegistry, clock: &Clock) -> Result<Tally, StoreError> {
+        for kept in store.read(source_counts::counts).await? {
+            let SourceCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy } = kept;
+            health.resume(
+                &name,
+                SourceCounts { stored, duplicate, quarantined, refused, ignored, busy },
+                counted_since,
+            );
         }
         let now = clock.now();
-        for (name, health) in board.ways_in() {
+        for (name, health) in health.sources() {
             if health.counted_since.is_none() {
-                board.resume(&name, Brought::default(), now);
+                health.resume(&name, SourceCounts::default(), now);
             }
         }
-        Ok(Tally { store: store.clone(), board: board.clone(), clock: clock.clone() })
+        Ok(Tally { store: store.clone(), health: health.clone(), clock: clock.clone() })
     }
 
     /// Writes until told to stop.
@@ -62,20 +66,20 @@ impl Tally {
         self.write(self.counts()).await;
     }
 
-    fn counts(&self) -> Vec<WayInCount> {
+    fn counts(&self) -> Vec<SourceCount> {
         let now = self.clock.now();
         let count = |(name, health): (String, crate::health::Health)| {
-            let Brought { stored, duplicate, quarantined, refused, ignored, busy } = health.total();
+            let SourceCounts { stored, duplicate, quarantined, refused, ignored, busy } = health.total();
             let counted_since = health.counted_since.unwrap_or(now);
-            WayInCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy }
+            SourceCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy }
         };
-        self.board.ways_in().into_iter().map(count).collect()
+        self.health.sources().into_iter().map(count).collect()
     }
 
-    async fn write(&self, counts: Vec<WayInCount>) -> bool {
-        let written = self.store.change(move |conn| way_in::keep(conn, &counts)).await;
+    async fn write(&self, counts: Vec<SourceCount>) -> bool {
+        let written = self.store.change(move |conn| source_counts::keep(conn, &counts)).await;
         if let Err(error) = &written {
-            tracing::warn!(%error, "what the ways in brought cannot be written down now");
+            tracing::warn!(%error, "what the sources brought cannot be written down now");
         }
         written.is_ok()
     }
@@ -92,27 +96,27 @@ mod tests {
     #[tokio::test]
     async fn counters_go_on_after_a_restart() {
         let temp = temp_store();
-        let (board, clock) = (Board::default(), Clock::fixed(october(2)));
-        let part = board.part("smtp");
-        let tally = Tally::resume(&temp.store, &board, &clock).await.unwrap();
+        let (health, clock) = (HealthRegistry::default(), Clock::fixed(october(2)));
+        let part = health.part("smtp");
+        let tally = Tally::resume(&temp.store, &health, &clock).await.unwrap();
         let outcomes = vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Busy(Busy::DiskFull)];
         part.count(&Receipt::new(outcomes.clone()));
         tally.end().await;
         temp.store.close().await.unwrap();
 
-        let (store, board) = (open(temp.directory.path()), Board::default());
-        let part = board.part("smtp");
-        board.part("https");
+        let (store, health) = (open(temp.directory.path()), HealthRegistry::default());
+        let part = health.part("smtp");
+        health.part("https");
         let later = Clock::fixed(october(3));
-        let tally = Tally::resume(&store, &board, &later).await.unwrap();
+        let tally = Tally::resume(&store, &health, &later).await.unwrap();
         part.count(&Receipt::new(outcomes));
         tally.end().await;
-        let kept: Vec<_> = store.read(way_in::counts).await.unwrap();
+        let kept: Vec<_> = store.read(source_counts::counts).await.unwrap();
         let brief: Vec<_> =
             kept.iter().map(|kept| (kept.name.as_str(), kept.counted_since, kept.stored, kept.busy)).collect();
         assert_eq!(brief, [("https", october(3), 0, 0), ("smtp", october(2), 2, 2)]);
         // What was turned away before is not turned away now: the alert looks at this alone.
-        let (_, health) = board.ways_in().remove(1);
-        assert_eq!((health.brought.busy, health.total().busy), (1, 2));
+        let (_, health) = health.sources().remove(1);
+        assert_eq!((health.counts.busy, health.total().busy), (1, 2));
     }
 }

@@ -117,9 +117,9 @@ fn words(answer: &AlertsTestAnswer, is_range: bool) -> String {
     let mut text = String::new();
     if is_range {
         for moment in &answer.happened {
-            let untold = if moment.told { "" } else { " (not told)" };
+            let pending = if moment.notified { "" } else { " (not notified)" };
             text.push_str(&format!(
-                "{} {:<9} {}{untold}\n",
+                "{} {:<9} {}{pending}\n",
                 moment.at.format("%Y-%m-%d %H:%M"),
                 moment.event,
                 moment.sentence

@@ -9,9 +9,9 @@ use super::open;
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    control::{Clerk, Client},
-    digest::Press,
-    jobs::admin::{self, Desk},
+    control::{AdminHandler, Client},
+    digest::DigestRenderer,
+    jobs::admin::{self, AdminCommands},
     notify, store,
 };
 
@@ -71,10 +71,10 @@ fn by_itself(
     };
     let base_url = base_url(&config);
     let store = local.pipeline.store().clone();
-    let press = Arc::new(Press::new(None).context("the embedded templates")?);
-    let desk = Desk::new(Arc::new(config), store, Clock::system(), press, base_url, local.handle());
-    let answered = desk.ask(command, order.to_string().as_bytes());
-    drop(desk);
+    let renderer = Arc::new(DigestRenderer::new(None).context("the embedded templates")?);
+    let admin = AdminCommands::new(Arc::new(config), store, Clock::system(), renderer, base_url, local.handle());
+    let answered = admin.ask(command, order.to_string().as_bytes());
+    drop(admin);
     local.close()?;
     Ok(answered.unwrap_or_else(|| Err(format!("unknown command {command:?}"))))
 }

@@ -29,7 +29,7 @@ use outlook::Outlook;
 /// What was found out, in the order of the file.
 #[derive(Debug, Default)]
 struct Findings {
-    /// With one of these `serve` refuses, or a way in does not work.
+    /// With one of these `serve` refuses, or a source does not work.
     problems: Vec<String>,
     /// Things that may be meant.
     notes: Vec<String>,
@@ -159,12 +159,12 @@ impl Findings {
             self.notes.push("no mail listener is on: set smtp.listen or smtp.lmtp".to_owned());
         }
         let LmtpListen::Unix(path) = &smtp.lmtp else { return };
-        let told = |error: &SocketError| format!("`smtp.lmtp` = unix:{}: {error}", path.display());
+        let message = |error: &SocketError| format!("`smtp.lmtp` = unix:{}: {error}", path.display());
         match smtp::look_at_socket(path) {
             Ok(()) => {}
             // While the service does not run its directory below /run is not there.
-            Err(error @ SocketError::NoDirectory(_)) if path.starts_with("/run") => self.notes.push(told(&error)),
-            Err(error) => self.problems.push(told(&error)),
+            Err(error @ SocketError::NoDirectory(_)) if path.starts_with("/run") => self.notes.push(message(&error)),
+            Err(error) => self.problems.push(message(&error)),
         }
     }
 
@@ -294,12 +294,12 @@ mod tests {
         let text = "[smtp]\nlisten = \"127.0.0.1:0\"\nrecipients = [\"a@x.example\"]\n[[domain]]\nname = \"example.com\"\n\
                     [[channel]]\npolicy_domains = [\"exmaple.com\", \"Example.com\"]\nto = [\"a@example.com\"]\n";
         let (problems, notes) = findings(directory.path(), text);
-        let told = [
+        let message = [
             "channel \"mail\" is about exmaple.com, which is no [[domain]] here",
             "mail leaves as tlsight@ this machine's name: set `mail.from`",
             "links in digests and alerts lead to http://127.0.0.1:8080: set `private.url`",
         ];
-        assert_eq!((problems, notes), (vec![], told.map(str::to_owned).to_vec()));
+        assert_eq!((problems, notes), (vec![], message.map(str::to_owned).to_vec()));
         let text = "[smtp]\nlmtp = \"unix:/run/no-such-service/lmtp\"\nrecipients = [\"a@x.example\"]\n";
         let (problems, notes) = findings(directory.path(), text);
         let note = "`smtp.lmtp` = unix:/run/no-such-service/lmtp: the directory /run/no-such-service does not exist \

@@ -51,18 +51,18 @@ pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
         if has_digests && !digest_configured(&answer) && !dry_run {
             eprintln!("No such digest is configured: printed only. --to ADDRESS sends it.");
         }
-        answer.letters.iter().for_each(print);
+        answer.emails.iter().for_each(print);
     }
-    let failed = answer.letters.iter().any(|letter| !letter.errors.is_empty());
+    let failed = answer.emails.iter().any(|email| !email.errors.is_empty());
     Ok(if failed { ExitCode::from(NOT_SENT) } else { ExitCode::SUCCESS })
 }
 
 /// Whether it was somebody's to have.
 fn digest_configured(answer: &DigestAnswer) -> bool {
-    answer.letters.iter().any(|letter| letter.digest.is_some() || !letter.to.is_empty())
+    answer.emails.iter().any(|email| email.digest.is_some() || !email.to.is_empty())
 }
 
-/// The letter where it went to nobody, else where it went.
+/// The email where it went to nobody, else where it went.
 fn print(written: &Written) {
     if written.sent.is_empty() && written.errors.is_empty() {
         println!("Subject: {}\n", written.subject);

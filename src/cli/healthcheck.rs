@@ -17,7 +17,7 @@ use crate::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read; a hundred ways in need a twentieth of it.
+/// Bytes of an answer that are read; a hundred sources need a twentieth of it.
 const ANSWER_MAX_BYTES: u64 = 1024 * 1024;
 /// The server runs, and something in it does not work.
 const UNWELL: u8 = 1;
@@ -31,13 +31,13 @@ enum Found {
     Unwell(u16),
     /// Nothing can be stored, for this reason.
     NotReady(String),
-    Failing(Vec<WayIn>),
+    Failing(Vec<Source>),
     NoAnswer(String),
 }
 
-/// One item of `/api/v1/ways-in`.
+/// One item of `/api/v1/sources`.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct WayIn {
+struct Source {
     name: String,
     state: String,
     words: String,
@@ -51,8 +51,8 @@ struct Problem {
 }
 
 #[derive(Deserialize)]
-struct WaysIn {
-    items: Vec<WayIn>,
+struct Sources {
+    items: Vec<Source>,
 }
 
 pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
@@ -94,13 +94,13 @@ fn look(address: SocketAddr) -> Found {
         },
         Err(error) => return Found::NoAnswer(error.to_string()),
     }
-    let ways_in = ask(address, "/api/v1/ways-in").and_then(|(status, body)| match status {
-        200 => serde_json::from_slice::<WaysIn>(&body).map_err(io::Error::from),
-        status => Err(io::Error::other(format!("/api/v1/ways-in answered {status}"))),
+    let sources = ask(address, "/api/v1/sources").and_then(|(status, body)| match status {
+        200 => serde_json::from_slice::<Sources>(&body).map_err(io::Error::from),
+        status => Err(io::Error::other(format!("/api/v1/sources answered {status}"))),
     });
-    match ways_in {
-        Ok(WaysIn { items }) => {
-            let failing: Vec<WayIn> = items.into_iter().filter(|way_in| way_in.state == "failing").collect();
+    match sources {
+        Ok(Sources { items }) => {
+            let failing: Vec<Source> = items.into_iter().filter(|source| source.state == "failing").collect();
             if failing.is_empty() { Found::Well } else { Found::Failing(failing) }
         }
         Err(error) => Found::NoAnswer(error.to_string()),
@@ -134,11 +134,11 @@ impl Found {
 
     fn detail(&self, address: SocketAddr) -> String {
         match self {
-            Found::Well => format!("http://{address} answers, and every way in works"),
+            Found::Well => format!("http://{address} answers, and every source works"),
             Found::Unwell(status) => format!("http://{address}/healthz answered {status}"),
             Found::NotReady(why) => format!("http://{address} answers, but nothing can be stored: {why}"),
             Found::Failing(failing) => {
-                let names: Vec<&str> = failing.iter().map(|way_in| way_in.name.as_str()).collect();
+                let names: Vec<&str> = failing.iter().map(|source| source.name.as_str()).collect();
                 let verb = if failing.len() == 1 { "does not work" } else { "do not work" };
                 format!("http://{address} answers, but {} {verb}", names.join(", "))
             }
@@ -148,7 +148,7 @@ impl Found {
 
     fn text(&self, address: SocketAddr) -> String {
         let mut text = visible(&self.detail(address)).into_owned();
-        for WayIn { name, words, .. } in self.failing() {
+        for Source { name, words, .. } in self.failing() {
             text.push_str(&format!("\n{}: {}", visible(name), visible(words)));
         }
         text
@@ -156,7 +156,7 @@ impl Found {
 
     fn json(&self, address: SocketAddr) -> serde_json::Value {
         let item =
-            |way_in: &WayIn| serde_json::json!({ "name": way_in.name, "words": way_in.words, "since": way_in.since });
+            |source: &Source| serde_json::json!({ "name": source.name, "words": source.words, "since": source.since });
         serde_json::json!({
             "healthy": *self == Found::Well,
             "detail": self.detail(address),
@@ -164,7 +164,7 @@ impl Found {
         })
     }
 
-    fn failing(&self) -> &[WayIn] {
+    fn failing(&self) -> &[Source] {
         if let Found::Failing(failing) = self { failing } else { &[] }
     }
 }
@@ -180,7 +180,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
-            for (answer, path) in answers.into_iter().zip(["/healthz", "/readyz", "/api/v1/ways-in"]) {
+            for (answer, path) in answers.into_iter().zip(["/healthz", "/readyz", "/api/v1/sources"]) {
                 let (stream, _) = listener.accept().unwrap();
                 let mut request = io::BufReader::new(&stream).lines();
                 assert_eq!(request.next().unwrap().unwrap(), format!("GET {path} HTTP/1.0"));
@@ -194,7 +194,7 @@ mod tests {
         found
     }
 
-    fn ways_in(items: &str) -> Vec<String> {
+    fn sources(items: &str) -> Vec<String> {
         let ok = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n".to_owned();
         vec![ok.clone(), ok.clone(), format!("{ok}{{\"items\": [{items}]}}")]
     }
@@ -206,10 +206,10 @@ mod tests {
     #[test]
     fn one_way_in_that_fails_is_enough_to_be_told() {
         let address = "127.0.0.1:8080".parse().unwrap();
-        assert_eq!(found(ways_in(WORKING)), Found::Well);
-        assert_eq!(found(ways_in("")), Found::Well);
+        assert_eq!(found(sources(WORKING)), Found::Well);
+        assert_eq!(found(sources("")), Found::Well);
         assert_eq!(Found::Well.exit_code(), ExitCode::SUCCESS);
-        let failing = found(ways_in(&format!("{WORKING}, {FAILING}")));
+        let failing = found(sources(&format!("{WORKING}, {FAILING}")));
         assert_eq!(failing.exit_code(), ExitCode::from(1));
         assert_eq!(
             failing.text(address),

@@ -27,8 +27,8 @@ const NOT_DONE: u8 = 2;
 
 pub fn run(common: &Common, import: Import) -> anyhow::Result<ExitCode> {
     match import.paths.as_slice() {
-        [only] if only.as_os_str() == "-" => Ok(pipe::run(common, import.vouched)),
-        _ => run_on_files(common, Request { paths: import.paths, vouched: import.vouched }),
+        [only] if only.as_os_str() == "-" => Ok(pipe::run(common, import.trusted_input)),
+        _ => run_on_files(common, Request { paths: import.paths, trusted_input: import.trusted_input }),
     }
 }
 

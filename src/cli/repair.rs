@@ -61,8 +61,8 @@ fn submit(pipeline: &Arc<Pipeline>, salvaged: Vec<Arrival>) -> anyhow::Result<Ta
 }
 
 fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
-    // The secret itself is not stored, only what it vouched for.
-    let vouches = |domains: &Vec<String>| {
+    // The secret itself is not stored, only the domains it covers.
+    let covers = |domains: &Vec<String>| {
         let mut tokens = pipeline.served().tokens.keys();
         tokens.find(|token| pipeline.served().token_domains(token).as_ref() == Some(domains)).cloned()
     };
@@ -71,12 +71,12 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
         peer: arrival.peer,
         received_at: arrival.received_at,
         hints: Hints {
-            token: arrival.token_domains.as_ref().and_then(vouches),
+            token: arrival.token_domains.as_ref().and_then(covers),
             media_type: arrival.media_type,
             content_encoding: arrival.content_encoding,
             source: arrival.source,
             // Mail that counted by the operator's word still does.
-            vouched: arrival.trust == Trust::Import,
+            trusted_input: arrival.trust == Trust::Import,
             mailed_at: arrival.origin.mailed_at,
             judged: Some(Box::new(arrival.origin)),
         },

@@ -13,9 +13,9 @@ use crate::{
     clock::Clock,
     config::{Config, Environment},
     dns,
-    probe::{self, Address, Courier, Fate, Order, Relay, Sample, Signer, Verdict},
+    probe::{self, Address, Fate, Order, Probe, Relay, Sample, Signer, Verdict},
 };
-use print::Told;
+use print::ProbeOutput;
 
 #[derive(Debug, Args)]
 pub struct SendTestReport {
@@ -58,24 +58,24 @@ pub fn run(common: &Common, asked: SendTestReport) -> anyhow::Result<ExitCode> {
     let sample = Sample::new(&order.domain, &order.from, failures, Uuid::new_v4(), clock.now());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the async runtime")?;
-    let courier = courier(&config, clock, runtime.handle())?;
-    let mut told = if common.json { Told::json(io::stdout()) } else { Told::text(io::stdout()) };
-    let mut printed = told.begin(&sample);
-    let verdicts = runtime.block_on(courier.deliver(&order, &sample, &mut |event| {
+    let probe = probe(&config, clock, runtime.handle())?;
+    let mut shown = if common.json { ProbeOutput::json(io::stdout()) } else { ProbeOutput::text(io::stdout()) };
+    let mut printed = shown.begin(&sample);
+    let verdicts = runtime.block_on(probe.deliver(&order, &sample, &mut |event| {
         if printed.is_ok() {
-            printed = told.event(&event);
+            printed = shown.event(&event);
         }
     }));
     let code = exit_code(&verdicts);
-    printed.and_then(|()| told.finish(code)).context("cannot write what happened")?;
+    printed.and_then(|()| shown.finish(code)).context("cannot write what happened")?;
     Ok(ExitCode::from(code))
 }
 
-fn courier(config: &Config, clock: Clock, handle: &tokio::runtime::Handle) -> anyhow::Result<Courier> {
+fn probe(config: &Config, clock: Clock, handle: &tokio::runtime::Handle) -> anyhow::Result<Probe> {
     let dns = &config.dns;
     let deadline = Duration::from_secs(dns.deadline_s);
     let resolver = dns::open(&dns.servers, deadline, dns.validate, dns.records.as_deref(), handle)?;
-    Ok(Courier::new(resolver, clock))
+    Ok(Probe::new(resolver, clock))
 }
 
 fn order(asked: SendTestReport) -> anyhow::Result<Order> {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_told() {
-        for (arguments, told) in [
+        for (arguments, shown) in [
             (&["no domain"][..], "is no domain"),
             (&["example.com", "--relay", "mail.example"], "is not of the form HOST:PORT"),
             (&["example.com", "--relay", "::1:25"], "is not of the form HOST:PORT"),
@@ -174,7 +174,7 @@ mod tests {
             (&["example.com", "--sts", "--failures"], "cannot be used with"),
         ] {
             let error = refused(arguments);
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(shown), "{error}");
         }
     }
 

@@ -75,10 +75,10 @@ fn a_bad_address_is_told() {
 #[test]
 fn a_mail_server_keeps_its_mail_when_the_arguments_are_wrong() {
     for (arguments, code) in [
-        (&["import", "--vouch", "-"][..], 75),
+        (&["import", "--trust", "-"][..], 75),
         (&["--data", "/d", "import", "-", "--log-format=xml"], 75),
         (&["import", "--config"], 2),
-        (&["import", "--vouch", "mails"], 2),
+        (&["import", "--trust", "mails"], 2),
         (&["import"], 2),
         (&["serve", "-"], 2),
         (&["import", "-", "--help"], 0),

@@ -3,7 +3,7 @@
 //! ```text
 //! connect     TCP, TLS or STARTTLS (RFC 8314)
 //!   └ login        password, or access token by XOAUTH2
-//!       └ round         new mails: fetch, hand on ── Accept ── then move, mark or note
+//!       └ poll         new mails: fetch, hand on ── Accept ── then move, mark or note
 //!           └ wait           IDLE (RFC 2177), or a look every `poll_s`
 //! ```
 //!
@@ -19,8 +19,8 @@ mod kept;
 mod login;
 mod memory;
 mod notes;
+mod poll;
 mod reply;
-mod round;
 mod session;
 mod trouble;
 mod wire;
@@ -33,19 +33,19 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use check::check;
 pub use kept::Kept;
 pub use memory::Memory;
-pub use round::Caught;
+pub use poll::Caught;
 pub use trouble::Trouble;
 
 use crate::{
     clock::Clock,
     config::Imap,
-    health::{Board, Part},
+    health::{HealthRegistry, Part},
     submission::Accept,
 };
 use backoff::Backoff;
 use notes::Notes;
 use session::{Session, Woken};
-use wire::Patience;
+use wire::ImapTimeouts;
 
 /// How long a mailbox may take to stop before it is left alone. Nothing is lost by that.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ pub struct Running {
 pub(crate) struct Timing {
     /// For a name, a connection, a handshake or a token.
     connect: Duration,
-    patience: Patience,
+    timeouts: ImapTimeouts,
     logout: Duration,
     /// The first pause after a failure, and the longest.
     pause: (Duration, Duration),
@@ -104,7 +104,7 @@ impl Collector {
         accept: Arc<dyn Accept>,
         memory: Arc<dyn Memory>,
         clock: Clock,
-        board: &Board,
+        health: &HealthRegistry,
     ) -> Result<Collector, ImapError> {
         let name = || account.name.clone();
         connect::server_name(&account.host).map_err(|reason| ImapError::Host { name: name(), reason })?;
@@ -112,7 +112,7 @@ impl Collector {
             connect::authorities(ca).map_err(|reason| ImapError::Authorities { name: name(), reason })?;
         }
         let key = format!("{} {}@{}:{}", account.name, account.user, account.host, connect::port(&account));
-        let part = board.part(format!("imap {}", account.name));
+        let part = health.part(format!("imap {}", account.name));
         let (notes, timing) = (Notes::default(), Timing::new(Duration::from_secs(account.poll_s.max(1))));
         Ok(Collector { account, key, mail_wire_max_bytes, accept, memory, clock, part, notes, timing })
     }
@@ -141,19 +141,19 @@ impl Collector {
     async fn run(mut self, mut stop: Stop) {
         self.part.starting(format!("connecting to {}", connect::place(&self.account)));
         let mut backoff = Backoff::new(self.timing.pause);
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             let opened = tokio::select! {
                 () = stop.wait() => return,
                 opened = Session::open(&self.account, &self.timing) => opened,
             };
             let attended = match opened {
-                Ok(session) => self.attend(session, &mut stop, &mut backoff, &mut told).await,
+                Ok(session) => self.attend(session, &mut stop, &mut backoff, &mut reported).await,
                 Err(trouble) => Err(trouble),
             };
             match attended {
                 Ok(()) => return,
-                Err(trouble) => self.failing(trouble.to_string(), &mut told),
+                Err(trouble) => self.failing(trouble.to_string(), &mut reported),
             }
             tokio::select! {
                 () = stop.wait() => return,
@@ -168,7 +168,7 @@ impl Collector {
         mut session: Session,
         stop: &mut Stop,
         backoff: &mut Backoff,
-        told: &mut String,
+        reported: &mut String,
     ) -> Result<(), Trouble> {
         loop {
             let caught = match self.catch_up(&mut session, stop).await {
@@ -182,7 +182,7 @@ impl Collector {
                 }
             };
             backoff.reset();
-            self.tell(caught, told);
+            self.tell(caught, reported);
             if stop.is_set() || session.wait(self.timing.poll, stop.wait()).await? == Woken::Stop {
                 session.log_out().await;
                 return Ok(());
@@ -190,13 +190,13 @@ impl Collector {
         }
     }
 
-    fn tell(&self, caught: Caught, told: &mut String) {
+    fn tell(&self, caught: Caught, reported: &mut String) {
         match (caught.complaint, caught.remark) {
-            (Some(complaint), _) => self.failing(complaint, told),
+            (Some(complaint), _) => self.failing(complaint, reported),
             (None, remark) => {
                 let remark = remark.map(|remark| format!("; {remark}")).unwrap_or_default();
                 self.part.well(self.clock.now(), format!("waiting for mail, {} settled{remark}", caught.settled));
-                if !std::mem::take(told).is_empty() {
+                if !std::mem::take(reported).is_empty() {
                     tracing::info!(account = self.account.name, "the mailbox is read again");
                 }
             }
@@ -204,10 +204,10 @@ impl Collector {
     }
 
     /// The same trouble is logged once, however often it comes in a row.
-    fn failing(&self, words: String, told: &mut String) {
-        if *told != words {
+    fn failing(&self, words: String, reported: &mut String) {
+        if *reported != words {
             tracing::warn!(account = self.account.name, trouble = words, "the mailbox cannot be read as configured");
-            told.clone_from(&words);
+            reported.clone_from(&words);
         }
         self.part.failing(self.clock.now(), words);
     }
@@ -239,7 +239,7 @@ impl Timing {
     fn new(poll: Duration) -> Timing {
         Timing {
             connect: Duration::from_secs(30),
-            patience: Patience { silence: Duration::from_secs(60), command: Duration::from_secs(600) },
+            timeouts: ImapTimeouts { silence: Duration::from_secs(60), command: Duration::from_secs(600) },
             logout: Duration::from_secs(3),
             pause: (Duration::from_secs(1), Duration::from_secs(300)),
             poll,

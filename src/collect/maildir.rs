@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     config,
-    health::{Board, Part},
+    health::{HealthRegistry, Part},
     submission::{Accept, Busy, Channel, Hints, MAIL, Outcome, Receipt, Submission},
     text::visible_path,
 };
@@ -82,10 +82,10 @@ impl Watch {
         mail_wire_max_bytes: usize,
         accept: Arc<dyn Accept>,
         clock: Clock,
-        board: &Board,
+        health: &HealthRegistry,
     ) -> Watch {
         Watch {
-            part: board.part(format!("maildir {}", visible_path(&config.path))),
+            part: health.part(format!("maildir {}", visible_path(&config.path))),
             spool: Arc::new(Spool { path: config.path.clone(), mail_max_bytes: mail_wire_max_bytes }),
             poll: Duration::from_secs(config.poll_s),
             accept,
@@ -121,19 +121,19 @@ impl Watch {
     }
 
     async fn look_at(&mut self, names: io::Result<Vec<OsString>>) -> Look {
-        let mut round = Round::default();
+        let mut scan = SpoolScan::default();
         match names {
-            Ok(names) => self.take(names, &mut round).await,
+            Ok(names) => self.take(names, &mut scan).await,
             Err(error) => {
-                round.trouble = Some(format!("{} cannot be read: {error}", visible_path(&self.spool.incoming())))
+                scan.trouble = Some(format!("{} cannot be read: {error}", visible_path(&self.spool.incoming())))
             }
         }
-        self.stalled = if round.halt.is_some() { self.stalled.saturating_add(1) } else { 0 };
-        self.tell(&round);
-        Look { moved: round.moved, waiting: round.waiting, pause: self.pause() }
+        self.stalled = if scan.halt.is_some() { self.stalled.saturating_add(1) } else { 0 };
+        self.tell(&scan);
+        Look { moved: scan.moved, waiting: scan.waiting, pause: self.pause() }
     }
 
-    async fn take(&mut self, names: Vec<OsString>, round: &mut Round) {
+    async fn take(&mut self, names: Vec<OsString>, scan: &mut SpoolScan) {
         // What is no longer there was moved by somebody else.
         self.held.retain(|name, _| names.binary_search(name).is_ok());
         let now = self.clock.now();
@@ -141,22 +141,22 @@ impl Watch {
         for name in names {
             match self.held.get(&name) {
                 Some(Held::Judged(flags)) => judged.push((name, *flags)),
-                Some(Held::Later { at, .. }) if *at > now => round.waiting += 1,
+                Some(Held::Later { at, .. }) if *at > now => scan.waiting += 1,
                 Some(Held::Later { .. }) | None => due.push_back(name),
             }
         }
-        self.settle(judged, round).await;
-        while !due.is_empty() && round.halt.is_none() && !*self.stopping.borrow() {
+        self.settle(judged, scan).await;
+        while !due.is_empty() && scan.halt.is_none() && !*self.stopping.borrow() {
             let (read, rest) = self.on_disk(move |spool| spool.read(due)).await;
             due = rest;
-            let judged = self.judge(read, round).await;
-            self.settle(judged, round).await;
+            let judged = self.judge(read, scan).await;
+            self.settle(judged, scan).await;
         }
-        round.waiting += due.len();
+        scan.waiting += due.len();
     }
 
     /// Hands some mails on at once, so that they share a commit, and says which flags their outcomes earn.
-    async fn judge(&mut self, found: Vec<Found>, round: &mut Round) -> Vec<(OsString, &'static str)> {
+    async fn judge(&mut self, found: Vec<Found>, scan: &mut SpoolScan) -> Vec<(OsString, &'static str)> {
         let mut judged = Vec::new();
         let mut accepting = Vec::new();
         for Found { name, read } in found {
@@ -168,8 +168,8 @@ impl Watch {
                 }
                 Read::Gone => {}
                 Read::Trouble(error) => {
-                    round.waiting += 1;
-                    round.halt = Some(format!("mail cannot be read: {error}"));
+                    scan.waiting += 1;
+                    scan.halt = Some(format!("mail cannot be read: {error}"));
                 }
                 Read::Fault(fault) => {
                     let path = visible_path(&self.spool.incoming().join(&name));
@@ -186,12 +186,12 @@ impl Watch {
                 Outcome::Ignored(_) => judged.push((name, spool::UNSEEN)),
                 Outcome::Quarantined { .. } | Outcome::Refused(_) => judged.push((name, spool::FLAGGED)),
                 Outcome::Busy(Busy::KeyLookup) => {
-                    round.waiting += 1;
+                    scan.waiting += 1;
                     self.defer(name);
                 }
                 Outcome::Busy(busy) => {
-                    round.waiting += 1;
-                    round.halt = Some(busy.to_string());
+                    scan.waiting += 1;
+                    scan.halt = Some(busy.to_string());
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Watch {
     }
 
     /// Moves mails whose outcome is known.
-    async fn settle(&mut self, judged: Vec<(OsString, &'static str)>, round: &mut Round) {
+    async fn settle(&mut self, judged: Vec<(OsString, &'static str)>, scan: &mut SpoolScan) {
         if judged.is_empty() {
             return;
         }
@@ -240,11 +240,11 @@ impl Watch {
             match moved {
                 Ok(()) => {
                     self.held.remove(&name);
-                    round.moved += 1;
+                    scan.moved += 1;
                 }
                 Err(error) => {
-                    round.waiting += 1;
-                    round.trouble = Some(format!("mail cannot be moved to cur: {error}"));
+                    scan.waiting += 1;
+                    scan.trouble = Some(format!("mail cannot be moved to cur: {error}"));
                     self.held.insert(name, Held::Judged(flags));
                 }
             }
@@ -263,10 +263,10 @@ impl Watch {
         }
     }
 
-    fn tell(&mut self, round: &Round) {
+    fn tell(&mut self, scan: &SpoolScan) {
         let now = self.clock.now();
-        let waiting = round.waiting;
-        let trouble = round.halt.as_ref().or(round.trouble.as_ref()).cloned();
+        let waiting = scan.waiting;
+        let trouble = scan.halt.as_ref().or(scan.trouble.as_ref()).cloned();
         match &trouble {
             Some(trouble) => {
                 if self.trouble.as_ref() != Some(trouble) {
@@ -301,7 +301,7 @@ impl Watching {
 
 /// What happened in one look.
 #[derive(Default)]
-struct Round {
+struct SpoolScan {
     moved: usize,
     waiting: usize,
     /// Why nothing can be read or stored now.

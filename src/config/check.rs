@@ -212,7 +212,7 @@ fn token_of(domain: &Domain, place: &str) -> Result<Option<String>, String> {
     if token.len() < TOKEN_MIN_CHARS || !token.bytes().all(fits) {
         // The secret itself is not repeated: this ends in a log.
         return Err(format!(
-            "{key}` does not fit into a URL as a secret: at least {TOKEN_MIN_CHARS} letters, digits, `-` or `_`"
+            "{key}` does not fit into a URL as a secret: at least {TOKEN_MIN_CHARS} emails, digits, `-` or `_`"
         ));
     }
     Ok(Some(token))

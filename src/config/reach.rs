@@ -29,7 +29,7 @@ impl Config {
 }
 
 impl Reach {
-    /// Whether there is a way in that the world can use.
+    /// Whether there is a source that the world can use.
     pub fn is_any(&self) -> bool {
         self.https || self.mailbox.is_some()
     }

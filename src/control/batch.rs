@@ -1,4 +1,4 @@
-//! Many inputs at once: worked on by all cores, handed on in their order, in portions that fit into memory together.
+//! Many inputs at once: worked on by all cores, handed on in their order, in batches that fit into memory together.
 
 use std::{
     collections::VecDeque,
@@ -10,22 +10,22 @@ use std::{
     thread,
 };
 
-/// Memory of the results of one portion. Each core may overshoot by the one input it is at.
-pub const PORTION_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Memory of the results of one batch. Each core may overshoot by the one input it is at.
+pub const BATCH_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Fewer inputs than this are not worth a thread.
 const SPREAD_MIN: usize = 4;
 
-/// Works through `items` from the front until they are finished or the results weigh more than `PORTION_MAX_BYTES`, and
+/// Works through `items` from the front until they are finished or the results weigh more than `BATCH_MAX_BYTES`, and
 /// returns the results in the order of the items. What was not reached stays in `items`; at least one is always done.
 ///
 /// `work` gives the result and the bytes of memory it holds.
-pub fn portion<T: Send, R: Send>(items: &mut VecDeque<T>, work: impl Fn(T) -> (R, usize) + Sync) -> Vec<R> {
+pub fn batch<T: Send, R: Send>(items: &mut VecDeque<T>, work: impl Fn(T) -> (R, usize) + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = if items.len() < SPREAD_MIN { 1 } else { cores.min(items.len()) };
-    portion_on(threads, items, work)
+    batch_on(threads, items, work)
 }
 
-fn portion_on<T: Send, R: Send>(
+fn batch_on<T: Send, R: Send>(
     threads: usize,
     items: &mut VecDeque<T>,
     work: impl Fn(T) -> (R, usize) + Sync,
@@ -34,7 +34,7 @@ fn portion_on<T: Send, R: Send>(
     let queue = Mutex::new((0, std::mem::take(items)));
     let next = || {
         let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if weight.load(Ordering::Relaxed) > PORTION_MAX_BYTES {
+        if weight.load(Ordering::Relaxed) > BATCH_MAX_BYTES {
             return None;
         }
         let item = queue.1.pop_front()?;
@@ -74,26 +74,26 @@ mod tests {
     fn results_come_in_the_order_of_the_items() {
         for threads in [1, 4] {
             let mut items: VecDeque<u32> = (0..1_000).collect();
-            let done = portion_on(threads, &mut items, |item| (item * 2, 1));
+            let done = batch_on(threads, &mut items, |item| (item * 2, 1));
             assert!(items.is_empty());
             assert!(done.iter().copied().eq((0..1_000).map(|item| item * 2)));
         }
     }
 
     #[test]
-    fn a_portion_ends_when_it_is_heavy_and_loses_nothing() {
+    fn a_batch_ends_when_it_is_heavy_and_loses_nothing() {
         for threads in [1, 3] {
             let mut items: VecDeque<u32> = (0..40).collect();
             let mut seen = Vec::new();
-            let mut portions = 0;
+            let mut batches = 0;
             while !items.is_empty() {
-                let done = portion_on(threads, &mut items, |item| (item, PORTION_MAX_BYTES / 4));
+                let done = batch_on(threads, &mut items, |item| (item, BATCH_MAX_BYTES / 4));
                 assert!((1..=4 + threads).contains(&done.len()), "{} at once", done.len());
                 seen.extend(done);
-                portions += 1;
+                batches += 1;
             }
             assert!(seen.into_iter().eq(0..40));
-            assert!(portions >= 6, "{portions}");
+            assert!(batches >= 6, "{batches}");
         }
     }
 }

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, Told, socket_path};
+use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, ReportedOutcome, socket_path};
 use crate::submission::Submission;
 
 /// A server that says nothing for so long is given up.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
-/// A `Clerk` may have to send to many recipients, or to look at years. A server that ends ends the connection, too.
-const CLERK_DEADLINE: Duration = Duration::from_secs(60 * 60);
+/// A `AdminHandler` may have to send to many recipients, or to look at years. A server that ends ends the connection, too.
+const ADMIN_HANDLER_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// A connection to the server that holds a data directory.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Client {
     }
 
     /// Hands over many submissions and waits for the outcomes of each, in their order. They are committed by then.
-    pub fn submit(&mut self, submissions: &[Submission]) -> Result<Vec<Vec<Told>>, ControlError> {
+    pub fn submit(&mut self, submissions: &[Submission]) -> Result<Vec<Vec<ReportedOutcome>>, ControlError> {
         let mut write = self.write.try_clone().map_err(|error| self.failed(error))?;
         thread::scope(|scope| {
             // Written beside the reading: a server that waits for us to read must not meet us waiting for it to.
@@ -99,7 +99,7 @@ impl Client {
         })
     }
 
-    /// Asks the server's `Clerk`. What it refuses is the inner error, in words for the person at the terminal.
+    /// Asks the server's `AdminHandler`. What it refuses is the inner error, in words for the person at the terminal.
     pub fn ask(
         &mut self,
         command: &str,
@@ -108,7 +108,7 @@ impl Client {
         let body = order.to_string();
         let header = Header { bytes: body.len() as u64, ..Header::plain(command) };
         // The two ends of the connection are one socket.
-        self.write.set_read_timeout(Some(CLERK_DEADLINE)).map_err(|error| self.failed(error))?;
+        self.write.set_read_timeout(Some(ADMIN_HANDLER_DEADLINE)).map_err(|error| self.failed(error))?;
         write_request(&mut self.write, &header, body.as_bytes()).map_err(|error| self.failed(error))?;
         match self.answer()? {
             Answer::Said { value } => Ok(Ok(value)),
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    fn receipt(&mut self) -> Result<Vec<Told>, ControlError> {
+    fn receipt(&mut self) -> Result<Vec<ReportedOutcome>, ControlError> {
         match self.answer()? {
             Answer::Receipt { outcomes } => Ok(outcomes),
             Answer::Error { detail } => Err(self.unexpected(detail)),
@@ -154,7 +154,7 @@ fn submit(submission: &Submission) -> Header {
         channel: Some(submission.channel.as_str().to_owned()),
         source: submission.hints.source.clone(),
         media_type: submission.hints.media_type.clone(),
-        vouched: submission.hints.vouched,
+        trusted_input: submission.hints.trusted_input,
         ..Header::plain("submit")
     }
 }

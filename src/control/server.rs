@@ -12,7 +12,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Answer, Clerk, ControlError, HEADER_MAX_BYTES, Header, VERSION, batch, socket_path, told};
+use super::{AdminHandler, Answer, ControlError, HEADER_MAX_BYTES, Header, VERSION, batch, reported, socket_path};
 use crate::{
     clock::Clock,
     pipeline::Pipeline,
@@ -56,13 +56,13 @@ impl Control {
     pub async fn run(
         self,
         pipeline: Arc<Pipeline>,
-        clerk: Arc<dyn Clerk>,
+        admin_handler: Arc<dyn AdminHandler>,
         clock: Clock,
         mut stop: watch::Receiver<bool>,
     ) {
         let limits = pipeline.limits();
         let bodies = BODIES_MAX_BYTES.max(limits.report_wire_max_bytes).max(limits.mail_wire_max_bytes);
-        let context = Arc::new(Context { pipeline, clerk, clock, bodies: Arc::new(Semaphore::new(bodies)) });
+        let context = Arc::new(Context { pipeline, admin_handler, clock, bodies: Arc::new(Semaphore::new(bodies)) });
         let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
         let mut tasks = JoinSet::new();
         loop {
@@ -99,7 +99,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 struct Context {
     pipeline: Arc<Pipeline>,
-    clerk: Arc<dyn Clerk>,
+    admin_handler: Arc<dyn AdminHandler>,
     clock: Clock,
     bodies: Arc<Semaphore>,
 }
@@ -235,7 +235,7 @@ impl Context {
                 let hints = Hints {
                     media_type: header.media_type,
                     source: header.source,
-                    vouched: header.vouched,
+                    trusted_input: header.trusted_input,
                     ..Hints::default()
                 };
                 let received_at = self.clock.now();
@@ -276,7 +276,7 @@ impl Context {
     }
 
     fn ask(&self, command: &str, body: &[u8]) -> Answer {
-        match self.clerk.ask(command, body) {
+        match self.admin_handler.ask(command, body) {
             Some(Ok(value)) => Answer::Said { value },
             Some(Err(detail)) => Answer::Error { detail },
             None => Answer::Error { detail: format!("unknown command {command:?}") },
@@ -286,13 +286,13 @@ impl Context {
     fn take(&self, mut submissions: VecDeque<Submission>) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(submissions.len());
         while !submissions.is_empty() {
-            let prepared = batch::portion(&mut submissions, |submission| {
+            let prepared = batch::batch(&mut submissions, |submission| {
                 let prepared = self.pipeline.prepare(submission, None);
                 let weight = prepared.weight_bytes();
                 (prepared, weight)
             });
             let receipts = self.pipeline.store_blocking(prepared);
-            answers.extend(receipts.iter().map(|receipt| Answer::Receipt { outcomes: told(receipt) }));
+            answers.extend(receipts.iter().map(|receipt| Answer::Receipt { outcomes: reported(receipt) }));
         }
         answers
     }

@@ -21,7 +21,7 @@ use crate::{
 /// Says what it is told.
 struct Parrot;
 
-impl Clerk for Parrot {
+impl AdminHandler for Parrot {
     fn ask(&self, command: &str, body: &[u8]) -> Option<Result<serde_json::Value, String>> {
         match command {
             "repeat" => Some(serde_json::from_slice(body).map_err(|error| error.to_string())),
@@ -109,20 +109,20 @@ fn many_submissions_are_answered_in_their_order() {
     submissions[900].bytes = b"\x00plainly no report".to_vec();
     let outcomes = client.submit(&submissions).expect("all are answered");
     assert_eq!(outcomes.len(), 2_000);
-    for (index, told) in outcomes.iter().enumerate() {
+    for (index, reported) in outcomes.iter().enumerate() {
         let expected = match index {
-            700 => Word::Quarantined,
-            800 => Word::Duplicate,
-            900 => Word::Refused,
-            _ => Word::Stored,
+            700 => OutcomeWord::Quarantined,
+            800 => OutcomeWord::Duplicate,
+            900 => OutcomeWord::Refused,
+            _ => OutcomeWord::Stored,
         };
-        assert_eq!(told[0].outcome, expected, "{index}: {told:?}");
+        assert_eq!(reported[0].outcome, expected, "{index}: {reported:?}");
     }
     assert_eq!(outcomes[700][0].code.as_deref(), Some("bad-json"));
     assert_eq!(outcomes[799][0].uuid, outcomes[800][0].uuid);
 
     let again = client.submit(&submissions[..10]).expect("a connection serves more than once");
-    assert!(again.iter().all(|told| told[0].outcome == Word::Duplicate));
+    assert!(again.iter().all(|reported| reported[0].outcome == OutcomeWord::Duplicate));
 }
 
 #[test]
@@ -146,20 +146,20 @@ fn an_import_is_one_load_until_its_command_is_gone() {
 }
 
 #[test]
-fn mail_has_its_own_limit_and_the_operator_may_vouch() {
+fn mail_has_its_own_limit_and_the_operator_may_trust_it() {
     let server = Running::start();
     let mut client = server.client();
     let limits = Limits::default();
     assert_eq!(client.mail_wire_max_bytes(), limits.mail_wire_max_bytes);
     let mut mail = submission(vec![b'x'; limits.report_wire_max_bytes + 1]);
     mail.hints.media_type = Some(MAIL.to_owned());
-    mail.hints.vouched = true;
+    mail.hints.trusted_input = true;
     assert_eq!(client.submit(&[mail]).expect("it is let in").len(), 1);
     assert!(client.submit(&[submission(vec![b'x'; limits.report_wire_max_bytes + 1])]).is_err());
 
     let plain = r#"{"version":1,"command":"submit","bytes":0}"#;
     let header: Header = serde_json::from_str(plain).unwrap();
-    assert!(!header.vouched);
+    assert!(!header.trusted_input);
     assert_eq!(serde_json::to_string(&header).unwrap(), plain);
     let old = r#"{"answer":"hello","version":1,"program":"tlsight 0.1.0","report_wire_max_bytes":7}"#;
     assert!(matches!(serde_json::from_str(old).unwrap(), Answer::Hello { mail_wire_max_bytes: None, .. }));
@@ -175,7 +175,7 @@ fn clients_are_served_beside_each_other_and_a_silent_one_does_not_hold_up_the_st
             scope.spawn(move || {
                 let submissions: Vec<_> = (0..100).map(|n| submission(report(&format!("p{part}-{n}")))).collect();
                 let outcomes = server.client().submit(&submissions).expect("answered");
-                assert!(outcomes.iter().all(|told| told[0].outcome == Word::Stored));
+                assert!(outcomes.iter().all(|reported| reported[0].outcome == OutcomeWord::Stored));
             });
         }
     });
@@ -244,7 +244,7 @@ fn a_path_that_is_too_long_for_a_socket_is_named() {
 }
 
 #[test]
-fn what_is_asked_is_answered_by_the_clerk() {
+fn what_is_asked_is_answered_by_the_admin_handler() {
     let running = Running::start();
     let mut client = running.client();
     let order = serde_json::json!({ "week": "2026-W47" });

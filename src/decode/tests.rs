@@ -341,16 +341,16 @@ fn a_zip_archive_gives_each_of_its_documents_or_says_what_is_wrong_with_it() {
         ("e.json.gz", &gz(&gz(&gz(JSON)))),
     ]);
     let documents = documents(&several, &Hints::default(), &Limits::default()).unwrap();
-    let told = |document: &Result<Document, Fault>| match document {
+    let shown = |document: &Result<Document, Fault>| match document {
         Ok(document) => format!("{} {:?}", String::from_utf8_lossy(&document.json), document.file),
         Err(fault) => format!("{}: {fault}", fault.code.as_str()),
     };
-    let told: Vec<String> = documents.iter().map(told).collect();
-    assert_eq!(told[..2], ["{\"report-id\":\"1\"} Some(1)", "{\"report-id\":\"2\"} Some(3)"]);
-    assert!(told[2].contains("gzip-truncated") && told[2].contains("in file 4 of the zip archive"), "{}", told[2]);
-    assert!(told[3].contains("inside another one, in file 5"), "{}", told[3]);
-    assert!(told[4].contains("too-many-layers"), "{}", told[4]);
-    assert_eq!(told.len(), 5);
+    let shown: Vec<String> = documents.iter().map(shown).collect();
+    assert_eq!(shown[..2], ["{\"report-id\":\"1\"} Some(1)", "{\"report-id\":\"2\"} Some(3)"]);
+    assert!(shown[2].contains("gzip-truncated") && shown[2].contains("in file 4 of the zip archive"), "{}", shown[2]);
+    assert!(shown[3].contains("inside another one, in file 5"), "{}", shown[3]);
+    assert!(shown[4].contains("too-many-layers"), "{}", shown[4]);
+    assert_eq!(shown.len(), 5);
     assert_eq!(fault(&several), FaultCode::Zip, "for whom wants one");
 }
 

@@ -28,9 +28,9 @@ fn a_directory_is_filled_once() {
     assert!(!place.wants_filling().unwrap());
     let alerts = || pipeline.store().read_blocking(|conn| alert::alerts(conn, 100)).unwrap();
     let past = alerts();
-    let told = |rule| past.iter().filter(|alert| alert.rule == rule).count();
+    let shown = |rule| past.iter().filter(|alert| alert.rule == rule).count();
     assert_eq!(
-        (told(Rule::PolicyFetch), told(Rule::Certificate), told(Rule::Dane)),
+        (shown(Rule::PolicyFetch), shown(Rule::Certificate), shown(Rule::Dane)),
         (1, 1, 1),
         "the stories are told, each once"
     );

@@ -1,7 +1,7 @@
-//! What to look at where no report came: the record that tells senders where to send, the way in, what came and does not count.
+//! What to look at where no report came: the record that tells senders where to send, the source, what came and does not count.
 
 use super::{
-    Addressee,
+    DigestRecipient,
     content::{Item, Links, Section},
 };
 use crate::{explain::result_types, query::week::Figures, wording};
@@ -10,8 +10,8 @@ use crate::{explain::result_types, query::week::Figures, wording};
 const DOMAINS_MAX: usize = 3;
 
 /// In the order in which reports get lost.
-pub(crate) fn section(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Section {
-    let mut domains: Vec<&str> = addressee.policy_domains.iter().map(String::as_str).collect();
+pub(crate) fn section(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Section {
+    let mut domains: Vec<&str> = digest_recipient.policy_domains.iter().map(String::as_str).collect();
     // They are for a shell.
     domains.retain(|domain| result_types::is_host_name(domain));
     domains.truncate(DOMAINS_MAX);
@@ -26,7 +26,7 @@ pub(crate) fn section(figures: &Figures, addressee: &Addressee, links: &Links<'_
         lines: [
             Some(record(&domains, links)),
             Some(post(&domains, figures, links)),
-            uncounted(figures, addressee, links),
+            uncounted(figures, digest_recipient, links),
             claimed(figures, links),
         ]
         .into_iter()
@@ -74,20 +74,20 @@ fn post(domains: &[&str], figures: &Figures, links: &Links<'_>) -> Item {
         "END".to_owned(),
     ];
     Item {
-        head: "The way in".to_owned(),
+        head: "Receiving".to_owned(),
         text: ": this posts a small report from outside, as a sender does, and must answer 201".to_owned(),
         commands: commands.into(),
         notes: vec![format!(
             "With tlsight at hand, “tlsight send-test-report {domain}” tries every address in the record, mail too. \
-             The ways in say what each of them has brought."
+             The sources say what each of them has counts."
         )],
-        url: format!("{}/ways-in", links.base_url),
+        url: format!("{}/sources", links.base_url),
     }
 }
 
 /// Input that is kept and not counted says nothing of a single domain.
-fn uncounted(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Option<Item> {
-    if !addressee.policy_domains.is_empty() {
+fn uncounted(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Option<Item> {
+    if !digest_recipient.policy_domains.is_empty() {
         return None;
     }
     let text = match figures.quarantined.total {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Addressee, sections};
+use super::{DigestRecipient, sections};
 use crate::{
     links,
     period::{Kind, Period, Phase},
@@ -24,7 +24,7 @@ const SENTENCE_MAX: usize = 600;
 const SUBJECT_DOMAIN_MAX: usize = 48;
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Story {
+pub(crate) struct DigestContent {
     pub(crate) subject: String,
     /// `Week 47, 16–22 Nov 2026`.
     pub(crate) title: String,
@@ -165,27 +165,27 @@ fn cut(text: &str, characters_max: usize) -> String {
     }
 }
 
-pub(crate) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
-    let policy_domain = match addressee.policy_domains.as_slice() {
+pub(crate) fn tell(figures: &Figures, digest_recipient: &DigestRecipient) -> DigestContent {
+    let policy_domain = match digest_recipient.policy_domains.as_slice() {
         [one] => Some(one.as_str()),
         _ => None,
     };
-    let links = Links { figures, base_url: &addressee.base_url, policy_domain };
+    let links = Links { figures, base_url: &digest_recipient.base_url, policy_domain };
     let mut verdict = summary::verdict::verdict(figures, wording::Dates::Iso);
-    if figures.reported.reports == 0 && !addressee.policy_domains.is_empty() {
+    if figures.reported.reports == 0 && !digest_recipient.policy_domains.is_empty() {
         // How much is here of other domains is not for this reader.
-        let domains = wording::listed(&addressee.policy_domains, DOMAINS_NAMED);
+        let domains = wording::listed(&digest_recipient.policy_domains, DOMAINS_NAMED);
         verdict.sentence = format!("No report about {domains} covers {}.", figures.period.iso_title());
         verdict.more.clear();
     }
     // Names of strangers stand in them.
     let sentence = cut(&verdict.sentence, SENTENCE_MAX);
     let more = verdict.more.iter().map(|sentence| cut(sentence, SENTENCE_MAX)).collect();
-    let sections = sections::sections(figures, addressee, &links);
+    let sections = sections::sections(figures, digest_recipient, &links);
     let quiet = figures.is_quiet() && figures.reported.reports > 0 && figures.phase == Phase::Over;
     let (title, trend) = (figures.period.iso_title(), trend(figures));
-    let mut story = Story {
-        subject: subject(figures, addressee),
+    let mut content = DigestContent {
+        subject: subject(figures, digest_recipient),
         share: verdict.share,
         sentence,
         fine: verdict.fine,
@@ -200,18 +200,18 @@ pub(crate) fn tell(figures: &Figures, addressee: &Addressee) -> Story {
             .join("; "),
         failed_words: trend.failed.iter().map(|failed| wording::thousands(*failed)).collect::<Vec<_>>().join(" "),
         trend,
-        proof: sections::proof(figures, addressee, &links),
+        proof: sections::proof(figures, digest_recipient, &links),
         url: links.page(),
-        foot: foot(addressee, figures),
+        foot: foot(digest_recipient, figures),
         sections,
         title,
         unit: figures.period.kind().as_str(),
     };
-    story.keep_shares_together();
-    story
+    content.keep_shares_together();
+    content
 }
 
-impl Story {
+impl DigestContent {
     /// A number and its percent sign stay on one line.
     fn keep_shares_together(&mut self) {
         let sections = self.sections.iter_mut().flat_map(|section| &mut section.lines).map(|line| &mut line.text);
@@ -222,7 +222,7 @@ impl Story {
 }
 
 /// What matters most, first, and short: it is read in a list.
-fn subject(figures: &Figures, addressee: &Addressee) -> String {
+fn subject(figures: &Figures, digest_recipient: &DigestRecipient) -> String {
     let once = figures.shares.once;
     let ongoing = figures.outages.totals.policy_domains_ongoing;
     let domain = figures.outages.rows.iter().find(|outage| outage.ongoing).map(|outage| outage.policy_domain.as_str());
@@ -241,7 +241,7 @@ fn subject(figures: &Figures, addressee: &Addressee) -> String {
     let room = if ongoing == 0 { 2 } else { 1 };
     let subject: String =
         [what].into_iter().chain(movement(figures).into_iter().take(room)).collect::<Vec<_>>().join(", ");
-    let of = match addressee.policy_domains.as_slice() {
+    let of = match digest_recipient.policy_domains.as_slice() {
         // Said already.
         [one] if domain != Some(one.as_str()) => format!("{}, ", cut(one, SUBJECT_DOMAIN_MAX)),
         _ => String::new(),
@@ -304,10 +304,10 @@ fn trend(figures: &Figures) -> Trend {
     }
 }
 
-fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
-    let domains = match addressee.policy_domains.len() {
+fn foot(digest_recipient: &DigestRecipient, figures: &Figures) -> Vec<String> {
+    let domains = match digest_recipient.policy_domains.len() {
         0 => "all policy domains".to_owned(),
-        _ => wording::listed(&addressee.policy_domains, DOMAINS_NAMED),
+        _ => wording::listed(&digest_recipient.policy_domains, DOMAINS_NAMED),
     };
     let filter = &figures.filter;
     let reports = match (filter.trust.as_deref(), filter.only_claims, filter.least) {
@@ -322,15 +322,15 @@ fn foot(addressee: &Addressee, figures: &Figures) -> Vec<String> {
         (Some("claimed" | "beside"), ..) => "only what nobody proved counts".to_owned(),
         (Some(trust), ..) => format!("only reports of the trust {trust} count"),
     };
-    let others = match addressee.policy_domains.len() {
+    let others = match digest_recipient.policy_domains.len() {
         0 | 1 => "",
         _ => " Pages behind the links may show other policy domains as well.",
     };
-    let origin = match &addressee.name {
+    let origin = match &digest_recipient.name {
         Some(name) => {
             format!("Sent by tlsight as the digest “{name}”; its recipients and times are in the configuration.")
         }
-        None => "Sent by tlsight, because somebody asked for it by hand.".to_owned(),
+        None => "Sent by tlsight, because an operator asked for it.".to_owned(),
     };
     vec![format!("About {domains}; {reports}. Days are UTC, as in the reports.{others}"), origin]
 }

@@ -28,14 +28,14 @@ pub(crate) struct Explained(BTreeSet<String>, BTreeSet<(String, Mail)>);
 impl Explained {
     /// What is not yet told about this result type; empty where all is.
     pub(crate) fn explain(&mut self, result_type: &str, mail: Mail) -> String {
-        let mut told = Vec::new();
+        let mut said = Vec::new();
         if self.0.insert(result_type.to_owned()) {
-            told.push(result_types::short(result_type).to_owned());
+            said.push(result_types::short(result_type).to_owned());
         }
         if self.1.insert((result_type.to_owned(), mail)) {
-            told.push(format!("{}.", capitalised(mail.sentence())));
+            said.push(format!("{}.", capitalised(mail.sentence())));
         }
-        told.join(" ")
+        said.join(" ")
     }
 }
 
@@ -189,10 +189,10 @@ fn why(causes: &Causes<'_>, not_itemised: i64) -> String {
 
 /// What the result types mean and what became of the mail, as far as it is not told yet.
 fn meanings(causes: &Causes<'_>, explained: &mut Explained) -> Vec<String> {
-    let told = causes.iter().take(CAUSES_SHOWN).map(|((name, mail), _)| (*name, explained.explain(name, *mail)));
-    let told: Vec<(&str, String)> = told.filter(|(_, told)| !told.is_empty()).collect();
+    let said = causes.iter().take(CAUSES_SHOWN).map(|((name, mail), _)| (*name, explained.explain(name, *mail)));
+    let said: Vec<(&str, String)> = said.filter(|(_, said)| !said.is_empty()).collect();
     let is_alone = causes.len() == 1;
-    told.into_iter().map(|(name, told)| if is_alone { told } else { format!("{}: {told}", shown(name)) }).collect()
+    said.into_iter().map(|(name, said)| if is_alone { said } else { format!("{}: {said}", shown(name)) }).collect()
 }
 
 /// Over all organisations, for when not all have a line: a cause they share is told, whoever they are.
@@ -230,10 +230,10 @@ fn summary(organisations: &[(i64, Vec<&Pair>)]) -> String {
 }
 
 /// The question lists so many pairs at most.
-fn rest(figures: &Figures, state: State, known: usize, told: usize, links: &Links<'_>) -> Option<Item> {
+fn rest(figures: &Figures, state: State, known: usize, said: usize, links: &Links<'_>) -> Option<Item> {
     let is_cut = figures.pairs.in_state(state).count() < usize::try_from(figures.pairs.totals.of(state)).unwrap_or(0);
     let what = if is_cut { "organisations at least" } else { "organisations" };
-    sections::rest(known, told, what, links.page())
+    sections::rest(known, said, what, links.page())
 }
 
 fn capitalised(sentence: &str) -> String {

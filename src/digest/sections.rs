@@ -1,7 +1,7 @@
 //! The sections in the order of consequence: policies that cannot be fetched, new failures, ongoing, resolved, silence, changes.
 
 use super::{
-    Addressee, advice,
+    DigestRecipient, advice,
     content::{Item, Links, Section, quoted, shown},
     failures::{Explained, failures, past},
 };
@@ -22,10 +22,10 @@ pub(crate) const NAMES_SHOWN: usize = 4;
 const DIFFERENCES_SHOWN: usize = 6;
 const SILENT_NAMES_SHOWN: usize = 8;
 
-pub(crate) fn sections(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Vec<Section> {
+pub(crate) fn sections(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Vec<Section> {
     if figures.reported.reports == 0 {
         // That each of the senders fell silent, and that nothing is known of each failure, is one and the same.
-        return vec![advice::section(figures, addressee, links)];
+        return vec![advice::section(figures, digest_recipient, links)];
     }
     let new = if figures.is_first() { "Failing" } else { "New failures" };
     let mut explained = Explained::default();
@@ -156,7 +156,7 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
         .take(LINES_MAX)
         .map(|change| {
             let differences = &change.differences;
-            let mut notes: Vec<String> = differences.iter().take(DIFFERENCES_SHOWN).map(|told| quoted(told)).collect();
+            let mut notes: Vec<String> = differences.iter().take(DIFFERENCES_SHOWN).map(|said| quoted(said)).collect();
             let left = differences.len().saturating_sub(DIFFERENCES_SHOWN);
             if left > 0 {
                 notes.push(format!("and {left} more"));
@@ -186,7 +186,7 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
 }
 
 /// How much stands behind all this.
-pub(crate) fn proof(figures: &Figures, addressee: &Addressee, links: &Links<'_>) -> Vec<Item> {
+pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Vec<Item> {
     let mut items = Vec::new();
     let before = figures.reported_before;
     if figures.reported.reports > 0 {
@@ -229,7 +229,7 @@ pub(crate) fn proof(figures: &Figures, addressee: &Addressee, links: &Links<'_>)
     }
     items.extend(regulars(figures, links, figures.period.previous()));
     // What cannot be read belongs to nobody's domain: who asks about some of them is told nothing of it.
-    if figures.quarantined.total > 0 && figures.reported.reports > 0 && addressee.policy_domains.is_empty() {
+    if figures.quarantined.total > 0 && figures.reported.reports > 0 && digest_recipient.policy_domains.is_empty() {
         let codes =
             figures.quarantined.codes.iter().map(|(code, inputs)| format!("{code} {}", wording::thousands(*inputs)));
         let codes: Vec<String> = codes.collect();
@@ -260,8 +260,8 @@ fn regulars(figures: &Figures, links: &Links<'_>, before: Period) -> Option<Item
     })
 }
 
-pub(crate) fn rest(total: usize, told: usize, what: &str, url: String) -> Option<Item> {
-    let left = total.saturating_sub(told);
+pub(crate) fn rest(total: usize, said: usize, what: &str, url: String) -> Option<Item> {
+    let left = total.saturating_sub(said);
     (left > 0).then(|| Item {
         head: format!("and {} more {what}", wording::thousands(i64::try_from(left).unwrap_or(i64::MAX))),
         url,

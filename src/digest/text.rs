@@ -1,7 +1,7 @@
 //! The digest as plain text: lines of at most 76 characters but for addresses, which must not be broken. They stand together at
 //! the end, so that what is said can be read in one go.
 
-use super::content::{Item, Section, Story};
+use super::content::{DigestContent, Item, Section};
 use crate::wording;
 
 const WIDTH: usize = 76;
@@ -10,33 +10,36 @@ const PERIOD_WIDTH_MIN: usize = 5;
 /// A blank at which no line ends. Names of strangers have none.
 const GLUE: char = '\u{a0}';
 
-pub(crate) fn write(story: &Story) -> String {
+pub(crate) fn write(content: &DigestContent) -> String {
     let mut text = Text::default();
-    text.line(&story.title);
+    text.line(&content.title);
     text.line("");
-    let verdict =
-        if story.share.is_empty() { story.sentence.clone() } else { format!("{} {}", story.share, story.sentence) };
-    if story.quiet {
-        text.wrapped("", &[std::slice::from_ref(&verdict), &story.more].concat().join(" "));
+    let verdict = if content.share.is_empty() {
+        content.sentence.clone()
+    } else {
+        format!("{} {}", content.share, content.sentence)
+    };
+    if content.quiet {
+        text.wrapped("", &[std::slice::from_ref(&verdict), &content.more].concat().join(" "));
     } else {
         text.wrapped("", &verdict);
-        for sentence in &story.more {
+        for sentence in &content.more {
             text.wrapped("", sentence);
         }
     }
-    text.line(&story.url);
-    if !story.quiet {
-        for section in &story.sections {
+    text.line(&content.url);
+    if !content.quiet {
+        for section in &content.sections {
             text.section(section);
         }
-        text.types(story);
-        text.trend(story);
-        text.proof(story);
+        text.types(content);
+        text.trend(content);
+        text.proof(content);
         text.addresses();
     }
     text.line("");
     text.line("-- ");
-    for sentence in &story.foot {
+    for sentence in &content.foot {
         text.wrapped("", sentence);
     }
     text.lines
@@ -93,14 +96,14 @@ impl Text {
         self.addresses.len()
     }
 
-    fn types(&mut self, story: &Story) {
-        if story.types.is_empty() {
+    fn types(&mut self, content: &DigestContent) {
+        if content.types.is_empty() {
             return;
         }
         self.head("Secure, by policy type");
-        let width = story.types.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(11);
+        let width = content.types.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(11);
         self.line(&format!("{:width$}  {:>12}  {:>8}  {:>8}", "policy type", "sessions", "secure", "before"));
-        for row in &story.types {
+        for row in &content.types {
             let number = self.number(&row.url);
             let (sessions, share, before) = (&row.sessions, &row.share, &row.before);
             self.line(&format!("{:width$}  {sessions:>12}  {share:>8}  {before:>8}  [{number}]", row.name));
@@ -108,9 +111,9 @@ impl Text {
     }
 
     /// As many of the last periods as a line has room for.
-    fn trend(&mut self, story: &Story) {
-        let trend = &story.trend;
-        if trend.labels.len() < 2 || story.types.is_empty() {
+    fn trend(&mut self, content: &DigestContent) {
+        let trend = &content.trend;
+        if trend.labels.len() < 2 || content.types.is_empty() {
             return;
         }
         let rows: Vec<(&str, Vec<String>)> = [("percent secure", trend.labels.clone())]
@@ -134,12 +137,12 @@ impl Text {
         }
     }
 
-    fn proof(&mut self, story: &Story) {
-        if story.proof.is_empty() {
+    fn proof(&mut self, content: &DigestContent) {
+        if content.proof.is_empty() {
             return;
         }
         self.head("Reports");
-        for item in &story.proof {
+        for item in &content.proof {
             self.item(item);
         }
     }

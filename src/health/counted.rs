@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Part;
 use crate::submission::{Accept, Accepting, Submission};
 
-/// Hands on, and counts what comes back on the board.
+/// Hands on, and counts what comes back in the registry.
 pub struct Counted {
     accept: Arc<dyn Accept>,
     part: Part,

@@ -18,7 +18,7 @@ use super::{
     load::{Input, Loader, ignored, refused, start_of},
     sniff::{Content, sniff},
 };
-use crate::{control::Told, decode::is_beside, fault::FaultCode, limits::RATIO_FREE_BYTES};
+use crate::{control::ReportedOutcome, decode::is_beside, fault::FaultCode, limits::RATIO_FREE_BYTES};
 
 /// Members of one archive that are looked at.
 const MEMBERS_MAX: usize = 100_000;
@@ -75,7 +75,7 @@ impl Archive {
     pub fn unpack(mut self, path: &Path, loader: &Loader, hand: &mut dyn FnMut(Piece) -> bool) -> bool {
         let ratio_max = loader.limits.report_compression_ratio_max;
         let room = Cell::new(self.bytes.saturating_mul(ratio_max).max(RATIO_FREE_BYTES));
-        let settled = |told| Piece { path: path.to_owned(), input: Input::Settled(told) };
+        let settled = |reported| Piece { path: path.to_owned(), input: Input::Settled(reported) };
         let entries = match self.directory.files() {
             Ok(entries) => entries,
             Err(error) => return hand(settled(damaged(&error))),
@@ -143,7 +143,7 @@ fn member(
     }
 }
 
-fn damaged(error: &dyn std::error::Error) -> Told {
+fn damaged(error: &dyn std::error::Error) -> ReportedOutcome {
     refused(FaultCode::Zip, format!("the zip archive cannot be read: {error}"))
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    control::{Told, Word},
+    control::{OutcomeWord, ReportedOutcome},
     fault::{Fault, FaultCode, Place},
     limits::Limits,
     submission::{Channel, Hints, MAIL, Outcome, Submission},
@@ -35,14 +35,14 @@ pub enum Loaded {
 #[derive(Debug)]
 pub enum Input {
     Submission(Submission),
-    Settled(Told),
+    Settled(ReportedOutcome),
 }
 
 pub struct Loader {
     pub limits: Limits,
     pub clock: Clock,
-    /// The operator vouches for what is read: mail among it is not asked for a signature.
-    pub vouched: bool,
+    /// The operator trusts what is read: mail among it is not asked for a signature.
+    pub trusted_input: bool,
 }
 
 impl Loader {
@@ -53,7 +53,7 @@ impl Loader {
                 let regular = file.metadata().ok().filter(std::fs::Metadata::is_file);
                 self.open(file, path, *why, regular.map(|metadata| metadata.len()))
             }),
-            Found::Settled { told, .. } => return Loaded::One(Input::Settled(told.clone())),
+            Found::Settled { reported, .. } => return Loaded::One(Input::Settled(reported.clone())),
         };
         loaded.unwrap_or_else(|error| Loaded::One(Input::Settled(unreadable(&error))))
     }
@@ -146,7 +146,7 @@ impl Loader {
             }
         };
         if too_large {
-            return Ok(Input::Settled(too_large_told(max_bytes, key)));
+            return Ok(Input::Settled(too_large(max_bytes, key)));
         }
         Ok(Input::Submission(self.submission(std::mem::take(bytes), path, media_type)))
     }
@@ -157,7 +157,7 @@ impl Loader {
             Some(bytes) => Input::Submission(self.submission(bytes, path, Some(MAIL))),
             None => {
                 let (max_bytes, key) = self.limit(Some(MAIL));
-                Input::Settled(too_large_told(max_bytes, key))
+                Input::Settled(too_large(max_bytes, key))
             }
         }
     }
@@ -180,7 +180,7 @@ impl Loader {
             hints: Hints {
                 media_type: media_type.map(str::to_owned),
                 source: Some(source.chars().skip(cut).collect()),
-                vouched: self.vouched,
+                trusted_input: self.trusted_input,
                 ..Hints::default()
             },
         }
@@ -209,27 +209,33 @@ fn holds_several(bytes: &[u8]) -> bool {
     Archive::of_bytes(Arc::from(bytes)).is_ok_and(|mut archive| archive.is_container())
 }
 
-fn no_report() -> Told {
+fn no_report() -> ReportedOutcome {
     ignored("neither mail nor gzip nor zip nor JSON")
 }
 
-pub fn ignored(why: &str) -> Told {
-    Told { outcome: Word::Ignored, uuid: None, code: None, detail: Some(why.to_owned()), domains: Vec::new() }
+pub fn ignored(why: &str) -> ReportedOutcome {
+    ReportedOutcome {
+        outcome: OutcomeWord::Ignored,
+        uuid: None,
+        code: None,
+        detail: Some(why.to_owned()),
+        domains: Vec::new(),
+    }
 }
 
-fn too_large_told(max_bytes: usize, key: &str) -> Told {
+fn too_large(max_bytes: usize, key: &str) -> ReportedOutcome {
     let detail = format!("larger than {max_bytes} bytes, the limit set by `limits.{key}`");
     refused(FaultCode::TooLargeWire, detail)
 }
 
-pub fn refused(code: FaultCode, detail: impl Into<String>) -> Told {
-    Told::from(&Outcome::Refused(Fault::new(code, detail, Place::Whole)))
+pub fn refused(code: FaultCode, detail: impl Into<String>) -> ReportedOutcome {
+    ReportedOutcome::from(&Outcome::Refused(Fault::new(code, detail, Place::Whole)))
 }
 
 /// A file that cannot be read was not taken; nobody looked into it.
-pub fn unreadable(error: &io::Error) -> Told {
-    Told {
-        outcome: Word::Refused,
+pub fn unreadable(error: &io::Error) -> ReportedOutcome {
+    ReportedOutcome {
+        outcome: OutcomeWord::Refused,
         uuid: None,
         code: Some(UNREADABLE.to_owned()),
         detail: Some(format!("cannot be read: {error}")),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Item, Stop, load::Input};
 use crate::{
-    control::{Client, Told, told},
+    control::{Client, ReportedOutcome, reported},
     limits::Limits,
     pipeline::{Pipeline, Prepared},
     submission::Submission,
@@ -22,7 +22,7 @@ pub enum Judge {
     Server,
 }
 
-/// The part that stores, one portion at a time.
+/// The part that stores, one batch at a time.
 pub enum Writer<'a> {
     Local(Arc<Pipeline>),
     Server(&'a mut Client),
@@ -35,7 +35,7 @@ pub struct Judged {
 }
 
 enum Step {
-    Settled(Told),
+    Settled(ReportedOutcome),
     Prepared(Prepared),
     Submission(Submission),
 }
@@ -65,7 +65,7 @@ impl Judge {
     /// The input as far as it comes without the writer, and the bytes of memory that it holds.
     pub fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
         let (step, weight) = match (input, self) {
-            (Input::Settled(told), _) => (Step::Settled(told), 0),
+            (Input::Settled(reported), _) => (Step::Settled(reported), 0),
             (Input::Submission(submission), Judge::Local(pipeline)) => {
                 let prepared = pipeline.prepare(submission, None);
                 let weight = prepared.weight_bytes();
@@ -81,13 +81,13 @@ impl Judge {
 }
 
 impl Writer<'_> {
-    /// Commits a portion and tells what became of each file, in order.
-    pub fn store(&mut self, portion: Vec<Judged>) -> Result<Vec<Item>, Stop> {
+    /// Commits a batch and tells what became of each file, in order.
+    pub fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<Item>, Stop> {
         let (mut prepared, mut submissions) = (Vec::new(), Vec::new());
-        let mut files: Vec<(PathBuf, Option<Told>)> = Vec::with_capacity(portion.len());
-        for Judged { path, step } in portion {
+        let mut files: Vec<(PathBuf, Option<ReportedOutcome>)> = Vec::with_capacity(batch.len());
+        for Judged { path, step } in batch {
             let settled = match step {
-                Step::Settled(told) => Some(told),
+                Step::Settled(reported) => Some(reported),
                 Step::Prepared(one) => {
                     prepared.push(one);
                     None
@@ -99,15 +99,16 @@ impl Writer<'_> {
             };
             files.push((path, settled));
         }
-        let stored: Vec<Vec<Told>> = match self {
-            Writer::Local(pipeline) => pipeline.store_blocking(prepared).iter().map(told).collect(),
+        let stored: Vec<Vec<ReportedOutcome>> = match self {
+            Writer::Local(pipeline) => pipeline.store_blocking(prepared).iter().map(reported).collect(),
             Writer::Server(client) => client.submit(&submissions)?,
         };
         let mut stored = stored.into_iter();
-        let item = |(path, settled): (PathBuf, Option<Told>)| {
-            let told = settled.map(|told| vec![told]).or_else(|| stored.next());
-            told.filter(|told| !told.is_empty())
-                .map(|told| Item { path, told })
+        let item = |(path, settled): (PathBuf, Option<ReportedOutcome>)| {
+            let reported = settled.map(|reported| vec![reported]).or_else(|| stored.next());
+            reported
+                .filter(|reported| !reported.is_empty())
+                .map(|reported| Item { path, reported })
                 .ok_or_else(|| Stop::Busy("the store gave no answer".to_owned()))
         };
         files.into_iter().map(item).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Item;
-use crate::{control::Word, submission::ByDomain};
+use crate::{control::OutcomeWord, submission::ByDomain};
 
 /// Reports, and what is none, by outcome; an input with several reports counts each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,24 +28,24 @@ pub struct Tally {
 impl Tally {
     pub fn add(&mut self, item: &Item) {
         self.inputs += 1;
-        for told in &item.told {
-            let code = || told.code.clone().unwrap_or_default();
-            match told.outcome {
-                Word::Stored => self.stored += 1,
-                Word::Duplicate => self.duplicate += 1,
-                Word::Ignored => {
+        for reported in &item.outcomes {
+            let code = || reported.code.clone().unwrap_or_default();
+            match reported.outcome {
+                OutcomeWord::Stored => self.stored += 1,
+                OutcomeWord::Duplicate => self.duplicate += 1,
+                OutcomeWord::Ignored => {
                     self.ignored += 1;
-                    if told.code.is_some() {
+                    if reported.code.is_some() {
                         *self.ignored_mail.entry(code()).or_default() += 1;
                     }
                 }
-                Word::Quarantined => *self.quarantined.entry(code()).or_default() += 1,
-                Word::Refused => {
+                OutcomeWord::Quarantined => *self.quarantined.entry(code()).or_default() += 1,
+                OutcomeWord::Refused => {
                     *self.refused.entry(code()).or_default() += 1;
-                    self.foreign.add(&told.domains);
+                    self.foreign.add(&reported.domains);
                 }
                 // An import ends with any other busy answer and does not count it.
-                Word::Busy => self.deferred += u64::from(told.is_deferred()),
+                OutcomeWord::Busy => self.deferred += u64::from(reported.is_deferred()),
             }
         }
     }

@@ -56,11 +56,11 @@ fn run(sink: &mut Sink, root: &Path, paths: &[&str]) -> (Vec<Line>, Tally) {
     let mut lines = Vec::new();
     let mut tally = Tally::default();
     let paths = paths.iter().map(|path| root.join(path)).collect();
-    import(Request { paths, vouched: false }, sink, &clock(), &AtomicBool::new(false), |item| {
+    import(Request { paths, trusted_input: false }, sink, &clock(), &AtomicBool::new(false), |item| {
         tally.add(item);
         let path = item.path.strip_prefix(root).unwrap_or(&item.path).display().to_string();
-        for told in &item.told {
-            lines.push((path.clone(), told.outcome.as_str(), told.code.clone().unwrap_or_default()));
+        for reported in &item.outcomes {
+            lines.push((path.clone(), reported.outcome.as_str(), reported.code.clone().unwrap_or_default()));
         }
     })
     .expect("runs to its end");
@@ -156,7 +156,7 @@ fn the_server_is_handed_the_same_files_with_the_same_end() {
     stop.send(true).unwrap();
     runtime.block_on(task).expect("stops");
 
-    let request = Request { paths: vec![directory.path().join("in")], vouched: false };
+    let request = Request { paths: vec![directory.path().join("in")], trusted_input: false };
     let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |_| {});
     assert!(matches!(result, Err(Stop::Control(_))), "the server is gone: {result:?}");
 }
@@ -197,14 +197,14 @@ fn links_are_followed_within_what_was_named_and_not_out_of_it() {
         let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
         assert_eq!(run(&mut sink, root, &[named]).0, expected(named));
     }
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     walk::walk(&[root.join("tree")], &mut |found| {
-        if let walk::Found::Settled { path, told: reason } = found {
-            told.push((path.file_name().unwrap().to_owned(), reason.detail.unwrap_or_default()));
+        if let walk::Found::Settled { path, reported: reason } = found {
+            reported.push((path.file_name().unwrap().to_owned(), reason.detail.unwrap_or_default()));
         }
         true
     });
-    let reason = |name: &str| told.iter().find(|(path, _)| path == name).expect("it is told").1.clone();
+    let reason = |name: &str| reported.iter().find(|(path, _)| path == name).expect("it is told").1.clone();
     assert_eq!(reason("c"), "a link out of the named directory, to /: name that too");
 }
 
@@ -228,7 +228,7 @@ fn named_files_are_always_tried() {
 }
 
 #[test]
-fn an_interrupted_import_ends_with_whole_portions() {
+fn an_interrupted_import_ends_with_whole_batchs() {
     let directory = tempfile::tempdir().unwrap();
     for n in 0..5_000 {
         fs::write(directory.path().join(format!("{n:05}.json")), report(&n.to_string(), 1)).unwrap();
@@ -237,13 +237,13 @@ fn an_interrupted_import_ends_with_whole_portions() {
     let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
-    let request = Request { paths: vec![directory.path().to_owned()], vouched: false };
+    let request = Request { paths: vec![directory.path().to_owned()], trusted_input: false };
     let result = import(request, &mut sink, &clock(), &interrupted, |_| {
         seen += 1;
         interrupted.store(true, Ordering::Relaxed);
     });
     assert!(matches!(result, Err(Stop::Interrupted)));
-    assert!((1..=PORTION_INPUTS).contains(&seen), "{seen}");
+    assert!((1..=BATCH_INPUTS).contains(&seen), "{seen}");
 
     let (_, tally) = run(&mut sink, directory.path(), &["."]);
     assert_eq!((tally.stored, tally.duplicate), (5_000 - seen as u64, seen as u64));

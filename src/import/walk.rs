@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::load::{ignored, unreadable};
-use crate::control::Told;
+use crate::control::ReportedOutcome;
 
 /// Something to import, or a path that was decided on the way.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub enum Found {
     /// Nothing to read here.
     Settled {
         path: PathBuf,
-        told: Told,
+        outcome: ReportedOutcome,
     },
 }
 
@@ -136,11 +136,11 @@ impl Walk<'_> {
     }
 
     fn ignored(&mut self, path: &Path, why: &str) -> bool {
-        (self.hand)(Found::Settled { path: path.to_owned(), told: ignored(why) })
+        (self.hand)(Found::Settled { path: path.to_owned(), outcome: ignored(why) })
     }
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) -> bool {
-        (self.hand)(Found::Settled { path: path.to_owned(), told: unreadable(error) })
+        (self.hand)(Found::Settled { path: path.to_owned(), outcome: unreadable(error) })
     }
 }
 

@@ -17,11 +17,11 @@ use super::{
     digests::{self, Edition},
 };
 use crate::{
-    alerts::notice::Letter,
+    alerts::notice::Email,
     clock::Clock,
     config::Config,
-    control::Clerk,
-    digest::Press,
+    control::AdminHandler,
+    digest::DigestRenderer,
     notify,
     period::Period,
     query,
@@ -67,7 +67,7 @@ pub struct DigestOrder {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DigestAnswer {
-    pub letters: Vec<Written>,
+    pub emails: Vec<Written>,
 }
 
 /// One digest that was written, and whether it was sent.
@@ -87,33 +87,33 @@ pub struct Written {
 }
 
 /// Answers from a store.
-pub struct Desk {
+pub struct AdminCommands {
     config: Arc<Config>,
     store: Store,
     clock: Clock,
-    press: Arc<Press>,
+    renderer: Arc<DigestRenderer>,
     base_url: String,
     handle: Handle,
 }
 
-impl Desk {
+impl AdminCommands {
     /// `base_url` is where the pages are. What has to wait for the network runs on the runtime of `handle`.
     pub fn new(
         config: Arc<Config>,
         store: Store,
         clock: Clock,
-        press: Arc<Press>,
+        renderer: Arc<DigestRenderer>,
         base_url: String,
         handle: Handle,
-    ) -> Desk {
-        Desk { config, store, clock, press, base_url, handle }
+    ) -> AdminCommands {
+        AdminCommands { config, store, clock, renderer, base_url, handle }
     }
 
     /// Writes the digests that are asked for, and sends them unless only their text is wanted. Blocks.
     pub fn digest(&self, order: &DigestOrder) -> anyhow::Result<DigestAnswer> {
         let period = order.period.as_deref().map(read_period).transpose()?;
         let editions = digests::editions(&self.config, order.name.as_deref(), period.map(Period::kind), &order.to)?;
-        let mut letters = Vec::new();
+        let mut emails = Vec::new();
         for edition in editions {
             if let Some(period) = period.filter(|period| period.kind() != edition.kind) {
                 bail!(
@@ -123,32 +123,32 @@ impl Desk {
                     period.name()
                 );
             }
-            letters.push(self.write(&edition, period, order.dry_run)?);
+            emails.push(self.write(&edition, period, order.dry_run)?);
         }
-        Ok(DigestAnswer { letters })
+        Ok(DigestAnswer { emails })
     }
 
     fn write(&self, edition: &Edition, period: Option<Period>, dry_run: bool) -> anyhow::Result<Written> {
         let today = self.clock.now().date_naive();
         let period = period.unwrap_or_else(|| Period::last_complete(edition.kind, today));
         // The question's own error and that of the store are told alike.
-        let written: Result<anyhow::Result<Letter>, StoreError> = self
+        let written: Result<anyhow::Result<Email>, StoreError> = self
             .store
-            .read_blocking(|connection| Ok(edition.letter(connection, &self.press, &self.base_url, period, today)));
-        let letter = written??;
+            .read_blocking(|connection| Ok(edition.email(connection, &self.renderer, &self.base_url, period, today)));
+        let email = written??;
         let mut written = Written {
             digest: edition.name.clone(),
             period: period.name(),
             to: edition.to.clone(),
             sent: Vec::new(),
             errors: Vec::new(),
-            subject: letter.subject.clone(),
-            text: letter.text.clone(),
-            html: letter.html.clone(),
+            subject: email.subject.clone(),
+            text: email.text.clone(),
+            html: email.html.clone(),
         };
         if !dry_run {
             for address in &edition.to {
-                let sent = notify::send_letter(&self.config, &letter, address, &self.clock);
+                let sent = notify::send_email(&self.config, &email, address, &self.clock);
                 match self.handle.block_on(sent) {
                     Ok(_) => written.sent.push(address.clone()),
                     Err(error) => written.errors.push(format!("{address}: {error}")),
@@ -180,7 +180,7 @@ impl Desk {
     }
 }
 
-impl Clerk for Desk {
+impl AdminHandler for AdminCommands {
     fn ask(&self, command: &str, body: &[u8]) -> Option<Result<Value, String>> {
         match command {
             SETTINGS => Some(Ok(Value::String(fingerprint(&self.config)))),

@@ -1,4 +1,4 @@
-//! Evaluates the alerts after each commit of reports, and on a timer for what no report tells: silence, disks, ways in. One
+//! Evaluates the alerts after each commit of reports, and on a timer for what no report tells: silence, disks, sources. One
 //! evaluation is one question to the store, one pure judgement, and one transaction that writes what changed together with the
 //! notices about it.
 
@@ -19,9 +19,9 @@ use crate::{
     alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, Transition, evaluate, facts, words},
     clock::Clock,
     config::{Channel, Config},
-    health::{Board, State},
+    health::{HealthRegistry, State},
     limits::{FORGET_EVERY_H, FORGOTTEN_AT_ONCE_MAX},
-    notify::{self, Postman},
+    notify::{self, Dispatcher},
     query,
     store::{
         Store, StoreError,
@@ -47,10 +47,10 @@ const KEEP_MIN_DAYS: i64 = 90;
 const OUTBOX_KEPT_DAYS: i64 = 90;
 
 /// Evaluates the alerts of one server.
-pub struct Rounds {
+pub struct AlertEvaluator {
     store: Store,
     clock: Clock,
-    board: Board,
+    health: HealthRegistry,
     data: PathBuf,
     plan: Arc<Plan>,
     /// The silences of the configuration.
@@ -65,21 +65,27 @@ pub struct Rounds {
     at_once: Option<AtOnce>,
 }
 
-/// How often a way in had asked senders to come again later, and when that last grew.
+/// How often a source had asked senders to come again later, and when that last grew.
 #[derive(Debug, Clone, Copy, Default)]
 struct Later {
     busy: u64,
     at: Option<DateTime<Utc>>,
 }
 
-impl Rounds {
+impl AlertEvaluator {
     /// Fails where the configuration's alerts, silences, maintenance windows or channels cannot be used.
-    pub fn new(config: &Config, store: Store, clock: Clock, board: Board, poke: Arc<Notify>) -> anyhow::Result<Rounds> {
+    pub fn new(
+        config: &Config,
+        store: Store,
+        clock: Clock,
+        health: HealthRegistry,
+        poke: Arc<Notify>,
+    ) -> anyhow::Result<AlertEvaluator> {
         let mutes = config.silences()?.iter().map(Silence::compile).collect::<Result<_, _>>();
-        Ok(Rounds {
+        Ok(AlertEvaluator {
             store,
             clock,
-            board,
+            health,
             data: config.data.clone(),
             plan: Arc::new(plan(config)?),
             mutes: mutes.context("[[silence]]")?,
@@ -92,8 +98,8 @@ impl Rounds {
     }
 
     /// The same, telling by the channels themselves that nothing can be stored.
-    pub fn telling_at_once(mut self, postman: Arc<Postman>) -> Rounds {
-        self.at_once = Some(AtOnce::new(postman));
+    pub fn telling_at_once(mut self, dispatcher: Arc<Dispatcher>) -> AlertEvaluator {
+        self.at_once = Some(AtOnce::new(dispatcher));
         self
     }
 
@@ -163,7 +169,7 @@ impl Rounds {
         Ok(evaluation)
     }
 
-    /// Removes what alerts left behind long ago: once a day, and at the next round again where there was more than goes at once.
+    /// Removes what alerts left behind long ago: once a day, and at the next evaluation again where there was more than goes at once.
     /// How many rows.
     pub async fn forget(&self) -> Result<usize, StoreError> {
         let (now, keep_days) = (self.clock.now(), self.plan.settings.keep_days);
@@ -188,9 +194,13 @@ impl Rounds {
 
     async fn write(&self, evaluation: Evaluation, now: DateTime<Utc>) -> Result<(), StoreError> {
         let (plan, channels) = (Arc::clone(&self.plan), Arc::clone(&self.channels));
-        let told_already = self.at_once.as_ref().and_then(AtOnce::told_of).filter(|told| told.is_over_in(&evaluation));
-        let recorded: Vec<Transition> =
-            told_already.iter().map(|told| told.transition.clone()).chain(evaluation.transitions.clone()).collect();
+        let notified_already =
+            self.at_once.as_ref().and_then(AtOnce::notified_of).filter(|notified| notified.is_over_in(&evaluation));
+        let recorded: Vec<Transition> = notified_already
+            .iter()
+            .map(|notified| notified.transition.clone())
+            .chain(evaluation.transitions.clone())
+            .collect();
         let change = move |conn: &duckdb::Connection| {
             if evaluation.first {
                 known::note_all(conn, &plan, now)?;
@@ -199,10 +209,10 @@ impl Rounds {
             alert::record(conn, &recorded, now)?;
             alert::refresh(conn, &evaluation.refreshed)?;
             outbox::forget(conn, now - TimeDelta::days(OUTBOX_KEPT_DAYS))?;
-            notify::put(conn, &channels, &words::told(&evaluation.transitions, now), now)
+            notify::put(conn, &channels, &words::notices(&evaluation.transitions, now), now)
         };
         self.store.change(change).await?;
-        if let (Some(_), Some(at_once)) = (told_already, &self.at_once) {
+        if let (Some(_), Some(at_once)) = (notified_already, &self.at_once) {
             at_once.settled();
         }
         Ok(())
@@ -213,15 +223,15 @@ impl Rounds {
         tokio::task::spawn_blocking(move || store.trouble()).await.ok().flatten()
     }
 
-    /// The health board without the channels: that a channel fails cannot be told by it, and is shown on the pages.
+    /// The health registry without the channels: that a channel fails cannot be told by it, and is shown on the pages.
     fn parts(&self, now: DateTime<Utc>) -> Vec<facts::Part> {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
-        let ways_in = self.board.ways_in().into_iter();
-        ways_in
+        let sources = self.health.sources().into_iter();
+        sources
             .map(|(name, health)| {
                 let seen = later.entry(name.clone()).or_default();
-                if health.brought.busy > seen.busy {
-                    *seen = Later { busy: health.brought.busy, at: Some(now) };
+                if health.counts.busy > seen.busy {
+                    *seen = Later { busy: health.counts.busy, at: Some(now) };
                 }
                 facts::Part {
                     well: health.state == State::Well,
@@ -263,7 +273,7 @@ fn log(evaluation: &Evaluation) {
         tracing::info!(
             alert = %alert.uuid,
             rule = alert.rule.as_str(),
-            told = transition.told,
+            notified = transition.notified,
             "{}: {}",
             transition.event.as_str(),
             crate::alerts::sentence(alert)

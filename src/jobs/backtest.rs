@@ -43,7 +43,7 @@ pub struct AlertsTestAnswer {
 pub struct Moment {
     pub at: DateTime<Utc>,
     pub event: String,
-    pub told: bool,
+    pub notified: bool,
     pub sentence: String,
 }
 
@@ -65,7 +65,7 @@ pub fn backtest(
         let known: Vec<&str> = Rule::ALL.into_iter().map(Rule::as_str).collect();
         format!("no rule {:?}; there are {}", order.rule, known.join(", "))
     })?;
-    if matches!(rule, Rule::WayIn | Rule::Disk) {
+    if matches!(rule, Rule::Source | Rule::Disk) {
         bail!("the rule {} looks at the machine, of whose past nothing is stored", rule.as_str());
     }
     if !plan.is_on(rule) {
@@ -98,7 +98,7 @@ fn moment(transition: &Transition) -> Moment {
     Moment {
         at: transition.alert.changed_at,
         event: transition.event.as_str().to_owned(),
-        told: transition.told,
+        notified: transition.notified,
         sentence: sentence(&transition.alert),
     }
 }

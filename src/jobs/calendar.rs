@@ -12,10 +12,10 @@ use tokio::sync::{Notify, watch};
 
 use super::digests::{self, Edition};
 use crate::{
-    alerts::notice::Letter,
+    alerts::notice::Email,
     clock::Clock,
     config::Config,
-    digest::Press,
+    digest::DigestRenderer,
     notify,
     period::Period,
     schedule::Schedule,
@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 pub struct Calendar {
     store: Store,
     clock: Clock,
-    press: Arc<Press>,
+    renderer: Arc<DigestRenderer>,
     base_url: String,
     entries: Vec<(Edition, Schedule)>,
     /// Wakes who delivers.
@@ -42,7 +42,7 @@ impl Calendar {
         config: &Config,
         store: Store,
         clock: Clock,
-        press: Arc<Press>,
+        renderer: Arc<DigestRenderer>,
         base_url: String,
         poke: Arc<Notify>,
     ) -> anyhow::Result<Calendar> {
@@ -53,7 +53,7 @@ impl Calendar {
             Ok((Edition::of(&digest, least), schedule.map_err(named)?))
         };
         let entries = config.digests()?.into_iter().map(entry).collect::<anyhow::Result<_>>()?;
-        Ok(Calendar { store, clock, press, base_url, entries, poke })
+        Ok(Calendar { store, clock, renderer, base_url, entries, poke })
     }
 
     /// Sends what comes due until told to stop or the store closes.
@@ -102,28 +102,28 @@ impl Calendar {
         }
         let sent = match settled {
             None => None,
-            Some(_) => Some(self.letter(edition, Period::containing(edition.kind, schedule.about(due)), now).await?),
+            Some(_) => Some(self.email(edition, Period::containing(edition.kind, schedule.about(due)), now).await?),
         };
-        let told = sent.as_ref().map(|(letter, period)| (letter.subject.clone(), period.name()));
+        let said = sent.as_ref().map(|(email, period)| (email.subject.clone(), period.name()));
         let to = edition.to.clone();
         let change = move |conn: &duckdb::Connection| {
-            if let Some((letter, period)) = &sent {
-                notify::put_letter(conn, &name, &to, letter, &period.name(), now)?;
+            if let Some((email, period)) = &sent {
+                notify::enqueue_email(conn, &name, &to, email, &period.name(), now)?;
             }
             digest::settle(conn, &name, due, now)
         };
         self.store.change(change).await?;
-        if let Some((subject, period)) = told {
+        if let Some((subject, period)) = said {
             tracing::info!(digest = edition.name, period, recipients = edition.to.len(), "{subject}");
             self.poke.notify_one();
         }
         Ok(())
     }
 
-    async fn letter(&self, edition: &Edition, period: Period, now: DateTime<Utc>) -> anyhow::Result<(Letter, Period)> {
-        let (edition, press, base_url) = (edition.clone(), Arc::clone(&self.press), self.base_url.clone());
+    async fn email(&self, edition: &Edition, period: Period, now: DateTime<Utc>) -> anyhow::Result<(Email, Period)> {
+        let (edition, renderer, base_url) = (edition.clone(), Arc::clone(&self.renderer), self.base_url.clone());
         let asked =
-            move |conn: &duckdb::Connection| Ok(edition.letter(conn, &press, &base_url, period, now.date_naive()));
+            move |conn: &duckdb::Connection| Ok(edition.email(conn, &renderer, &base_url, period, now.date_naive()));
         Ok((self.store.read(asked).await??, period))
     }
 }

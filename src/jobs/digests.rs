@@ -1,13 +1,13 @@
-//! Digests: what one is about, by its configuration, and the letter.
+//! Digests: what one is about, by its configuration, and the email.
 
 use anyhow::{Context, bail};
 use chrono::NaiveDate;
 use duckdb::Connection;
 
 use crate::{
-    alerts::notice::Letter,
+    alerts::notice::Email,
     config::{Config, Digest},
-    digest::{Addressee, Press},
+    digest::{DigestRecipient, DigestRenderer},
     period::{Kind, Period},
     query::{Filter, week::Figures},
     schedule::Cadence,
@@ -46,15 +46,15 @@ impl Edition {
         Edition { name: None, to, policy_domains: Vec::new(), trust: None, least, kind }
     }
 
-    /// Asks the store and writes the letter. `today` is the UTC day.
-    pub fn letter(
+    /// Asks the store and writes the email. `today` is the UTC day.
+    pub fn email(
         &self,
         connection: &Connection,
-        press: &Press,
+        renderer: &DigestRenderer,
         base_url: &str,
         period: Period,
         today: NaiveDate,
-    ) -> anyhow::Result<Letter> {
+    ) -> anyhow::Result<Email> {
         let filter = Filter {
             policy_domains: Some(self.policy_domains.clone()).filter(|domains| !domains.is_empty()),
             trust: self.trust.clone(),
@@ -63,12 +63,12 @@ impl Edition {
         };
         let filter = filter.settled(connection)?;
         let figures = Figures::ask(connection, &filter, period, today)?;
-        let addressee = Addressee {
+        let digest_recipient = DigestRecipient {
             name: self.name.clone(),
             policy_domains: self.policy_domains.clone(),
             base_url: base_url.to_owned(),
         };
-        press.letter(&figures, &addressee).context("cannot write the digest")
+        renderer.email(&figures, &digest_recipient).context("cannot write the digest")
     }
 }
 

@@ -1,4 +1,4 @@
-//! A letter as the bytes of a mail: plain text and HTML, pictures within, headers that keep machines from answering it.
+//! A email as the bytes of a mail: plain text and HTML, pictures within, headers that keep machines from answering it.
 
 use std::time::SystemTime;
 
@@ -13,12 +13,12 @@ use lettre::{
 };
 use uuid::Uuid;
 
-use crate::alerts::notice::Letter;
+use crate::alerts::notice::Email;
 
-/// A letter with everything that goes around it.
+/// A email with everything that goes around it.
 #[derive(Debug, Clone)]
 pub struct Post<'a> {
-    pub letter: &'a Letter,
+    pub email: &'a Email,
     /// Names the mail: the same at each attempt.
     pub delivery: Uuid,
     pub at: DateTime<Utc>,
@@ -32,14 +32,14 @@ pub struct Post<'a> {
 
 /// The mail, and its envelope with the empty sender, so that no bounce comes back (RFC 8460 §5.6).
 pub fn compose(post: &Post<'_>) -> Result<(Envelope, Vec<u8>), String> {
-    let Post { letter, delivery, from, to, .. } = post;
+    let Post { email, delivery, from, to, .. } = post;
     let host = from.domain();
     let mut builder = Message::builder()
         .from(Mailbox::new(Some("tlsight".to_owned()), (*from).clone()))
         .to(Mailbox::new(None, (*to).clone()))
-        .subject(crate::text::visible(&letter.subject).into_owned())
+        .subject(crate::text::visible(&email.subject).into_owned())
         .date(SystemTime::from(post.at))
-        .message_id(Some(format!("<{}.{delivery}@{host}>", letter.list)));
+        .message_id(Some(format!("<{}.{delivery}@{host}>", email.list)));
     if let Some(alert) = post.thread {
         let thread = format!("<alert.{alert}@{host}>");
         builder = builder.in_reply_to(thread.clone()).references(thread);
@@ -47,11 +47,11 @@ pub fn compose(post: &Post<'_>) -> Result<(Envelope, Vec<u8>), String> {
     // RFC 3834 §5, RFC 2919 §3
     builder = builder
         .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
-        .raw_header(header("List-Id", format!("<{}.{host}>", letter.list)));
+        .raw_header(header("List-Id", format!("<{}.{host}>", email.list)));
     if post.without_tls {
         builder = builder.raw_header(header("TLS-Required", "No".to_owned()));
     }
-    let mail = builder.multipart(body(letter, *delivery, host)).map_err(|error| error.to_string())?;
+    let mail = builder.multipart(body(email, *delivery, host)).map_err(|error| error.to_string())?;
     let envelope = Envelope::new(None, vec![(*to).clone()]).map_err(|error| error.to_string())?;
     Ok((envelope, mail.formatted()))
 }
@@ -60,14 +60,14 @@ fn header(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
-fn body(letter: &Letter, delivery: Uuid, host: &str) -> MultiPart {
-    let alternative = MultiPart::alternative().singlepart(SinglePart::plain(letter.text.clone()));
-    if letter.pictures.is_empty() {
-        return alternative.singlepart(SinglePart::html(letter.html.clone()));
+fn body(email: &Email, delivery: Uuid, host: &str) -> MultiPart {
+    let alternative = MultiPart::alternative().singlepart(SinglePart::plain(email.text.clone()));
+    if email.pictures.is_empty() {
+        return alternative.singlepart(SinglePart::html(email.html.clone()));
     }
-    let mut html = letter.html.clone();
+    let mut html = email.html.clone();
     let mut pictures = Vec::new();
-    for picture in &letter.pictures {
+    for picture in &email.pictures {
         // RFC 2392: a Content-ID is unique in the world.
         let id = format!("{}.{delivery}@{host}", picture.name);
         html = html.replace(&format!("\"cid:{}\"", picture.name), &format!("\"cid:{id}\""));

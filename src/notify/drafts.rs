@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use sha2::{Digest, Sha256};
 
-use super::{LETTER_TERMS, MAIL, format::is_over};
+use super::{EMAIL_TERMS, MAIL, format::is_over};
 use crate::{
     alerts::{
         Event,
-        notice::{About, Draft, Letter, Notice, Payload},
+        notice::{About, Draft, Email, Notice, Payload},
     },
     config::{Channel, ChannelKind},
     limits::{NOTIFY_ALERTS_MAX_BYTES, NOTIFY_LINE_MAX_CHARS, NOTIFY_LINES_MAX, NOTIFY_LISTED_MAX},
@@ -67,25 +67,25 @@ pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
 }
 
 /// Puts a digest into the outbox, once for each recipient.
-pub fn put_letter(
+pub fn enqueue_email(
     conn: &Connection,
     digest: &str,
     to: &[String],
-    letter: &Letter,
+    email: &Email,
     dedupe: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    letter_drafts(digest, to, letter, dedupe).iter().try_for_each(|draft| outbox::put(conn, draft, LETTER_TERMS, now))
+    email_drafts(digest, to, email, dedupe).iter().try_for_each(|draft| outbox::put(conn, draft, EMAIL_TERMS, now))
 }
 
 /// A digest for each recipient; `dedupe` tells it from the others of the same name, such as `2026-W47`.
-pub fn letter_drafts(digest: &str, to: &[String], letter: &Letter, dedupe: &str) -> Vec<Draft> {
+pub fn email_drafts(digest: &str, to: &[String], email: &Email, dedupe: &str) -> Vec<Draft> {
     let draft = |to: &String| Draft {
         channel: MAIL.to_owned(),
         recipient: to.clone(),
         dedupe: format!("digest {digest} {dedupe}"),
-        title: letter.subject.clone(),
-        payload: Payload::Letter(letter.clone()),
+        title: email.subject.clone(),
+        payload: Payload::Email(email.clone()),
     };
     to.iter().map(draft).collect()
 }
@@ -100,7 +100,7 @@ pub fn terms(channel: &Channel) -> Terms {
     let hours = i64::try_from(channel.give_up_after_h).ok().and_then(TimeDelta::try_hours);
     Terms {
         per_hour_max: if keeps_state(channel.kind) { u32::MAX } else { channel.notices_per_hour_max },
-        give_up_after: hours.unwrap_or(LETTER_TERMS.give_up_after),
+        give_up_after: hours.unwrap_or(EMAIL_TERMS.give_up_after),
     }
 }
 

@@ -14,11 +14,11 @@ use crate::{
 pub struct Failure {
     /// One sentence without a full stop.
     pub words: String,
-    pub patience: Patience,
+    pub retry_after: RetryAfter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum RetryAfter {
     /// It may work soon.
     Soon,
     /// The other side said no: somebody has to change something first.
@@ -29,11 +29,11 @@ pub enum Patience {
 
 impl Failure {
     pub fn soon(words: impl Into<String>) -> Failure {
-        Failure { words: words.into(), patience: Patience::Soon }
+        Failure { words: words.into(), retry_after: RetryAfter::Soon }
     }
 
     pub fn refused(words: impl Into<String>) -> Failure {
-        Failure { words: words.into(), patience: Patience::Refused }
+        Failure { words: words.into(), retry_after: RetryAfter::Refused }
     }
 
     /// How long to wait after this failure, which was preceded by `attempts` others: 30 seconds, then twice as long each time,
@@ -41,17 +41,17 @@ impl Failure {
     pub fn pause(&self, attempts: u32, delivery: Uuid) -> TimeDelta {
         let longest = NOTIFY_RETRY_LONGEST_S * 1_000;
         let doubled = (NOTIFY_RETRY_FIRST_S * 1_000).saturating_mul(1 << attempts.min(20));
-        let pause_ms = match self.patience {
-            Patience::Refused => longest,
-            Patience::Soon | Patience::AtLeast(_) => doubled.min(longest),
+        let pause_ms = match self.retry_after {
+            RetryAfter::Refused => longest,
+            RetryAfter::Soon | RetryAfter::AtLeast(_) => doubled.min(longest),
         };
         // Uuids are random enough, and a test can tell what comes out.
         let [first, second, ..] = *delivery.as_bytes();
         let spread = i64::from(first ^ (attempts as u8).wrapping_mul(second | 1));
         let pause = TimeDelta::milliseconds((pause_ms * (800 + spread * 400 / 255) / 1_000).min(longest));
-        match self.patience {
-            Patience::AtLeast(asked) => pause.max(asked.min(TimeDelta::seconds(NOTIFY_RETRY_LONGEST_S))),
-            Patience::Soon | Patience::Refused => pause,
+        match self.retry_after {
+            RetryAfter::AtLeast(asked) => pause.max(asked.min(TimeDelta::seconds(NOTIFY_RETRY_LONGEST_S))),
+            RetryAfter::Soon | RetryAfter::Refused => pause,
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
         assert!(all.len() > 10, "they are spread");
         assert!(Failure::refused("x").pause(0, Uuid::nil()).num_seconds() >= 2_880);
         let asked =
-            |seconds| Failure { words: String::new(), patience: Patience::AtLeast(TimeDelta::seconds(seconds)) };
+            |seconds| Failure { words: String::new(), retry_after: RetryAfter::AtLeast(TimeDelta::seconds(seconds)) };
         assert_eq!(asked(300).pause(0, Uuid::nil()).num_seconds(), 300);
         assert_eq!(asked(86_400).pause(0, Uuid::nil()).num_seconds(), 3_600);
         assert_eq!(asked(0).pause(0, Uuid::nil()).num_seconds(), 24);

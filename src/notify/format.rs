@@ -180,7 +180,7 @@ pub fn link(base: &str, path: &str) -> String {
 }
 
 pub fn is_over(notice: &Notice) -> bool {
-    matches!(notice.event, Some(Event::Resolved | Event::Lapsed | Event::TakenOver))
+    matches!(notice.event, Some(Event::Resolved | Event::Expired | Event::TakenOver))
 }
 
 fn heading(notice: &Notice) -> String {
@@ -196,7 +196,7 @@ fn heading(notice: &Notice) -> String {
         // An acknowledgement is the operator's own word, and not told.
         Some(Event::Reminded | Event::Acknowledged) => format!("{severity}, still"),
         Some(Event::Resolved) => "Resolved".to_owned(),
-        Some(Event::Lapsed) => "Lapsed".to_owned(),
+        Some(Event::Expired) => "Expired".to_owned(),
         Some(Event::TakenOver) => "Taken over".to_owned(),
     };
     format!("{label}: {}", visible(&notice.title))

@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::{
     compose::{Post, compose},
-    failure::{Failure, Patience, quoted},
+    failure::{Failure, RetryAfter, quoted},
     host,
 };
 use crate::{
-    alerts::notice::Letter,
+    alerts::notice::Email,
     config::{Config, ConfigError, Mail, MailTls},
 };
 
@@ -64,10 +64,10 @@ impl Mailer {
         Ok(Mailer { way, from, deadline: Duration::from_secs(mail.deadline_s), is_near, served })
     }
 
-    /// Delivers a letter to one address. What the relay said, where it took it.
+    /// Delivers an email to one address. What the relay said, where it took it.
     pub async fn send(
         &self,
-        letter: &Letter,
+        email: &Email,
         delivery: Uuid,
         at: DateTime<Utc>,
         to: &str,
@@ -75,7 +75,7 @@ impl Mailer {
     ) -> Result<String, Failure> {
         let to: Address = to.parse().map_err(|error| Failure::refused(format!("{to:?} is no address: {error}")))?;
         let without_tls = self.served.contains(&to.domain().to_ascii_lowercase());
-        let post = Post { letter, delivery, at, from: &self.from, to: &to, thread, without_tls };
+        let post = Post { email, delivery, at, from: &self.from, to: &to, thread, without_tls };
         let (envelope, mail) =
             compose(&post).map_err(|error| Failure::refused(format!("the mail cannot be written: {error}")))?;
         let handed = async {
@@ -167,6 +167,6 @@ fn failure(error: &smtp::Error, is_near: bool) -> Failure {
         None => source,
     };
     // RFC 5321 §4.2.1: the same again will be refused again.
-    let patience = if error.is_permanent() { Patience::Refused } else { Patience::Soon };
-    Failure { words: quoted(&words), patience }
+    let retry_after = if error.is_permanent() { RetryAfter::Refused } else { RetryAfter::Soon };
+    Failure { words: quoted(&words), retry_after }
 }

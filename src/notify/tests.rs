@@ -16,9 +16,9 @@ use super::*;
 use crate::{
     alerts::{
         Event, Rule, Severity,
-        notice::{About, Draft, Letter, Notice, Payload, Picture},
+        notice::{About, Draft, Email, Notice, Payload, Picture},
     },
-    health::{Board, State as Health},
+    health::{HealthRegistry, State as Health},
     store::{
         Store,
         fixtures::{TempStore, open, temp_store},
@@ -75,20 +75,21 @@ fn over(number: u128) -> Notice {
     Notice { event: Some(Event::Resolved), alerts: vec![ended], at: start() + TimeDelta::hours(1), ..notice(number) }
 }
 
-/// A postman with his store and a clock that stands still.
+/// A dispatcher with its store and a clock that stands still.
 struct Scene {
     config: Config,
     temp: TempStore,
     clock: Clock,
-    board: Board,
-    postman: Postman,
+    health: HealthRegistry,
+    dispatcher: Dispatcher,
 }
 
 impl Scene {
     fn new(text: &str) -> Scene {
-        let (config, temp, clock, board) = (config(text), temp_store(), Clock::fixed(start()), Board::default());
-        let postman = Postman::new(&config, BASE, temp.store.clone(), clock.clone(), &board).expect("it opens");
-        Scene { config, temp, clock, board, postman }
+        let (config, temp, clock, health) =
+            (config(text), temp_store(), Clock::fixed(start()), HealthRegistry::default());
+        let dispatcher = Dispatcher::new(&config, BASE, temp.store.clone(), clock.clone(), &health).expect("it opens");
+        Scene { config, temp, clock, health, dispatcher }
     }
 
     fn store(&self) -> &Store {
@@ -100,26 +101,26 @@ impl Scene {
         self.store().change(move |conn| put(conn, &channels, &notices, now)).await.unwrap();
     }
 
-    async fn put_letter(&self, to: &str, letter: &Letter) {
-        let (to, letter, now) = (vec![to.to_owned()], letter.clone(), self.clock.now());
-        self.store().change(move |conn| put_letter(conn, "weekly", &to, &letter, "2026-W47", now)).await.unwrap();
+    async fn enqueue_email(&self, to: &str, email: &Email) {
+        let (to, email, now) = (vec![to.to_owned()], email.clone(), self.clock.now());
+        self.store().change(move |conn| enqueue_email(conn, "weekly", &to, &email, "2026-W47", now)).await.unwrap();
     }
 
     async fn deliver(&self) {
-        self.postman.deliver_due().await.unwrap();
+        self.dispatcher.deliver_due().await.unwrap();
     }
 
     fn advance(&self, time: TimeDelta) {
         self.clock.set(self.clock.now() + time);
     }
 
-    /// Closes the store and opens it again, with another postman: as after a restart.
+    /// Closes the store and opens it again, with another dispatcher: as after a restart.
     async fn restart(mut self) -> Scene {
         self.store().close().await.unwrap();
         self.temp.store = open(self.temp.directory.path());
-        self.board = Board::default();
-        self.postman =
-            Postman::new(&self.config, BASE, self.temp.store.clone(), self.clock.clone(), &self.board).unwrap();
+        self.health = HealthRegistry::default();
+        self.dispatcher =
+            Dispatcher::new(&self.config, BASE, self.temp.store.clone(), self.clock.clone(), &self.health).unwrap();
         self
     }
 
@@ -137,7 +138,7 @@ impl Scene {
     }
 
     fn health(&self, name: &str) -> (Health, String) {
-        let all = self.board.all();
+        let all = self.health.all();
         let (_, health) = all.iter().find(|(part, _)| part == name).unwrap_or_else(|| panic!("{name} is not there"));
         (health.state, health.words.clone())
     }

@@ -10,7 +10,7 @@ use super::{
     documents::{self, Reading, is_something_else},
     prepared::report_bytes,
     signatures::{Asked, Signatures, Standing},
-    verdict::{Judged, Name, Verdict, Verdicts, Voucher},
+    verdict::{Judged, Name, Provenance, Verdict, Verdicts},
 };
 use crate::{
     decode::{self, mail::Mail},
@@ -118,17 +118,17 @@ impl Opened {
         self.found.iter().filter_map(|found| found.report.as_ref().ok()).map(|report| report_bytes(report)).sum()
     }
 
-    /// Asks for the signatures and judges each report. `vouched`: the operator says that none is needed.
+    /// Asks for the signatures and judges each report. `trusted_input`: the operator says that none is needed.
     pub async fn judge(
         self,
         submission: &Submission,
-        vouched: bool,
+        trusted_input: bool,
         signatures: &Signatures,
         served: &Served,
     ) -> Judged {
         let mut standings = BTreeMap::new();
         for message in self.worth_asking(served) {
-            let standing = self.ask(message, submission, vouched, signatures).await;
+            let standing = self.ask(message, submission, trusted_input, signatures).await;
             if matches!(standing, Standing::Later) {
                 return Judged(Verdicts::Later(Busy::KeyLookup));
             }
@@ -147,7 +147,13 @@ impl Opened {
         messages
     }
 
-    async fn ask(&self, message: usize, submission: &Submission, vouched: bool, signatures: &Signatures) -> Standing {
+    async fn ask(
+        &self,
+        message: usize,
+        submission: &Submission,
+        trusted_input: bool,
+        signatures: &Signatures,
+    ) -> Standing {
         let from_domain = self.sender(message);
         let believed = vec![REPORT_DOMAIN.to_owned()];
         if let Some(judged) = self.judged_before(message, submission) {
@@ -155,7 +161,7 @@ impl Opened {
             let origin = Origin { from_address: self.address(message), ..judged.clone() };
             return Standing::Counts { trust: Trust::Dkim, origin, covers: believed, late: false };
         }
-        if vouched {
+        if trusted_input {
             let before = submission.hints.judged.as_deref().filter(|judged| judged.from_domain == from_domain);
             let mut origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
             origin.from_address = self.address(message);
@@ -200,40 +206,40 @@ impl Opened {
             && self.found.iter().all(|found| unsigned(found).is_some())
             && let Some((found, verdict)) = first.and_then(|first| Some((first, unsigned(first)?)))
         {
-            return Verdicts::Whole(Box::new((verdict, self.voucher(found.message, standings))));
+            return Verdicts::Whole(Box::new((verdict, self.provenance(found.message, standings))));
         }
         if self.found.len() > 1
             && submission.bytes.len().saturating_mul(self.found.len()) > super::DOCUMENT_COPIES_MAX_BYTES
         {
             return Verdicts::whole(super::too_many_copies(self.found.len()));
         }
-        let vouchers: BTreeMap<usize, Voucher> =
-            self.found.iter().map(|found| (found.message, self.voucher(found.message, standings))).collect();
+        let provenances: BTreeMap<usize, Provenance> =
+            self.found.iter().map(|found| (found.message, self.provenance(found.message, standings))).collect();
         let Opened { mail, found, .. } = self;
         let judge = |found: Found| {
-            let voucher = vouchers.get(&found.message).cloned().unwrap_or_default();
+            let provenance = provenances.get(&found.message).cloned().unwrap_or_default();
             let verdict = match found.report {
                 Err(fault) => Verdict::of(fault),
                 Ok(report) => {
                     let message = mail.messages.get(found.message);
                     let report_domain = message.and_then(|message| message.report_domain.as_deref());
-                    let submitter = voucher.submitter.as_deref();
+                    let submitter = provenance.submitter.as_deref();
                     judge_report(report, standings.get(&found.message), report_domain, submitter, submission, served)
                 }
             };
-            (verdict, voucher)
+            (verdict, provenance)
         };
         Verdicts::Each(found.into_iter().map(judge).collect())
     }
 
     /// Who stands behind the reports in one of the mails.
-    fn voucher(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Voucher {
+    fn provenance(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Provenance {
         let origin = match standings.get(&message) {
             Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
             _ => Origin { from_domain: self.sender(message), from_address: self.address(message), ..Origin::default() },
         };
         let submitter = self.mail.messages.get(message).and_then(|message| message.submitter.clone());
-        Voucher { origin, submitter }
+        Provenance { origin, submitter }
     }
 
     fn address(&self, message: usize) -> Option<String> {

@@ -40,9 +40,9 @@ impl store::Reread for Reread {
         }
         let content = Name::of(&report, signed_by).content();
         // The token is not kept, but what it supplied was stored.
-        let vouched = Some(stored.policy_domains.as_slice())
+        let token_domains = Some(stored.policy_domains.as_slice())
             .filter(|domains| arrival.trust == Trust::Token && domains.len() == 1 && self.serves(domains));
-        verify::renew(&mut report, field.as_deref(), vouched, &stored.policy_domains, &self.served);
+        verify::renew(&mut report, field.as_deref(), token_domains, &stored.policy_domains, &self.served);
         Some(Renewed { report, content, from_address })
     }
 

@@ -112,7 +112,7 @@ async fn what_the_operator_admits_takes_the_place_of_what_is_stored() {
         .pipeline
         .store()
         .read(|connection| Ok(connection.query_row("SELECT trust FROM report", [], |row| row.get::<_, String>(0))?));
-    assert_eq!(trust.await.unwrap(), "import", "the operator vouches for it");
+    assert_eq!(trust.await.unwrap(), "import", "the operator trusts it");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What may be sent without proof of who sends it: so much in one body, and so much of each party over time.
+//! What may be sent without proof of who sends it: so much in one body, and so much of each client over time.
 //!
 //! What it costs is known only after it was read, so that it is charged before it is stored.
 
@@ -10,11 +10,11 @@ use std::{
 
 use super::{
     prepared::Prepared,
-    verdict::{Judged, Verdict, Verdicts, Voucher},
+    verdict::{Judged, Provenance, Verdict, Verdicts},
 };
 use crate::{
     fault::{Fault, FaultCode, Place},
-    limits::{BUDGET_PARTIES_MAX, BUDGET_ROW_BYTES, Limits, STORED_ROW_BYTES},
+    limits::{BUDGET_CLIENTS_MAX, BUDGET_ROW_BYTES, Limits, STORED_ROW_BYTES},
     report::Report,
     submission::{Budget, Busy, Channel, Submission},
 };
@@ -27,7 +27,7 @@ pub fn rows(report: &Report) -> usize {
     report.policies.iter().map(|policy| 1 + policy.failures.len()).sum()
 }
 
-/// What each party has left.
+/// What each client has left.
 pub struct Budgets {
     rows: Mutex<Budget>,
     bytes: Mutex<Budget>,
@@ -35,7 +35,7 @@ pub struct Budgets {
 
 impl Budgets {
     pub fn new(limits: &Limits) -> Budgets {
-        let budget = |size, period| Mutex::new(Budget::new(size, period, BUDGET_PARTIES_MAX));
+        let budget = |size, period| Mutex::new(Budget::new(size, period, BUDGET_CLIENTS_MAX));
         Budgets {
             rows: budget(limits.unproven_rows_per_minute_max, MINUTE),
             bytes: budget(limits.unproven_bytes_per_day_max, DAY),
@@ -82,8 +82,8 @@ impl Judged {
     /// Keeps a body out of the figures that is larger than what is taken without proof.
     pub fn within(self, limits: &Limits) -> Judged {
         let Verdicts::Each(verdicts) = &self.0 else { return self };
-        let unproven = verdicts.iter().filter_map(|(verdict, voucher)| match verdict {
-            Verdict::Report { report, trust, .. } if !trust.is_counted_by_default() => Some((report, voucher)),
+        let unproven = verdicts.iter().filter_map(|(verdict, provenance)| match verdict {
+            Verdict::Report { report, trust, .. } if !trust.is_counted_by_default() => Some((report, provenance)),
             _ => None,
         });
         let (mut reports, mut policies, mut details) = (0, 0, 0);
@@ -107,8 +107,8 @@ impl Judged {
         );
         let fault = Fault::new(FaultCode::UnprovenLarge, detail, Place::Whole);
         let whole = match unproven.clone().next() {
-            Some((report, voucher)) if verdicts.len() == 1 => (Verdict::against(report, fault), voucher.clone()),
-            _ => (Verdict::of(fault), Voucher::default()),
+            Some((report, provenance)) if verdicts.len() == 1 => (Verdict::against(report, fault), provenance.clone()),
+            _ => (Verdict::of(fault), Provenance::default()),
         };
         Judged(Verdicts::Whole(Box::new(whole)))
     }

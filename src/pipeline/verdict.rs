@@ -23,16 +23,16 @@ pub struct Judged(pub Verdicts);
 
 pub enum Verdicts {
     /// One for the input as a whole.
-    Whole(Box<(Verdict, Voucher)>),
+    Whole(Box<(Verdict, Provenance)>),
     /// One for each report in it, never none.
-    Each(Vec<(Verdict, Voucher)>),
+    Each(Vec<(Verdict, Provenance)>),
     /// None can be given now.
     Later(Busy),
 }
 
 /// Who stands behind a report that came by mail; empty for others. In one mail others may be forwarded, each with its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Voucher {
+pub struct Provenance {
     pub origin: Origin,
     /// Of the TLS-Report-Submitter field.
     pub submitter: Option<String>,
@@ -45,7 +45,7 @@ pub enum Verdict {
 }
 
 /// What a report is known by. Taken before missing domains are supplied and policies of foreign ones dropped, so that
-/// neither a change of the served domains nor another way in turns a known report into a new one.
+/// neither a change of the served domains nor another source turns a known report into a new one.
 pub struct Name {
     identity: Uuid,
     /// The identity the same report has when it comes signed, where it did not, or the other way round.
@@ -126,7 +126,7 @@ impl Verdict {
 
 impl Verdicts {
     pub fn whole(fault: Fault) -> Verdicts {
-        Verdicts::Whole(Box::new((Verdict::of(fault), Voucher::default())))
+        Verdicts::Whole(Box::new((Verdict::of(fault), Provenance::default())))
     }
 }
 
@@ -151,15 +151,15 @@ impl Judged {
     pub fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
         let is_mail = submission.is_mail();
         let wanted = retry.and_then(|retry| retry.element);
-        let numbered: Vec<(Option<u32>, Verdict, Voucher)> = match self.0 {
+        let numbered: Vec<(Option<u32>, Verdict, Provenance)> = match self.0 {
             Verdicts::Later(busy) => return Prepared(vec![Step::Done(Outcome::Busy(busy))]),
             Verdicts::Whole(whole) => {
-                let (verdict, voucher) = *whole;
-                vec![(wanted, verdict, voucher)]
+                let (verdict, provenance) = *whole;
+                vec![(wanted, verdict, provenance)]
             }
             Verdicts::Each(verdicts) => {
                 let several = verdicts.len() > 1;
-                let number = |((verdict, voucher), index)| (several.then_some(index), verdict, voucher);
+                let number = |((verdict, provenance), index)| (several.then_some(index), verdict, provenance);
                 let numbered = verdicts.into_iter().zip(0u32..).map(number);
                 numbered.filter(|(element, ..)| wanted.is_none() || *element == wanted).collect()
             }
@@ -167,7 +167,7 @@ impl Judged {
         let gone =
             || Fault::new(FaultCode::NotAReport, "the report is not found in its document any more", Place::Whole);
         let numbered =
-            if numbered.is_empty() { vec![(wanted, Verdict::of(gone()), Voucher::default())] } else { numbered };
+            if numbered.is_empty() { vec![(wanted, Verdict::of(gone()), Provenance::default())] } else { numbered };
         let token = submission.hints.token.as_deref();
         let arrival = Arc::new(Arrival {
             token_domains: token.and_then(|token| served.token_domains(token)),
@@ -177,17 +177,17 @@ impl Judged {
             source: submission.hints.source,
             received_at: submission.received_at,
             trust: numbered.first().map_or(Trust::None, |(_, verdict, _)| verdict.trust()),
-            origin: numbered.first().map(|(.., voucher)| voucher.origin.clone()).unwrap_or_default(),
-            submitter: numbered.first().and_then(|(.., voucher)| voucher.submitter.clone()),
+            origin: numbered.first().map(|(.., provenance)| provenance.origin.clone()).unwrap_or_default(),
+            submitter: numbered.first().and_then(|(.., provenance)| provenance.submitter.clone()),
             media_type: submission.hints.media_type,
             content_encoding: submission.hints.content_encoding,
         });
-        let steps = numbered.into_iter().map(|(element, verdict, voucher)| match verdict.not_kept(is_mail) {
+        let steps = numbered.into_iter().map(|(element, verdict, provenance)| match verdict.not_kept(is_mail) {
             Some(outcome) => Step::Done(outcome),
             None => Step::Write(Box::new(Entry {
-                arrival: vouched(&arrival, verdict.trust(), voucher.clone()),
+                arrival: with_provenance(&arrival, verdict.trust(), provenance.clone()),
                 element,
-                kind: verdict.kind(&voucher.origin),
+                kind: verdict.kind(&provenance.origin),
                 from_quarantine: retry.map(|retry| retry.entry),
                 replaces: retry.is_some_and(|retry| retry.admit),
             })),
@@ -196,10 +196,10 @@ impl Judged {
     }
 }
 
-/// The reports of one submission may be believed differently: a token vouches for some domains only, a forwarded mail has a
+/// The reports of one submission may be believed differently: a token covers some domains only, a forwarded mail has a
 /// signature of its own.
-fn vouched(arrival: &Arc<Arrival>, trust: Trust, voucher: Voucher) -> Arc<Arrival> {
-    let Voucher { origin, submitter } = voucher;
+fn with_provenance(arrival: &Arc<Arrival>, trust: Trust, provenance: Provenance) -> Arc<Arrival> {
+    let Provenance { origin, submitter } = provenance;
     if arrival.trust == trust && arrival.origin == origin && arrival.submitter == submitter {
         return Arc::clone(arrival);
     }

@@ -6,29 +6,29 @@ use reqwest::{Response, StatusCode, Url, header, redirect::Policy};
 use serde_json::Value;
 
 use super::{
-    Courier,
+    Probe,
     sample::Sample,
     steps::{Fate, Steps, Verdict},
     tls::{Seen, Witness},
 };
-use crate::limits::COURIER_ANSWER_MAX_BYTES;
+use crate::limits::PROBE_ANSWER_MAX_BYTES;
 
 const MEDIA_TYPE: &str = "application/tlsrpt+gzip";
 
 /// Posts the report and tells what happened.
-pub async fn post(courier: &Courier, url: &Url, sample: &Sample, insecure: bool, steps: &mut Steps<'_>) -> Verdict {
-    let addresses = match look_up(courier, url, steps).await {
+pub async fn post(probe: &Probe, url: &Url, sample: &Sample, insecure: bool, steps: &mut Steps<'_>) -> Verdict {
+    let addresses = match look_up(probe, url, steps).await {
         Ok(addresses) => addresses,
         Err(verdict) => return verdict,
     };
-    let witness = Witness::new(&courier.authorities, insecure);
+    let witness = Witness::new(&probe.authorities, insecure);
     let body = sample.gzip();
     steps.say("request", format!("POST {MEDIA_TYPE}, {} bytes", body.len()));
     let encrypted = url.scheme() == "https";
     if !encrypted {
         steps.say("tls", "none: the URI is a plain http: one, which a TLSRPT record must not hold (RFC 8460 §3)");
     }
-    let answer = match send(courier, url, &addresses, &witness, body).await {
+    let answer = match send(probe, url, &addresses, &witness, body).await {
         Ok(answer) => answer,
         Err(error) => {
             say_tls(&witness.seen(), insecure, steps);
@@ -47,10 +47,10 @@ pub async fn post(courier: &Courier, url: &Url, sample: &Sample, insecure: bool,
     judged(status, &said, location.as_deref(), sample)
 }
 
-async fn look_up(courier: &Courier, url: &Url, steps: &mut Steps<'_>) -> Result<Vec<SocketAddr>, Verdict> {
+async fn look_up(probe: &Probe, url: &Url, steps: &mut Steps<'_>) -> Result<Vec<SocketAddr>, Verdict> {
     let host = host(url);
     let port = url.port_or_known_default().unwrap_or(443);
-    match courier.addresses(host, port).await {
+    match probe.addresses(host, port).await {
         Ok(addresses) => {
             let listed = addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
             steps.say("address", format!("{host} is at {listed}, port {port}"));
@@ -68,7 +68,7 @@ async fn look_up(courier: &Courier, url: &Url, steps: &mut Steps<'_>) -> Result<
 }
 
 async fn send(
-    courier: &Courier,
+    probe: &Probe,
     url: &Url,
     addresses: &[SocketAddr],
     witness: &Arc<Witness>,
@@ -79,8 +79,8 @@ async fn send(
         .resolve_to_addrs(host(url), addresses)
         .redirect(Policy::none())
         .no_proxy()
-        .connect_timeout(courier.deadlines.connect)
-        .timeout(courier.deadlines.answer)
+        .connect_timeout(probe.deadlines.connect)
+        .timeout(probe.deadlines.answer)
         .user_agent(concat!("tlsight/", env!("CARGO_PKG_VERSION"), " (test report)"))
         .build()?;
     Ok(client.post(url.clone()).header(header::CONTENT_TYPE, MEDIA_TYPE).body(body).send().await?)
@@ -145,9 +145,9 @@ async fn body_of(mut answer: Response) -> String {
     let mut body = Vec::new();
     // A body that breaks off says as much as came.
     while let Ok(Some(chunk)) = answer.chunk().await {
-        let room = COURIER_ANSWER_MAX_BYTES.saturating_sub(body.len());
+        let room = PROBE_ANSWER_MAX_BYTES.saturating_sub(body.len());
         body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        if body.len() == COURIER_ANSWER_MAX_BYTES {
+        if body.len() == PROBE_ANSWER_MAX_BYTES {
             break;
         }
     }

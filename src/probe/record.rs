@@ -1,6 +1,6 @@
 //! The record that says where a domain's reports go, TXT `_smtp._tls.DOMAIN` (RFC 8460 §3). Pure.
 
-use crate::limits::{COURIER_SHOWN_MAX_CHARS, COURIER_URIS_MAX};
+use crate::limits::{PROBE_SHOWN_MAX_CHARS, PROBE_URIS_MAX};
 
 /// Records that do not begin with this are discarded, the semicolon included.
 const VERSION: &str = "v=TLSRPTv1;";
@@ -36,8 +36,8 @@ pub fn read(records: &[Vec<u8>]) -> Result<Record, NoRecord> {
         (Some(last), false) => Err(NoRecord::Several(kept.into_iter().chain([last]).map(|text| cut(text)).collect())),
         (Some(only), true) => {
             let mut uris = uris(only);
-            let uris_dropped = uris.len().saturating_sub(COURIER_URIS_MAX);
-            uris.truncate(COURIER_URIS_MAX);
+            let uris_dropped = uris.len().saturating_sub(PROBE_URIS_MAX);
+            uris.truncate(PROBE_URIS_MAX);
             let text = cut(only);
             if uris.is_empty() { Err(NoRecord::NoUri(text)) } else { Ok(Record { text, uris, uris_dropped }) }
         }
@@ -74,7 +74,7 @@ fn is_near(text: &str) -> bool {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(COURIER_SHOWN_MAX_CHARS).collect()
+    text.chars().take(PROBE_SHOWN_MAX_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -148,9 +148,9 @@ mod tests {
     fn what_a_stranger_publishes_is_bounded() {
         let many = format!("v=TLSRPTv1; rua={}", "mailto:a@example.com,".repeat(3_000));
         let record = read_texts(&[&many]).unwrap();
-        assert_eq!(record.uris.len(), COURIER_URIS_MAX);
-        assert_eq!(record.uris_dropped, 3_000 - COURIER_URIS_MAX);
-        assert_eq!(record.text.len(), COURIER_SHOWN_MAX_CHARS);
+        assert_eq!(record.uris.len(), PROBE_URIS_MAX);
+        assert_eq!(record.uris_dropped, 3_000 - PROBE_URIS_MAX);
+        assert_eq!(record.text.len(), PROBE_SHOWN_MAX_CHARS);
         assert!(
             matches!(read(&[b"v=TLSRPTv1; rua=mailto:\xff@example.com".to_vec()]), Ok(record) if record.uris.len() == 1)
         );

@@ -16,13 +16,13 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Courier, Order,
+    Order, Probe,
     destination::Address,
     sample::Sample,
     signature::{Published, Signer},
     steps::{Fate, Steps, Verdict},
 };
-use crate::{dns::DnsError, limits::COURIER_HOSTS_MAX};
+use crate::{dns::DnsError, limits::PROBE_HOSTS_MAX};
 use verdict::{Flaw, not_delivered, taken};
 
 /// Why one attempt failed.
@@ -53,13 +53,13 @@ struct Host {
 }
 
 /// Signs the mail where there is a key, delivers it, and tells what happened.
-pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Address, steps: &mut Steps<'_>) -> Verdict {
-    let mut mail = super::mail::mail(sample, to, courier.clock.now());
+pub async fn post(probe: &Probe, order: &Order, sample: &Sample, to: &Address, steps: &mut Steps<'_>) -> Verdict {
+    let mut mail = super::mail::mail(sample, to, probe.clock.now());
     let flaw = match &order.signer {
         Some(signer) => match signer.sign(&mail) {
             Ok(signed) => {
                 mail = signed;
-                say_signature(courier, signer, &sample.contact, steps).await
+                say_signature(probe, signer, &sample.contact, steps).await
             }
             Err(error) => {
                 return Verdict::new(Fate::NotDelivered, format!("not delivered: {error}"), "Use another key.");
@@ -74,13 +74,13 @@ pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Addres
             Some(Flaw::Unsigned)
         }
     };
-    let hosts = match hosts(courier, order, to, steps).await {
+    let hosts = match hosts(probe, order, to, steps).await {
         Ok(hosts) => hosts,
         Err(verdict) => return verdict,
     };
     let mut last = None;
     for host in &hosts {
-        match try_host(courier, host, to, &mail, steps).await {
+        match try_host(probe, host, to, &mail, steps).await {
             Ok(reply) => return taken(sample, flaw, &host.name, &reply),
             Err(failure) => {
                 let is_final = matches!(failure.kind, Kind::Permanent | Kind::Rejected | Kind::Unanswered);
@@ -95,7 +95,7 @@ pub async fn post(courier: &Courier, order: &Order, sample: &Sample, to: &Addres
 }
 
 /// Tells how the mail is signed, and what of that no receiver can find valid.
-async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps: &mut Steps<'_>) -> Option<Flaw> {
+async fn say_signature(probe: &Probe, signer: &Signer, from: &Address, steps: &mut Steps<'_>) -> Option<Flaw> {
     let name = signer.record_name();
     steps.say("signed", format!("DKIM, {}, for {}", signer.algorithm(), signer.domain()));
     if !signer.is_aligned(from.domain()) {
@@ -104,7 +104,7 @@ async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps
             format!("{} is not the domain of {from} or above it: receivers may not count it", signer.domain()),
         );
     }
-    let (told, is_found) = match courier.resolver.txt(&name).await {
+    let (told, is_found) = match probe.resolver.txt(&name).await {
         Ok(found) => match found.value.iter().map(|record| signer.compare(record)).collect::<Vec<_>>() {
             verdicts if verdicts.contains(&Published::Same) => {
                 (format!("published at {name}, the same as the file's"), true)
@@ -122,14 +122,14 @@ async fn say_signature(courier: &Courier, signer: &Signer, from: &Address, steps
     (!is_found).then_some(Flaw::Key(name))
 }
 
-async fn hosts(courier: &Courier, order: &Order, to: &Address, steps: &mut Steps<'_>) -> Result<Vec<Host>, Verdict> {
+async fn hosts(probe: &Probe, order: &Order, to: &Address, steps: &mut Steps<'_>) -> Result<Vec<Host>, Verdict> {
     if let Some(relay) = &order.relay {
         steps.say("relay", format!("{}, port {}, as asked", relay.host, relay.port));
         return Ok(vec![Host { name: relay.host.clone(), port: relay.port }]);
     }
     let domain = to.domain();
-    let port = courier.mx_port;
-    let found = match courier.resolver.mx(domain).await {
+    let port = probe.mx_port;
+    let found = match probe.resolver.mx(domain).await {
         Ok(found) => found.value,
         Err(DnsError::NotFound) => Vec::new(),
         Err(error) => {
@@ -154,30 +154,30 @@ async fn hosts(courier: &Courier, order: &Order, to: &Address, steps: &mut Steps
         let next = "Publish another mailto: URI, of a domain that takes mail.";
         return Err(Verdict::new(Fate::NotDelivered, format!("not delivered: {domain} takes no mail"), next));
     }
-    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).take(COURIER_HOSTS_MAX).collect();
+    let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).take(PROBE_HOSTS_MAX).collect();
     steps.say("mx", format!("{domain} is served by {}", names.join(", ")));
     Ok(names.into_iter().map(|name| Host { name, port }).collect())
 }
 
 /// Tries the addresses of a host until one takes a connection, and speaks to that one.
 async fn try_host(
-    courier: &Courier,
+    probe: &Probe,
     host: &Host,
     to: &Address,
     mail: &[u8],
     steps: &mut Steps<'_>,
 ) -> Result<Response, Failure> {
-    let addresses = courier.addresses(&host.name, host.port).await.map_err(|reason| {
+    let addresses = probe.addresses(&host.name, host.port).await.map_err(|reason| {
         steps.say("address", format!("{}: {reason}", host.name));
         Failure { kind: Kind::Broken, text: format!("no address of {} is known ({reason})", host.name) }
     })?;
     let mut last = None;
     for address in addresses {
-        match connect(courier, host, address, steps).await {
+        match connect(probe, host, address, steps).await {
             Ok(mut connection) => {
-                let result = hand_over(courier, &mut connection, to, mail, steps).await;
-                // The mail's fate is known; a farewell that fails changes nothing.
-                let _ = timeout(courier.deadlines.answer, connection.quit()).await;
+                let result = hand_over(probe, &mut connection, to, mail, steps).await;
+                // The mail's fate is known; a QUIT that fails changes nothing.
+                let _ = timeout(probe.deadlines.answer, connection.quit()).await;
                 return result;
             }
             Err(failure) => last = Some(failure),
@@ -188,17 +188,17 @@ async fn try_host(
 
 /// A connection that is ready for mail: encrypted where that works.
 async fn connect(
-    courier: &Courier,
+    probe: &Probe,
     host: &Host,
     address: SocketAddr,
     steps: &mut Steps<'_>,
 ) -> Result<AsyncSmtpConnection, Failure> {
-    let mut connection = greet(courier, host, address, steps).await?;
+    let mut connection = greet(probe, host, address, steps).await?;
     if !connection.can_starttls() {
         steps.say("tls", "STARTTLS is not offered: the mail goes in clear text, as it must (RFC 8460 §3)");
         return Ok(connection);
     }
-    match start_tls(courier, host, &mut connection).await {
+    match start_tls(probe, host, &mut connection).await {
         Ok(certificate) => {
             let certificate = match certificate {
                 Ok(()) => format!("the certificate is valid for {}", host.name),
@@ -216,20 +216,20 @@ async fn connect(
                 format!("STARTTLS failed: {}. Once more in clear text, as it must be (RFC 8460 §3)", failure.text),
             );
             drop(connection);
-            greet(courier, host, address, steps).await
+            greet(probe, host, address, steps).await
         }
     }
 }
 
 async fn greet(
-    courier: &Courier,
+    probe: &Probe,
     host: &Host,
     address: SocketAddr,
     steps: &mut Steps<'_>,
 ) -> Result<AsyncSmtpConnection, Failure> {
     let at_host = |kind, text: String| Failure { kind, text: format!("{} ({address}): {text}", host.name) };
     let broken = |text: String| at_host(Kind::Broken, text);
-    let connected = match timeout(courier.deadlines.connect, TcpStream::connect(address)).await {
+    let connected = match timeout(probe.deadlines.connect, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(broken(format!("no connection: {error}"))),
         Err(_) => Err(broken("no connection in time".to_owned())),
@@ -237,8 +237,8 @@ async fn greet(
     let greeted = match connected {
         Ok(stream) => {
             steps.say("connected", format!("{} ({address})", host.name));
-            let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &courier.hello);
-            timed(courier.deadlines.answer, hello).await.map_err(|Failure { kind, text }| match kind {
+            let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &probe.hello);
+            timed(probe.deadlines.answer, hello).await.map_err(|Failure { kind, text }| match kind {
                 Kind::Permanent | Kind::Transient => at_host(Kind::NoService, text),
                 _ => broken(text),
             })
@@ -254,7 +254,7 @@ async fn greet(
 
 /// The inner error is what is wrong with the certificate.
 async fn start_tls(
-    courier: &Courier,
+    probe: &Probe,
     host: &Host,
     connection: &mut AsyncSmtpConnection,
 ) -> Result<Result<(), String>, Failure> {
@@ -264,15 +264,15 @@ async fn start_tls(
         .dangerous_accept_invalid_hostnames(true)
         .build_rustls()
         .map_err(failure)?;
-    timed(courier.deadlines.answer, connection.starttls(parameters, &courier.hello)).await?;
+    timed(probe.deadlines.answer, connection.starttls(parameters, &probe.hello)).await?;
     let chain: Vec<CertificateDer<'_>> =
         connection.certificate_chain().map_err(failure)?.into_iter().map(CertificateDer::from).collect();
-    let now = Duration::from_secs(courier.clock.now().timestamp().unsigned_abs());
-    Ok(courier.authorities.judge(&chain, &host.name, UnixTime::since_unix_epoch(now)))
+    let now = Duration::from_secs(probe.clock.now().timestamp().unsigned_abs());
+    Ok(probe.authorities.judge(&chain, &host.name, UnixTime::since_unix_epoch(now)))
 }
 
 async fn hand_over(
-    courier: &Courier,
+    probe: &Probe,
     connection: &mut AsyncSmtpConnection,
     to: &Address,
     mail: &[u8],
@@ -282,7 +282,7 @@ async fn hand_over(
         kind: Kind::Permanent,
         text: format!("{to} cannot be written as a recipient: {error}"),
     })?;
-    let deadline = courier.deadlines.answer;
+    let deadline = probe.deadlines.answer;
     // The empty sender: nobody wants a bounce of this.
     let reply = timed(deadline, connection.command(Mail::new(None, Vec::new()))).await;
     say_reply("MAIL FROM:<>", &reply, steps);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::limits::COURIER_SHOWN_MAX_CHARS;
+use crate::limits::PROBE_SHOWN_MAX_CHARS;
 
 /// One thing that is told, as it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Steps<'_> {
 /// Text of a stranger within bounds.
 pub fn shown(text: &str) -> String {
     let mut chars = text.chars();
-    let mut shown: String = chars.by_ref().take(COURIER_SHOWN_MAX_CHARS).collect();
+    let mut shown: String = chars.by_ref().take(PROBE_SHOWN_MAX_CHARS).collect();
     if chars.next().is_some() {
         shown.push('…');
     }

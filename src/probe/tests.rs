@@ -45,15 +45,15 @@ impl Resolver for Records {
     }
 }
 
-/// A courier that believes in one certificate and takes `port` for the one of mail servers.
-fn courier(records: Records, trusted: Option<&CertificateDer<'static>>, port: u16) -> Courier {
+/// A probe that believes in one certificate and takes `port` for the one of mail servers.
+fn probe(records: Records, trusted: Option<&CertificateDer<'static>>, port: u16) -> Probe {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.cloned());
-    Courier {
+    Probe {
         authorities: Authorities::new(roots),
         hello: ClientId::Domain("client.example".to_owned()),
         mx_port: port,
-        ..Courier::new(Arc::new(records), Clock::fixed("2024-03-01T08:00:00Z".parse().unwrap()))
+        ..Probe::new(Arc::new(records), Clock::fixed("2024-03-01T08:00:00Z".parse().unwrap()))
     }
 }
 
@@ -69,10 +69,10 @@ fn order(to: &[&str]) -> Order {
 }
 
 /// Delivers and tells, with `port`, where it is not 0, replaced in what is told.
-async fn told(courier: &Courier, order: &Order, port: u16) -> (Vec<Fate>, String) {
-    let sample = Sample::new(&order.domain, &order.from, false, Uuid::from_u128(7), courier.clock.now());
+async fn shown(probe: &Probe, order: &Order, port: u16) -> (Vec<Fate>, String) {
+    let sample = Sample::new(&order.domain, &order.from, false, Uuid::from_u128(7), probe.clock.now());
     let mut lines = Vec::new();
-    let verdicts = courier
+    let verdicts = probe
         .deliver(order, &sample, &mut |event| {
             lines.push(match event {
                 Event::Destination { uri, number, of } => format!("{uri} ({number} of {of})"),

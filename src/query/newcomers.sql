@@ -9,11 +9,11 @@ WITH decided AS (
   FROM report
   WHERE day BETWEEN $today::DATE - INTERVAL 60 DAY AND $today::DATE AND trust IN ('network', 'dkim')
   GROUP BY organisation_key
-), told AS (
+), counted AS (
   SELECT *, days >= 7 AND last_at - first_at >= INTERVAL 6 DAY AS established FROM each_organisation LEFT JOIN decided USING (organisation_key)
 )
 SELECT organisation_key, says, reports, days, first_at, last_at, last_day, accepted, established, count(*) OVER ()
-FROM told
+FROM counted
 WHERE NOT established OR accepted IS NOT NULL
 ORDER BY accepted IS NOT NULL, first_at DESC, organisation_key
 LIMIT $rows_max

@@ -41,7 +41,7 @@ pub struct Quarantined {
     pub dkim_verdict: Option<String>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
-    /// Whether DNSSEC vouched for the key; `None` where it was not asked for one.
+    /// Whether DNSSEC secured the key; `None` where it was not asked for one.
     pub key_secure: Option<bool>,
 }
 

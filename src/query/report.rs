@@ -32,7 +32,7 @@ pub struct Whole {
     pub network_domain: Option<String>,
     /// JSON: what proves it, or why it is not proven.
     pub network_evidence: Option<String>,
-    /// Whether DNSSEC vouched for the key; `None` where it was not asked for one.
+    /// Whether DNSSEC secured the key; `None` where it was not asked for one.
     pub key_secure: Option<bool>,
     /// The first 1,000, with the first 2,000 failure details of the report.
     pub policies: Vec<Policy>,

@@ -107,9 +107,9 @@ impl Figures {
 
 /// Reports arrive the day after. A day is judged another day later, a week or a month when it is over.
 fn is_settled(period: Period, today: NaiveDate) -> bool {
-    let patience_days = if period.kind() == Kind::Day { 1 } else { 0 };
+    let grace_days = if period.kind() == Kind::Day { 1 } else { 0 };
     let last = period.range().last();
-    today > last.checked_add_days(Days::new(patience_days)).unwrap_or(last)
+    today > last.checked_add_days(Days::new(grace_days)).unwrap_or(last)
 }
 
 fn earlier(period: Period) -> [Range; silent::PERIODS] {
@@ -137,7 +137,7 @@ mod tests {
         let (stored, kept) = (entry(report("one", vec![known]), Trust::Token), garbage(b"not a report", Trust::Token));
         let came = kept.arrival.received_at.date_naive();
         temp.store.write_blocking(vec![stored, kept]);
-        let told = |domains: Option<&str>, day: NaiveDate| {
+        let shown = |domains: Option<&str>, day: NaiveDate| {
             let period = Period::containing(Kind::Day, day);
             let policy_domains = domains.map(|domain| vec![domain.to_owned()]);
             let filter = Filter { policy_domains, ..Filter::new(period.range()) };
@@ -146,10 +146,10 @@ mod tests {
             let figures = asked.unwrap();
             (figures.quarantined.total, crate::summary::verdict::verdict(&figures, crate::wording::Dates::Iso).more)
         };
-        assert_eq!(told(None, came).0, 1);
-        assert_eq!(told(Some("other.example"), came).0, 0);
+        assert_eq!(shown(None, came).0, 1);
+        assert_eq!(shown(Some("other.example"), came).0, 0);
         let later = came.checked_add_days(Days::new(20)).unwrap();
-        assert!(told(None, later).1.iter().any(|sentence| sentence.contains("The one report here")));
-        assert_eq!(told(Some("other.example"), later).1, Vec::<String>::new());
+        assert!(shown(None, later).1.iter().any(|sentence| sentence.contains("The one report here")));
+        assert_eq!(shown(Some("other.example"), later).1, Vec::<String>::new());
     }
 }

@@ -1,7 +1,7 @@
-//! Who may connect: so many connections in total, so many from one party, and who gives way when all places are taken.
+//! Who may connect: so many connections in total, so many from one client, and who gives way when all places are taken.
 //!
-//! Connections cost nothing to whoever opens them, so a full gate must not mean that others are kept out. A newcomer takes the
-//! place of the connection that has waited longest without a complete request, of the party that holds most; a quarter of the
+//! Connections cost nothing to whoever opens them, so a full limiter must not mean that others are kept out. A newcomer takes the
+//! place of the connection that has waited longest without a complete request, of the client that holds most; a quarter of the
 //! places is kept for networks that hold none. Who sends a body at the minimum rate, or waits for the outcome of a report,
 //! gives way to nobody: only where all do so is a newcomer refused.
 
@@ -13,13 +13,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::network::Party;
+use super::network::PeerNetwork;
 use inside::Inside;
 pub use place::Place;
 
 /// Holds the open connections. Memory is bounded by the connections it lets through.
 #[derive(Debug)]
-pub struct Gate {
+pub struct ConnectionLimiter {
     caps: Caps,
     inside: Mutex<Inside>,
 }
@@ -27,17 +27,17 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy)]
 struct Caps {
     total: usize,
-    party: usize,
-    /// Of the total, for parties from networks that hold no place.
+    client: usize,
+    /// Of the total, for clients from networks that hold no place.
     reserved: usize,
 }
 
 /// One connection's place; dropping it frees the place.
 #[derive(Debug)]
-pub struct Pass {
-    gate: Arc<Gate>,
+pub struct Permit {
+    limiter: Arc<ConnectionLimiter>,
     id: u64,
-    party: Option<Party>,
+    client: Option<PeerNetwork>,
     place: Arc<Place>,
     /// Somebody had to give way to this one.
     pub displaced: bool,
@@ -47,22 +47,22 @@ pub struct Pass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     Total,
-    Party,
+    PeerNetwork,
 }
 
-impl Gate {
-    pub fn new(total_max: usize, party_max: usize) -> Arc<Gate> {
-        let caps = Caps { total: total_max, party: party_max, reserved: total_max / 4 };
-        Arc::new(Gate { caps, inside: Mutex::default() })
+impl ConnectionLimiter {
+    pub fn new(total_max: usize, client_max: usize) -> Arc<ConnectionLimiter> {
+        let caps = Caps { total: total_max, client: client_max, reserved: total_max / 4 };
+        Arc::new(ConnectionLimiter { caps, inside: Mutex::default() })
     }
 
     /// Lets one connection in. A trusted proxy carries many senders, so only the total counts for it.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr, trusted_proxy: bool) -> Result<Pass, Full> {
-        let party = (!trusted_proxy).then(|| Party::from(peer));
+    pub fn enter(self: &Arc<Self>, peer: IpAddr, trusted_proxy: bool) -> Result<Permit, Full> {
+        let client = (!trusted_proxy).then(|| PeerNetwork::from(peer));
         let mut inside = self.inside();
-        let displaced = inside.make_room(party, None, self.caps, peer)?;
-        let (id, place) = inside.add(party);
-        Ok(Pass { gate: Arc::clone(self), id, party, place, displaced })
+        let displaced = inside.make_room(client, None, self.caps, peer)?;
+        let (id, place) = inside.add(client);
+        Ok(Permit { limiter: Arc::clone(self), id, client, place, displaced })
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -76,10 +76,10 @@ impl Gate {
     }
 }
 
-impl Pass {
+impl Permit {
     /// Whom the connection counts for; `None` where only the total does.
-    pub fn party(&self) -> Option<Party> {
-        self.party
+    pub fn client(&self) -> Option<PeerNetwork> {
+        self.client
     }
 
     /// Where the connection says what it does, and hears that it has to go.
@@ -87,23 +87,23 @@ impl Pass {
         Arc::clone(&self.place)
     }
 
-    /// Counts for the party of this address from now on, because a trusted proxy has said whom it brings.
+    /// Counts for the client of this address from now on, because a trusted proxy has said whom it brings.
     pub fn stand_for(&mut self, peer: IpAddr) -> Result<(), Full> {
-        if self.party.is_some() {
+        if self.client.is_some() {
             return Ok(());
         }
-        let party = Some(Party::from(peer));
-        let mut inside = self.gate.inside();
-        self.displaced |= inside.make_room(party, Some(self.id), self.gate.caps, peer)?;
-        inside.stand_for(self.id, party);
-        self.party = party;
+        let client = Some(PeerNetwork::from(peer));
+        let mut inside = self.limiter.inside();
+        self.displaced |= inside.make_room(client, Some(self.id), self.limiter.caps, peer)?;
+        inside.stand_for(self.id, client);
+        self.client = client;
         Ok(())
     }
 }
 
-impl Drop for Pass {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.inside().remove(self.id);
+        self.limiter.inside().remove(self.id);
     }
 }
 

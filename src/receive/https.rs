@@ -1,7 +1,7 @@
 //! The public listener: the HTTPS end of a TLSRPT `rua` (RFC 8460 §3, §5.4).
 //!
 //! ```text
-//! gate        so many connections, so many from one party
+//! limiter        so many connections, so many from one client
 //!   └ TLS     where it ends here
 //!      └ wire         whole heads, one request at a time, a deadline for each wait
 //!          └ actix-http       HTTP/1.1
@@ -34,7 +34,7 @@ pub use counters::{Counter, Counters};
 
 use super::{
     certificate::{Certificate, CertificateError},
-    connection_limiter::Gate,
+    connection_limiter::ConnectionLimiter,
     memory::memory,
     network::{self, Network},
 };
@@ -44,7 +44,7 @@ use crate::{
     limits,
     submission::Accept,
 };
-use connection::Door;
+use connection::Acceptor;
 use forwarded::Proxies;
 use rate::Rate;
 
@@ -57,7 +57,7 @@ pub struct Listener {
     address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
     tls: Option<Arc<rustls::ServerConfig>>,
-    gate: Arc<Gate>,
+    limiter: Arc<ConnectionLimiter>,
     shared: Arc<Shared>,
     connections_max: usize,
     shutdown_deadline_s: u64,
@@ -168,7 +168,7 @@ impl Listener {
             address,
             certificate,
             tls,
-            gate: Gate::new(config.connections_max, config.connections_per_address_max),
+            limiter: ConnectionLimiter::new(config.connections_max, config.connections_per_address_max),
             shared: Arc::new(shared),
             connections_max: config.connections_max,
             shutdown_deadline_s: config.shutdown_deadline_s,
@@ -198,20 +198,20 @@ impl Listener {
     /// Begins to serve, on threads of its own. Must be called within a Tokio runtime, which does the housekeeping.
     pub fn start(self) -> io::Result<Running> {
         let workers = available_parallelism().map_or(1, NonZeroUsize::get);
-        // The gate decides who is let in; this only bounds how many wait before it, each with a file descriptor.
-        let before_the_gate = limits::HTTP_WORKER_WAITING_MAX;
+        // The limiter decides who is let in; this only bounds how many wait before it, each with a file descriptor.
+        let before_the_limiter = limits::HTTP_WORKER_WAITING_MAX;
         let builder = Server::build()
             .disable_signals()
             .shutdown_timeout(self.shutdown_deadline_s)
             .workers(workers)
-            .max_concurrent_connections(self.connections_max.div_ceil(workers) + before_the_gate);
-        let door = Door {
-            gate: self.gate,
+            .max_concurrent_connections(self.connections_max.div_ceil(workers) + before_the_limiter);
+        let acceptor = Acceptor {
+            limiter: self.limiter,
             tls: self.tls,
             shared: Arc::clone(&self.shared),
             stopping: builder.graceful_shutdown_signal(),
         };
-        let server = builder.listen("public", self.socket, move || connection::service(door.clone()))?.run();
+        let server = builder.listen("public", self.socket, move || connection::service(acceptor.clone()))?.run();
         let handle = server.handle();
         let housekeeping = tokio::spawn(keep_house(self.certificate, self.shared));
         Ok(Running { handle, server: tokio::spawn(server), housekeeping })

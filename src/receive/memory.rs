@@ -7,22 +7,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The unit in which memory is set aside.
 const UNIT_BYTES: usize = 1024;
 
-/// A stock of so many bytes.
+/// So many bytes.
 pub fn memory(bytes: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(bytes / UNIT_BYTES))
 }
 
 /// A part of the memory; given back when dropped.
 #[derive(Debug)]
-pub struct Share {
+pub struct MemoryShare {
     memory: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
-impl Share {
-    pub fn none(memory: &Arc<Semaphore>) -> Share {
-        Share { memory: Arc::clone(memory), held: None, bytes: 0 }
+impl MemoryShare {
+    pub fn none(memory: &Arc<Semaphore>) -> MemoryShare {
+        MemoryShare { memory: Arc::clone(memory), held: None, bytes: 0 }
     }
 
     /// Bytes that are set aside.
@@ -43,8 +43,8 @@ impl Share {
     }
 
     /// Takes everything out, and leaves an empty share of the same memory.
-    pub fn take(&mut self) -> Share {
-        let empty = Share::none(&self.memory);
+    pub fn take(&mut self) -> MemoryShare {
+        let empty = MemoryShare::none(&self.memory);
         std::mem::replace(self, empty)
     }
 

@@ -2,7 +2,7 @@
 //! and nothing else.
 //!
 //! ```text
-//! gate        so many connections, so many from one party; a PROXY header where a proxy is in front
+//! limiter        so many connections, so many from one client; a PROXY header where a proxy is in front
 //!   └ connection     deadlines, memory, STARTTLS
 //!      └ crate::smtp       the session: bytes in, replies and messages out
 //!          └ deliver       Accept, once for each token ── answer
@@ -11,9 +11,9 @@
 mod answer;
 mod connection;
 mod deliver;
+mod memory;
 mod port;
 mod proxy;
-mod stock;
 
 use std::{
     collections::BTreeSet,
@@ -30,20 +30,20 @@ pub use crate::unix_socket::SocketError;
 
 use super::{
     certificate::{Certificate, CertificateError},
-    connection_limiter::Gate,
+    connection_limiter::ConnectionLimiter,
     network::{self, Network},
 };
 use crate::{
     clock::Clock,
     config::{self, Listen, LmtpListen},
-    health::{Board, Part},
+    health::{HealthRegistry, Part},
     limits,
     smtp::{Address, Protocol, Settings},
     submission::{Accept, Channel},
     unix_socket::{self, UnixSocket},
 };
+use memory::MessageMemory;
 use port::Port;
-use stock::Stock;
 
 /// Owner and group of the LMTP socket may connect: the mail server is made a member of the group.
 const SOCKET_MODE: u32 = 0o660;
@@ -88,17 +88,17 @@ pub enum BindError {
 }
 
 /// What the connections of one listener share.
-struct Desk {
+struct ListenerState {
     channel: Channel,
     settings: Arc<Settings>,
     tls: Option<Arc<rustls::ServerConfig>>,
-    gate: Arc<Gate>,
+    limiter: Arc<ConnectionLimiter>,
     connections_max: usize,
     proxies: Vec<Network>,
     accept: Arc<dyn Accept>,
     clock: Clock,
     part: Part,
-    memory: Stock,
+    memory: MessageMemory,
     deadlines: Deadlines,
 }
 
@@ -132,7 +132,11 @@ pub struct Context {
 
 impl Listener {
     /// Checks the configuration and binds; `None` where both listeners are off.
-    pub fn bind(config: &config::Smtp, context: Context, board: &Board) -> Result<Option<Listener>, BindError> {
+    pub fn bind(
+        config: &config::Smtp,
+        context: Context,
+        health: &HealthRegistry,
+    ) -> Result<Option<Listener>, BindError> {
         if config.listen == Listen::Off && config.lmtp == LmtpListen::Off {
             return Ok(None);
         }
@@ -141,7 +145,7 @@ impl Listener {
         let mut ports = Vec::new();
         if let Listen::At(address) = config.listen {
             let (socket, address) = bind_tcp(address, "listen")?;
-            ports.push(Port::tcp(socket, address, plan.desk(Protocol::Smtp, true, board)));
+            ports.push(Port::tcp(socket, address, plan.state(Protocol::Smtp, true, health)));
         }
         match &config.lmtp {
             LmtpListen::Off => {}
@@ -151,11 +155,11 @@ impl Listener {
                     tracing::warn!(%address, "LMTP is meant for this machine: whoever reaches smtp.lmtp can deliver mail");
                 }
                 let (socket, address) = bind_tcp(*address, "lmtp")?;
-                ports.push(Port::tcp(socket, address, plan.desk(Protocol::Lmtp, true, board)));
+                ports.push(Port::tcp(socket, address, plan.state(Protocol::Lmtp, true, health)));
             }
             LmtpListen::Unix(path) => {
                 let socket = UnixSocket::bind(path, SOCKET_MODE).map_err(BindError::Socket)?;
-                ports.push(Port::unix(socket, plan.desk(Protocol::Lmtp, false, board)));
+                ports.push(Port::unix(socket, plan.state(Protocol::Lmtp, false, health)));
             }
         }
         Ok(Some(Listener { ports }))
@@ -250,36 +254,36 @@ impl Plan {
         })
     }
 
-    /// Each listener has its own gate and its own memory, so that strangers who fill one leave the mail server of this machine the other.
-    fn desk(&self, protocol: Protocol, network: bool, board: &Board) -> Desk {
+    /// Each listener has its own limiter and its own memory, so that strangers who fill one leave the mail server of this machine the other.
+    fn state(&self, protocol: Protocol, network: bool, health: &HealthRegistry) -> ListenerState {
         let tls = self.tls.clone().filter(|_| network);
         let channel = match protocol {
             Protocol::Smtp => Channel::Smtp,
             Protocol::Lmtp => Channel::Lmtp,
         };
-        Desk {
+        ListenerState {
             channel,
             settings: Arc::new(Settings { protocol, starttls: tls.is_some(), ..self.settings.clone() }),
             tls,
-            gate: Gate::new(self.connections_max, self.connections_per_address_max),
+            limiter: ConnectionLimiter::new(self.connections_max, self.connections_per_address_max),
             connections_max: self.connections_max,
             // A mail server that hands over its mail has no proxy in between.
             proxies: if protocol == Protocol::Smtp { self.proxies.clone() } else { Vec::new() },
             accept: Arc::clone(&self.accept),
             clock: self.clock.clone(),
-            part: board.part(channel.as_str()),
+            part: health.part(channel.as_str()),
             // One mail of the largest size always fits.
-            memory: Stock::new(
+            memory: MessageMemory::new(
                 limits::SMTP_SMALL_MAILS_MAX_BYTES,
                 limits::SMTP_LARGE_MAILS_MAX_BYTES.max(self.settings.message_max_bytes),
-                limits::SMTP_PARTY_MAX_BYTES.max(self.settings.message_max_bytes),
+                limits::SMTP_CLIENT_MAX_BYTES.max(self.settings.message_max_bytes),
             ),
             deadlines: self.deadlines.clone(),
         }
     }
 }
 
-impl Desk {
+impl ListenerState {
     fn is_proxy(&self, peer: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(peer))
     }

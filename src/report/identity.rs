@@ -51,7 +51,7 @@ fn key(dkim_domain: Option<&str>, contact_domain: Option<&str>, name: Option<&st
 
 /// The report's identity: a 128-bit digest over length-prefixed (organisation key, report-id, range start, range end,
 /// sorted policy domains). To be taken of what the document says, before anything is supplied or dropped: then it is the
-/// same on every way in.
+/// same on every source.
 pub fn identity(report: &Report, organisation_key: &str) -> Uuid {
     let mut fields = Fields::new("tlsight report identity 1");
     fields.text(organisation_key);

@@ -62,10 +62,10 @@ use Wrong::{Error as Fail, HangUp};
 pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
     if text.iter().any(u8::is_ascii_control) {
-        return Err(Fail(Reply::new(500, "5.5.2", "a command has no control characters")));
+        return Err(Fail(Reply::new(500, "5.5.2", "Control character in command")));
     }
     let Ok(text) = str::from_utf8(text) else {
-        return Err(Fail(Reply::new(500, "5.5.2", "a command is ASCII or UTF-8")));
+        return Err(Fail(Reply::new(500, "5.5.2", "Command is not valid UTF-8")));
     };
     let (verb, arguments) = text.split_once(' ').unwrap_or((text, ""));
     let is = |name: &str| verb.eq_ignore_ascii_case(name);
@@ -77,16 +77,16 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
     }
     // The parser reads over these.
     if ["DATA", "RSET", "QUIT", "STARTTLS"].into_iter().any(is) && !arguments.trim_end_matches(' ').is_empty() {
-        return Err(Fail(Reply::new(501, "5.5.4", "this command has no arguments")));
+        return Err(Fail(Reply::new(501, "5.5.4", "No arguments allowed")));
     }
     if ["AUTH", "EXPN", "ETRN", "ATRN", "BURL"].into_iter().any(is) {
-        return Err(Fail(Reply::new(502, "5.5.1", "this command is not implemented")));
+        return Err(Fail(Reply::new(502, "5.5.1", "Command not implemented")));
     }
     let too_many_digits = |word: &str| word.len() > DIGITS_MAX && word.bytes().all(|byte| byte.is_ascii_digit());
     if is("MAIL")
         && arguments.split(' ').filter_map(|word| word.split_once('=')).any(|(_, value)| too_many_digits(value))
     {
-        return Err(Fail(Reply::new(552, "5.3.4", "nothing is that large")));
+        return Err(Fail(Reply::new(552, "5.3.4", "Message size exceeds fixed limit")));
     }
     match Request::parse(&mut line.iter()) {
         // The parser gives both no address.
@@ -128,13 +128,13 @@ fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<Mail, Reply> {
     }
     let smtputf8 = flags & MAIL_SMTPUTF8 != 0;
     if !ascii && !smtputf8 {
-        return Err(Reply::new(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8"));
+        return Err(Reply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"));
     }
     let body = match flags & !MAIL_SMTPUTF8 {
         0 | MAIL_BODY_7BIT => Body::SevenBit,
         MAIL_BODY_8BITMIME => Body::EightBitMime,
         MAIL_BODY_BINARYMIME => Body::BinaryMime,
-        _ => return Err(Reply::new(501, "5.5.4", "BODY stands twice")),
+        _ => return Err(Reply::new(501, "5.5.4", "Duplicate BODY parameter")),
     };
     Ok(Mail { from: address.into_owned(), size: size as u64, body, smtputf8 })
 }
@@ -169,24 +169,24 @@ fn chunk(arguments: &str) -> Result<Command, Wrong> {
 fn wrong(error: Error) -> Reply {
     match error {
         Error::UnknownCommand => unknown(),
-        Error::InvalidSenderAddress => Reply::new(501, "5.1.7", "the sender's address is malformed"),
-        Error::InvalidRecipientAddress => Reply::new(501, "5.1.3", "the recipient's address is malformed"),
+        Error::InvalidSenderAddress => Reply::new(501, "5.1.7", "Bad sender address syntax"),
+        Error::InvalidRecipientAddress => Reply::new(501, "5.1.3", "Bad recipient address syntax"),
         Error::SyntaxError { syntax } => Reply::quoting(501, "5.5.4", &format!("syntax: {syntax}")),
         Error::InvalidParameter { param } => Reply::quoting(501, "5.5.4", &format!("{param} has a malformed value")),
         Error::UnsupportedParameter { .. } => unsupported(),
         Error::NeedsMoreData { .. } | Error::ResponseTooLong | Error::InvalidResponse { .. } => {
-            Reply::new(500, "5.5.2", "this is malformed")
+            Reply::new(500, "5.5.2", "Syntax error")
         }
     }
 }
 
 fn unknown() -> Reply {
-    Reply::new(500, "5.5.1", "unknown command")
+    Reply::new(500, "5.5.1", "Command unrecognized")
 }
 
 /// RFC 5321 §4.1.1.11. A promise such as REQUIRETLS must not be taken and then not be kept.
 fn unsupported() -> Reply {
-    Reply::new(555, "5.5.4", "a parameter is not supported here")
+    Reply::new(555, "5.5.4", "Parameter not supported")
 }
 
 #[cfg(test)]

@@ -178,7 +178,9 @@ impl Flaw {
                 &format!("a line of the message is longer than {SMTP_TEXT_LINE_MAX_BYTES} bytes"),
             ),
             Flaw::TooLarge => too_large(max_bytes),
-            Flaw::NoMemory => Reply::new(452, "4.3.1", "too many messages are coming in at once: come again later"),
+            Flaw::NoMemory => {
+                Reply::new(452, "4.3.1", "Insufficient system storage: too many messages at once, try again later")
+            }
         }
     }
 

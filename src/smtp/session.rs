@@ -116,7 +116,7 @@ impl Session {
 
     /// The answers to the message that is out, one for each recipient. SMTP has one answer for all.
     pub fn answer(&mut self, replies: &[Reply], out: &mut Vec<u8>) -> Next {
-        static LOST: Reply = Reply::new(451, "4.3.0", "nobody knows what became of the message: come again");
+        static LOST: Reply = Reply::new(451, "4.3.0", "Internal error: try again later");
         let Phase::Waiting(recipients) = self.phase else { return Next::More };
         self.phase = Phase::Command;
         let mut replies: Vec<&Reply> = (0..recipients).map(|index| replies.get(index).unwrap_or(&LOST)).collect();
@@ -170,7 +170,7 @@ impl Session {
     fn take_line(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Next {
         let hang_up = match self.line.take(input) {
             Taken::More => return Next::More,
-            Taken::TooLong => return self.error(&Reply::new(500, "5.5.2", "the line is too long"), out),
+            Taken::TooLong => return self.error(&Reply::new(500, "5.5.2", "Line too long"), out),
             Taken::Complete(line) => {
                 return match command::parse(&line) {
                     Ok(command) => self.obey(command, out),
@@ -180,8 +180,8 @@ impl Session {
             }
             Taken::BareCr => Reply::new(554, "5.5.2", "bare <CR>: lines end with <CR><LF>"),
             Taken::BareLf => Reply::new(554, "5.5.2", "bare <LF>: lines end with <CR><LF>"),
-            Taken::Http => Reply::new(500, "5.5.1", "this is a mail server, not a web server"),
-            Taken::ClientHello => Reply::new(500, "5.5.1", "TLS begins with STARTTLS here"),
+            Taken::Http => Reply::new(500, "5.5.1", "This is an SMTP server, not an HTTP server"),
+            Taken::ClientHello => Reply::new(500, "5.5.1", "Use STARTTLS to begin TLS"),
         };
         self.hang_up(&hang_up, out)
     }
@@ -199,12 +199,14 @@ impl Session {
             Command::StartTls => self.starttls(out),
             Command::Rset => {
                 (self.transaction, self.refused) = (None, false);
-                say(&Reply::new(250, "2.0.0", "forgotten"), out)
+                say(&Reply::new(250, "2.0.0", "Ok"), out)
             }
-            Command::Noop => say(&Reply::new(250, "2.0.0", "nothing was done"), out),
-            Command::Vrfy => say(&Reply::new(252, "2.0.0", "try it with RCPT"), out),
-            Command::Help => say(&Reply::new(214, "2.0.0", "TLS reports are taken here (RFC 8460), nothing else"), out),
-            Command::Quit => self.hang_up(&Reply::new(221, "2.0.0", "goodbye"), out),
+            Command::Noop => say(&Reply::new(250, "2.0.0", "Ok"), out),
+            Command::Vrfy => {
+                say(&Reply::new(252, "2.0.0", "Cannot VRFY user, but will accept message and attempt delivery"), out)
+            }
+            Command::Help => say(&Reply::new(214, "2.0.0", "TLS reports (RFC 8460) only"), out),
+            Command::Quit => self.hang_up(&Reply::new(221, "2.0.0", "Bye"), out),
         }
     }
 
@@ -239,7 +241,7 @@ impl Session {
             return self.out_of_order("a message has begun already", out);
         }
         if self.messages >= self.settings.messages_per_session_max {
-            return self.hang_up(&Reply::new(421, "4.7.0", "enough messages for one session: come again"), out);
+            return self.hang_up(&Reply::new(421, "4.7.0", "Too many messages in this session, try again later"), out);
         }
         let max_bytes = self.settings.message_max_bytes;
         if mail.size > max_bytes as u64 {
@@ -249,7 +251,7 @@ impl Session {
         (self.refused, self.unwanted) = (false, 0);
         let (content, text) = (Content::new(max_bytes), Text::plain());
         self.transaction = Some(Transaction { mail, recipients: Vec::new(), content, text, chunked: false });
-        say(&Reply::new(250, "2.1.0", "sender noted"), out)
+        say(&Reply::new(250, "2.1.0", "Ok"), out)
     }
 
     fn rcpt(&mut self, address: String, out: &mut Vec<u8>) -> Next {
@@ -259,20 +261,20 @@ impl Session {
         };
         if !address.is_ascii() && !transaction.mail.smtputf8 {
             self.refused = true;
-            return self.error(&Reply::new(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8"), out);
+            return self.error(&Reply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"), out);
         }
         let refusal = match standing(&address, &settings.recipients) {
             // RFC 5321 §4.5.3.1.10; no error of the client's.
             Standing::Ours { .. } if transaction.recipients.len() >= SMTP_RECIPIENTS_MAX => {
-                return say(&Reply::new(452, "4.5.3", "too many recipients"), out);
+                return say(&Reply::new(452, "4.5.3", "Too many recipients"), out);
             }
             Standing::Ours { detail } => {
                 let token = detail.filter(|detail| settings.tokens.contains(*detail)).map(str::to_owned);
                 transaction.recipients.push(Recipient { address, token });
-                return say(&Reply::new(250, "2.1.5", "recipient noted"), out);
+                return say(&Reply::new(250, "2.1.5", "Ok"), out);
             }
-            Standing::Unknown => Reply::new(550, "5.1.1", "there is no such mailbox here"),
-            Standing::Foreign => Reply::new(550, "5.7.1", "mail for other domains is not relayed"),
+            Standing::Unknown => Reply::new(550, "5.1.1", "Mailbox unavailable"),
+            Standing::Foreign => Reply::new(550, "5.7.1", "Relay access denied"),
         };
         self.refused = true;
         self.error(&refusal, out)
@@ -289,18 +291,18 @@ impl Session {
         }
         transaction.text = Text::dotted();
         self.phase = Phase::Data;
-        say(&Reply::new(354, "", "send the message, end it with <CR><LF>.<CR><LF>"), out)
+        say(&Reply::new(354, "", "End data with <CR><LF>.<CR><LF>"), out)
     }
 
     fn starttls(&mut self, out: &mut Vec<u8>) -> Next {
         if !self.settings.starttls {
-            return self.error(&Reply::new(502, "5.5.1", "there is no TLS here"), out);
+            return self.error(&Reply::new(502, "5.5.1", "STARTTLS not available"), out);
         }
         if self.secure || !self.greeted || self.transaction.is_some() {
             return self.out_of_order("not now", out);
         }
         self.phase = Phase::Handshake;
-        say(&Reply::new(220, "2.0.0", "shake hands"), out);
+        say(&Reply::new(220, "2.0.0", "Ready to start TLS"), out);
         Next::StartTls
     }
 
@@ -350,7 +352,7 @@ impl Session {
             return self.end_message(out);
         }
         match transaction.content.flaw() {
-            None => say(&Reply::quoting(250, "2.0.0", &format!("{size} bytes taken")), out),
+            None => say(&Reply::quoting(250, "2.0.0", &format!("Ok: {size} octets received")), out),
             Some(flaw) => {
                 self.transaction = None;
                 self.refuse(flaw, 1, out)
@@ -375,9 +377,8 @@ impl Session {
                 let answers = if self.settings.protocol == Protocol::Lmtp { recipients.len() } else { 1 };
                 match (self.refuse(flaw, answers, out), flaw) {
                     // A server that sees another end than we do would have meant what follows as part of this message.
-                    (Next::More, Flaw::BareCr | Flaw::BareLf) if !chunked => {
-                        self.hang_up(&Reply::new(421, "4.7.0", "come again for other messages"), out)
-                    }
+                    (Next::More, Flaw::BareCr | Flaw::BareLf) if !chunked => self
+                        .hang_up(&Reply::new(421, "4.7.0", "Too many messages in this session, try again later"), out),
                     (next, _) => next,
                 }
             }
@@ -404,7 +405,7 @@ impl Session {
         if self.errors < SMTP_ERRORS_MAX {
             return Next::More;
         }
-        self.hang_up(&Reply::new(421, "4.7.0", "too many errors"), out)
+        self.hang_up(&Reply::new(421, "4.7.0", "Too many errors"), out)
     }
 
     fn hang_up(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Next {

@@ -14,9 +14,9 @@ pub mod quarantine;
 pub mod rows;
 pub mod sender;
 pub mod silence;
+pub mod source_counts;
 pub mod test_report;
 pub mod unproven;
 #[cfg(test)]
 mod unproven_tests;
 pub mod usual;
-pub mod way_in;

@@ -1,24 +1,24 @@
-//! What each party may cost over time: a bucket that leaks evenly, for the sender's address and for each network around it.
+//! What each client may cost over time: a bucket that leaks evenly, for the sender's address and for each network around it.
 
 use std::{collections::HashMap, net::IpAddr, time::Duration, time::Instant};
 
-use super::Party;
+use super::ClientNetwork;
 
-/// One budget that every party has for itself, in units of the caller's choice.
+/// One budget that every client has for itself, in units of the caller's choice.
 #[derive(Debug)]
 pub struct Budget {
     /// Units that the smallest network may use at once, and get back over one period.
     size: u64,
     period: Duration,
-    parties_max: usize,
-    used: HashMap<Party, Used>,
+    clients_max: usize,
+    used: HashMap<ClientNetwork, Used>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Used {
     units: f64,
     at: Instant,
-    /// Units this party may have used up at once.
+    /// Units this client may have used up at once.
     size: f64,
 }
 
@@ -31,9 +31,9 @@ impl Used {
 }
 
 impl Budget {
-    /// `size` units in each `period`; 0: no bound. Of at most `parties_max` networks it is remembered what they used.
-    pub fn new(size: u64, period: Duration, parties_max: usize) -> Budget {
-        Budget { size, period, parties_max, used: HashMap::new() }
+    /// `size` units in each `period`; 0: no bound. Of at most `clients_max` networks it is remembered what they used.
+    pub fn new(size: u64, period: Duration, clients_max: usize) -> Budget {
+        Budget { size, period, clients_max, used: HashMap::new() }
     }
 
     /// Charges the address and the networks around it, or none of them and says how long to wait. Whoever has used nothing may
@@ -42,22 +42,22 @@ impl Budget {
         if self.size == 0 || units == 0 {
             return Ok(());
         }
-        let wait = Party::levels(address).map(|(party, factor)| self.wait(party, factor, units, now)).max();
+        let wait = ClientNetwork::levels(address).map(|(client, factor)| self.wait(client, factor, units, now)).max();
         match wait {
             Some(wait) if !wait.is_zero() => return Err(wait),
             _ => {}
         }
         self.make_room(now);
-        for (party, factor) in Party::levels(address) {
+        for (client, factor) in ClientNetwork::levels(address) {
             let size = self.size as f64 * f64::from(factor);
-            let used = self.used.get(&party).map_or(0.0, |used| used.now(now, self.period));
-            self.used.insert(party, Used { units: used + units as f64, at: now, size });
+            let used = self.used.get(&client).map_or(0.0, |used| used.now(now, self.period));
+            self.used.insert(client, Used { units: used + units as f64, at: now, size });
         }
         Ok(())
     }
 
-    fn wait(&self, party: Party, factor: u32, units: u64, now: Instant) -> Duration {
-        let Some(used) = self.used.get(&party) else { return Duration::ZERO };
+    fn wait(&self, client: ClientNetwork, factor: u32, units: u64, now: Instant) -> Duration {
+        let Some(used) = self.used.get(&client) else { return Duration::ZERO };
         let (size, used) = (self.size as f64 * f64::from(factor), used.now(now, self.period));
         let excess = (used + units as f64 - size).min(used);
         // Less than one unit is rounding.
@@ -66,20 +66,20 @@ impl Budget {
 
     /// Forgets those who have everything back, and then those nearest to it: whoever has used most is remembered longest.
     fn make_room(&mut self, now: Instant) {
-        if self.used.len() < self.parties_max {
+        if self.used.len() < self.clients_max {
             return;
         }
         let period = self.period;
         self.used.retain(|_, used| used.now(now, period) >= 1.0);
-        if self.used.len() < self.parties_max / 2 {
+        if self.used.len() < self.clients_max / 2 {
             return;
         }
-        let mut by_share: Vec<(f64, Party)> =
-            self.used.iter().map(|(party, used)| (used.now(now, period) / used.size, *party)).collect();
+        let mut by_share: Vec<(f64, ClientNetwork)> =
+            self.used.iter().map(|(client, used)| (used.now(now, period) / used.size, *client)).collect();
         by_share.sort_unstable_by(|(left, _), (right, _)| left.total_cmp(right));
-        let nearest = by_share.len().saturating_sub(self.parties_max / 2);
-        for (_, party) in by_share.iter().take(nearest) {
-            self.used.remove(party);
+        let nearest = by_share.len().saturating_sub(self.clients_max / 2);
+        for (_, client) in by_share.iter().take(nearest) {
+            self.used.remove(client);
         }
     }
 }
@@ -167,6 +167,6 @@ mod tests {
         for number in 0..1_000u32 {
             budget.charge(IpAddr::from(number.to_be_bytes()), 1, start + 2 * MINUTE).unwrap();
         }
-        assert!(!budget.used.contains_key(&Party::widest(heavy)));
+        assert!(!budget.used.contains_key(&ClientNetwork::widest(heavy)));
     }
 }

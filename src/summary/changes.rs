@@ -38,8 +38,8 @@ pub(crate) fn changes(figures: &Figures, dates: Dates) -> Changes {
 }
 
 fn change(change: &Change, dates: Dates) -> ChangeRow {
-    let told = if change.new.is_empty() { &change.vanished } else { &change.new };
-    let mut names: Vec<String> = told
+    let said = if change.new.is_empty() { &change.vanished } else { &change.new };
+    let mut names: Vec<String> = said
         .iter()
         .flat_map(|seen| &seen.organisations)
         .map(|(key, name)| name.clone().unwrap_or_else(|| key.clone()))
@@ -47,7 +47,7 @@ fn change(change: &Change, dates: Dates) -> ChangeRow {
     names.sort();
     names.dedup();
     let day = |pick: fn(&Seen) -> NaiveDate, last: bool| {
-        let days = told.iter().map(pick);
+        let days = said.iter().map(pick);
         if last { days.max() } else { days.min() }.map(|day| dates.day(day)).unwrap_or_default()
     };
     ChangeRow {

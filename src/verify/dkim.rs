@@ -43,7 +43,7 @@ pub struct Signature {
     pub covers: Vec<String>,
     /// Judged at receipt although expired by now: deviation dkim-late.
     pub late: bool,
-    /// Whether the DNS vouched for the key (DNSSEC).
+    /// Whether the DNS covered the key (DNSSEC).
     pub key_secure: bool,
 }
 

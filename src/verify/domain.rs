@@ -8,19 +8,19 @@ use crate::report::{PolicyType, Report};
 /// Gives the policies without a domain the one they can only be about; where none can be told they stay without. The order
 /// in which the policies stand does not matter.
 ///
-/// `field` is what the mail's TLS-Report-Domain says where it is believed, `vouched` the domains of the token.
-pub fn supply(report: &mut Report, field: Option<&str>, vouched: Option<&[String]>, served: &Served) {
+/// `field` is what the mail's TLS-Report-Domain says where it is believed, `token_domains` the domains of the token.
+pub fn supply(report: &mut Report, field: Option<&str>, token_domains: Option<&[String]>, served: &Served) {
     if report.policies.iter().all(|result| result.policy.domain.is_some()) {
         return;
     }
-    let Some(domain) = find(report, field, vouched, served) else { return };
+    let Some(domain) = find(report, field, token_domains, served) else { return };
     for result in &mut report.policies {
         result.policy.domain.get_or_insert_with(|| domain.clone());
     }
 }
 
-fn find(report: &Report, field: Option<&str>, vouched: Option<&[String]>, served: &Served) -> Option<String> {
-    let by_token = match vouched {
+fn find(report: &Report, field: Option<&str>, token_domains: Option<&[String]>, served: &Served) -> Option<String> {
+    let by_token = match token_domains {
         Some([domain]) => Some(domain.as_str()),
         _ => None,
     };

@@ -9,11 +9,9 @@ pub(crate) fn words(asked: &Asked) -> Option<String> {
     Some(match asked.done.as_deref()? {
         "discarded" => "The entry was discarded for good.".to_owned(),
         "gone" => "The entry was gone already.".to_owned(),
-        "still-quarantined" => "It was judged again and stays here, for the reason below.".to_owned(),
+        "still-quarantined" => "It was reprocessed and stays here, for the reason below.".to_owned(),
         "duplicate" => "The same report is stored already, so the entry was removed.".to_owned(),
-        "refused" => {
-            "It was judged again and is not taken: see the server’s log and the configured domains.".to_owned()
-        }
+        "refused" => "It was reprocessed and is refused: see the server’s log and the configured domains.".to_owned(),
         "busy" => "The store was busy and nothing was changed. Try again.".to_owned(),
         "key-lookup" => {
             "The key of its signature cannot be looked up now, so nothing was changed. Try again later.".to_owned()
@@ -33,7 +31,7 @@ fn judged(counted: u32, stayed: u32) -> String {
     let verb = |number: u32, one: &'static str, many: &'static str| if number == 1 { one } else { many };
     let all = i64::from(counted) + i64::from(stayed);
     if all == 0 {
-        return "There was nothing to judge again.".to_owned();
+        return "There was nothing to reprocess.".to_owned();
     }
     let inputs = if all == 1 { "input was" } else { "inputs were" };
     let counted = match counted {
@@ -44,7 +42,7 @@ fn judged(counted: u32, stayed: u32) -> String {
         0 => "none stays".to_owned(),
         number => format!("{} {} here", thousands(number.into()), verb(number, "stays", "stay")),
     };
-    format!("{} {inputs} judged again: {counted}, {stayed}.", thousands(all))
+    format!("{} {inputs} reprocessed: {counted}, {stayed}.", thousands(all))
 }
 
 #[cfg(test)]
@@ -61,14 +59,14 @@ mod tests {
         assert_eq!(said("done=%3Cb%3Ehello"), None);
         assert_eq!(said(""), None);
         assert_eq!(said("done=gone").as_deref(), Some("The entry was gone already."));
-        assert_eq!(said("done=judged").as_deref(), Some("There was nothing to judge again."));
+        assert_eq!(said("done=judged").as_deref(), Some("There was nothing to reprocess."));
         assert_eq!(
             said("done=judged&counted=1&stayed=2").as_deref(),
-            Some("3 inputs were judged again: 1 counts now, 2 stay here.")
+            Some("3 inputs were reprocessed: 1 counts now, 2 stay here.")
         );
         assert_eq!(
             said("done=trusted&counted=1200").as_deref(),
-            Some("The sender is trusted from now on. 1,200 inputs were judged again: 1,200 count now, none stays.")
+            Some("The sender is trusted from now on. 1,200 inputs were reprocessed: 1,200 count now, none stays.")
         );
     }
 }

@@ -61,7 +61,7 @@ pub(crate) const LIST: Accepted = takes(&[&["limit"]]);
 const NOTHING: Accepted = takes(&[]);
 /// Addresses of which nothing can be asked: single things, and lists that are always whole.
 const WITHOUT_PARAMETERS: &[&str] =
-    &["/ways-in", "/healthz", "/readyz", "/api/v1/senders", "/api/v1/silences", "/api/v1/ways-in"];
+    &["/sources", "/healthz", "/readyz", "/api/v1/senders", "/api/v1/silences", "/api/v1/sources"];
 const SINGLE_THINGS: &[&str] = &["/reports/", "/api/v1/reports/", "/api/v1/alerts/"];
 /// A page to which an action leads back.
 pub(crate) const AFTER_ACTION: Accepted = Accepted { groups: &[], done: &["done", "silence"] };
@@ -412,7 +412,7 @@ mod tests {
                 "{refused}"
             );
         }
-        assert!(refuse_unasked("/api/v1/reports/x", "trust=dkim").is_err() && refuse_unasked("/ways-in", "").is_ok());
+        assert!(refuse_unasked("/api/v1/reports/x", "trust=dkim").is_err() && refuse_unasked("/sources", "").is_ok());
         assert!(refuse_unasked("/", "trust=dkim").is_ok());
         assert!(
             parse("trust=dkim", NOTHING, today()).expect_err("refused").to_string().contains("takes no parameters")

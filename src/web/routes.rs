@@ -27,7 +27,7 @@ pub const PAGES: [(&str, &str); 13] = [
     ("/alerts/{uuid}", "alert.html"),
     ("/notifications", "notifications.html"),
     ("/senders", "senders.html"),
-    ("/ways-in", "ways_in.html"),
+    ("/sources", "sources.html"),
     ("/result-types", "result_types.html"),
 ];
 
@@ -64,7 +64,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/senders", get().to(senders::list))
                 .route("/senders/decide", post().to(senders::decide))
                 .route("/senders/{uuid}/revoke", post().to(senders::revoke))
-                .route("/ways-in", get().to(sources::page))
+                .route("/sources", get().to(sources::page))
                 .route("/result-types", get().to(result_types::page))
                 .route("/static/{hash}/{name}", get().to(assets::file))
                 .route("/favicon.ico", get().to(assets::icon))
@@ -85,7 +85,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                         .route("/silences", get().to(alerts::silences_json))
                         .route("/notifications", get().to(notifications::json))
                         .route("/senders", get().to(senders::json))
-                        .route("/ways-in", get().to(sources::json))
+                        .route("/sources", get().to(sources::json))
                         .default_service(web::to(answer::no_such_endpoint)),
                 )
                 .default_service(web::to(answer::no_such_page)),

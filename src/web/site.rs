@@ -9,13 +9,13 @@ use std::{
 };
 
 use super::{Rules, Setup, answer, filters, params};
-use crate::{clock::Clock, health::Board, pipeline::Pipeline, store::Store, templates::Templates};
+use crate::{clock::Clock, health::HealthRegistry, pipeline::Pipeline, store::Store, templates::Templates};
 
 /// What the pages need.
 pub struct Site {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) clock: Clock,
-    pub(crate) board: Board,
+    pub(crate) health: HealthRegistry,
     pub(crate) rules: Rules,
     /// Host names, besides IP addresses and `localhost`, under which browsers may reach this listener.
     pub(crate) hosts: Vec<String>,
@@ -30,7 +30,7 @@ impl Site {
     pub fn new(
         pipeline: Arc<Pipeline>,
         clock: Clock,
-        board: Board,
+        health: HealthRegistry,
         rules: Rules,
         dev: Option<PathBuf>,
         hosts: Vec<String>,
@@ -38,7 +38,7 @@ impl Site {
         Ok(Site {
             pipeline,
             clock,
-            board,
+            health,
             rules,
             hosts,
             templates: {

@@ -18,7 +18,7 @@ use super::{Rules, Site, configure};
 use crate::{
     self as tlsight,
     clock::Clock,
-    health::Board,
+    health::HealthRegistry,
     pipeline::{Pipeline, fixtures::signatures},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Receipt, Submission},
@@ -40,7 +40,7 @@ const NOW: &str = "2026-11-23T09:00:00Z";
 struct Running {
     address: SocketAddr,
     pipeline: Arc<Pipeline>,
-    board: Board,
+    health: HealthRegistry,
     server: ServerHandle,
     _store: TempStore,
 }
@@ -80,11 +80,11 @@ fn serving(rules: Rules, served: Served) -> Running {
     let limits = crate::limits::Limits { unproven_failure_details_max: 100_000, ..Default::default() };
     let pipeline = Pipeline::new(limits, served, signatures(""), store.store.clone()).expect("a store");
     let clock = Clock::fixed(NOW.parse().expect("a time"));
-    let board = Board::default();
-    let site = Site::new(Arc::clone(&pipeline), clock, board.clone(), rules, None, vec!["tlsight.example.net".into()])
+    let health = HealthRegistry::default();
+    let site = Site::new(Arc::clone(&pipeline), clock, health.clone(), rules, None, vec!["tlsight.example.net".into()])
         .expect("the templates compile");
     let site = web::Data::new(site);
-    let (tell, told) = mpsc::channel();
+    let (tell, shown) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let configure = configure(site);
@@ -99,8 +99,8 @@ fn serving(rules: Rules, served: Served) -> Running {
             server.await.expect("the server runs");
         });
     });
-    let (address, server) = told.recv().expect("the server starts");
-    Running { address, pipeline, board, server, _store: store }
+    let (address, server) = shown.recv().expect("the server starts");
+    Running { address, pipeline, health, server, _store: store }
 }
 
 impl Running {

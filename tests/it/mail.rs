@@ -1,12 +1,12 @@
 //! Reports by mail: the real binary, and the programs that mail really comes from.
 
-mod courier;
 mod crash;
 pub mod dovecot;
 mod imap;
 pub mod postfix;
 mod relayed;
 mod reporter;
+mod send_test_report;
 pub mod signed;
 pub mod smtp;
 mod swaks;

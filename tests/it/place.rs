@@ -89,11 +89,11 @@ fn a_log_that_is_empty_after_a_crash_is_told_at_the_next_start() {
         Server::start_with(&data, |command| command.stderr(file)).kill();
         fs::read_to_string(log).unwrap()
     };
-    let told = start("untouched");
-    assert!(!told.contains("write-ahead log"), "{told}");
+    let shown = start("untouched");
+    assert!(!shown.contains("write-ahead log"), "{shown}");
     fs::write(data.join("tlsight.duckdb.wal"), "").unwrap();
-    let told = start("emptied");
-    assert!(told.contains("is empty") && told.contains("up to 1 reports that were acknowledged are lost"), "{told}");
+    let shown = start("emptied");
+    assert!(shown.contains("is empty") && shown.contains("up to 1 reports that were acknowledged are lost"), "{shown}");
 }
 
 #[test]

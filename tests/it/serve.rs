@@ -109,8 +109,8 @@ fn only_its_own_user_reads_what_it_makes_and_a_directory_open_to_others_is_told(
     let open = directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
-    let told = import(&open);
-    assert!(told.contains("is open to every user of this machine (mode 0755)"), "{told}");
+    let shown = import(&open);
+    assert!(shown.contains("is open to every user of this machine (mode 0755)"), "{shown}");
     let check = |data: &Path| {
         let output = tlsight().args(["config", "check", "--data"]).arg(data).output().unwrap();
         String::from_utf8_lossy(&output.stdout).contains("is open to every user of this machine (mode 0755)")

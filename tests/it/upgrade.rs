@@ -33,7 +33,7 @@ fn start(data: &Path, config: &Path) -> Server {
     Server::start_with(data, |command| command.arg("--config").arg(config))
 }
 
-/// What the pages show of all reports, without what depends on the way in: how far senders are proven does.
+/// What the pages show of all reports, without what depends on the source: how far senders are proven does.
 fn figures(server: &Server) -> Vec<Value> {
     let mut figures = Vec::new();
     for week in ["2026-W47", "2026-W48"] {
@@ -91,7 +91,7 @@ fn stores_of_released_versions_open_with_the_figures_of_a_fresh_import() {
             .arg(&config)
             .arg("--data")
             .arg(&fresh)
-            .args(["--vouched", "--json"])
+            .args(["--trusted", "--json"])
             .arg(&raw);
         let imported = import.output().unwrap();
         assert!(imported.status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&imported.stdout));

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Finding, Standing, State, Triple,
-    carriers::{self, carriers},
+    failing_senders::{self, failing_senders},
     start_of,
 };
 use crate::{
@@ -89,9 +89,9 @@ pub fn news(
     let (mut findings, mut known) = (Vec::new(), Vec::new());
     for (subject, troubles) in subjects {
         let was_told = standing.firing(rule, &subject).or(standing.over(rule, &subject)).is_some();
-        let told_otherwise = || troubles.iter().all(|trouble| is_told(trouble, standing, causes));
+        let reported_otherwise = || troubles.iter().all(|trouble| is_notified(trouble, standing, causes));
         let came_late = || troubles.iter().all(|trouble| trouble.last_day() < fresh_first);
-        let quietly = !was_told && (learning || told_otherwise() || came_late());
+        let quietly = !was_told && (learning || reported_otherwise() || came_late());
         let enough = |_, failed| u64::try_from(failed).unwrap_or(0) >= plan.settings.new_failure_sessions_min;
         if let Some(taken_over) = taken_over(&subject, &troubles, standing, causes) {
             findings.push(taken_over);
@@ -126,7 +126,7 @@ fn taken_over(
     let evidence = Evidence { taken_over_by: Some(by), ..alert.evidence.clone() };
     let state = State::TakenOver(by);
     let finding = Finding { rule: alert.rule, subject: subject.clone(), state, since: alert.since, evidence };
-    troubles.iter().all(|trouble| is_told(trouble, standing, causes)).then_some(finding)
+    troubles.iter().all(|trouble| is_notified(trouble, standing, causes)).then_some(finding)
 }
 
 /// Whether the reports of others, which are on their way, may make it a case for a rule about its cause.
@@ -150,15 +150,15 @@ fn heard(findings: Vec<Finding>, facts: &Facts, standing: &Standing<'_>, now: Da
     let is_known =
         |finding: &Finding| finding.subject.organisation.as_ref().is_some_and(|key| facts.known.contains(key));
     new.sort_by_key(|finding| (!is_known(finding), std::cmp::Reverse(finding.evidence.failed)));
-    let (mut told, mut left) = (0, Vec::new());
+    let (mut reported, mut left) = (0, Vec::new());
     for finding in new {
         let room = room.entry(finding.subject.organisation.clone()).or_insert(NEWS_MAX);
         if *room == 0 {
             continue;
         }
         *room -= 1;
-        if told < NEWS_AT_ONCE_MAX {
-            told += 1;
+        if reported < NEWS_AT_ONCE_MAX {
+            reported += 1;
             heard.push(finding);
         } else {
             left.push(finding);
@@ -188,7 +188,7 @@ fn besides(left: &[Finding], standing: &Standing<'_>, now: DateTime<Utc>) -> Opt
 }
 
 /// Whether an alert with a cause of its own tells of this trouble.
-pub fn is_told(trouble: &Trouble, standing: &Standing<'_>, causes: &BTreeSet<(Rule, Subject)>) -> bool {
+pub fn is_notified(trouble: &Trouble, standing: &Standing<'_>, causes: &BTreeSet<(Rule, Subject)>) -> bool {
     cause_of(trouble, standing).is_some_and(|cause| causes.contains(&cause))
 }
 
@@ -211,14 +211,15 @@ fn find(
     now: DateTime<Utc>,
 ) -> Finding {
     let firing: Option<&Alert> = standing.firing(rule, &subject);
-    let carriers = carriers(troubles, facts);
+    let failing_senders = failing_senders(troubles, facts);
     let before = (firing, standing.over(rule, &subject));
-    let (state, behind) = carriers::judge(&carriers, before, enough, &facts.newcomers, plan, now.date_naive());
+    let (state, behind) =
+        failing_senders::judge(&failing_senders, before, enough, &facts.newcomers, plan, now.date_naive());
     let mut evidence = match firing {
         Some(alert) if behind.is_empty() => alert.evidence.clone(),
-        _ => carriers::evidence(&behind, firing),
+        _ => failing_senders::evidence(&behind, firing),
     };
-    evidence.unheard = state == State::Unheard || state == State::Lapsed && !behind.is_empty();
+    evidence.unheard = state == State::Unheard || state == State::Expired && !behind.is_empty();
     evidence.mx_hosts = mx_hosts(&subject, evidence.mx_hosts, plan, standing);
     let claimed = subject.policy_domain.as_ref().and_then(|domain| facts.claimed_clear.get(domain)).copied();
     evidence.claimed_clear_day = claimed.filter(|day| evidence.last_day.is_none_or(|last| *day > last));

@@ -1,4 +1,4 @@
-//! quarantine, conflict, way-in and disk: what the machine says of itself.
+//! quarantine, conflict, source and disk: what the machine says of itself.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,17 +7,17 @@ use crate::alerts::{Affected, Evidence, Facts, Plan, Rule, Subject, facts::Part}
 
 pub fn intake(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let mut findings = vec![quarantine(facts, plan, standing, now), conflict(facts, standing, now)];
-    findings.extend(facts.parts.iter().flatten().map(|part| way_in(part, plan, standing, now)));
+    findings.extend(facts.parts.iter().flatten().map(|part| source(part, plan, standing, now)));
     findings.extend(disk(facts, plan, standing, now));
     if let Some(parts) = &facts.parts {
         let gone = |alert: &&crate::alerts::Alert| {
             !parts.is_empty() && !parts.iter().any(|part| Some(&part.name) == alert.subject.part.as_ref())
         };
         // It is not configured any more.
-        findings.extend(standing.firing_of(Rule::WayIn).filter(gone).map(|alert| Finding {
-            rule: Rule::WayIn,
+        findings.extend(standing.firing_of(Rule::Source).filter(gone).map(|alert| Finding {
+            rule: Rule::Source,
             subject: alert.subject.clone(),
-            state: State::Lapsed,
+            state: State::Expired,
             since: alert.since,
             evidence: alert.evidence.clone(),
         }));
@@ -72,10 +72,10 @@ fn conflict(facts: &Facts, standing: &Standing<'_>, now: DateTime<Utc>) -> Findi
     Finding { rule, subject, state, since, evidence }
 }
 
-fn way_in(part: &Part, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
-    let (rule, subject) = (Rule::WayIn, Subject { part: Some(part.name.clone()), ..Subject::default() });
+fn source(part: &Part, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Finding {
+    let (rule, subject) = (Rule::Source, Subject { part: Some(part.name.clone()), ..Subject::default() });
     let firing = standing.firing(rule, &subject);
-    let after = TimeDelta::minutes(i64::try_from(plan.settings.way_in_after_min).unwrap_or(i64::MAX).min(52_560_000));
+    let after = TimeDelta::minutes(i64::try_from(plan.settings.source_after_min).unwrap_or(i64::MAX).min(52_560_000));
     let is_failing = part.failing_since.is_some_and(|since| now - since >= after);
     let sends_away = part.later_at.is_some_and(|at| now - at < after.max(TimeDelta::minutes(1)));
     let state = if is_failing || sends_away {

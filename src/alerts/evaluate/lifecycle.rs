@@ -13,7 +13,7 @@ pub const BACK_WITHIN_DAYS: i64 = 7;
 pub const FLAPPING_TIMES: u32 = 3;
 pub const FLAPPING_CLEAN_DAYS: u64 = 3;
 /// Why nobody is told of what joins an outage.
-const JOINED: &str = "part of an outage that was told already; the next reminder tells of all of it";
+const JOINED: &str = "part of an outage that was reported already; the next reminder tells of all of it";
 
 pub fn transitions(
     standing: &Standing<'_>,
@@ -38,19 +38,19 @@ pub fn transitions(
                 }
             }
             // It has been told, and nothing new is known.
-            (Some(alert), State::Unheard) if alert.told_at.is_some() => None,
+            (Some(alert), State::Unheard) if alert.notified_at.is_some() => None,
             (Some(alert), State::Unheard) => lasting.go_on(alert, Some(finding)),
-            (Some(alert), State::Lapsed) => {
+            (Some(alert), State::Expired) => {
                 // Who said last that it is over for them belongs into the last word; else nothing is known but what was.
                 let evidence = if finding.evidence.unheard { &finding.evidence } else { &alert.evidence };
-                Some(lasting.end(alert, Event::Lapsed, evidence.clone()))
+                Some(lasting.end(alert, Event::Expired, evidence.clone()))
             }
             (Some(alert), State::TakenOver(_)) => {
                 let ended = lasting.end(alert, Event::TakenOver, finding.evidence.clone());
                 Some(Transition {
-                    told: false,
+                    notified: false,
                     muted: None,
-                    alert: Alert { told_at: alert.told_at, ..ended.alert },
+                    alert: Alert { notified_at: alert.notified_at, ..ended.alert },
                     ..ended
                 })
             }
@@ -60,8 +60,8 @@ pub fn transitions(
     let judged: HashSet<(Rule, &Subject)> = findings.iter().map(|finding| (finding.rule, &finding.subject)).collect();
     for alert in standing.alerts.iter().filter(|alert| alert.is_firing()) {
         if !plan.is_on(alert.rule) {
-            let ended = lasting.end(alert, Event::Lapsed, alert.evidence.clone());
-            found.push(Transition { told: false, muted: None, ..ended });
+            let ended = lasting.end(alert, Event::Expired, alert.evidence.clone());
+            found.push(Transition { notified: false, muted: None, ..ended });
         } else if !judged.contains(&(alert.rule, &alert.subject)) {
             found.extend(lasting.go_on(alert, None));
         }
@@ -105,7 +105,7 @@ impl Lifecycle<'_> {
                     since: finding.since,
                     fired_at: now,
                     changed_at: now,
-                    told_at: None,
+                    notified_at: None,
                     acknowledged_at: None,
                     acknowledgement: None,
                     times: 1,
@@ -117,7 +117,7 @@ impl Lifecycle<'_> {
             status: Status::Firing,
             since: finding.since,
             changed_at: now,
-            told_at: None,
+            notified_at: None,
             acknowledged_at: None,
             acknowledgement: None,
             evidence: finding.evidence.clone(),
@@ -125,10 +125,10 @@ impl Lifecycle<'_> {
         };
         match self.outages.joined_by(&alert).filter(|_| event == Event::Fired && self.mute(&alert).is_none()) {
             // As if it had been told then: the next reminder is about all of them.
-            Some(told_at) => Transition {
+            Some(notified_at) => Transition {
                 event,
-                alert: Alert { told_at: Some(told_at), ..alert },
-                told: false,
+                alert: Alert { notified_at: Some(notified_at), ..alert },
+                notified: false,
                 muted: Some(JOINED.to_owned()),
             },
             None => self.tell(event, alert, true),
@@ -138,11 +138,11 @@ impl Lifecycle<'_> {
     /// Told again where the time has come, or told at all where a silence has ended.
     fn go_on(&self, alert: &Alert, finding: Option<&Finding>) -> Option<Transition> {
         let remind_after = self.plan.settings.remind_after_h;
-        let is_due = match alert.told_at {
+        let is_due = match alert.notified_at {
             None => true,
             // News are news once.
             Some(_) if alert.rule == Rule::NewFailure || remind_after == 0 => false,
-            Some(told_at) => self.now - told_at >= hours(remind_after),
+            Some(notified_at) => self.now - notified_at >= hours(remind_after),
         };
         if !is_due || alert.acknowledged_at.is_some() || self.mute(alert).is_some() {
             return None;
@@ -154,21 +154,21 @@ impl Lifecycle<'_> {
 
     fn end(&self, alert: &Alert, event: Event, evidence: Evidence) -> Transition {
         let ended = Alert { status: Status::Resolved, changed_at: self.now, evidence, ..alert.clone() };
-        self.tell(event, ended, alert.told_at.is_some())
+        self.tell(event, ended, alert.notified_at.is_some())
     }
 
     /// What flaps is over only when several report days say so, or nothing more is heard for long.
     fn is_over(&self, alert: &Alert, finding: &Finding) -> bool {
         let State::Clear { day, days: clean } = finding.state else { return false };
-        let long_ago = self.now.date_naive() - TimeDelta::days(days(self.plan.settings.lapse_days));
+        let long_ago = self.now.date_naive() - TimeDelta::days(days(self.plan.settings.expire_days));
         alert.times < FLAPPING_TIMES || clean >= FLAPPING_CLEAN_DAYS || day.is_some_and(|day| day < long_ago)
     }
 
     fn tell(&self, event: Event, alert: Alert, wanted: bool) -> Transition {
         let muted = self.mute(&alert).filter(|_| wanted).map(Mute::words);
-        let told = wanted && muted.is_none();
-        let told_at = if told { Some(self.now) } else { alert.told_at };
-        Transition { event, alert: Alert { told_at, ..alert }, told, muted }
+        let notified = wanted && muted.is_none();
+        let notified_at = if notified { Some(self.now) } else { alert.notified_at };
+        Transition { event, alert: Alert { notified_at, ..alert }, notified, muted }
     }
 
     /// The silence over it that ends last.

@@ -13,36 +13,37 @@ pub const DOMAINS_MIN: usize = 10;
 /// What was told lately and still fires, by rule, first day, organisation and result type.
 pub struct Outages<'a> {
     plan: &'a Plan,
-    told: HashMap<(Rule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
+    notified: HashMap<(Rule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
 }
 
 #[derive(Default)]
 struct Outage<'a> {
-    told_at: Option<DateTime<Utc>>,
+    notified_at: Option<DateTime<Utc>>,
     domains: BTreeSet<&'a str>,
 }
 
 impl<'a> Outages<'a> {
     pub fn new(standing: &Standing<'a>, plan: &'a Plan, now: DateTime<Utc>) -> Outages<'a> {
-        let mut told: HashMap<_, Outage<'a>> = HashMap::new();
+        let mut notified: HashMap<_, Outage<'a>> = HashMap::new();
         for rule in [Rule::PolicyFetch, Rule::Dane] {
             for alert in standing.firing_of(rule) {
                 // Without a reminder to come nobody would hear of what joins.
-                let is_late = |told_at: &DateTime<Utc>| now - *told_at < hours(plan.settings.remind_after_h);
-                let (Some(told_at), Some(domain)) = (alert.told_at.filter(is_late), &alert.subject.policy_domain)
+                let is_late = |notified_at: &DateTime<Utc>| now - *notified_at < hours(plan.settings.remind_after_h);
+                let (Some(notified_at), Some(domain)) =
+                    (alert.notified_at.filter(is_late), &alert.subject.policy_domain)
                 else {
                     continue;
                 };
                 for affected in &alert.evidence.organisations {
                     for result_type in &alert.evidence.result_types {
-                        let outage = told.entry((rule, alert.since, &*affected.key, &**result_type)).or_default();
-                        outage.told_at = outage.told_at.max(Some(told_at));
+                        let outage = notified.entry((rule, alert.since, &*affected.key, &**result_type)).or_default();
+                        outage.notified_at = outage.notified_at.max(Some(notified_at));
                         outage.domains.insert(domain);
                     }
                 }
             }
         }
-        Outages { plan, told }
+        Outages { plan, notified }
     }
 
     /// When the outage was told that an alert which fires now is part of. `None` where it is one of its own, or where a channel
@@ -54,12 +55,13 @@ impl<'a> Outages<'a> {
             let result_types = alert.evidence.result_types.iter();
             result_types.map(|result_type| (alert.rule, alert.since, &*affected.key, &**result_type))
         });
-        let outages = keys.filter_map(|key| self.told.get(&key)).filter(|outage| outage.domains.len() >= DOMAINS_MIN);
+        let outages =
+            keys.filter_map(|key| self.notified.get(&key)).filter(|outage| outage.domains.len() >= DOMAINS_MIN);
         let has_heard = |outage: &&Outage<'_>| {
             let listening = self.plan.audiences.iter().filter(|domains| domains.contains(domain));
             let mut listening = listening.map(|domains| domains.iter().any(|it| outage.domains.contains(it.as_str())));
             listening.all(|has_heard| has_heard)
         };
-        outages.filter(has_heard).find_map(|outage| outage.told_at)
+        outages.filter(has_heard).find_map(|outage| outage.notified_at)
     }
 }

@@ -38,7 +38,7 @@ pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTim
             findings.push(Finding {
                 rule: Rule::SilentSender,
                 subject: alert.subject.clone(),
-                state: State::Lapsed,
+                state: State::Expired,
                 since: alert.since,
                 evidence: alert.evidence.clone(),
             });
@@ -75,7 +75,7 @@ fn silent_sender(
     });
     let state = match (firing, heard) {
         _ if has_left(last, now) && firing.is_none() => return None,
-        _ if has_left(last, now) => State::Lapsed,
+        _ if has_left(last, now) => State::Expired,
         (None, _) if is_late => State::Failing,
         (None, _) => return None,
         // A report of a day that was missing came late, and the silence goes on.
@@ -128,7 +128,7 @@ fn no_reports(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
         return firing.map(|alert| Finding {
             rule,
             subject,
-            state: State::Lapsed,
+            state: State::Expired,
             since: alert.since,
             evidence: alert.evidence.clone(),
         });

@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Finding, Standing, State,
-    carriers::{Carrier, carriers, mx_hosts},
-    failures::{has_own_rule, is_told},
+    failing_senders::{FailingSender, failing_senders, mx_hosts},
+    failures::{has_own_rule, is_notified},
     start_of,
 };
 use crate::alerts::{
@@ -35,7 +35,7 @@ pub fn shares(
         let subject = subject(share);
         let firing = standing.firing(rule, &subject);
         let state = match firing {
-            None => fires(share, || told(share, facts, plan, standing, causes, now), plan),
+            None => fires(share, || reported(share, facts, plan, standing, causes, now), plan),
             Some(alert) => goes_on(share, alert, plan, today),
         };
         if state == State::Open && firing.is_none() {
@@ -47,28 +47,29 @@ pub fn shares(
     }
     let heard: BTreeSet<Subject> = facts.shares.iter().map(subject).collect();
     let silent = standing.firing_of(rule).filter(|alert| !heard.contains(&alert.subject));
-    let lapsed = silent.map(|alert| {
-        let is_old = alert.evidence.last_day.is_none_or(|day| day < plan.lapse_first(today));
+    let expired = silent.map(|alert| {
+        let is_old = alert.evidence.last_day.is_none_or(|day| day < plan.expire_first(today));
         Finding {
             rule,
             subject: alert.subject.clone(),
-            state: if is_old { State::Lapsed } else { State::Open },
+            state: if is_old { State::Expired } else { State::Open },
             since: alert.since,
             evidence: alert.evidence.clone(),
         }
     });
-    findings.extend(lapsed.collect::<Vec<_>>());
+    findings.extend(expired.collect::<Vec<_>>());
     findings
 }
 
-fn fires(share: &Share, told: impl FnOnce() -> i64, plan: &Plan) -> State {
-    let told = told();
+fn fires(share: &Share, reported: impl FnOnce() -> i64, plan: &Plan) -> State {
+    let reported = reported();
     let least = limit(baseline(&share.before, plan), plan);
     let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= least;
-    let all = has_enough(&share.now, plan) && fails(share.now.failed) && fails(share.now.failed.saturating_sub(told));
+    let all =
+        has_enough(&share.now, plan) && fails(share.now.failed) && fails(share.now.failed.saturating_sub(reported));
     // Whoever else reports how much: one that is known by its past and fails by itself is enough.
     let one = share.worst.as_ref().is_some_and(|worst| {
-        let failed = worst.now.failed.saturating_sub(told);
+        let failed = worst.now.failed.saturating_sub(reported);
         let own = Counted { failed, ..worst.now };
         has_enough(&own, plan) && failed > 0 && own.share() >= limit(None, plan)
     });
@@ -78,7 +79,7 @@ fn fires(share: &Share, told: impl FnOnce() -> i64, plan: &Plan) -> State {
 /// It is over below half of what made it fire, so that a share close to the limit does not come and go.
 fn goes_on(share: &Share, alert: &Alert, plan: &Plan, today: NaiveDate) -> State {
     if !has_enough(&share.now, plan) {
-        return if share.reported_day < plan.lapse_first(today) { State::Lapsed } else { State::Open };
+        return if share.reported_day < plan.expire_first(today) { State::Expired } else { State::Open };
     }
     let over = |now: &Counted, baseline| now.share() < limit(baseline, plan) / 2.0;
     let one_fails = share.worst.as_ref().is_some_and(|worst| has_enough(&worst.now, plan) && !over(&worst.now, None));
@@ -109,7 +110,7 @@ fn baseline(before: &Counted, plan: &Plan) -> Option<f64> {
 }
 
 /// Failed sessions of the window that another alert tells of already: one message for one cause.
-fn told(
+fn reported(
     share: &Share,
     facts: &Facts,
     plan: &Plan,
@@ -122,7 +123,8 @@ fn told(
     }
     let first = plan.share_first(now.date_naive());
     let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
-    let elsewhere = |trouble: &&Trouble| has_own_rule(trouble, plan, standing) || is_told(trouble, standing, causes);
+    let elsewhere =
+        |trouble: &&Trouble| has_own_rule(trouble, plan, standing) || is_notified(trouble, standing, causes);
     let days = troubles.filter(elsewhere).flat_map(|trouble| trouble.days.range(first..));
     days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
 }
@@ -159,12 +161,12 @@ fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, t
     let all: Vec<&Trouble> = troubles.iter().map(|(trouble, _)| *trouble).collect();
     let most: Vec<&Trouble> = all.iter().copied().filter(|it| result_types.first() == Some(&it.result_type)).collect();
     // An alert about the same failures says that they began when these did, and so does this one.
-    let began = carriers(&most, facts).iter().map(Carrier::first_day).min();
+    let began = failing_senders(&most, facts).iter().map(FailingSender::first_day).min();
     let first_day = [began, share.first_day].into_iter().flatten().min();
     Evidence {
         organisations_total: organisations.len() as u64,
         organisations: organisations.into_iter().take(ORGANISATIONS_MAX).collect(),
-        mx_hosts: mx_hosts(&carriers(&all, facts).iter().collect::<Vec<_>>()),
+        mx_hosts: mx_hosts(&failing_senders(&all, facts).iter().collect::<Vec<_>>()),
         mails: all.iter().flat_map(|trouble| &trouble.mails).copied().collect::<BTreeSet<_>>().into_iter().collect(),
         result_types,
         failed: share.now.failed,

@@ -37,21 +37,21 @@ pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<Stri
         Rule::SilentSender => (
             vec![
                 "One sender that stops has mostly changed something on its side, or has no mail for you any more.",
-                "If several stop, look at the TLSRPT record and the ways in first.",
+                "If several stop, look at the TLSRPT record and the sources first.",
             ],
             record(),
         ),
         Rule::NoReports => (
             vec![
                 "See whether the TLSRPT record (TXT at _smtp._tls, under your domain) still names this server, and whether a report gets through: “tlsight send-test-report” with your domain’s name tries every address in the record.",
-                "Look at the ways in and, for mail, at the log of the mail server in front.",
+                "Look at the sources and, for mail, at the log of the mail server in front.",
             ],
             record(),
         ),
         Rule::Quarantine => (
             vec![
                 "Look at the faults in the quarantine: one sender with a broken signature can be trusted, forged mail needs nothing.",
-                "What was quarantined is not lost: it can be judged again.",
+                "What was quarantined is not lost: it can be reprocessed.",
             ],
             Vec::new(),
         ),
@@ -62,9 +62,9 @@ pub fn of_rule(rule: Rule, domain: Option<&str>) -> (Vec<&'static str>, Vec<Stri
             ],
             Vec::new(),
         ),
-        Rule::WayIn => (
+        Rule::Source => (
             vec![
-                "Read what the way in says of itself, mend that, and it goes on by itself. Senders try again for days.",
+                "Read what the source says of itself, mend that, and it goes on by itself. Senders try again for days.",
             ],
             vec!["tlsight healthcheck".to_owned(), "journalctl -u tlsight --since today".to_owned()],
         ),

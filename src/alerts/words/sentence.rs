@@ -33,13 +33,13 @@ pub fn title(event: Event, alert: &Alert) -> String {
         Event::Reopened => format!("Again: {}", going_on()),
         Event::Reminded | Event::Acknowledged => format!("Still: {}", going_on()),
         Event::Resolved => format!("{}{}", over(alert), after(alert)),
-        Event::Lapsed => match over_for(evidence) {
+        Event::Expired => match over_for(evidence) {
             None => format!("Not heard of any more: {}", what()),
             Some(over) => format!("Not heard of any more: {}, over for {over}", what()),
         },
         Event::TakenOver => {
             let by = evidence.taken_over_by.map_or("another rule", Rule::as_str);
-            format!("Told by {by} by now: {}", what())
+            format!("Reported by {by} from now on: {}", what())
         }
     }
 }
@@ -61,7 +61,7 @@ pub fn title_of_several(rule: Rule, event: Event, alerts: &[&Alert]) -> String {
         Rule::FailureShare => format!("Too many sessions fail ({n} alerts)"),
         Rule::NewFailure => format!("{n} failures were seen for the first time by {by}"),
         Rule::SilentSender => format!("{n} organisations that report regularly have stopped"),
-        Rule::WayIn => format!("{n} ways in do not work"),
+        Rule::Source => format!("{n} sources do not work"),
         Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Disk => {
             format!("{n} alerts of the rule {}", rule.as_str())
         }
@@ -76,8 +76,8 @@ pub fn title_of_several(rule: Rule, event: Event, alerts: &[&Alert]) -> String {
             Rule::Dane => format!("DANE works again at {n} policy domains for {by}"),
             _ => format!("Over: {what}"),
         },
-        Event::Lapsed => format!("Not heard of any more: {what}"),
-        Event::TakenOver => format!("Told by another rule by now: {what}"),
+        Event::Expired => format!("Not heard of any more: {what}"),
+        Event::TakenOver => format!("Reported by another rule from now on: {what}"),
     }
 }
 
@@ -166,7 +166,7 @@ fn what(alert: &Alert) -> String {
                 organisations(evidence)
             )
         }
-        Rule::WayIn => format!("The way in {} does not work", part(&subject.part)),
+        Rule::Source => format!("Source {} does not work", part(&subject.part)),
         Rule::Disk if evidence.cannot_store.is_some() => "Nothing can be stored".to_owned(),
         Rule::Disk => {
             let free = evidence.detail.as_deref().unwrap_or("little is free");
@@ -199,7 +199,7 @@ fn over(alert: &Alert) -> String {
         Rule::NoReports => "Reports come in again".to_owned(),
         Rule::Quarantine => "Few reports are quarantined again".to_owned(),
         Rule::Conflict => "No report has come again with other content for 24 hours".to_owned(),
-        Rule::WayIn => format!("The way in {} works again", part(&subject.part)),
+        Rule::Source => format!("Source {} works again", part(&subject.part)),
         Rule::Disk if evidence.cannot_store.is_some() => "Reports can be stored again".to_owned(),
         Rule::Disk => format!("There is room on the disk again: {}", evidence.detail.as_deref().unwrap_or("?")),
     }
@@ -208,7 +208,7 @@ fn over(alert: &Alert) -> String {
 fn since(alert: &Alert) -> String {
     match alert.rule {
         Rule::SilentSender | Rule::Quarantine | Rule::Conflict | Rule::Disk | Rule::NewFailure => String::new(),
-        Rule::NoReports | Rule::WayIn => format!(" since {}", time::moment(alert.since)),
+        Rule::NoReports | Rule::Source => format!(" since {}", time::moment(alert.since)),
         _ => format!(" since {}", time::day(alert.since.date_naive())),
     }
 }
@@ -223,7 +223,7 @@ fn measure(alert: &Alert) -> String {
             .evidence
             .baseline
             .map_or(String::new(), |share| format!(" ({} before)", share::failed_fraction(share))),
-        Rule::WayIn => alert.evidence.detail.as_deref().map_or(String::new(), |words| format!(": {}", cut(words, 80))),
+        Rule::Source => alert.evidence.detail.as_deref().map_or(String::new(), |words| format!(": {}", cut(words, 80))),
         _ => String::new(),
     }
 }

@@ -22,7 +22,7 @@ fn alert(rule: Rule, subject: Subject, evidence: Evidence) -> Alert {
         since: at("2026-11-19T00:00:00Z"),
         fired_at: at("2026-11-20T08:00:00Z"),
         changed_at: at("2026-11-20T08:00:00Z"),
-        told_at: Some(at("2026-11-20T08:00:00Z")),
+        notified_at: Some(at("2026-11-20T08:00:00Z")),
         acknowledged_at: None,
         acknowledgement: None,
         times: 1,
@@ -45,16 +45,16 @@ fn policy_fetch(domain: &str) -> Alert {
 }
 
 fn transition(event: Event, alert: Alert) -> Transition {
-    Transition { event, alert, told: true, muted: None }
+    Transition { event, alert, notified: true, muted: None }
 }
 
 fn text(transitions: &[Transition]) -> String {
-    let told = told(transitions, at("2026-11-20T08:00:00Z"));
+    let shown = notices(transitions, at("2026-11-20T08:00:00Z"));
     let notice = |notice: &Notice| {
         let Notice { title, lines, advice, .. } = notice;
         format!("{title}\n  {}\n  --\n  {}\n", lines.join("\n  "), advice.join("\n  "))
     };
-    told.iter().map(notice).collect::<Vec<_>>().join("\n")
+    shown.iter().map(notice).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn a_policy_that_cannot_be_fetched_and_its_end() {
 fn several_of_one_rule_are_one_notice() {
     let many: Vec<Transition> =
         (0..12).map(|n| transition(Event::Fired, policy_fetch(&format!("d{n:02}.example")))).collect();
-    let told = told(&many, at("2026-11-20T08:00:00Z"));
-    assert_eq!(told.len(), 1);
-    let notice = &told[0];
+    let shown = notices(&many, at("2026-11-20T08:00:00Z"));
+    assert_eq!(shown.len(), 1);
+    let notice = &shown[0];
     assert_eq!(
         notice.title,
         "12 policies cannot be fetched or used by Microsoft and Mail.ru since Thu 19 Nov (MTA-STS)"
@@ -99,7 +99,7 @@ fn every_rule_has_a_sentence_for_every_event() {
     };
     let mut lines = Vec::new();
     for rule in Rule::ALL {
-        for event in [Event::Fired, Event::Reopened, Event::Reminded, Event::Resolved, Event::Lapsed] {
+        for event in [Event::Fired, Event::Reopened, Event::Reminded, Event::Resolved, Event::Expired] {
             let mut alert = alert(rule, subject.clone(), evidence.clone());
             if event == Event::Resolved {
                 alert.changed_at = at("2026-11-22T09:30:00Z");
@@ -120,8 +120,8 @@ fn what_others_wrote_stays_in_its_place() {
     let mut alert = policy_fetch("example.com");
     alert.evidence.organisations[0].name = format!("Evil\r\nSubject: {}", "x".repeat(500));
     alert.subject.policy_domain = Some("$(id).example".to_owned());
-    let told = told(&[transition(Event::Fired, alert)], at("2026-11-20T08:00:00Z"));
-    let notice = &told[0];
+    let shown = notices(&[transition(Event::Fired, alert)], at("2026-11-20T08:00:00Z"));
+    let notice = &shown[0];
     assert!(!notice.title.contains(char::is_control) && notice.title.chars().count() < 160, "{}", notice.title);
     assert!(notice.lines.iter().all(|line| !line.contains(char::is_control)));
     assert!(notice.advice.iter().all(|line| !line.contains("$(id)")));
@@ -129,6 +129,6 @@ fn what_others_wrote_stays_in_its_place() {
 
 #[test]
 fn who_is_not_told_gets_no_notice() {
-    let quiet = Transition { told: false, ..transition(Event::Fired, policy_fetch("example.com")) };
-    assert!(told(&[quiet], at("2026-11-20T08:00:00Z")).is_empty());
+    let quiet = Transition { notified: false, ..transition(Event::Fired, policy_fetch("example.com")) };
+    assert!(notices(&[quiet], at("2026-11-20T08:00:00Z")).is_empty());
 }

@@ -18,7 +18,7 @@ pub fn organisations_of_all(alerts: &[&Alert]) -> String {
     listed(&sums.iter().map(|(_, name)| *name).collect::<Vec<_>>(), most.max(sums.len() as u64))
 }
 
-/// Those who reported that it is over while others have not; `None` where there are no such two parties.
+/// Those who reported that it is over while others have not; `None` where there are no such two clients.
 pub fn over_for(evidence: &Evidence) -> Option<String> {
     let over: Vec<&str> = named(evidence, true).collect();
     let is_partly = evidence.organisations_over > 0 && evidence.organisations_over < evidence.organisations_total;
@@ -26,8 +26,8 @@ pub fn over_for(evidence: &Evidence) -> Option<String> {
 }
 
 fn named(evidence: &Evidence, is_over: bool) -> impl Iterator<Item = &str> {
-    let of_party = evidence.organisations.iter().filter(move |affected| affected.clear_day.is_some() == is_over);
-    of_party.map(|affected| affected.name.as_str())
+    let of_client = evidence.organisations.iter().filter(move |affected| affected.clear_day.is_some() == is_over);
+    of_client.map(|affected| affected.name.as_str())
 }
 
 /// ` on Thu 26 Nov`: the days of those for whom it is not over.

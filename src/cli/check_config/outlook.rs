@@ -26,7 +26,7 @@ impl Outlook {
         let records = served.into_keys().map(|domain| (format!("_smtp._tls.{domain}."), record.clone())).collect();
         let advice = if !reach.is_any() {
             Some(format!(
-                "No way in can be reached from elsewhere yet: set [public] or [smtp], and put your name in place of {UNKNOWN_HOST}."
+                "No source can be reached from elsewhere yet: set [public] or [smtp], and put your name in place of {UNKNOWN_HOST}."
             ))
         } else {
             reach
@@ -115,7 +115,7 @@ mod tests {
     fn it_says_what_will_listen_and_what_to_publish() {
         let text = "[[domain]]\nname = \"example.com\"\n[[domain]]\nname = \"Bücher.example\"\n\
                     [smtp]\nlisten = \"[::]:25\"\nrecipients = [\"tlsrpt@example.org\"]\n";
-        let told = outlook(text).text();
+        let message = outlook(text).text();
         for line in [
             "public   127.0.0.1:8443 (http, this machine only: reports by POST to /v1/tlsrpt)\n",
             "pages    http://127.0.0.1:8080/\n",
@@ -123,11 +123,11 @@ mod tests {
             "  _smtp._tls.example.com.  TXT  \"v=TLSRPTv1; rua=mailto:tlsrpt@example.org\"\n",
             "  _smtp._tls.xn--bcher-kva.example.  TXT",
         ] {
-            assert!(told.contains(line), "{line}: {told}");
+            assert!(message.contains(line), "{line}: {message}");
         }
         let closed = outlook("[[domain]]\nname = \"example.com\"\n[private]\nlisten = \"off\"\n").text();
         assert!(
-            closed.contains("No way in can be reached from elsewhere yet") && !closed.contains("pages"),
+            closed.contains("No source can be reached from elsewhere yet") && !closed.contains("pages"),
             "{closed}"
         );
         assert!(!outlook("").text().contains("TXT"), "no domain, no record");

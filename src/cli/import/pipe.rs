@@ -12,7 +12,7 @@ use crate::{
     cli::Common,
     clock::Clock,
     config::Environment,
-    control::{Told, Word},
+    control::{OutcomeWord, ReportedOutcome},
     import::{self, Item, Tally, UNREADABLE},
     text::visible,
 };
@@ -26,14 +26,14 @@ pub const LATER: u8 = 75;
 
 /// Never an error: a mail server would take the exit code of one for the end of the mail. Whatever is wrong here, with the
 /// configuration too, is a reason to come again.
-pub fn run(common: &Common, vouched: bool) -> ExitCode {
-    let taken = panic::catch_unwind(AssertUnwindSafe(|| take(common, vouched)));
+pub fn run(common: &Common, trusted_input: bool) -> ExitCode {
+    let taken = panic::catch_unwind(AssertUnwindSafe(|| take(common, trusted_input)));
     let taken = taken.unwrap_or_else(|_| Err(anyhow::anyhow!("tlsight itself failed on this input")));
     let code = match taken {
-        Ok(told) => {
+        Ok(reported) => {
             // The mail is taken, whether or not somebody reads that.
-            let _ = print(common, &told);
-            status(&told)
+            let _ = print(common, &reported);
+            status(&reported)
         }
         Err(error) => {
             eprintln!("tlsight: {}", one_line(&format!("{error:#}")));
@@ -43,36 +43,40 @@ pub fn run(common: &Common, vouched: bool) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn take(common: &Common, vouched: bool) -> anyhow::Result<Vec<Told>> {
+fn take(common: &Common, trusted_input: bool) -> anyhow::Result<Vec<ReportedOutcome>> {
     let config = common.config(&Environment::of_process())?;
     let (mut sink, local) = open(&config)?;
-    let told = import::import_piped(io::stdin(), vouched, &mut sink, &Clock::system());
+    let reported = import::import_piped(io::stdin(), trusted_input, &mut sink, &Clock::system());
     if let Some(local) = local {
         local.close()?;
     }
-    Ok(told?)
+    Ok(reported?)
 }
 
 /// What the mail server is to do. Its sender must not hear of a quarantine, and not that something else than a report was
 /// sent here; a mail of which anything was kept is not sent back.
-fn status(told: &[Told]) -> u8 {
-    let any = |word: Word| told.iter().any(|told| told.outcome == word);
-    let cut_off = told.iter().any(|told| told.code.as_deref() == Some(UNREADABLE));
-    if told.is_empty() || cut_off || any(Word::Busy) {
+fn status(reported: &[ReportedOutcome]) -> u8 {
+    let any = |word: OutcomeWord| reported.iter().any(|reported| reported.outcome == word);
+    let cut_off = reported.iter().any(|reported| reported.code.as_deref() == Some(UNREADABLE));
+    if reported.is_empty() || cut_off || any(OutcomeWord::Busy) {
         LATER
-    } else if any(Word::Refused) && !any(Word::Stored) && !any(Word::Duplicate) && !any(Word::Quarantined) {
+    } else if any(OutcomeWord::Refused)
+        && !any(OutcomeWord::Stored)
+        && !any(OutcomeWord::Duplicate)
+        && !any(OutcomeWord::Quarantined)
+    {
         REFUSED
     } else {
         OK
     }
 }
 
-fn print(common: &Common, told: &[Told]) -> io::Result<()> {
+fn print(common: &Common, reported: &[ReportedOutcome]) -> io::Result<()> {
     let mut out = io::stdout();
     if !common.json {
-        return writeln!(out, "{}", line(told));
+        return writeln!(out, "{}", line(reported));
     }
-    let item = Item { path: PathBuf::from("-"), told: told.to_vec() };
+    let item = Item { path: PathBuf::from("-"), outcomes: reported.to_vec() };
     let mut tally = Tally::default();
     tally.add(&item);
     let mut listing = Listing::json(out);
@@ -81,10 +85,10 @@ fn print(common: &Common, told: &[Told]) -> io::Result<()> {
 }
 
 /// The outcomes in one line, those with the same words once.
-fn line(told: &[Told]) -> String {
+fn line(reported: &[ReportedOutcome]) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for told in told {
-        let words = [Some(told.outcome.as_str()), told.code.as_deref(), told.detail.as_deref()];
+    for reported in reported {
+        let words = [Some(reported.outcome.as_str()), reported.code.as_deref(), reported.detail.as_deref()];
         let part = words.into_iter().flatten().collect::<Vec<_>>().join(": ");
         if !parts.contains(&part) {
             parts.push(part);
@@ -103,13 +107,13 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn told(outcome: Word, code: Option<&str>) -> Told {
-        Told { outcome, uuid: None, code: code.map(str::to_owned), detail: None, domains: Vec::new() }
+    fn reported(outcome: OutcomeWord, code: Option<&str>) -> ReportedOutcome {
+        ReportedOutcome { outcome, uuid: None, code: code.map(str::to_owned), detail: None, domains: Vec::new() }
     }
 
     #[test]
     fn the_mail_server_hears_what_to_do() {
-        use Word::{Busy, Duplicate, Ignored, Quarantined, Refused, Stored};
+        use OutcomeWord::{Busy, Duplicate, Ignored, Quarantined, Refused, Stored};
         for (words, code) in [
             (&[Stored][..], 0),
             (&[Duplicate], 0),
@@ -124,18 +128,31 @@ mod tests {
             (&[Refused, Busy], 75),
             (&[], 75),
         ] {
-            let told: Vec<Told> = words.iter().map(|word| told(*word, None)).collect();
-            assert_eq!(status(&told), code, "{words:?}");
+            let outcomes: Vec<ReportedOutcome> = words.iter().map(|word| reported(*word, None)).collect();
+            assert_eq!(status(&reported), code, "{words:?}");
         }
-        assert_eq!(status(&[told(Refused, Some(UNREADABLE))]), 75, "the pipe broke");
-        assert_eq!(status(&[told(Busy, Some("key-lookup"))]), 75);
+        assert_eq!(status(&[reported(Refused, Some(UNREADABLE))]), 75, "the pipe broke");
+        assert_eq!(status(&[reported(Busy, Some("key-lookup"))]), 75);
     }
 
     #[test]
     fn it_hears_it_in_one_line() {
-        let refused = Told { detail: Some("no\nend\u{1b}".to_owned()), ..told(Word::Refused, Some("not-json")) };
+        let refused = ReportedOutcome {
+            detail: Some("no\nend\u{1b}".to_owned()),
+            ..reported(OutcomeWord::Refused, Some("not-json"))
+        };
         assert_eq!(line(&[refused.clone(), refused]), "refused: not-json: no; end‹U+001B›");
-        assert_eq!(line(&[told(Word::Stored, None), told(Word::Stored, None), told(Word::Busy, None)]), "stored; busy");
-        assert!(line(&[Told { detail: Some("x".repeat(9_999)), ..told(Word::Busy, None) }]).len() < 500);
+        assert_eq!(
+            line(&[
+                reported(OutcomeWord::Stored, None),
+                reported(OutcomeWord::Stored, None),
+                reported(OutcomeWord::Busy, None)
+            ]),
+            "stored; busy"
+        );
+        assert!(
+            line(&[ReportedOutcome { detail: Some("x".repeat(9_999)), ..reported(OutcomeWord::Busy, None) }]).len()
+                < 500
+        );
     }
 }

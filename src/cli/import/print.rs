@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    control::{Told, Word},
+    control::{OutcomeWord, ReportedOutcome},
     import::{Item, Stop, Tally},
     submission::ByDomain,
     text::{visible, visible_path},
@@ -35,17 +35,17 @@ impl<W: Write> Listing<W> {
     /// A line for each report that was not stored. Duplicates, and mails of another kind, have one in JSON only: they need
     /// nobody's attention, and a mailbox may hold many.
     pub fn item(&mut self, item: &Item) -> io::Result<()> {
-        let several = item.told.len() > 1;
-        for (element, told) in item.told.iter().enumerate() {
+        let several = item.outcomes.len() > 1;
+        for (element, reported) in item.outcomes.iter().enumerate() {
             let element = several.then_some(element);
             match self {
-                _ if told.outcome == Word::Stored => {}
-                Listing::Text(_) if told.outcome == Word::Duplicate => {}
-                Listing::Text(_) if told.outcome == Word::Ignored && told.code.is_some() => {}
-                Listing::Text(out) => write_line(out, item, element, told)?,
+                _ if reported.outcome == OutcomeWord::Stored => {}
+                Listing::Text(_) if reported.outcome == OutcomeWord::Duplicate => {}
+                Listing::Text(_) if reported.outcome == OutcomeWord::Ignored && reported.code.is_some() => {}
+                Listing::Text(out) => write_line(out, item, element, reported)?,
                 Listing::Json { out, items } => {
                     out.write_all(if *items == 0 { b"{\"items\":[\n" } else { b",\n" })?;
-                    serde_json::to_writer(&mut *out, &as_json(item, element, told))?;
+                    serde_json::to_writer(&mut *out, &as_json(item, element, reported))?;
                     *items += 1;
                 }
             }
@@ -83,21 +83,22 @@ impl<W: Write> Listing<W> {
     }
 }
 
-fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, told: &Told) -> io::Result<()> {
+fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, reported: &ReportedOutcome) -> io::Result<()> {
     let element = element.map(|element| format!(" report {element}")).unwrap_or_default();
-    let reason = [told.code.as_deref(), told.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    let word = if told.is_deferred() { "deferred" } else { told.outcome.as_str() };
+    let reason =
+        [reported.code.as_deref(), reported.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let word = if reported.is_deferred() { "deferred" } else { reported.outcome.as_str() };
     writeln!(out, "{word:<11}  {}{element}  {}", visible_path(&item.path), visible(&reason))
 }
 
 /// The path as it is where it is text, so that a program can open it.
-fn as_json(item: &Item, element: Option<usize>, told: &Told) -> Value {
+fn as_json(item: &Item, element: Option<usize>, reported: &ReportedOutcome) -> Value {
     let path = item.path.to_str().map_or_else(|| visible_path(&item.path), str::to_owned);
     let mut value = json!({
         "path": path,
-        "outcome": told.outcome.as_str(),
-        "code": told.code,
-        "detail": told.detail,
+        "outcome": reported.outcome.as_str(),
+        "code": reported.code,
+        "detail": reported.detail,
     });
     if let (Some(element), Value::Object(members)) = (element, &mut value) {
         members.insert("element".to_owned(), json!(element));
@@ -168,8 +169,8 @@ mod tests {
 
     use super::*;
 
-    fn told(outcome: Word, code: Option<&str>, detail: Option<&str>) -> Told {
-        Told {
+    fn told(outcome: OutcomeWord, code: Option<&str>, detail: Option<&str>) -> ReportedOutcome {
+        ReportedOutcome {
             outcome,
             uuid: None,
             code: code.map(str::to_owned),
@@ -178,30 +179,36 @@ mod tests {
         }
     }
 
-    fn foreign(domain: &str) -> Told {
-        let told = told(Word::Refused, Some("foreign-domain"), Some("not served here"));
-        Told { domains: vec![domain.to_owned()], ..told }
+    fn foreign(domain: &str) -> ReportedOutcome {
+        let told = told(OutcomeWord::Refused, Some("foreign-domain"), Some("not served here"));
+        ReportedOutcome { domains: vec![domain.to_owned()], ..reported }
     }
 
     fn items() -> Vec<Item> {
         vec![
-            Item { path: PathBuf::from("a.json"), told: vec![told(Word::Stored, None, None)] },
-            Item { path: PathBuf::from("b.json"), told: vec![told(Word::Duplicate, None, None)] },
+            Item { path: PathBuf::from("a.json"), outcomes: vec![told(OutcomeWord::Stored, None, None)] },
+            Item { path: PathBuf::from("b.json"), outcomes: vec![told(OutcomeWord::Duplicate, None, None)] },
             Item {
                 path: PathBuf::from(OsStr::from_bytes(b"evil\x1b[31m\n\xff.gz")),
-                told: vec![
-                    told(Word::Stored, None, None),
-                    told(Word::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
+                outcomes: vec![
+                    told(OutcomeWord::Stored, None, None),
+                    told(OutcomeWord::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
                 ],
             },
-            Item { path: PathBuf::from("d"), told: vec![told(Word::Refused, Some("not-json"), Some("no"))] },
+            Item { path: PathBuf::from("d"), outcomes: vec![told(OutcomeWord::Refused, Some("not-json"), Some("no"))] },
             Item {
                 path: PathBuf::from("d2"),
-                told: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
+                outcomes: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
             },
-            Item { path: PathBuf::from("e.txt"), told: vec![told(Word::Ignored, None, Some("hidden"))] },
-            Item { path: PathBuf::from("f.mbox#1"), told: vec![told(Word::Ignored, Some("not-tlsrpt"), Some("spam"))] },
-            Item { path: PathBuf::from("f.mbox#2"), told: vec![told(Word::Busy, Some("key-lookup"), Some("not now"))] },
+            Item { path: PathBuf::from("e.txt"), outcomes: vec![told(OutcomeWord::Ignored, None, Some("hidden"))] },
+            Item {
+                path: PathBuf::from("f.mbox#1"),
+                outcomes: vec![told(OutcomeWord::Ignored, Some("not-tlsrpt"), Some("spam"))],
+            },
+            Item {
+                path: PathBuf::from("f.mbox#2"),
+                outcomes: vec![told(OutcomeWord::Busy, Some("key-lookup"), Some("not now"))],
+            },
         ]
     }
 

@@ -9,31 +9,31 @@ use crate::{
     text::visible,
 };
 
-pub enum Told<W> {
+pub enum ProbeOutput<W> {
     Text(W),
     Json { out: W, report: Value, record: Vec<Value>, destinations: Vec<Value>, verdict: Value },
 }
 
-impl<W: Write> Told<W> {
-    pub fn text(out: W) -> Told<W> {
-        Told::Text(out)
+impl<W: Write> ProbeOutput<W> {
+    pub fn text(out: W) -> ProbeOutput<W> {
+        ProbeOutput::Text(out)
     }
 
-    pub fn json(out: W) -> Told<W> {
+    pub fn json(out: W) -> ProbeOutput<W> {
         let (record, destinations) = (Vec::new(), Vec::new());
-        Told::Json { out, report: Value::Null, record, destinations, verdict: Value::Null }
+        ProbeOutput::Json { out, report: Value::Null, record, destinations, verdict: Value::Null }
     }
 
     /// What will be sent, and how to find it again.
     pub fn begin(&mut self, sample: &Sample) -> io::Result<()> {
         match self {
-            Told::Text(out) => {
+            ProbeOutput::Text(out) => {
                 line(out, "report-id", &sample.report_id)?;
                 line(out, "sender", &format!("{ORGANISATION} <{}>", sample.contact))?;
                 line(out, "contents", &sample.contents())?;
                 line(out, "find it", "by its report-id: it is the only one with it, and no session in it took place")
             }
-            Told::Json { report, .. } => {
+            ProbeOutput::Json { report, .. } => {
                 *report = sample.json();
                 Ok(())
             }
@@ -42,27 +42,27 @@ impl<W: Write> Told<W> {
 
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         match (self, event) {
-            (Told::Text(out), Event::Destination { uri, number, of }) => {
+            (ProbeOutput::Text(out), Event::Destination { uri, number, of }) => {
                 let number = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
                 writeln!(out, "\n{}{number}", visible(uri))
             }
-            (Told::Text(out), Event::Step(step)) => line(out, step.step, &step.text),
-            (Told::Text(out), Event::Verdict(Verdict { verdict, next, .. })) => {
+            (ProbeOutput::Text(out), Event::Step(step)) => line(out, step.step, &step.text),
+            (ProbeOutput::Text(out), Event::Verdict(Verdict { verdict, next, .. })) => {
                 line(out, "verdict", verdict)?;
                 line(out, "next", next)
             }
-            (Told::Json { destinations, .. }, Event::Destination { uri, .. }) => {
+            (ProbeOutput::Json { destinations, .. }, Event::Destination { uri, .. }) => {
                 destinations.push(json!({ "uri": uri, "steps": [], "verdict": null }));
                 Ok(())
             }
-            (Told::Json { record, destinations, .. }, Event::Step(step)) => {
+            (ProbeOutput::Json { record, destinations, .. }, Event::Step(step)) => {
                 match destinations.last_mut().and_then(|destination| destination["steps"].as_array_mut()) {
                     Some(steps) => steps.push(json!(step)),
                     None => record.push(json!(step)),
                 }
                 Ok(())
             }
-            (Told::Json { destinations, verdict: whole, .. }, Event::Verdict(verdict)) => {
+            (ProbeOutput::Json { destinations, verdict: whole, .. }, Event::Verdict(verdict)) => {
                 match destinations.last_mut() {
                     Some(destination) => destination["verdict"] = json!(verdict),
                     None => *whole = json!(verdict),
@@ -74,16 +74,16 @@ impl<W: Write> Told<W> {
 
     pub fn finish(&mut self, exit_code: u8) -> io::Result<()> {
         match self {
-            Told::Text(out) => out.flush(),
-            Told::Json { out, report, record, destinations, verdict } => {
-                let told = json!({
+            ProbeOutput::Text(out) => out.flush(),
+            ProbeOutput::Json { out, report, record, destinations, verdict } => {
+                let shown = json!({
                     "report": report,
                     "record": record,
                     "destinations": destinations,
                     "verdict": verdict,
                     "exit_code": exit_code,
                 });
-                writeln!(out, "{told}")?;
+                writeln!(out, "{shown}")?;
                 out.flush()
             }
         }
@@ -101,17 +101,17 @@ mod tests {
     use super::*;
     use crate::probe::{Address, Fate, Step};
 
-    fn told(mut told: Told<Vec<u8>>, events: &[Event]) -> String {
+    fn shown(mut shown: ProbeOutput<Vec<u8>>, events: &[Event]) -> String {
         let contact = Address::new("postmaster", "sender.example").unwrap();
         let sample =
             Sample::new("example.com", &contact, false, Uuid::from_u128(7), "2024-03-01T08:00:00Z".parse().unwrap());
-        told.begin(&sample).unwrap();
+        shown.begin(&sample).unwrap();
         for event in events {
-            told.event(event).unwrap();
+            shown.event(event).unwrap();
         }
-        told.finish(1).unwrap();
-        match told {
-            Told::Text(out) | Told::Json { out, .. } => String::from_utf8(out).unwrap(),
+        shown.finish(1).unwrap();
+        match shown {
+            ProbeOutput::Text(out) | ProbeOutput::Json { out, .. } => String::from_utf8(out).unwrap(),
         }
     }
 
@@ -133,16 +133,16 @@ mod tests {
 
     #[test]
     fn people_read_step_by_step_and_no_escapes() {
-        insta::assert_snapshot!(told(Told::text(Vec::new()), &events()));
+        insta::assert_snapshot!(shown(ProbeOutput::text(Vec::new()), &events()));
     }
 
     #[test]
     fn programs_read_one_object() {
-        let text = told(Told::json(Vec::new()), &events());
+        let text = shown(ProbeOutput::json(Vec::new()), &events());
         insta::assert_json_snapshot!(serde_json::from_str::<Value>(&text).expect("valid JSON"));
         let nowhere =
             [step("record", "none"), Event::Verdict(Verdict::new(Fate::NotDelivered, "no record", "Publish one."))];
-        let text = told(Told::json(Vec::new()), &nowhere);
+        let text = shown(ProbeOutput::json(Vec::new()), &nowhere);
         let value: Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(value["destinations"], json!([]));
         assert_eq!(value["record"][0]["text"], "none");

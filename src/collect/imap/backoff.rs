@@ -1,4 +1,4 @@
-//! Patience with a server that cannot be read.
+//! Back-off from a server that cannot be read.
 
 use std::time::Duration;
 

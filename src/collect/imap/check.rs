@@ -45,10 +45,10 @@ mod tests {
         fs::write(path("empty"), "\n").unwrap();
         let good = Imap { host, ca: Some(path("ca.pem")), password_file: Some(path("secret")), ..Imap::default() };
         assert_eq!(check(&good), []);
-        let told = |account: Imap| {
+        let shown = |account: Imap| {
             let of_directory = format!("{}/", directory.path().display());
-            let told = |(key, reason): (&str, String)| format!("{key} {}", reason.replace(&of_directory, ""));
-            check(&account).into_iter().map(told).collect::<Vec<_>>()
+            let shown = |(key, reason): (&str, String)| format!("{key} {}", reason.replace(&of_directory, ""));
+            check(&account).into_iter().map(shown).collect::<Vec<_>>()
         };
         let bad = Imap {
             host: "a b".to_owned(),
@@ -58,7 +58,7 @@ mod tests {
             ..good.clone()
         };
         assert_eq!(
-            told(bad),
+            shown(bad),
             [
                 "host \"a b\" is neither a host name nor an address",
                 "ca secret: there is no certificate in it",
@@ -67,6 +67,6 @@ mod tests {
             ]
         );
         let missing = Imap { password_file: Some(path("missing")), ..good };
-        assert_eq!(told(missing), ["password_file missing: cannot be read: No such file or directory (os error 2)"]);
+        assert_eq!(shown(missing), ["password_file missing: cannot be read: No such file or directory (os error 2)"]);
     }
 }

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     /// What is told about a server for `localhost` with this certificate, which is in `ca` only where it is to be believed.
-    async fn told(is_ca: IsCa, believed: bool) -> String {
+    async fn shown(is_ca: IsCa, believed: bool) -> String {
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         parameters.is_ca = is_ca;
@@ -162,14 +162,14 @@ mod tests {
         let server = tokio::spawn(async move { acceptor.accept(theirs).await.is_ok() });
         let account = Imap { host: "localhost".to_owned(), ca: Some(ca), ..Imap::default() };
         let shaken = handshake(ours, &account, Duration::from_secs(60)).await;
-        let told = shaken.map(drop).map_or_else(|trouble| trouble.to_string(), |()| "trusted".to_owned());
+        let shown = shaken.map(drop).map_or_else(|trouble| trouble.to_string(), |()| "trusted".to_owned());
         server.await.unwrap();
-        told
+        shown
     }
 
     #[tokio::test]
     async fn a_certificate_that_is_not_trusted_says_what_to_do() {
-        assert_eq!(told(IsCa::NoCa, true).await, "trusted");
+        assert_eq!(shown(IsCa::NoCa, true).await, "trusted");
         let unknown = "the certificate of localhost is not trusted: no authority that is known here has signed it: set `ca` \
                        to the PEM of its authority";
         assert_eq!(told(IsCa::NoCa, false).await, unknown);

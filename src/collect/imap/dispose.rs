@@ -1,6 +1,6 @@
 //! Where a mail goes after its receipt: another folder, away, or nowhere but into the notes.
 
-use super::{Collector, notes::Fate, round::Round, session::Left, trouble::Trouble};
+use super::{Collector, notes::Fate, poll::MailboxPoll, session::Left, trouble::Trouble};
 
 enum Whereabouts {
     /// In the folder, and to be noted as settled.
@@ -12,15 +12,15 @@ enum Whereabouts {
 
 impl Collector {
     /// Puts a mail where it belongs. Until that is done it waits, so that it is not fetched again for it.
-    pub(crate) async fn dispose(&mut self, round: &mut Round<'_>, uid: u32, fate: Fate) -> Result<(), Trouble> {
+    pub(crate) async fn dispose(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, fate: Fate) -> Result<(), Trouble> {
         self.notes.waiting.insert(uid, fate);
-        let whereabouts = if round.read_only { Whereabouts::Stays } else { self.put(round, uid, fate).await? };
+        let whereabouts = if poll.read_only { Whereabouts::Stays } else { self.put(poll, uid, fate).await? };
         match whereabouts {
             Whereabouts::Later => return Ok(()),
             Whereabouts::Gone => {}
             Whereabouts::Stays => {
                 let (account, folder) = (&self.key, &self.account.folder);
-                let noted = self.memory.settle(account, folder, round.uid_validity, &[uid]).await;
+                let noted = self.memory.settle(account, folder, poll.uid_validity, &[uid]).await;
                 noted.map_err(Trouble::Memory)?;
             }
         }
@@ -28,34 +28,34 @@ impl Collector {
         Ok(())
     }
 
-    async fn put(&self, round: &mut Round<'_>, uid: u32, fate: Fate) -> Result<Whereabouts, Trouble> {
+    async fn put(&self, poll: &mut MailboxPoll<'_>, uid: u32, fate: Fate) -> Result<Whereabouts, Trouble> {
         let (folder, flags) = match fate {
             Fate::Done => (&self.account.done, "\\Seen"),
             Fate::Ignored => (&self.account.ignored, ""),
             Fate::Failed => (&self.account.failed, "\\Flagged \\Seen"),
         };
         let left = match folder {
-            Some(folder) if round.blocked.contains(folder) => return Ok(Whereabouts::Later),
-            Some(folder) => match round.session.put(uid, folder).await {
+            Some(folder) if poll.blocked.contains(folder) => return Ok(Whereabouts::Later),
+            Some(folder) => match poll.session.put(uid, folder).await {
                 Err(Trouble::Refused { command, try_create, text }) => {
-                    // One refusal is enough for this round; the mails wait.
-                    round.blocked.insert(folder.clone());
+                    // One refusal is enough for this poll; the mails wait.
+                    poll.blocked.insert(folder.clone());
                     let complaint = match try_create {
-                        true => round.session.no_folder(folder, text).await,
+                        true => poll.session.no_folder(folder, text).await,
                         false => Trouble::Refused { command: format!("{command} to {folder:?}"), try_create, text },
                     };
-                    round.caught.complaint = Some(complaint.to_string());
+                    poll.caught.complaint = Some(complaint.to_string());
                     return Ok(Whereabouts::Later);
                 }
                 left => left?,
             },
-            None if fate == Fate::Done && self.account.delete => round.session.delete(uid).await?,
+            None if fate == Fate::Done && self.account.delete => poll.session.delete(uid).await?,
             None if flags.is_empty() => return Ok(Whereabouts::Stays),
             None => {
-                match round.session.flag(uid, flags).await {
+                match poll.session.flag(uid, flags).await {
                     // The mark is a courtesy; what counts is in the notes.
                     Err(Trouble::Refused { text, .. }) => {
-                        round.caught.remark = Some(format!("the server does not let mails be marked: {text}"));
+                        poll.caught.remark = Some(format!("the server does not let mails be marked: {text}"));
                     }
                     marked => marked?,
                 }
@@ -67,7 +67,7 @@ impl Collector {
             Left::Marked => "the server cannot remove one mail alone, so mails stay, marked as deleted",
             Left::Kept => "the server does not let mails be removed, so they stay",
         };
-        round.caught.remark = Some(remark.to_owned());
+        poll.caught.remark = Some(remark.to_owned());
         Ok(Whereabouts::Stays)
     }
 }

@@ -62,18 +62,20 @@ pub struct Facts {
 impl Session {
     /// Connects, secures the connection and logs in.
     pub async fn open(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
-        let patience = timing.patience.command;
-        timeout(patience, Session::open_patiently(account, timing)).await.unwrap_or(Err(Trouble::Deadline(patience)))
+        let timeouts = timing.timeouts.command;
+        timeout(timeouts, Session::open_within_timeouts(account, timing))
+            .await
+            .unwrap_or(Err(Trouble::Deadline(timeouts)))
     }
 
-    async fn open_patiently(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
+    async fn open_within_timeouts(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
         let secret = login::secret(account, timing.connect).await?;
         let tcp = connect::connect(account, timing.connect).await?;
         let stream: Stream = match account.tls {
             ImapTls::Implicit => connect::handshake(tcp, account, timing.connect).await?,
             ImapTls::StartTls | ImapTls::Off => Box::new(tcp),
         };
-        let mut wire = Wire::new(stream, timing.patience);
+        let mut wire = Wire::new(stream, timing.timeouts);
         let mut known = greeted(&mut wire).await?;
         if account.tls == ImapTls::StartTls {
             // A greeting of PREAUTH leaves no room for STARTTLS (RFC 9051 §11.1): who is in between could send it.
@@ -82,7 +84,7 @@ impl Session {
             }
             wire.run("STARTTLS", |_| {}).await?;
             let stream = connect::handshake(wire.into_stream()?, account, timing.connect).await?;
-            wire = Wire::new(stream, timing.patience);
+            wire = Wire::new(stream, timing.timeouts);
             known = false;
         }
         // What was announced before TLS counts for nothing, so it was not asked for (RFC 3501 §6.2.1).

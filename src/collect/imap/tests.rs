@@ -107,7 +107,7 @@ impl Notebook {
 struct World {
     judge: Arc<Judge>,
     notebook: Arc<Notebook>,
-    board: Board,
+    health: HealthRegistry,
 }
 
 fn now() -> DateTime<Utc> {
@@ -130,13 +130,13 @@ impl World {
     fn collector(&self, account: Imap) -> Collector {
         let (accept, memory) = (Arc::clone(&self.judge) as Arc<dyn Accept>, Arc::clone(&self.notebook));
         let mut collector =
-            Collector::new(account, LIMIT_BYTES, accept, memory, Clock::fixed(now()), &self.board).unwrap();
+            Collector::new(account, LIMIT_BYTES, accept, memory, Clock::fixed(now()), &self.health).unwrap();
         // A test does not wait between attempts.
         collector.timing.pause = (Duration::ZERO, Duration::ZERO);
         collector
     }
 
     fn health(&self) -> Health {
-        self.board.all().remove(0).1
+        self.health.all().remove(0).1
     }
 }

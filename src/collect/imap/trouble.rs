@@ -7,7 +7,7 @@ use crate::submission::Busy;
 /// Folders that are named to somebody who has named one that is not there.
 const FOLDERS_SHOWN_MAX: usize = 20;
 
-/// Why a round ended early. Each is one sentence without a full stop, for the health page and the log.
+/// Why a poll ended early. Each is one sentence without a full stop, for the health page and the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     #[error("the host {host} is not known: {source}")]

@@ -31,7 +31,7 @@ pub type Stream = Box<dyn Duplex>;
 
 /// How long a server may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct ImapTimeouts {
     /// For the next bytes.
     pub silence: Duration,
     /// For all responses to one command.
@@ -41,7 +41,7 @@ pub struct Patience {
 /// One IMAP connection.
 pub struct Wire {
     stream: Stream,
-    patience: Patience,
+    timeouts: ImapTimeouts,
     buffer: Vec<u8>,
     /// Where in the buffer the response at hand begins, the line that is being looked at, and its part not yet looked at.
     start: usize,
@@ -58,10 +58,10 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub fn new(stream: Stream, patience: Patience) -> Wire {
+    pub fn new(stream: Stream, timeouts: ImapTimeouts) -> Wire {
         Wire {
             stream,
-            patience,
+            timeouts,
             buffer: Vec::new(),
             start: 0,
             line: 0,
@@ -109,7 +109,7 @@ impl Wire {
 
     /// Sends what a command goes on with.
     pub async fn send_line(&mut self, line: &str) -> Result<(), Trouble> {
-        let silence = self.patience.silence;
+        let silence = self.timeouts.silence;
         let all = async {
             self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
             self.stream.flush().await
@@ -128,7 +128,7 @@ impl Wire {
         reply_max_bytes: usize,
         mut each: impl FnMut(Reply),
     ) -> Result<Status, Trouble> {
-        let patience = self.patience.command;
+        let timeouts = self.timeouts.command;
         let all = async {
             loop {
                 match self.reply(reply_max_bytes).await? {
@@ -139,12 +139,12 @@ impl Wire {
                 }
             }
         };
-        timeout(patience, all).await.unwrap_or(Err(Trouble::Deadline(patience)))
+        timeout(timeouts, all).await.unwrap_or(Err(Trouble::Deadline(timeouts)))
     }
 
     /// The next response, which must not take long.
     pub async fn reply(&mut self, max_bytes: usize) -> Result<Reply, Trouble> {
-        let silence = self.patience.silence;
+        let silence = self.timeouts.silence;
         timeout(silence, self.next(max_bytes)).await.unwrap_or(Err(Trouble::Deadline(silence)))
     }
 
@@ -270,7 +270,7 @@ impl Wire {
 
     /// Ends the connection in good order, without waiting for more than the words.
     pub async fn shut_down(mut self) {
-        let _ = timeout(self.patience.silence, self.stream.shutdown()).await;
+        let _ = timeout(self.timeouts.silence, self.stream.shutdown()).await;
     }
 }
 

@@ -14,12 +14,12 @@ use crate::{
 
 /// Says of a mail what its text says, and remembers what it was asked.
 #[derive(Default)]
-struct Desk {
+struct AdminCommands {
     asked: Mutex<Vec<Submission>>,
     busy: Mutex<Option<Busy>>,
 }
 
-impl Accept for Arc<Desk> {
+impl Accept for Arc<AdminCommands> {
     fn accept(&self, submission: Submission) -> Accepting {
         let fault = |code| Fault::new(code, "as the text says", Place::Whole);
         let mut outcomes: Vec<Outcome> = Vec::new();
@@ -41,9 +41,9 @@ impl Accept for Arc<Desk> {
 
 struct Setup {
     directory: tempfile::TempDir,
-    desk: Arc<Desk>,
+    admin: Arc<AdminCommands>,
     clock: Clock,
-    board: Board,
+    health: HealthRegistry,
     watch: Watch,
 }
 
@@ -57,10 +57,11 @@ impl Setup {
         for part in ["new", "cur", "tmp"] {
             fs::create_dir(directory.path().join(part)).unwrap();
         }
-        let (desk, clock, board) = (Arc::new(Desk::default()), Clock::fixed(start()), Board::default());
+        let (admin, clock, health) =
+            (Arc::new(AdminCommands::default()), Clock::fixed(start()), HealthRegistry::default());
         let config = config::Maildir { path: directory.path().to_owned(), poll_s: 10 };
-        let watch = Watch::open(&config, 100, Arc::new(Arc::clone(&desk)), clock.clone(), &board);
-        Setup { directory, desk, clock, board, watch }
+        let watch = Watch::open(&config, 100, Arc::new(Arc::clone(&admin)), clock.clone(), &health);
+        Setup { directory, admin, clock, health, watch }
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -72,11 +73,11 @@ impl Setup {
     }
 
     fn asked(&self) -> Vec<Submission> {
-        std::mem::take(&mut *self.desk.asked.lock().unwrap())
+        std::mem::take(&mut *self.admin.asked.lock().unwrap())
     }
 
     fn health(&self) -> Health {
-        self.board.all().remove(0).1
+        self.health.all().remove(0).1
     }
 
     fn after(&self, seconds: i64) {
@@ -121,16 +122,13 @@ async fn mail_is_taken_in_order_and_moved_with_the_flags_of_its_outcome() {
     let path = setup.directory.path().join("new/1.host");
     assert_eq!(first.hints.source.as_deref(), path.to_str());
     assert!(first.hints.mailed_at.is_some_and(|at| at < start()), "the file's own time");
-    assert!(!first.hints.vouched);
+    assert!(!first.hints.trusted_input);
 
-    let (name, health) = setup.board.all().remove(0);
+    let (name, health) = setup.health.all().remove(0);
     assert_eq!(name, format!("maildir {}", setup.directory.path().display()));
     assert_eq!((health.state, health.words.as_str()), (State::Well, "looked at every 10 s"));
-    let brought = health.brought;
-    assert_eq!(
-        (brought.stored, brought.duplicate, brought.ignored, brought.refused, brought.quarantined),
-        (3, 1, 1, 1, 1)
-    );
+    let brought = health.counts;
+    assert_eq!((counts.stored, counts.duplicate, counts.ignored, counts.refused, counts.quarantined), (3, 1, 1, 1, 1));
 
     assert_eq!(setup.watch.look().await.moved, 0, "nothing is left");
     assert!(setup.asked().is_empty());
@@ -168,7 +166,7 @@ async fn what_is_too_large_or_unreadable_goes_out_of_the_way() {
     // Root reads everything.
     let third = if readable { "3.host:2,S" } else { "3.host:2,F" };
     assert_eq!(setup.names("cur"), ["1.host:2,F", "2.host:2,S", third]);
-    assert_eq!(setup.health().brought.refused, if readable { 1 } else { 2 });
+    assert_eq!(setup.health().counts.refused, if readable { 1 } else { 2 });
 }
 
 #[tokio::test]
@@ -185,7 +183,7 @@ async fn mail_waits_in_new_while_the_machine_cannot_read_it() {
     assert!((15..=20).contains(&look.pause.as_secs()), "{look:?}");
     assert_eq!(setup.names("new"), ["2.host"]);
     let health = setup.health();
-    assert_eq!((health.state, health.brought.refused), (State::Failing, 0));
+    assert_eq!((health.state, health.counts.refused), (State::Failing, 0));
     assert!(health.words.starts_with("mail cannot be read: "), "{}", health.words);
 
     fs::remove_file(&broken).unwrap();
@@ -200,7 +198,7 @@ async fn mail_waits_in_new_while_nothing_can_be_stored() {
     for number in 100..300 {
         setup.write(&format!("new/{number}.host"), "stored");
     }
-    *setup.desk.busy.lock().unwrap() = Some(Busy::DiskFull);
+    *setup.admin.busy.lock().unwrap() = Some(Busy::DiskFull);
     let first = setup.watch.look().await;
     assert_eq!((first.moved, first.waiting), (0, 200));
     assert!(setup.asked().len() < 100, "the rest is not even tried");
@@ -213,7 +211,7 @@ async fn mail_waits_in_new_while_nothing_can_be_stored() {
     assert!((15..=20).contains(&first.pause.as_secs()), "{first:?}");
     assert!((225..=300).contains(&last.as_secs()), "{last:?}");
 
-    *setup.desk.busy.lock().unwrap() = None;
+    *setup.admin.busy.lock().unwrap() = None;
     let look = setup.watch.look().await;
     assert_eq!(look, Look { moved: 200, waiting: 0, pause: Duration::from_secs(10) });
     assert_eq!(setup.health().state, State::Well);
@@ -277,7 +275,7 @@ async fn a_mail_is_taken_again_after_a_crash() {
     let path = setup.directory.path();
     fs::rename(path.join("cur/1.host:2,S"), path.join("new/1.host")).unwrap();
     let config = config::Maildir { path: path.to_owned(), poll_s: 10 };
-    let mut again = Watch::open(&config, 100, Arc::new(Arc::clone(&setup.desk)), setup.clock.clone(), &setup.board);
+    let mut again = Watch::open(&config, 100, Arc::new(Arc::clone(&setup.admin)), setup.clock.clone(), &setup.health);
     assert_eq!(again.look().await.moved, 1);
     assert_eq!(setup.names("cur"), ["1.host:2,S"]);
     assert_eq!(setup.asked().len(), 2);

@@ -39,7 +39,7 @@ impl Config {
             let place = format!("silence[{index}]");
             let mut known = silence.clone();
             if let Err(wrong) = silence.compile() {
-                problems.add(told(&place, &wrong));
+                problems.add(message(&place, &wrong));
             }
             // What is written otherwise than in the store would silence nothing.
             known.organisation = silence.organisation.as_ref().map(|key| key.trim().to_lowercase());
@@ -59,7 +59,7 @@ impl Config {
         for (index, maintenance) in self.maintenance.iter().enumerate() {
             let place = format!("maintenance[{index}]");
             if let Err(wrong) = maintenance.compile() {
-                problems.add(told(&place, &wrong));
+                problems.add(message(&place, &wrong));
             }
             let mut known = maintenance.clone();
             for name in &mut known.policy_domains {
@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-fn told(place: &str, Wrong { key, value, why }: &Wrong) -> String {
+fn message(place: &str, Wrong { key, value, why }: &Wrong) -> String {
     match value.as_str() {
         "" => format!("`{place}.{key}` is missing: {why}"),
         value => format!("`{place}.{key}` = {value:?}: {why}"),
@@ -107,13 +107,16 @@ mod tests {
                 "`alerts.failure_share_times` = NaN: outside what makes sense",
                 "`alerts.quarantine_percent` = -1: outside what makes sense",
                 "`alerts.fresh_days` = 0: not a number of days from 1 to 30",
-                "`alerts.lapse_days` = 31: not a number of days from 1 to 30",
+                "`alerts.expire_days` = 31: not a number of days from 1 to 30",
                 "`alerts.failure_share_days` = 0: not a number of days from 1 to 30",
             ]
         );
         let error = Config::from_text("[alerts]\noff = [\"policy_fetch\"]\n", &Environment::default()).unwrap_err();
-        let told = error.to_string();
-        assert!(told.starts_with("bad value for `alerts.off[0]` in ") && told.contains("`policy-fetch`"), "{told}");
+        let message = error.to_string();
+        assert!(
+            message.starts_with("bad value for `alerts.off[0]` in ") && message.contains("`policy-fetch`"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -140,8 +143,11 @@ mod tests {
             ]
         );
         let text = "[[silence]]\nuntil = \"2026-12-01T08:00:00Z\"\nrule = \"certificates\"\n";
-        let told = Config::from_text(text, &Environment::default()).unwrap_err().to_string();
-        assert!(told.starts_with("bad value for `silence[0].rule` in ") && told.contains("`certificate`"), "{told}");
+        let message = Config::from_text(text, &Environment::default()).unwrap_err().to_string();
+        assert!(
+            message.starts_with("bad value for `silence[0].rule` in ") && message.contains("`certificate`"),
+            "{message}"
+        );
     }
 
     #[test]

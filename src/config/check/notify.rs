@@ -209,7 +209,7 @@ fn address(text: &str) -> Result<String, String> {
     let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
     let domain = a_label(domain)?;
     if !local.is_ascii() || text.contains(char::is_control) {
-        return Err("letters beyond ASCII before the @ are not supported".to_owned());
+        return Err("emails beyond ASCII before the @ are not supported".to_owned());
     }
     let address = Address::new(local, &domain).map_err(|_| wrong())?;
     Ok(address.to_string())

@@ -45,8 +45,8 @@ fn domains_that_cannot_be_served_are_told_all_at_once() {
                 [[domain]]\nname = \"both.example\"\ntoken = \"a-long-token\"\ntoken_file = \"x\"\n\
                 [[domain]]\nname = \"file.example\"\ntoken_file = \"/nonexistent/token\"\n\
                 [[domain]]\nname = \"mx.example\"\nmx = [\"*.mx.example\"]\n";
-    let told = problems(text);
-    let lines: Vec<&str> = told.lines().collect();
+    let shown = problems(text);
+    let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(
         lines,
         [
@@ -55,7 +55,7 @@ fn domains_that_cannot_be_served_are_told_all_at_once() {
             "`domain[2].name` = \"a b\": this is no domain name",
             "`domain[3].name` = \"192.0.2.1\": this is an address, not a domain name",
             "`domain[4].name` = \"\": a domain name is missing",
-            "`domain[5].token` does not fit into a URL as a secret: at least 8 letters, digits, `-` or `_`",
+            "`domain[5].token` does not fit into a URL as a secret: at least 8 emails, digits, `-` or `_`",
             "`domain[6].token` and `domain[6].token_file` are both set: keep one",
             "`domain[7].token_file` = /nonexistent/token: cannot be read: No such file or directory (os error 2)",
             "`domain[8].mx` = \"*.mx.example\": this is no domain name",
@@ -65,9 +65,9 @@ fn domains_that_cannot_be_served_are_told_all_at_once() {
 
 #[test]
 fn a_listener_is_not_opened_to_the_network_by_accident() {
-    let told = problems("[public]\nlisten = \"0.0.0.0:443\"\n[private]\nlisten = \"[::]:8080\"\n");
-    assert!(told.contains("`public.listen` = 0.0.0.0:443 would take reports in plain text"), "{told}");
-    assert!(told.contains("`private.listen` = [::]:8080 would show everything"), "{told}");
+    let shown = problems("[public]\nlisten = \"0.0.0.0:443\"\n[private]\nlisten = \"[::]:8080\"\n");
+    assert!(shown.contains("`public.listen` = 0.0.0.0:443 would take reports in plain text"), "{shown}");
+    assert!(shown.contains("`private.listen` = [::]:8080 would show everything"), "{shown}");
     let meant = "[public]\nlisten = \"0.0.0.0:443\"\nbehind_proxy = true\n\
                  [private]\nlisten = \"[::]:8080\"\nallow_remote = true\n";
     assert_eq!(config(meant).check(), Ok(()));
@@ -85,17 +85,17 @@ fn a_listener_is_not_opened_to_the_network_by_accident() {
 
 #[test]
 fn proxies_and_hosts_are_checked() {
-    let told =
+    let shown =
         problems("[public]\ntrusted_proxies = [\"192.0.2.0/33\", \"proxy\", \"2001:db8::/32\", \"192.0.2.1\"]\n");
-    assert_eq!(told.lines().count(), 2, "{told}");
+    assert_eq!(shown.lines().count(), 2, "{shown}");
     assert!(problems("[private]\nhosts = [\"http://x\"]\n").contains("`private.hosts`"));
 }
 
 #[test]
 fn a_bound_of_zero_is_refused_by_name() {
-    let told = problems("[limits]\nreport_wire_max_bytes = 0\n[store]\nqueue_max = 0\nmemory_max_bytes = 1\n");
-    assert!(told.contains("`limits.report_wire_max_bytes` = 0"), "{told}");
-    assert!(told.contains("`store.queue_max` = 0"), "{told}");
-    assert!(told.contains("`store.memory_max_bytes` = 1"), "{told}");
+    let shown = problems("[limits]\nreport_wire_max_bytes = 0\n[store]\nqueue_max = 0\nmemory_max_bytes = 1\n");
+    assert!(shown.contains("`limits.report_wire_max_bytes` = 0"), "{shown}");
+    assert!(shown.contains("`store.queue_max` = 0"), "{shown}");
+    assert!(shown.contains("`store.memory_max_bytes` = 1"), "{shown}");
     assert!(problems("[limits]\nreport_wire_max_bytes = 9999999999\n").contains("at most"));
 }

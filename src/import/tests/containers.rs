@@ -18,7 +18,7 @@ const MAIL_A: &str = "Received: by mx.example.com; Mon, 1 Jan 2024 00:00:00 +000
 const MAIL_B: &str = "From: b@example.net\nSubject: b\n\nText\n";
 
 fn loader(limits: Limits) -> Loader {
-    Loader { limits, clock: clock(), vouched: false }
+    Loader { limits, clock: clock(), trusted_input: false }
 }
 
 /// Path below the root, and the bytes with `mail` or `document` before them, or the code, or why it was ignored.
@@ -39,8 +39,8 @@ fn read_with(root: &Path, paths: &[&str], loader: &Loader) -> Vec<(String, Strin
         }
         true
     });
-    let told = |input| match input {
-        Input::Settled(told) => told.code.or(told.detail).unwrap_or_default(),
+    let reported = |input| match input {
+        Input::Settled(reported) => reported.code.or(reported.detail).unwrap_or_default(),
         Input::Submission(submission) => {
             assert_eq!(submission.channel, Channel::Import);
             assert!(submission.hints.mailed_at.is_none(), "the mail itself tells");
@@ -55,7 +55,7 @@ fn read_with(root: &Path, paths: &[&str], loader: &Loader) -> Vec<(String, Strin
         }
     };
     let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
-    pieces.into_iter().map(|piece| (below(&piece.path), told(piece.input))).collect()
+    pieces.into_iter().map(|piece| (below(&piece.path), reported(piece.input))).collect()
 }
 
 fn read(root: &Path, paths: &[&str]) -> Vec<(String, String)> {
@@ -66,7 +66,7 @@ fn mail(path: &str, mail: &str) -> (String, String) {
     (path.to_owned(), format!("mail {mail}"))
 }
 
-fn told(path: &str, what: &str) -> (String, String) {
+fn reported(path: &str, what: &str) -> (String, String) {
     (path.to_owned(), what.to_owned())
 }
 
@@ -102,13 +102,13 @@ fn mails_and_mboxes_are_known_by_their_content() {
         mail("1.eml", MAIL_A),
         mail("2", MAIL_B),
         mail("3.EML", "Unheard-Of: x\n\n"),
-        told("4.txt", "neither mail nor gzip nor zip nor JSON"),
+        reported("4.txt", "neither mail nor gzip nor zip nor JSON"),
         mail("5.mbox#1", MAIL_A),
         mail("5.mbox#2", &format!("{MAIL_B}From here\n")),
-        told("6.txt", "neither mail nor gzip nor zip nor JSON"),
+        reported("6.txt", "neither mail nor gzip nor zip nor JSON"),
     ];
     assert_eq!(read(root, &["."]), expected);
-    assert_eq!(read(root, &["6.txt"]), [told("6.txt", "document From here on\nit is a tale\n")]);
+    assert_eq!(read(root, &["6.txt"]), [reported("6.txt", "document From here on\nit is a tale\n")]);
 }
 
 #[test]
@@ -123,13 +123,13 @@ fn mails_have_their_own_limit() {
     fs::write(root.join("e.zip"), zip(&[("a", long.as_bytes()), ("b", MAIL_A.as_bytes())])).unwrap();
     let limits = Limits { report_wire_max_bytes: 50, mail_wire_max_bytes: 100, ..Limits::default() };
     let expected = [
-        told("a.eml", "too-large-wire"),
+        reported("a.eml", "too-large-wire"),
         mail("b.eml", MAIL_A),
-        told("c.json", "too-large-wire"),
+        reported("c.json", "too-large-wire"),
         mail("d.mbox#1", MAIL_A),
-        told("d.mbox#2", "too-large-wire"),
+        reported("d.mbox#2", "too-large-wire"),
         mail("d.mbox#3", MAIL_B),
-        told("e.zip!a", "too-large-wire"),
+        reported("e.zip!a", "too-large-wire"),
         mail("e.zip!b", MAIL_A),
     ];
     assert_eq!(read_with(root, &["."], &loader(limits)), expected);
@@ -164,18 +164,18 @@ fn a_maildir_is_read_and_left_as_it_is() {
     }
     let mut expected = vec![
         mail("mail/.Archive/cur/5.host:2,S", MAIL_A),
-        told("mail/.Archive/tmp", "mail that is still being delivered"),
+        reported("mail/.Archive/tmp", "mail that is still being delivered"),
         mail("mail/.Archive.2024/new/6.host", MAIL_B),
-        told("mail/.Archive.2024/tmp", "mail that is still being delivered"),
-        told("mail/.git", "hidden"),
-        told("mail/cur/.4.host", "hidden"),
+        reported("mail/.Archive.2024/tmp", "mail that is still being delivered"),
+        reported("mail/.git", "hidden"),
+        reported("mail/cur/.4.host", "hidden"),
     ];
     expected.extend(files[2..5].iter().map(|(path, text)| mail(path, text)));
     expected.extend([
-        told("mail/dovecot.index", "neither mail nor gzip nor zip nor JSON"),
-        told("mail/new/7.host", "document {}"),
-        told("mail/tmp", "mail that is still being delivered"),
-        told("other/.Archive", "hidden"),
+        reported("mail/dovecot.index", "neither mail nor gzip nor zip nor JSON"),
+        reported("mail/new/7.host", "document {}"),
+        reported("mail/tmp", "mail that is still being delivered"),
+        reported("other/.Archive", "hidden"),
     ]);
     assert_eq!(read(root, &["mail", "other"]), expected);
     for (path, text) in files {
@@ -207,15 +207,15 @@ fn every_member_of_an_archive_is_an_input() {
         mail("one-mail.zip!a.eml", MAIL_B),
         mail("one-mbox.zip!x/mbox#1", MAIL_A),
         mail("one-mbox.zip!x/mbox#2", &format!("{MAIL_B}From here\n")),
-        told("one.zip", &document(&inner)),
+        reported("one.zip", &document(&inner)),
         mail("several.zip!mail/a.eml", MAIL_A),
-        told("several.zip!../../b\x1b.json", "document {}"),
-        told("several.zip!c.txt", "neither mail nor gzip nor zip nor JSON"),
-        told("several.zip!__MACOSX/._c.txt", "what macOS puts beside a file"),
+        reported("several.zip!../../b\x1b.json", "document {}"),
+        reported("several.zip!c.txt", "neither mail nor gzip nor zip nor JSON"),
+        reported("several.zip!__MACOSX/._c.txt", "what macOS puts beside a file"),
         mail("several.zip!d.mbox#1", MAIL_A),
         mail("several.zip!d.mbox#2", &format!("{MAIL_B}From here\n")),
-        told("several.zip!e.gz", &document(&gzip(b"{}"))),
-        told("several.zip!f.zip", &document(&inner)),
+        reported("several.zip!e.gz", &document(&gzip(b"{}"))),
+        reported("several.zip!f.zip", &document(&inner)),
     ];
     assert_eq!(read(root, &["."]), expected);
 }
@@ -243,7 +243,7 @@ fn damaged_archives_lose_what_is_damaged() {
     ] {
         fs::write(root.join(name), bytes).unwrap();
         let path = |member: &str| format!("{name}!{member}.eml");
-        let expected = [mail(&path("a"), MAIL_A), told(&path("b"), "zip"), mail(&path("c"), MAIL_A)];
+        let expected = [mail(&path("a"), MAIL_A), reported(&path("b"), "zip"), mail(&path("c"), MAIL_A)];
         assert_eq!(read(root, &[name]), expected, "{name}");
     }
     // Without a directory it is one document, and the decoder says what is wrong.
@@ -255,7 +255,7 @@ fn damaged_archives_lose_what_is_damaged() {
     fs::write(root.join("entry.zip"), with(find(b"PK\x01\x02", 2), b"XXXX")).unwrap();
     assert_eq!(
         read(root, &["entry.zip"]),
-        [mail("entry.zip!a.eml", MAIL_A), mail("entry.zip!b.eml", MAIL_B), told("entry.zip", "zip")]
+        [mail("entry.zip!a.eml", MAIL_A), mail("entry.zip!b.eml", MAIL_B), reported("entry.zip", "zip")]
     );
 }
 
@@ -271,7 +271,11 @@ fn an_archive_that_unpacks_to_too_much_is_left() {
     let read = read(root, &["bomb.zip"]);
     assert_eq!(
         read,
-        [mail("bomb.zip!a.eml", MAIL_A), told("bomb.zip!b.mbox", "zip"), told("bomb.zip", "too-large-unpacked"),]
+        [
+            mail("bomb.zip!a.eml", MAIL_A),
+            reported("bomb.zip!b.mbox", "zip"),
+            reported("bomb.zip", "too-large-unpacked"),
+        ]
     );
 }
 
@@ -286,7 +290,7 @@ fn stored_members_are_read_as_well_and_long_names_are_cut_in_front() {
         writer.write_all(MAIL_A.as_bytes()).unwrap();
     }
     writer.finish().unwrap();
-    let loader = Loader { vouched: true, ..loader(Limits::default()) };
+    let loader = Loader { trusted_input: true, ..loader(Limits::default()) };
     let Loaded::Several(container) = loader.load(&Found::File { path: path.clone(), why: super::walk::Why::Below })
     else {
         panic!("it holds two mails");
@@ -294,7 +298,7 @@ fn stored_members_are_read_as_well_and_long_names_are_cut_in_front() {
     let mut sources = Vec::new();
     container.unpack(&path, &loader, &mut |piece| {
         let Input::Submission(submission) = piece.input else { panic!("{:?}", piece.input) };
-        assert!(submission.hints.vouched);
+        assert!(submission.hints.trusted_input);
         sources.push(submission.hints.source.unwrap());
         true
     });

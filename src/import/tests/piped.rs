@@ -4,7 +4,7 @@ use crate::submission::{MAIL, Submission};
 const MAIL_TEXT: &str = "Return-Path: <a@example.net>\nSubject: x\n\nText\n\nFrom here on, one mail all the same\n";
 
 fn piped(bytes: &[u8]) -> Input {
-    let loader = Loader { limits: small_limits(), clock: clock(), vouched: false };
+    let loader = Loader { limits: small_limits(), clock: clock(), trusted_input: false };
     loader.piped(bytes).expect("memory can be read")
 }
 
@@ -38,14 +38,14 @@ fn a_piped_report_is_stored_once_and_rubbish_is_not() {
     let data = tempfile::tempdir().unwrap();
     let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
     let mut words = |bytes: &[u8]| {
-        let told = import_piped(bytes, false, &mut sink, &clock()).expect("the store is there");
-        told.into_iter().map(|told| (told.outcome, told.code.unwrap_or_default())).collect::<Vec<_>>()
+        let reported = import_piped(bytes, false, &mut sink, &clock()).expect("the store is there");
+        reported.into_iter().map(|reported| (reported.outcome, reported.code.unwrap_or_default())).collect::<Vec<_>>()
     };
-    assert_eq!(words(&report("a", 1)), [(Word::Stored, String::new())]);
-    assert_eq!(words(&gzip(&report("a", 1))), [(Word::Duplicate, String::new())]);
-    assert_eq!(words(b""), [(Word::Refused, UNREADABLE.to_owned())], "the mail server has it still");
-    assert_eq!(words(b"Dear all,"), [(Word::Ignored, "not-tlsrpt".to_owned())]);
-    assert_eq!(words(&vec![b'{'; 3_000]), [(Word::Refused, "too-large-wire".to_owned())]);
+    assert_eq!(words(&report("a", 1)), [(OutcomeWord::Stored, String::new())]);
+    assert_eq!(words(&gzip(&report("a", 1))), [(OutcomeWord::Duplicate, String::new())]);
+    assert_eq!(words(b""), [(OutcomeWord::Refused, UNREADABLE.to_owned())], "the mail server has it still");
+    assert_eq!(words(b"Dear all,"), [(OutcomeWord::Ignored, "not-tlsrpt".to_owned())]);
+    assert_eq!(words(&vec![b'{'; 3_000]), [(OutcomeWord::Refused, "too-large-wire".to_owned())]);
 }
 
 struct Broken;
@@ -60,6 +60,6 @@ impl Read for Broken {
 fn a_broken_pipe_is_told_as_such() {
     let data = tempfile::tempdir().unwrap();
     let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
-    let told = import_piped(Broken, false, &mut sink, &clock()).expect("the store is there");
-    assert_eq!(told[0].code.as_deref(), Some(UNREADABLE));
+    let reported = import_piped(Broken, false, &mut sink, &clock()).expect("the store is there");
+    assert_eq!(reported[0].code.as_deref(), Some(UNREADABLE));
 }

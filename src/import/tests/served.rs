@@ -20,7 +20,7 @@ fn serve(listener: &UnixListener) -> Vec<(Header, String)> {
         let mut body = vec![0; header.bytes as usize];
         stream.read_exact(&mut body).unwrap();
         let body = String::from_utf8(body).unwrap();
-        let told = |outcome, code: Option<&str>| Told {
+        let reported = |outcome, code: Option<&str>| ReportedOutcome {
             outcome,
             uuid: None,
             code: code.map(str::to_owned),
@@ -34,10 +34,10 @@ fn serve(listener: &UnixListener) -> Vec<(Header, String)> {
                 report_wire_max_bytes: 1_000,
                 mail_wire_max_bytes: Some(2_000),
             },
-            Some("key") => Answer::Receipt { outcomes: vec![told(Word::Busy, Some("key-lookup"))] },
-            Some("busy") => Answer::Receipt { outcomes: vec![told(Word::Busy, None)] },
-            Some("spam") => Answer::Receipt { outcomes: vec![told(Word::Ignored, Some("not-tlsrpt"))] },
-            _ => Answer::Receipt { outcomes: vec![told(Word::Stored, None)] },
+            Some("key") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, Some("key-lookup"))] },
+            Some("busy") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, None)] },
+            Some("spam") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"))] },
+            _ => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Stored, None)] },
         };
         let line = serde_json::to_string(&answer).unwrap() + "\n";
         stream.write_all(line.as_bytes()).unwrap();
@@ -54,7 +54,7 @@ struct Served {
     result: Result<(), Stop>,
 }
 
-fn import_served(mbox: &str, vouched: bool) -> Served {
+fn import_served(mbox: &str, trusted_input: bool) -> Served {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().join("m.mbox");
     fs::write(&path, mbox).unwrap();
@@ -63,7 +63,7 @@ fn import_served(mbox: &str, vouched: bool) -> Served {
     let client = Client::connect(data.path()).expect("no error").expect("answers");
     let mut sink = Sink::Server(Box::new(client));
     let (mut tally, mut paths) = (Tally::default(), Vec::new());
-    let request = Request { paths: vec![path], vouched };
+    let request = Request { paths: vec![path], trusted_input };
     let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |item| {
         tally.add(item);
         paths.push(item.path.file_name().unwrap().to_str().unwrap().to_owned());
@@ -84,7 +84,7 @@ fn a_mail_whose_key_cannot_be_looked_up_is_counted_and_holds_up_nobody() {
     let (header, body) = &seen[4];
     assert_eq!(body, "Subject: 4\n\nstored\n");
     assert_eq!(
-        (header.media_type.as_deref(), header.vouched, header.channel.as_deref()),
+        (header.media_type.as_deref(), header.trusted_input, header.channel.as_deref()),
         (Some(MAIL), true, Some("import"))
     );
     assert!(header.source.as_deref().is_some_and(|source| source.ends_with("m.mbox#4")));
@@ -96,5 +96,5 @@ fn any_other_busy_answer_ends_the_import() {
         import_served("From a\nSubject: 1\n\nstored\n\nFrom b\nSubject: 2\n\nbusy\n", false);
     assert!(matches!(result, Err(Stop::Busy(_))), "{result:?}");
     assert_eq!(tally.stored, 1);
-    assert!(seen.iter().all(|(header, _)| !header.vouched));
+    assert!(seen.iter().all(|(header, _)| !header.trusted_input));
 }

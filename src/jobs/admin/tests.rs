@@ -42,15 +42,16 @@ fn outage() -> TempStore {
     temp
 }
 
-fn desk(temp: &TempStore, text: &str) -> (Desk, tokio::runtime::Runtime) {
+fn admin(temp: &TempStore, text: &str) -> (AdminCommands, tokio::runtime::Runtime) {
     let file = temp.directory.path().join("tlsight.toml");
     std::fs::write(&file, text).unwrap();
     let config = Config::load(Some(&file), &Environment::default()).expect("the configuration is valid");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (clock, press) = (Clock::fixed(october(5)), Arc::new(Press::new(None).unwrap()));
+    let (clock, renderer) = (Clock::fixed(october(5)), Arc::new(DigestRenderer::new(None).unwrap()));
     let base = "https://tlsight.example.net".to_owned();
-    let desk = Desk::new(Arc::new(config), temp.store.clone(), clock, press, base, runtime.handle().clone());
-    (desk, runtime)
+    let admin =
+        AdminCommands::new(Arc::new(config), temp.store.clone(), clock, renderer, base, runtime.handle().clone());
+    (admin, runtime)
 }
 
 fn at(text: &str) -> Option<DateTime<Utc>> {
@@ -64,9 +65,9 @@ fn order(rule: &str) -> AlertsTestOrder {
 #[test]
 fn a_rule_is_replayed_with_what_was_known_then() {
     let temp = outage();
-    let (desk, _runtime) = desk(&temp, "");
+    let (admin, _runtime) = admin(&temp, "");
     let firing = |time: &str| {
-        let answer = desk.alerts_test(&AlertsTestOrder { at: at(time), ..order("policy-fetch") }).unwrap();
+        let answer = admin.alerts_test(&AlertsTestOrder { at: at(time), ..order("policy-fetch") }).unwrap();
         answer.firing.iter().map(|it| it.sentence.clone()).collect::<Vec<_>>()
     };
     assert_eq!(firing("2026-10-02T01:00:00Z"), [""; 0], "no report has come yet");
@@ -78,8 +79,9 @@ fn a_rule_is_replayed_with_what_was_known_then() {
 
     let range =
         AlertsTestOrder { from: at("2026-10-01T00:00:00Z"), to: at("2026-10-04T12:00:00Z"), ..order("policy-fetch") };
-    let answer = desk.alerts_test(&range).unwrap();
-    let happened: Vec<_> = answer.happened.iter().map(|it| (it.at.to_rfc3339(), it.event.as_str(), it.told)).collect();
+    let answer = admin.alerts_test(&range).unwrap();
+    let happened: Vec<_> =
+        answer.happened.iter().map(|it| (it.at.to_rfc3339(), it.event.as_str(), it.notified)).collect();
     assert_eq!(
         happened,
         [
@@ -90,17 +92,17 @@ fn a_rule_is_replayed_with_what_was_known_then() {
     assert!(answer.firing.is_empty());
     // Of a later range only what falls into it is told.
     let later = AlertsTestOrder { from: at("2026-10-03T00:00:00Z"), ..range };
-    let answer = desk.alerts_test(&later).unwrap();
+    let answer = admin.alerts_test(&later).unwrap();
     assert_eq!(answer.happened.iter().map(|it| it.event.as_str()).collect::<Vec<_>>(), ["resolved"]);
 }
 
 #[test]
 fn nothing_is_stored_by_a_replay_and_thresholds_are_those_of_the_file() {
     let temp = outage();
-    let (desk, _runtime) =
-        desk(&temp, "[alerts]\npolicy_fetch_organisations_min = 3\npolicy_fetch_sessions_min = 1000\n");
+    let (admin, _runtime) =
+        admin(&temp, "[alerts]\npolicy_fetch_organisations_min = 3\npolicy_fetch_sessions_min = 1000\n");
     let answer =
-        desk.alerts_test(&AlertsTestOrder { at: at("2026-10-02T12:00:00Z"), ..order("policy-fetch") }).unwrap();
+        admin.alerts_test(&AlertsTestOrder { at: at("2026-10-02T12:00:00Z"), ..order("policy-fetch") }).unwrap();
     assert!(answer.firing.is_empty() && answer.evaluations > 80, "{answer:?}");
     let standing = temp.store.read_blocking(|conn| crate::store::tables::alert::alerts(conn, 10)).unwrap();
     assert!(standing.is_empty());
@@ -109,24 +111,24 @@ fn nothing_is_stored_by_a_replay_and_thresholds_are_those_of_the_file() {
 #[test]
 fn what_cannot_be_replayed_is_told() {
     let temp = temp_store();
-    let (desk, _runtime) = desk(&temp, "[alerts]\noff = [\"dane\"]\n");
-    let told = |order: AlertsTestOrder| desk.alerts_test(&order).unwrap_err().to_string();
-    assert!(told(order("policy_fetch")).starts_with("no rule \"policy_fetch\"; there are policy-fetch, certificate"));
-    assert_eq!(told(order("disk")), "the rule disk looks at the machine, of whose past nothing is stored");
-    assert_eq!(told(order("dane")), "the rule dane is switched off in `alerts.off`");
+    let (admin, _runtime) = admin(&temp, "[alerts]\noff = [\"dane\"]\n");
+    let shown = |order: AlertsTestOrder| admin.alerts_test(&order).unwrap_err().to_string();
+    assert!(shown(order("policy_fetch")).starts_with("no rule \"policy_fetch\"; there are policy-fetch, certificate"));
+    assert_eq!(shown(order("disk")), "the rule disk looks at the machine, of whose past nothing is stored");
+    assert_eq!(shown(order("dane")), "the rule dane is switched off in `alerts.off`");
     let range = |from: &str, to: &str| AlertsTestOrder { from: at(from), to: at(to), ..order("conflict") };
-    assert_eq!(told(range("2026-10-02T00:00:00Z", "2026-10-01T00:00:00Z")), "the range ends before it begins");
-    assert!(told(range("1996-10-02T00:00:00Z", "2026-10-01T00:00:00Z")).starts_with("a range of at most "));
+    assert_eq!(shown(range("2026-10-02T00:00:00Z", "2026-10-01T00:00:00Z")), "the range ends before it begins");
+    assert!(shown(range("1996-10-02T00:00:00Z", "2026-10-01T00:00:00Z")).starts_with("a range of at most "));
 }
 
 #[test]
 fn a_digest_is_about_what_was_asked_for() {
     let temp = outage();
     let text = "[[digest]]\nto = [\"a@example.net\"]\n[[digest]]\nname = \"daily\"\ncadence = \"daily\"\nto = [\"b@example.net\"]\n";
-    let (desk, _runtime) = desk(&temp, text);
-    let dry = |order: DigestOrder| desk.digest(&DigestOrder { dry_run: true, ..order });
+    let (admin, _runtime) = admin(&temp, text);
+    let dry = |order: DigestOrder| admin.digest(&DigestOrder { dry_run: true, ..order });
     let answer = dry(DigestOrder::default()).unwrap();
-    let [weekly] = answer.letters.as_slice() else { panic!("{answer:?}") };
+    let [weekly] = answer.emails.as_slice() else { panic!("{answer:?}") };
     // On Monday 5 October the last week that is over is that of the outage.
     assert_eq!(
         (weekly.digest.as_deref(), weekly.period.as_str(), &weekly.to),
@@ -135,28 +137,28 @@ fn a_digest_is_about_what_was_asked_for() {
     assert!(weekly.sent.is_empty() && weekly.text.contains("example.com"), "{}", weekly.text);
 
     let daily = dry(DigestOrder { period: Some("2026-10-02".to_owned()), ..DigestOrder::default() }).unwrap();
-    assert_eq!((daily.letters[0].digest.as_deref(), daily.letters[0].to[0].as_str()), (Some("daily"), "b@example.net"));
+    assert_eq!((daily.emails[0].digest.as_deref(), daily.emails[0].to[0].as_str()), (Some("daily"), "b@example.net"));
     let monthly = dry(DigestOrder { period: Some("2026-09".to_owned()), ..DigestOrder::default() }).unwrap();
-    assert_eq!((&monthly.letters[0].digest, monthly.letters[0].to.len()), (&None, 0), "none is configured for a month");
+    assert_eq!((&monthly.emails[0].digest, monthly.emails[0].to.len()), (&None, 0), "none is configured for a month");
 
-    let told = |order: DigestOrder| dry(order).unwrap_err().to_string();
+    let shown = |order: DigestOrder| dry(order).unwrap_err().to_string();
     let named = |name: &str| DigestOrder { name: Some(name.to_owned()), ..DigestOrder::default() };
-    assert_eq!(told(named("x")), "no digest \"x\" is configured; there are weekly, daily");
+    assert_eq!(shown(named("x")), "no digest \"x\" is configured; there are weekly, daily");
     assert_eq!(
-        told(DigestOrder { period: Some("2026-W40".to_owned()), ..named("daily") }),
+        shown(DigestOrder { period: Some("2026-W40".to_owned()), ..named("daily") }),
         "the digest \"daily\" is about a day, not about 2026-W40"
     );
     let wrong = DigestOrder { period: Some("2026-W54".to_owned()), ..DigestOrder::default() };
-    assert!(told(wrong).starts_with("\"2026-W54\" is no week like 2026-W47"));
+    assert!(shown(wrong).starts_with("\"2026-W54\" is no week like 2026-W47"));
 }
 
 #[test]
 fn commands_of_other_versions_are_answered() {
     let temp = temp_store();
-    let (desk, _runtime) = desk(&temp, "");
-    assert!(desk.ask("make-coffee", b"{}").is_none());
-    let told = desk.ask(DIGEST, b"{}").expect("it is known").unwrap_err();
-    assert!(told.starts_with("the order cannot be read: "), "{told}");
-    let told = desk.ask(SEND_TEST, json!({ "channel": "operators" }).to_string().as_bytes());
-    assert_eq!(told, Some(Err("no [[channel]] is configured".to_owned())));
+    let (admin, _runtime) = admin(&temp, "");
+    assert!(admin.ask("make-coffee", b"{}").is_none());
+    let shown = admin.ask(DIGEST, b"{}").expect("it is known").unwrap_err();
+    assert!(shown.starts_with("the order cannot be read: "), "{shown}");
+    let shown = admin.ask(SEND_TEST, json!({ "channel": "operators" }).to_string().as_bytes());
+    assert_eq!(shown, Some(Err("no [[channel]] is configured".to_owned())));
 }

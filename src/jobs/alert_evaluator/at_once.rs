@@ -10,17 +10,17 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     alerts::{Evaluation, Event, Rule, Status, Transition, words},
-    notify::Postman,
+    notify::Dispatcher,
 };
 
 pub struct AtOnce {
-    postman: Arc<Postman>,
-    told: Mutex<Option<Told>>,
+    dispatcher: Arc<Dispatcher>,
+    sent: Mutex<Option<SentAtOnce>>,
 }
 
 /// What was told and is not written down.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct SentAtOnce {
     /// The alert that fired.
     pub transition: Transition,
     /// Channels and recipients who have heard of it.
@@ -28,29 +28,33 @@ pub struct Told {
 }
 
 impl AtOnce {
-    pub fn new(postman: Arc<Postman>) -> AtOnce {
-        AtOnce { postman, told: Mutex::default() }
+    pub fn new(dispatcher: Arc<Dispatcher>) -> AtOnce {
+        AtOnce { dispatcher, sent: Mutex::default() }
     }
 
     /// Tells that nothing can be stored, each channel and recipient once; who cannot be reached is tried at the next call.
     pub async fn tell(&self, evaluation: &Evaluation, now: DateTime<Utc>) {
         let fires = |it: &&Transition| {
-            it.alert.rule == Rule::Disk && it.told && it.alert.is_firing() && it.alert.evidence.cannot_store.is_some()
+            it.alert.rule == Rule::Disk
+                && it.notified
+                && it.alert.is_firing()
+                && it.alert.evidence.cannot_store.is_some()
         };
         let Some(found) = evaluation.transitions.iter().find(fires) else { return };
-        let mut told = self.told_of().unwrap_or_else(|| Told { transition: found.clone(), by: BTreeSet::new() });
-        let notices = words::told(std::slice::from_ref(&told.transition), now);
-        self.postman.deliver_at_once(&notices, &mut told.by).await;
-        *self.lock() = Some(told);
+        let mut notified =
+            self.notified_of().unwrap_or_else(|| SentAtOnce { transition: found.clone(), by: BTreeSet::new() });
+        let notices = words::notices(std::slice::from_ref(&notified.transition), now);
+        self.dispatcher.deliver_at_once(&notices, &mut notified.by).await;
+        *self.lock() = Some(notified);
     }
 
-    pub fn told_of(&self) -> Option<Told> {
+    pub fn notified_of(&self) -> Option<SentAtOnce> {
         self.lock().clone()
     }
 
     /// The end of what was told.
     pub fn over(&self, now: DateTime<Utc>) -> Option<Transition> {
-        let mut over = self.told_of()?.transition;
+        let mut over = self.notified_of()?.transition;
         over.event = Event::Resolved;
         (over.alert.status, over.alert.changed_at) = (Status::Resolved, now);
         Some(over)
@@ -61,12 +65,12 @@ impl AtOnce {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<SentAtOnce>> {
+        self.notified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Told {
+impl SentAtOnce {
     /// Whether the evaluation holds its end.
     pub fn is_over_in(&self, evaluation: &Evaluation) -> bool {
         let uuid = self.transition.alert.uuid;

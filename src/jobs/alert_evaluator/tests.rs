@@ -1,8 +1,8 @@
-//! Evaluations with a real store, a clock that stands still and a real health board; none of them waits.
+//! Evaluations with a real store, a clock that stands still and a real health registry; none of them waits.
 
 mod machine;
+mod notified;
 mod outage;
-mod told;
 
 use chrono::NaiveTime;
 use uuid::Uuid;
@@ -27,14 +27,14 @@ use crate::{
 const CHANNEL: &str = "[alerts]\ndisk_free_min_bytes = 0\nremind_after_h = 24\n\
                        [[channel]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n";
 
-/// Rounds with their store, as a server has them.
+/// An evaluator with its store, as a server has them.
 struct Watch {
     text: String,
     temp: TempStore,
     clock: Clock,
-    board: Board,
+    health: HealthRegistry,
     poke: Arc<Notify>,
-    rounds: Rounds,
+    evaluator: AlertEvaluator,
 }
 
 impl Watch {
@@ -42,17 +42,17 @@ impl Watch {
     fn new(text: &str) -> Watch {
         let (temp, clock) = (temp_store(), Clock::fixed(october(2) + TimeDelta::hours(9)));
         accept(&temp.store, &["alpha.example", "beta.example", "gamma.example", "forger.example", "kunde1.example"]);
-        let (board, poke) = (Board::default(), Arc::default());
-        let rounds = rounds(text, &temp, &clock, &board, &poke);
-        Watch { text: text.to_owned(), temp, clock, board, poke, rounds }
+        let (health, poke) = (HealthRegistry::default(), Arc::default());
+        let evaluator = evaluator(text, &temp, &clock, &health, &poke);
+        Watch { text: text.to_owned(), temp, clock, health, poke, evaluator }
     }
 
-    /// Closes the store and opens it again, with other rounds: as after a restart.
+    /// Closes the store and opens it again, with other evaluator: as after a restart.
     async fn restart(mut self) -> Watch {
         self.store().close().await.unwrap();
         self.temp.store = open(self.temp.directory.path());
-        (self.board, self.poke) = (Board::default(), Arc::default());
-        self.rounds = rounds(&self.text, &self.temp, &self.clock, &self.board, &self.poke);
+        (self.health, self.poke) = (HealthRegistry::default(), Arc::default());
+        self.evaluator = evaluator(&self.text, &self.temp, &self.clock, &self.health, &self.poke);
         self
     }
 
@@ -85,12 +85,12 @@ impl Watch {
     }
 
     async fn evaluate(&self) -> Evaluation {
-        self.rounds.evaluate().await.unwrap()
+        self.evaluator.evaluate().await.unwrap()
     }
 
     /// What an evaluation makes happen.
     async fn happens(&self) -> Vec<(Rule, Event, bool)> {
-        let brief = |it: &Transition| (it.alert.rule, it.event, it.told);
+        let brief = |it: &Transition| (it.alert.rule, it.event, it.notified);
         self.evaluate().await.transitions.iter().map(brief).collect()
     }
 
@@ -107,7 +107,7 @@ impl Watch {
 
     async fn history(&self, uuid: Uuid) -> Vec<(Event, bool)> {
         let happened = self.store().read(move |conn| alert::history(conn, uuid)).await.unwrap();
-        happened.iter().map(|line| (line.event, line.told)).collect()
+        happened.iter().map(|line| (line.event, line.notified)).collect()
     }
 
     async fn entries(&self) -> Vec<Sent> {
@@ -144,9 +144,16 @@ fn config(text: &str, data: &std::path::Path) -> Config {
     Config { data: data.to_owned(), ..config }
 }
 
-fn rounds(text: &str, temp: &TempStore, clock: &Clock, board: &Board, poke: &Arc<Notify>) -> Rounds {
+fn evaluator(
+    text: &str,
+    temp: &TempStore,
+    clock: &Clock,
+    health: &HealthRegistry,
+    poke: &Arc<Notify>,
+) -> AlertEvaluator {
     let config = config(text, temp.directory.path());
-    Rounds::new(&config, temp.store.clone(), clock.clone(), board.clone(), Arc::clone(poke)).expect("it can be used")
+    AlertEvaluator::new(&config, temp.store.clone(), clock.clone(), health.clone(), Arc::clone(poke))
+        .expect("it can be used")
 }
 
 /// What one organisation reports about one day; nothing failed where `failed` is 0.
@@ -178,10 +185,10 @@ async fn an_outage_fires_once_and_a_restart_changes_nothing() {
 
     watch.outage(1).await;
     assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Fired, true)]);
-    assert!(watch.is_poked().await, "the postman is told");
+    assert!(watch.is_poked().await, "the dispatcher is told");
     let alert = watch.alert().await;
     assert_eq!((alert.status, alert.evidence.organisations_total, alert.evidence.failed), (Status::Firing, 2, 60));
-    assert_eq!((alert.since, alert.told_at), (october(1), Some(watch.clock.now())));
+    assert_eq!((alert.since, alert.notified_at), (october(1), Some(watch.clock.now())));
     assert_eq!(watch.history(alert.uuid).await, [(Event::Fired, true)]);
     let entries = watch.entries().await;
     assert_eq!(entries.len(), 1);
@@ -228,7 +235,7 @@ async fn an_alert_its_history_and_its_notices_are_written_together_or_not_at_all
             _ => ("ALTER TABLE known_failure ALTER noted_at TYPE INTEGER USING 0", ""),
         };
         watch.sql(away).await;
-        assert!(watch.rounds.evaluate().await.is_err(), "{table} cannot be written");
+        assert!(watch.evaluator.evaluate().await.is_err(), "{table} cannot be written");
         assert!(watch.alerts().await.is_empty(), "without {table} there is no alert either");
         if table == "known_failure" {
             continue;

@@ -41,9 +41,9 @@ fn config(text: &str) -> Config {
 }
 
 fn calendar(text: &str, store: &Store, clock: &Clock, poke: &Arc<Notify>) -> Calendar {
-    let press = Arc::new(Press::new(None).expect("the templates compile"));
+    let renderer = Arc::new(DigestRenderer::new(None).expect("the templates compile"));
     let base = "https://tlsight.internal".to_owned();
-    Calendar::new(&config(text), store.clone(), clock.clone(), press, base, Arc::clone(poke)).expect("it opens")
+    Calendar::new(&config(text), store.clone(), clock.clone(), renderer, base, Arc::clone(poke)).expect("it opens")
 }
 
 impl Scene {
@@ -67,15 +67,15 @@ impl Scene {
     }
 
     /// Recipient, dedupe key and subject of what is in the outbox, in the order of the keys.
-    async fn letters(&self) -> Vec<(String, String, String)> {
+    async fn emails(&self) -> Vec<(String, String, String)> {
         let mut all: Vec<Sent> = self.temp.store.read(|conn| outbox::entries(conn, 1_000)).await.unwrap();
         all.sort_by_key(|sent| (sent.created_at, sent.dedupe.clone(), sent.recipient.clone()));
-        assert!(all.iter().all(|sent| sent.channel == "mail" && matches!(sent.payload, Payload::Letter(_))));
+        assert!(all.iter().all(|sent| sent.channel == "mail" && matches!(sent.payload, Payload::Email(_))));
         all.into_iter().map(|sent| (sent.recipient, sent.dedupe, sent.title)).collect()
     }
 
     async fn keys(&self) -> Vec<String> {
-        self.letters().await.into_iter().map(|(to, key, _)| format!("{to} {key}")).collect()
+        self.emails().await.into_iter().map(|(to, key, _)| format!("{to} {key}")).collect()
     }
 
     async fn sql(&self, sql: &'static str) {
@@ -123,7 +123,7 @@ async fn what_is_due_is_sent_once_to_each_recipient_also_over_restarts() {
     scene.report("a", "2026-11-18").await;
     scene.settle("2026-11-23T07:00:00Z").await;
     assert_eq!(scene.keys().await, both("2026-W47"));
-    assert_eq!(scene.letters().await[0].2, "TLS all secure – 2026-W47");
+    assert_eq!(scene.emails().await[0].2, "TLS all secure – 2026-W47");
     // Who delivers was woken.
     tokio::time::timeout(Duration::from_secs(5), scene.poke.notified()).await.expect("a poke");
     scene.settle("2026-11-23T07:00:01Z").await;
@@ -226,7 +226,7 @@ async fn the_clock_change_moves_the_time_and_not_the_days() {
         scene.settle(due).await;
         assert_eq!(scene.keys().await.len(), sent + 2, "{due}");
     }
-    assert_eq!(scene.letters().await[2].2, "No TLS reports – 2026-W43");
+    assert_eq!(scene.emails().await[2].2, "No TLS reports – 2026-W43");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn one_that_cannot_be_written_is_tried_again() {
 }
 
 #[tokio::test]
-async fn letter_and_mark_are_written_together_or_not_at_all() {
+async fn email_and_mark_are_written_together_or_not_at_all() {
     for (broken, mended) in [
         ("ALTER TABLE outbox RENAME TO lost", "ALTER TABLE lost RENAME TO outbox"),
         ("ALTER TABLE digest ADD COLUMN surplus INTEGER", "ALTER TABLE digest DROP COLUMN surplus"),

@@ -7,15 +7,15 @@ use super::{
     Message,
     text::{fit_units, plain},
 };
-use crate::alerts::notice::{Letter, Notice};
+use crate::alerts::notice::{Email, Notice};
 
 /// Longer subjects are cut by what shows them, and by filters.
 const SUBJECT_MAX: usize = 200;
 
 /// The notices as one mail of the list `alerts`.
-pub fn letter(notices: &[Notice], base: &str) -> Letter {
+pub fn email(notices: &[Notice], base: &str) -> Email {
     let message = Message::of(notices, base);
-    Letter {
+    Email {
         subject: fit_units(&format!("[tlsight] {}", message.heading), SUBJECT_MAX, plain),
         text: text(&message),
         html: html(&message),

@@ -213,18 +213,18 @@ fn nothing_is_longer_than_its_service_takes() {
         let (pagerduty, bytes) = body(ChannelKind::PagerDuty);
         assert!(units(&pagerduty["payload"]["summary"]) <= 1_024 && bytes <= 512 * 1024);
         assert!(body(ChannelKind::Slack).0["text"].as_str().unwrap().len() < 40_000);
-        assert!(mail::letter(&notices, BASE).subject.chars().count() <= 200);
+        assert!(mail::email(&notices, BASE).subject.chars().count() <= 200);
     }
 }
 
 #[test]
 fn a_mail_is_readable_as_text_and_as_html() {
-    let told = |notices: &[Notice]| {
-        let letter = mail::letter(notices, BASE);
-        format!("{}\n\n{}\n{}", letter.subject, letter.text, letter.html)
+    let shown = |notices: &[Notice]| {
+        let email = mail::email(notices, BASE);
+        format!("{}\n\n{}\n{}", email.subject, email.text, email.html)
     };
-    insta::assert_snapshot!("mail", [told(&[hostile()]), told(&[over()]), told(&held_back(23))].join("\n======\n"));
-    let html = mail::letter(&[hostile()], BASE).html;
+    insta::assert_snapshot!("mail", [shown(&[hostile()]), shown(&[over()]), shown(&held_back(23))].join("\n======\n"));
+    let html = mail::email(&[hostile()], BASE).html;
     assert!(!html.contains("<script") && !html.contains("src=") && !html.contains("url("), "nothing from elsewhere");
 }
 

@@ -16,8 +16,8 @@ fn relayed(server: &Mail, more: &str) -> String {
     )
 }
 
-fn letter() -> Letter {
-    Letter {
+fn email() -> Email {
+    Email {
         subject: "Woche 47: Bücher.example\r\nBcc: everybody@example.net".to_owned(),
         text: "Größe: 3 < 5\n.\n.. dots\n".to_owned(),
         html: "<p>Größe</p><img src=\"cid:trend\" alt=\"\">".to_owned(),
@@ -62,7 +62,7 @@ async fn a_notice_goes_by_starttls_with_a_login() {
 async fn a_letter_has_its_pictures_within_and_its_headers_hold() {
     let server = mail(Relay::default()).await;
     let scene = Scene::new(&relayed(&server, "tls = \"off\""));
-    scene.put_letter("someone@elsewhere.example", &letter()).await;
+    scene.enqueue_email("someone@elsewhere.example", &email()).await;
     scene.deliver().await;
     let sent = scene.entry().await;
     assert_eq!(sent.last_error, None);
@@ -79,7 +79,7 @@ async fn a_letter_has_its_pictures_within_and_its_headers_hold() {
     let id = mailparse::MailHeaderMap::get_first_value(parts[4].headers.as_slice(), "Content-ID").unwrap();
     let cited = format!("\"cid:{}\"", id.trim_matches(['<', '>']));
     assert!(parts[3].get_body().unwrap().contains(&cited), "{cited}");
-    assert_eq!(parts[4].get_body_raw().unwrap(), letter().pictures[0].png);
+    assert_eq!(parts[4].get_body_raw().unwrap(), email().pictures[0].png);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn tls_is_as_configured_or_nothing_is_sent() {
     let starttls = mail(Relay { tls: Some(ours.acceptor.clone()), ..Relay::default() }).await;
     let implicit = mail(Relay { tls: Some(ours.acceptor.clone()), implicit: true, ..Relay::default() }).await;
     let (good, bad) = (format!("ca = {:?}", ours.file), format!("ca = {:?}", others.file));
-    let mut told = String::new();
+    let mut shown = String::new();
     for (name, server, more) in [
         ("not offered", &plain, good.clone()),
         ("of an unknown authority", &starttls, bad.clone()),
@@ -102,9 +102,9 @@ async fn tls_is_as_configured_or_nothing_is_sent() {
         scene.put(&[notice(1)]).await;
         scene.deliver().await;
         let sent = scene.entry().await;
-        writeln!(told, "{name}: {:?}, {}", sent.state, sent.last_error.unwrap_or_default()).unwrap();
+        writeln!(shown, "{name}: {:?}, {}", sent.state, sent.last_error.unwrap_or_default()).unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(shown);
     assert!(plain.seen().mails.is_empty() && !plain.seen().commands.iter().any(|line| line.starts_with("MAIL")));
     assert_eq!((starttls.seen().mails.len(), implicit.seen().mails.len()), (1, 1));
 }
@@ -185,7 +185,7 @@ async fn without_a_relay_the_program_of_this_machine_takes_it() {
     let directory = tempfile::tempdir().unwrap();
     let script = "printf '%s\\n' \"$@\" > LOG/args; cat > LOG/mail";
     let scene = Scene::new(&program(directory.path(), script));
-    scene.put_letter("someone@elsewhere.example", &letter()).await;
+    scene.enqueue_email("someone@elsewhere.example", &email()).await;
     scene.deliver().await;
     assert_eq!(scene.entry().await.last_error, None);
     let arguments = std::fs::read_to_string(directory.path().join("args")).unwrap();
@@ -203,6 +203,6 @@ async fn a_program_that_fails_says_why() {
     let error = scene.entry().await.last_error.unwrap();
     assert!(error.ends_with("sendmail ended with exit status: 75: queue is full"), "{error}");
     let missing = program(directory.path(), "").replace("/sendmail\"", "/missing\"");
-    let told = send_test(&config(&missing), BASE, "mail", &Clock::fixed(start())).await.unwrap_err();
-    assert!(told.contains("missing: No such file or directory"), "{told}");
+    let shown = send_test(&config(&missing), BASE, "mail", &Clock::fixed(start())).await.unwrap_err();
+    assert!(shown.contains("missing: No such file or directory"), "{shown}");
 }

@@ -14,7 +14,7 @@ fn webhook(server: &Http) -> String {
     )
 }
 
-/// HMAC-SHA256 by the letter of RFC 2104.
+/// HMAC-SHA256 by the email of RFC 2104.
 fn hmac(key: &[u8], message: &[u8]) -> String {
     let pad =
         |with: u8| -> Vec<u8> { (0..64).map(|index| key.get(index).copied().unwrap_or_default() ^ with).collect() };
@@ -59,7 +59,7 @@ async fn a_server_that_fails_in_every_way_and_recovers_loses_nothing_and_hears_n
     let server = http(None, script).await;
     let mut scene = Scene::new(&format!("{}deadline_s = 1\n", webhook(&server)));
     scene.put(&[notice(1)]).await;
-    let mut told = String::new();
+    let mut shown = String::new();
     for attempt in 1..=6 {
         scene.deliver().await;
         let sent = scene.entry().await;
@@ -73,7 +73,7 @@ async fn a_server_that_fails_in_every_way_and_recovers_loses_nothing_and_hears_n
             2_880..=3_600 => "an hour",
             other => panic!("{other} s after attempt {attempt}"),
         };
-        writeln!(told, "{roughly}: {}", sent.last_error.clone().unwrap()).unwrap();
+        writeln!(shown, "{roughly}: {}", sent.last_error.clone().unwrap()).unwrap();
         assert_eq!((sent.state, sent.attempts), (State::Pending, attempt));
         assert_eq!(scene.health("notify webhook"), (Health::Failing, sent.last_error.unwrap()));
         // Not before its time, and a restart changes nothing.
@@ -83,7 +83,7 @@ async fn a_server_that_fails_in_every_way_and_recovers_loses_nothing_and_hears_n
         scene = scene.restart().await;
         scene.advance(TimeDelta::milliseconds(1));
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(shown);
     // Success was said before it broke off.
     scene.deliver().await;
     assert_eq!((scene.entry().await.state, scene.entry().await.attempts), (State::Delivered, 7));
@@ -169,7 +169,7 @@ async fn a_channel_that_hangs_does_not_hold_up_another() {
             stopping.send_replace(true);
             quick.asked().len()
         },
-        scene.postman.run(stopping.subscribe()),
+        scene.dispatcher.run(stopping.subscribe()),
     );
     assert_eq!((delivered, hanging.asked().len()), (3, 1));
 }

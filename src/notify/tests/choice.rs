@@ -7,10 +7,10 @@ fn channel(kind: ChannelKind) -> Channel {
     Channel { kind, to: vec!["a@x.example".into(), "b@x.example".into()], ..Channel::default() }
 }
 
-fn told(channel: &Channel, notices: &[Notice]) -> String {
+fn shown(channel: &Channel, notices: &[Notice]) -> String {
     let mut text = String::new();
     for Draft { channel, recipient, title, payload, .. } in drafts(channel, notices) {
-        let Payload::Notices(notices) = payload else { panic!("a letter") };
+        let Payload::Notices(notices) = payload else { panic!("an email") };
         let alerts: Vec<u128> = notices[0].alerts.iter().map(|about| about.alert.as_u128()).collect();
         let event = notices[0].event.map_or("test", |event| event.as_str());
         writeln!(text, "{channel} to {recipient:?}: {event}, {title}, about {alerts:?}").unwrap();
@@ -25,12 +25,12 @@ fn grouped() -> Notice {
 #[test]
 fn everybody_hears_of_everything_unless_told_otherwise() {
     assert_eq!(
-        told(&channel(ChannelKind::Mail), &[grouped()]),
+        shown(&channel(ChannelKind::Mail), &[grouped()]),
         "mail to \"a@x.example\": fired, trouble at three domains, about [1, 2, 3]\n\
          mail to \"b@x.example\": fired, trouble at three domains, about [1, 2, 3]\n"
     );
     assert_eq!(
-        told(&channel(ChannelKind::Webhook), &[grouped(), over(2)]),
+        shown(&channel(ChannelKind::Webhook), &[grouped(), over(2)]),
         "webhook to \"\": fired, trouble at three domains, about [1, 2, 3]\n\
          webhook to \"\": resolved, trouble at domain2.example, about [2]\n"
     );
@@ -47,7 +47,7 @@ fn services_with_a_state_hear_of_each_alert_by_itself() {
     };
     let both = [ChannelKind::PagerDuty, ChannelKind::Alertmanager];
     for kind in both {
-        assert_eq!(told(&channel(kind), &[grouped()]), expected(kind.as_str()));
+        assert_eq!(shown(&channel(kind), &[grouped()]), expected(kind.as_str()));
     }
 }
 
@@ -55,11 +55,11 @@ fn services_with_a_state_hear_of_each_alert_by_itself() {
 fn what_another_alert_takes_over_ends_only_where_something_would_stay_open() {
     let taken_over = Notice { event: Some(Event::TakenOver), ..over(1) };
     for kind in [ChannelKind::Mail, ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Ntfy] {
-        assert_eq!(told(&channel(kind), std::slice::from_ref(&taken_over)), "", "{}", kind.as_str());
+        assert_eq!(shown(&channel(kind), std::slice::from_ref(&taken_over)), "", "{}", kind.as_str());
     }
     for kind in [ChannelKind::PagerDuty, ChannelKind::Alertmanager] {
-        let told = told(&channel(kind), std::slice::from_ref(&taken_over));
-        assert!(told.contains(": taken-over, ") && told.lines().count() == 1, "{told}");
+        let shown = shown(&channel(kind), std::slice::from_ref(&taken_over));
+        assert!(shown.contains(": taken-over, ") && shown.lines().count() == 1, "{shown}");
         assert!(crate::notify::format::is_over(&taken_over));
     }
 }
@@ -68,10 +68,10 @@ fn what_another_alert_takes_over_ends_only_where_something_would_stay_open() {
 fn a_channel_hears_only_of_its_rules_domains_and_events() {
     let webhook = channel(ChannelKind::Webhook);
     let other_rule = Channel { rules: vec![Rule::Dane], ..webhook.clone() };
-    assert_eq!(told(&other_rule, &[notice(1)]), "");
+    assert_eq!(shown(&other_rule, &[notice(1)]), "");
     let unresolved = Channel { resolved: false, ..webhook.clone() };
-    let lapsed = Notice { event: Some(Event::Lapsed), ..over(1) };
-    assert_eq!(told(&unresolved, &[notice(1), over(1), lapsed]).lines().count(), 1);
+    let expired = Notice { event: Some(Event::Expired), ..over(1) };
+    assert_eq!(shown(&unresolved, &[notice(1), over(1), expired]).lines().count(), 1);
 
     let domains = |names: &[&str]| Channel {
         policy_domains: names.iter().map(|name| (*name).to_owned()).collect(),
@@ -80,17 +80,17 @@ fn a_channel_hears_only_of_its_rules_domains_and_events() {
     // The words of the whole are about domains that are none of its business.
     let two = domains(&["domain1.example", "domain3.example"]);
     let partly = drafts(&two, &[grouped()]);
-    let Payload::Notices(notices) = &partly[0].payload else { panic!("a letter") };
+    let Payload::Notices(notices) = &partly[0].payload else { panic!("an email") };
     assert_eq!(notices[0].title, "trouble at domain1.example, and 1 more");
     assert_eq!(
         (notices[0].lines.as_slice(), notices[0].advice.len()),
         (&["trouble at domain3.example".to_owned()][..], 0)
     );
     let one = "webhook to \"\": fired, trouble at domain2.example, about [2]\n";
-    assert_eq!(told(&domains(&["domain2.example"]), &[grouped()]), one);
-    assert_eq!(told(&domains(&["domain4.example"]), &[grouped()]), "");
+    assert_eq!(shown(&domains(&["domain2.example"]), &[grouped()]), one);
+    assert_eq!(shown(&domains(&["domain4.example"]), &[grouped()]), "");
     let about_none = Notice { alerts: vec![About { policy_domain: None, ..about(1) }], ..notice(1) };
-    assert_eq!(told(&domains(&["domain4.example"]), &[about_none]).lines().count(), 1);
+    assert_eq!(shown(&domains(&["domain4.example"]), &[about_none]).lines().count(), 1);
 }
 
 #[test]
@@ -112,14 +112,14 @@ fn the_same_notice_has_the_same_key_and_no_other_has_it() {
 
 #[test]
 fn a_digest_goes_to_each_recipient_as_mail() {
-    let letter = Letter {
+    let email = Email {
         subject: "Week 47".into(),
         text: String::new(),
         html: String::new(),
         pictures: Vec::new(),
         list: "digest".into(),
     };
-    let all = letter_drafts("weekly", &["a@x.example".into(), "b@x.example".into()], &letter, "2026-W47");
+    let all = email_drafts("weekly", &["a@x.example".into(), "b@x.example".into()], &email, "2026-W47");
     assert_eq!(all.len(), 2);
     assert_eq!((all[0].channel.as_str(), all[0].dedupe.as_str()), (MAIL, "digest weekly 2026-W47"));
     assert_eq!(all[1].recipient, "b@x.example");
@@ -165,13 +165,13 @@ fn a_notice_about_thousands_has_a_bound_for_every_kind() {
         let channel = Channel { url: Some("https://service.example/x".to_owned()), ..channel(kind) };
         let drafts = drafts(&channel, std::slice::from_ref(&thousands));
         for draft in drafts.iter().take(3) {
-            let Payload::Notices(notices) = &draft.payload else { panic!("a letter") };
+            let Payload::Notices(notices) = &draft.payload else { panic!("an email") };
             for request in format::requests(&channel, notices, &context) {
                 assert!(request.body.len() <= max_bytes, "{}: {} bytes", kind.as_str(), request.body.len());
             }
-            let letter = format::mail::letter(notices, BASE);
-            assert!(letter.text.len() + letter.html.len() < 1024 * 1024, "{}", letter.html.len());
-            assert!(letter.text.contains("and 900 more") && letter.text.contains(BASE));
+            let email = format::mail::email(notices, BASE);
+            assert!(email.text.len() + email.html.len() < 1024 * 1024, "{}", email.html.len());
+            assert!(email.text.contains("and 900 more") && email.text.contains(BASE));
             let of_notice = &notices[0];
             let all = of_notice.alerts.len() as u64 + of_notice.more;
             assert_eq!(all, if keeps_state(kind) { 1 } else { 5_000 }, "{}", kind.as_str());
@@ -187,7 +187,7 @@ fn what_is_left_of_a_notice_for_some_domains_lists_twenty_and_counts_the_rest() 
     let some = Channel { policy_domains: domains, ..channel(ChannelKind::Webhook) };
     let thousands = Notice { alerts: (1..=5_000).map(about).collect(), ..notice(1) };
     let draft = drafts(&some, &[thousands]).remove(0);
-    let Payload::Notices(notices) = draft.payload else { panic!("a letter") };
+    let Payload::Notices(notices) = draft.payload else { panic!("an email") };
     assert_eq!(notices[0].title, "trouble at domain1.example, and 1999 more");
     assert_eq!((notices[0].lines.len(), notices[0].lines[20].as_str()), (21, "and 1979 more"));
 }

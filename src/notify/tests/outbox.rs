@@ -1,4 +1,4 @@
-//! What the postman does with the outbox, whatever the channel.
+//! What the dispatcher does with the outbox, whatever the channel.
 
 use super::{
     servers::{OK, Turn, http},
@@ -72,7 +72,7 @@ async fn what_came_of_a_delivery_is_written_down_later_and_not_sent_again() {
         scene.store().change(move |conn| Ok(conn.execute_batch(&sql)?))
     };
     rename("last_error", "gone").await.unwrap();
-    assert!(scene.postman.deliver_due().await.is_err(), "the entry cannot be read");
+    assert!(scene.dispatcher.deliver_due().await.is_err(), "the entry cannot be read");
     assert_eq!(server.asked().len(), 0);
     rename("gone", "last_error").await.unwrap();
     // Readers see the table as it was, the writer does not find what it writes.
@@ -80,7 +80,7 @@ async fn what_came_of_a_delivery_is_written_down_later_and_not_sent_again() {
                CREATE VIEW outbox AS SELECT *, 0 AS rowid FROM real_outbox";
     scene.store().change(move |conn| Ok(conn.execute_batch(sql)?)).await.unwrap();
     for _ in 0..3 {
-        assert!(scene.postman.deliver_due().await.is_err(), "a view cannot be written");
+        assert!(scene.dispatcher.deliver_due().await.is_err(), "a view cannot be written");
         assert_eq!(server.asked().len(), 1);
     }
     let sql = "DROP VIEW outbox; ALTER TABLE real_outbox RENAME TO outbox";
@@ -91,7 +91,7 @@ async fn what_came_of_a_delivery_is_written_down_later_and_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_postman_wakes_when_something_is_put_in() {
+async fn the_dispatcher_wakes_when_something_is_put_in() {
     let server = http(None, vec![OK]).await;
     let scene = Scene::new(&format!("[[channel]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}\"\n", server.port));
     let stopping = tokio::sync::watch::Sender::new(false);
@@ -99,13 +99,13 @@ async fn the_postman_wakes_when_something_is_put_in() {
     tokio::join!(
         async {
             scene.put(&[notice(1)]).await;
-            scene.postman.poke().notify_one();
+            scene.dispatcher.poke().notify_one();
             while scene.entry().await.state == State::Pending {
                 tokio::task::yield_now().await;
             }
             stopping.send_replace(true);
         },
-        spawnable(scene.postman.run(stopping.subscribe())),
+        spawnable(scene.dispatcher.run(stopping.subscribe())),
     );
     assert_eq!(server.asked().len(), 1);
 }

@@ -36,7 +36,7 @@ async fn our_own_session_takes_it_by_starttls() {
         recipients: vec!["tlsrpt@reports.example.net".to_owned()],
         ..Smtp::default()
     };
-    let listener = smtp::Listener::bind(&settings, context, &Board::default()).unwrap().unwrap();
+    let listener = smtp::Listener::bind(&settings, context, &HealthRegistry::default()).unwrap().unwrap();
     let port = listener.addresses().smtp.unwrap().port();
     let running = listener.start().unwrap();
     let scene = Scene::new(&format!(

@@ -13,12 +13,12 @@ use crate::limits::{
 pub struct Budget {
     minute: i64,
     total: u32,
-    by_party: HashMap<Party, u32>,
+    by_client: HashMap<LookupNetwork, u32>,
 }
 
 /// An address as its owner can have many: the least one customer is given, and the network around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Party {
+enum LookupNetwork {
     V4(u32),
     V4Slash24(u32),
     V6Slash64(u64),
@@ -33,20 +33,22 @@ impl Budget {
             *self = Budget { minute, ..Budget::default() };
         }
         let (near, around) = match address.to_canonical() {
-            IpAddr::V4(address) => (Party::V4(address.to_bits()), Party::V4Slash24(address.to_bits() >> 8)),
+            IpAddr::V4(address) => {
+                (LookupNetwork::V4(address.to_bits()), LookupNetwork::V4Slash24(address.to_bits() >> 8))
+            }
             IpAddr::V6(address) => {
                 let bits = (address.to_bits() >> 64) as u64;
-                (Party::V6Slash64(bits), Party::V6Slash48(bits >> 16))
+                (LookupNetwork::V6Slash64(bits), LookupNetwork::V6Slash48(bits >> 16))
             }
         };
-        let count = |party: &Party| self.by_party.get(party).copied().unwrap_or(0);
+        let count = |client: &LookupNetwork| self.by_client.get(client).copied().unwrap_or(0);
         let is_over = self.total >= NETWORK_PROOFS_PER_MINUTE_MAX
             || count(&near) >= NETWORK_PROOFS_PER_ADDRESS_MINUTE_MAX
             || count(&around) >= NETWORK_PROOFS_PER_NETWORK_MINUTE_MAX;
         if !is_over {
             self.total += 1;
-            for party in [near, around] {
-                *self.by_party.entry(party).or_default() += 1;
+            for client in [near, around] {
+                *self.by_client.entry(client).or_default() += 1;
             }
         }
         !is_over
@@ -81,7 +83,7 @@ mod tests {
 
         let mut budget = Budget::default();
         assert_eq!(taken(&mut budget, (0..50_000).map(|number| v4(number * 256))), NETWORK_PROOFS_PER_MINUTE_MAX);
-        assert!(budget.by_party.len() <= 2 * NETWORK_PROOFS_PER_MINUTE_MAX as usize);
+        assert!(budget.by_client.len() <= 2 * NETWORK_PROOFS_PER_MINUTE_MAX as usize);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     pipeline::{
         Pipeline, Retry,
         prepared::report_bytes,
-        verdict::{Judged, Verdict, Verdicts, Voucher},
+        verdict::{Judged, Provenance, Verdict, Verdicts},
     },
     report::Report,
     submission::{NetworkState, Origin, Submission, Trust},
@@ -27,13 +27,13 @@ impl Pipeline {
         }
         let now = submission.received_at;
         let mut unasked = Vec::new();
-        for (index, report, trust, voucher) in reports(verdicts) {
+        for (index, report, trust, provenance) in reports(verdicts) {
             let claim = Claim::of(report);
             match self.networks.question(submission.peer, claim) {
                 Asked::Nothing => {}
-                Asked::Settled(proof) => note(&proof, trust, &mut voucher.origin),
+                Asked::Settled(proof) => note(&proof, trust, &mut provenance.origin),
                 Asked::Question(question) => match self.networks.known(&question, now) {
-                    Some(proof) => note(&proof, trust, &mut voucher.origin),
+                    Some(proof) => note(&proof, trust, &mut provenance.origin),
                     None => unasked.push((index, question)),
                 },
             }
@@ -57,9 +57,9 @@ impl Pipeline {
             proofs.push((index, proof));
         }
         let mut proofs = proofs.into_iter().peekable();
-        for (index, _, trust, voucher) in reports(verdicts) {
+        for (index, _, trust, provenance) in reports(verdicts) {
             if let Some((_, proof)) = proofs.next_if(|(at, _)| *at == index) {
-                note(&proof, trust, &mut voucher.origin);
+                note(&proof, trust, &mut provenance.origin);
             }
         }
     }
@@ -75,16 +75,18 @@ impl Judged {
 }
 
 /// The reports that nothing has proven so far, with their indices among all.
-fn reports(verdicts: &mut [(Verdict, Voucher)]) -> impl Iterator<Item = (usize, &Report, &mut Trust, &mut Voucher)> {
-    verdicts.iter_mut().enumerate().filter_map(|(index, (verdict, voucher))| match verdict {
-        Verdict::Report { report, trust, .. } if *trust < Trust::Network => Some((index, &**report, trust, voucher)),
+fn reports(
+    verdicts: &mut [(Verdict, Provenance)],
+) -> impl Iterator<Item = (usize, &Report, &mut Trust, &mut Provenance)> {
+    verdicts.iter_mut().enumerate().filter_map(|(index, (verdict, provenance))| match verdict {
+        Verdict::Report { report, trust, .. } if *trust < Trust::Network => Some((index, &**report, trust, provenance)),
         _ => None,
     })
 }
 
 /// What was found when the bytes first came stands for the reports that it was found for.
-fn as_before(verdicts: &mut [(Verdict, Voucher)], before: &Origin) {
-    for (_, report, trust, voucher) in reports(verdicts) {
+fn as_before(verdicts: &mut [(Verdict, Provenance)], before: &Origin) {
+    for (_, report, trust, provenance) in reports(verdicts) {
         let is_its_own = match (before.network_state, &before.network_domain) {
             (Some(NetworkState::Proven), Some(domain)) => Claim::of(report).domains().contains(domain),
             _ => true,
@@ -93,9 +95,9 @@ fn as_before(verdicts: &mut [(Verdict, Voucher)], before: &Origin) {
             if before.network_state == Some(NetworkState::Proven) {
                 *trust = (*trust).max(Trust::Network);
             }
-            voucher.origin.network_state = before.network_state;
-            voucher.origin.network_domain.clone_from(&before.network_domain);
-            voucher.origin.network_evidence.clone_from(&before.network_evidence);
+            provenance.origin.network_state = before.network_state;
+            provenance.origin.network_domain.clone_from(&before.network_domain);
+            provenance.origin.network_evidence.clone_from(&before.network_evidence);
         }
     }
 }

@@ -77,7 +77,7 @@ async fn a_signed_mail_counts_with_its_signature() {
     assert_eq!(whole.from_domain.as_deref(), Some(FROM));
     assert_eq!((whole.dkim_verdict.as_deref(), whole.dkim_domain.as_deref()), (Some("pass"), Some(FROM)));
     assert_eq!((whole.dkim_selector.as_deref(), whole.submitter.as_deref()), (Some("sel"), Some(FROM)));
-    assert_eq!(whole.key_secure, Some(false), "no DNSSEC vouches for records of a file");
+    assert_eq!(whole.key_secure, Some(false), "no DNSSEC secures records of a file");
     assert!(whole.report.deviations.is_empty(), "{:?}", whole.report.deviations);
     assert!(matches!(bench.pipeline.accept(by_smtp(signed)).await.0[..], [Outcome::Duplicate(same)] if same == uuid));
     // The same report over HTTPS is the same report.
@@ -108,12 +108,12 @@ async fn an_unsigned_mail_is_kept_once_until_it_is_admitted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_operator_vouches_for_needs_no_signature() {
+async fn what_the_operator_trusts_needs_no_signature() {
     let bench = bench_with(served(), &keys());
     let mut import = by_smtp(mail(FROM, &[&report("a", "2026-03-02", 5)]));
     import.channel = Channel::Import;
     assert_eq!(code(&bench.pipeline.accept(import.clone()).await.0[0]), FaultCode::DkimNone);
-    import.hints.vouched = true;
+    import.hints.trusted_input = true;
     let uuid = stored(&bench.pipeline.accept(import).await.0)[0];
     assert_eq!(shown(&bench, uuid).report.trust, "import");
 }
@@ -247,9 +247,9 @@ async fn the_operator_s_word_makes_the_field_good_and_an_unsigned_one_is_nobody_
     let two = ["example.com", "example.net"].map(|domain| (domain.to_owned(), Default::default()));
     let bench = bench_with(Served::new(two.into(), Default::default()), &keys());
     let bytes = mail(FROM, &[&nameless("a")]);
-    let mut vouched = Submission { channel: Channel::Import, ..by_smtp(bytes.clone()) };
-    vouched.hints.vouched = true;
-    let uuid = stored(&bench.pipeline.accept(vouched).await.0)[0];
+    let mut trusted_input = Submission { channel: Channel::Import, ..by_smtp(bytes.clone()) };
+    trusted_input.hints.trusted_input = true;
+    let uuid = stored(&bench.pipeline.accept(trusted_input).await.0)[0];
     assert_eq!(shown(&bench, uuid).policies[0].domain, "example.com");
 
     let signer = Signer { domain: FROM, fields: "from:to:subject:date:content-type", ..Signer::default() };

@@ -75,7 +75,7 @@ fn mend(flaw: &Flaw, report_id: &str) -> String {
     }
 }
 
-/// Reads `2.0.0 stored as UUID`, `2.0.0 already stored as UUID` and `2.0.0 kept for the operator as UUID (code)`.
+/// Reads `2.0.0 Ok: stored as UUID`, `2.0.0 Ok: duplicate of UUID` and `2.0.0 Ok: quarantined as UUID (code)`.
 fn word(text: &str) -> Word<'_> {
     let is_uuid = |text: &str| Uuid::try_parse(text).is_ok();
     let is_code =
@@ -86,7 +86,7 @@ fn word(text: &str) -> Word<'_> {
     {
         return Word::Stored;
     }
-    let kept = text.strip_prefix("kept for the operator as ").and_then(|kept| kept.strip_suffix(')')?.split_once(" ("));
+    let kept = text.strip_prefix("Ok: quarantined as ").and_then(|kept| kept.strip_suffix(')')?.split_once(" ("));
     match kept {
         Some((entry, code)) if is_uuid(entry) && is_code(code) => Word::Kept(code),
         _ => Word::None,
@@ -139,15 +139,15 @@ mod tests {
     fn the_words_of_a_tlsight_are_read_and_those_of_others_are_not() {
         let id = Uuid::from_u128(7);
         for (text, told) in [
-            (format!("2.0.0 stored as {id}"), Word::Stored),
-            (format!("2.0.0 already stored as {id}"), Word::Stored),
-            (format!("2.0.0 kept for the operator as {id} (dkim-unaligned)"), Word::Kept("dkim-unaligned")),
+            (format!("2.0.0 Ok: stored as {id}"), Word::Stored),
+            (format!("2.0.0 Ok: duplicate of {id}"), Word::Stored),
+            (format!("2.0.0 Ok: quarantined as {id} (dkim-unaligned)"), Word::Kept("dkim-unaligned")),
             (format!("2.0.0 Ok: queued as {id}"), Word::None),
-            ("2.0.0 stored as 4XbZ0y1Gz9z".to_owned(), Word::None),
+            ("2.0.0 Ok: stored as 4XbZ0y1Gz9z".to_owned(), Word::None),
             (format!("2.0.0 not stored as {id}"), Word::None),
-            ("2.0.0 kept for the operator".to_owned(), Word::None),
-            (format!("2.0.0 kept for the operator as {id}"), Word::None),
-            (format!("2.0.0 kept for the operator as {id} (Not a code)"), Word::None),
+            ("2.0.0 Ok: quarantined".to_owned(), Word::None),
+            (format!("2.0.0 Ok: quarantined as {id}"), Word::None),
+            (format!("2.0.0 Ok: quarantined as {id} (Not a code)"), Word::None),
             (String::new(), Word::None),
         ] {
             assert_eq!(word(&text), told, "{text}");

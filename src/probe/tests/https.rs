@@ -17,7 +17,7 @@ async fn a_receiver_takes_the_report() {
     let (certificate, tls) = servers::tls("127.0.0.1");
     let (port, asked) = servers::http(Some(tls), answer("201 Created", "application/json", STORED)).await;
     let uri = format!("https://127.0.0.1:{port}/v1/tlsrpt/a-token%2C");
-    let (fates, text) = told(&courier(Records::default(), Some(&certificate), 25), &order(&[&uri]), port).await;
+    let (fates, text) = shown(&probe(Records::default(), Some(&certificate), 25), &order(&[&uri]), port).await;
     assert_eq!(fates, [Fate::Taken]);
     insta::assert_snapshot!(text);
 
@@ -50,7 +50,7 @@ async fn answers_are_told_apart() {
     ] {
         let (port, _) = servers::http(None, answer(status, "text/plain", body)).await;
         let uri = format!("http://127.0.0.1:{port}/");
-        let (fates, text) = told(&courier(Records::default(), None, 25), &order(&[&uri]), port).await;
+        let (fates, text) = shown(&probe(Records::default(), None, 25), &order(&[&uri]), port).await;
         assert_eq!(fates, [fate], "{status}");
         all.push(text.lines().skip(5).collect::<Vec<_>>().join("\n"));
     }
@@ -71,7 +71,7 @@ async fn a_certificate_that_is_not_valid_is_explained_and_can_be_overlooked() {
         // Somebody else's certificate, so that there is an authority to know.
         let believed = if known { certificate } else { servers::tls("third.example").0 };
         let order = Order { insecure, ..order(&[&format!("https://127.0.0.1:{port}/")]) };
-        let (fates, text) = told(&courier(Records::default(), Some(&believed), 25), &order, port).await;
+        let (fates, text) = shown(&probe(Records::default(), Some(&believed), 25), &order, port).await;
         assert_eq!(fates, [if insecure { Fate::Taken } else { Fate::NotDelivered }]);
         all.push(text);
     }
@@ -81,9 +81,9 @@ async fn a_certificate_that_is_not_valid_is_explained_and_can_be_overlooked() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_not_waited_for_long() {
     let (port, _) = servers::http(None, None).await;
-    let mut courier = courier(Records::default(), None, 25);
-    courier.deadlines.answer = Duration::from_millis(100);
-    let (fates, text) = told(&courier, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
+    let mut probe = probe(Records::default(), None, 25);
+    probe.deadlines.answer = Duration::from_millis(100);
+    let (fates, text) = shown(&probe, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     insta::assert_snapshot!(text);
 }
@@ -91,18 +91,18 @@ async fn a_server_that_does_not_answer_is_not_waited_for_long() {
 #[tokio::test]
 async fn nobody_there_and_no_tls_there() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let courier = courier(Records::default(), None, 25);
-    let (fates, text) = told(&courier, &order(&[&format!("https://127.0.0.1:{closed}/")]), closed).await;
+    let probe = probe(Records::default(), None, 25);
+    let (fates, text) = shown(&probe, &order(&[&format!("https://127.0.0.1:{closed}/")]), closed).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     assert!(text.contains("not delivered: no connection: Connection refused"), "{text}");
 
     // A mail server greets where a TLS handshake is expected.
     let (port, _) = servers::mail_server(servers::Script::default()).await;
-    let (fates, text) = told(&courier, &order(&[&format!("https://127.0.0.1:{port}/")]), port).await;
+    let (fates, text) = shown(&probe, &order(&[&format!("https://127.0.0.1:{port}/")]), port).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     assert!(text.contains("not delivered: no connection: received corrupt message"), "{text}");
 
-    let (fates, text) = told(&courier, &order(&["https://nowhere.invalid/"]), port).await;
+    let (fates, text) = shown(&probe, &order(&["https://nowhere.invalid/"]), port).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     assert!(text.contains("no address of nowhere.invalid is known"), "{text}");
 }
@@ -110,9 +110,9 @@ async fn nobody_there_and_no_tls_there() {
 #[tokio::test]
 async fn one_uri_has_its_time_and_no_more() {
     let (port, _) = servers::http(None, None).await;
-    let mut courier = courier(Records::default(), None, 25);
-    courier.deadlines.uri = Duration::from_millis(100);
-    let (fates, text) = told(&courier, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
+    let mut probe = probe(Records::default(), None, 25);
+    probe.deadlines.uri = Duration::from_millis(100);
+    let (fates, text) = shown(&probe, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     assert!(text.contains("it took longer than 0.1 s in all"), "{text}");
 }

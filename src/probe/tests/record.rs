@@ -17,7 +17,7 @@ async fn who_publishes_no_usable_record_hears_what_to_publish() {
         Ok(vec!["v=TLSRPTv1; rua=mailto:a@example.com", "v=TLSRPTv1; rua=mailto:b@example.com"]),
         Ok(vec!["v=TLSRPTv1; ruf=mailto:a@example.com"]),
     ] {
-        let (fates, text) = told(&courier(publishing(answer), None, 25), &order(&[]), 0).await;
+        let (fates, text) = shown(&probe(publishing(answer), None, 25), &order(&[]), 0).await;
         assert_eq!(fates, [Fate::NotDelivered]);
         all.push(text);
     }
@@ -27,7 +27,7 @@ async fn who_publishes_no_usable_record_hears_what_to_publish() {
 #[tokio::test]
 async fn every_uri_is_tried_and_those_of_no_use_are_explained() {
     let record = "v=TLSRPTv1; rua=ftp://example.com/r, mailto:a@example.com!10m,http://example.com/r,mailto:nobody;x=y";
-    let (fates, text) = told(&courier(publishing(Ok(vec![record])), None, 25), &order(&[]), 0).await;
+    let (fates, text) = shown(&probe(publishing(Ok(vec![record])), None, 25), &order(&[]), 0).await;
     assert_eq!(fates, [Fate::NotDelivered; 4]);
     insta::assert_snapshot!(text);
 }

@@ -16,7 +16,7 @@ const URI: &str = "mailto:tlsrpt%2Btoken@example.com";
 #[tokio::test]
 async fn an_unsigned_mail_goes_in_clear_text_where_nothing_else_is_offered() {
     let (port, seen) = servers::mail_server(Script::default()).await;
-    let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
+    let (fates, text) = shown(&probe(served(), None, port), &order(&[URI]), port).await;
     assert_eq!(fates, [Fate::NotCounted]);
     insta::assert_snapshot!(text);
     let seen = seen.lock().unwrap();
@@ -36,7 +36,7 @@ async fn a_signed_mail_arrives_encrypted_and_valid() {
     let records =
         Records { txt: HashMap::from([("s1._domainkey.sender.example", Ok(vec![ED25519_RECORD]))]), ..served() };
     let order = Order { signer: Some(signer(ED25519)), ..order(&[URI]) };
-    let (fates, text) = told(&courier(records, Some(&certificate), port), &order, port).await;
+    let (fates, text) = shown(&probe(records, Some(&certificate), port), &order, port).await;
     assert_eq!(fates, [Fate::Taken]);
     // The time in the signature is the system's, and its length may vary with it.
     insta::assert_snapshot!(
@@ -63,7 +63,7 @@ async fn what_is_wrong_with_the_key_is_told() {
         let records = Records { txt: HashMap::from([("s1._domainkey.sender.example", answer)]), ..served() };
         let from = Address::new("postmaster", "elsewhere.example").unwrap();
         let order = Order { signer: Some(signer(RSA_PKCS8)), from, ..order(&[URI]) };
-        let (fates, text) = told(&courier(records, None, port), &order, port).await;
+        let (fates, text) = shown(&probe(records, None, port), &order, port).await;
         assert_eq!(fates, [fate]);
         let lines: Vec<&str> = text.lines().collect();
         all.push([&lines[1..4], &lines[lines.len() - 2..]].concat().join("\n"));
@@ -73,9 +73,9 @@ async fn what_is_wrong_with_the_key_is_told() {
 
 #[tokio::test]
 async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
-    const STORED: &str = "250 2.0.0 stored as 0191d8a4-0000-8000-8000-000000000000";
-    const KNOWN: &str = "250 2.0.0 already stored as 0191d8a4-0000-8000-8000-000000000000";
-    const KEPT: &str = "250 2.0.0 kept for the operator as 0191d8a4-0000-8000-8000-000000000000 (dkim-unaligned)";
+    const STORED: &str = "250 2.0.0 Ok: stored as 0191d8a4-0000-8000-8000-000000000000";
+    const KNOWN: &str = "250 2.0.0 Ok: duplicate of 0191d8a4-0000-8000-8000-000000000000";
+    const KEPT: &str = "250 2.0.0 Ok: quarantined as 0191d8a4-0000-8000-8000-000000000000 (dkim-unaligned)";
     let mut all = Vec::new();
     for (end, is_signed, fate) in [
         (STORED, true, Fate::Taken),
@@ -89,7 +89,7 @@ async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
         let records =
             Records { txt: HashMap::from([("s1._domainkey.sender.example", Ok(vec![ED25519_RECORD]))]), ..served() };
         let order = Order { signer: is_signed.then(|| signer(ED25519)), ..order(&[URI]) };
-        let (fates, text) = told(&courier(records, None, port), &order, port).await;
+        let (fates, text) = shown(&probe(records, None, port), &order, port).await;
         assert_eq!(fates, [fate], "{end}");
         let lines: Vec<&str> = text.lines().collect();
         all.push(lines[lines.len() - 2..].join("\n"));
@@ -100,7 +100,7 @@ async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
 #[tokio::test]
 async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (port, seen) = servers::mail_server(Script { tls_breaks: true, ..Script::default() }).await;
-    let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
+    let (fates, text) = shown(&probe(served(), None, port), &order(&[URI]), port).await;
     assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("STARTTLS failed: ") && text.contains("Once more in clear text"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
@@ -108,7 +108,7 @@ async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (_, tls) = servers::tls("other.example");
     let (port, _) = servers::mail_server(Script { tls: Some(tls), ..Script::default() }).await;
     let (fates, text) =
-        told(&courier(served(), Some(&servers::tls("third.example").0), port), &order(&[URI]), port).await;
+        shown(&probe(served(), Some(&servers::tls("third.example").0), port), &order(&[URI]), port).await;
     assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("STARTTLS: encrypted; the certificate would not pass a check"), "{text}");
 }
@@ -125,7 +125,7 @@ async fn refusals_are_told_in_the_server_s_words() {
         (Script { greeting: "HTTP/1.1 400 Bad Request", ..Script::default() }, NotDelivered),
     ] {
         let (port, seen) = servers::mail_server(script).await;
-        let (fates, text) = told(&courier(served(), None, port), &order(&[URI]), port).await;
+        let (fates, text) = shown(&probe(served(), None, port), &order(&[URI]), port).await;
         assert_eq!(fates, [fate]);
         all.push(text.lines().skip(3).collect::<Vec<_>>().join("\n"));
         drop(seen);
@@ -136,9 +136,9 @@ async fn refusals_are_told_in_the_server_s_words() {
 #[tokio::test]
 async fn a_mail_without_an_answer_may_have_been_taken() {
     let (port, _) = servers::mail_server(Script { end: None, ..Script::default() }).await;
-    let mut courier = courier(served(), None, port);
-    courier.deadlines.answer = Duration::from_millis(200);
-    let (fates, text) = told(&courier, &order(&[URI]), port).await;
+    let mut probe = probe(served(), None, port);
+    probe.deadlines.answer = Duration::from_millis(200);
+    let (fates, text) = shown(&probe, &order(&[URI]), port).await;
     assert_eq!(fates, [Fate::NotDelivered]);
     assert!(
         text.contains("not known: the whole mail was sent, but the answer is missing: no answer within 0.2 s"),
@@ -151,7 +151,7 @@ async fn hosts_are_tried_in_their_order() {
     let (port, seen) = servers::mail_server(Script::default()).await;
     let mx = |hosts| Records { mx: HashMap::from([("example.com", hosts)]), ..Records::default() };
     // Nobody listens on the other loopback address.
-    let (fates, text) = told(&courier(mx(Ok(vec!["127.0.0.2", "127.0.0.1"])), None, port), &order(&[URI]), port).await;
+    let (fates, text) = shown(&probe(mx(Ok(vec!["127.0.0.2", "127.0.0.1"])), None, port), &order(&[URI]), port).await;
     assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("failed: 127.0.0.2 (127.0.0.2:PORT): no connection: Connection refused"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
@@ -161,7 +161,7 @@ async fn hosts_are_tried_in_their_order() {
         (Err(DnsError::Temporary("no answer within 5 s".to_owned())), "cannot be looked up: no answer within 5 s"),
         (Ok(vec!["nowhere.invalid"]), "no address of nowhere.invalid is known"),
     ] {
-        let (fates, text) = told(&courier(mx(answer), None, port), &order(&[URI]), port).await;
+        let (fates, text) = shown(&probe(mx(answer), None, port), &order(&[URI]), port).await;
         assert_eq!(fates, [Fate::NotDelivered]);
         assert!(text.contains(told_so), "{text}");
     }
@@ -171,11 +171,11 @@ async fn hosts_are_tried_in_their_order() {
 #[tokio::test]
 async fn a_domain_without_mx_is_its_own_host_and_a_relay_stands_before_all() {
     let (port, seen) = servers::mail_server(Script::default()).await;
-    let courier = courier(Records::default(), None, port);
-    let (_, text) = told(&courier, &order(&["mailto:a@nowhere.invalid"]), port).await;
+    let probe = probe(Records::default(), None, port);
+    let (_, text) = shown(&probe, &order(&["mailto:a@nowhere.invalid"]), port).await;
     assert!(text.contains("mx: nowhere.invalid has no MX record: its own address takes the mail"), "{text}");
     let relay = Some("127.0.0.1:1".parse::<Relay>().unwrap()).map(|relay| Relay { port, ..relay });
-    let (fates, text) = told(&courier, &Order { relay, ..order(&["mailto:a@nowhere.invalid"]) }, port).await;
+    let (fates, text) = shown(&probe, &Order { relay, ..order(&["mailto:a@nowhere.invalid"]) }, port).await;
     assert_eq!(fates, [Fate::NotCounted]);
     assert!(text.contains("relay: 127.0.0.1, port PORT, as asked"), "{text}");
     assert_eq!(seen.lock().unwrap().commands[2], "RCPT TO:<a@nowhere.invalid>");

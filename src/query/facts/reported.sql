@@ -4,7 +4,7 @@
 WITH pairs AS (
   SELECT unnest(string_split($domains, chr(10))) AS policy_domain, unnest(string_split($organisations, chr(10))) AS organisation_key,
          unnest(string_split($credible, chr(10)))::INTEGER AS least
-), untold AS (
+), pending AS (
   SELECT DISTINCT policy_domain, organisation_key, day
   FROM failure
   SEMI JOIN pairs USING (policy_domain, organisation_key)
@@ -17,7 +17,7 @@ SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - first_day_of
          FILTER (policy_type = 'sts' AND (successful IS NULL OR successful > 0 OR failed > 0)), 0)
 FROM policy
 JOIN pairs USING (policy_domain, organisation_key)
-ANTI JOIN untold USING (policy_domain, organisation_key, day)
+ANTI JOIN pending USING (policy_domain, organisation_key, day)
 WHERE day BETWEEN first_day_of_troubles AND last_day_of_all
   -- What failed on a day is on its way into the sum of that day, whoever said it.
   AND (/* trust as a number */ >= least OR coalesce(failed, 0) > 0)

@@ -16,7 +16,7 @@ WITH each_organisation AS (
   WHERE day BETWEEN first_day_of_baseline AND last_day_of_all
     AND /* credible */ AND /* of a report known then */ AND /* not under maintenance */
   GROUP BY key, organisation_key
-), told AS (
+), counted AS (
   SELECT *, organisation_key IN (SELECT unnest(string_split($known, chr(10)))) AS is_known,
          organisation_key IN (SELECT unnest(string_split($newcomers, chr(10)))) AS is_new
   FROM each_organisation
@@ -25,7 +25,7 @@ WITH each_organisation AS (
          sum(sessions) FILTER (NOT is_new) OVER besides - coalesce(max(sessions) FILTER (NOT is_new AND NOT is_known) OVER besides, 0) AS others,
          sum(sessions_before) FILTER (NOT is_new) OVER besides
            - coalesce(max(sessions_before) FILTER (NOT is_new AND NOT is_known) OVER besides, 0) AS others_before
-  FROM told
+  FROM counted
   WINDOW besides AS (PARTITION BY key ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)
 ), established AS (
   SELECT *,

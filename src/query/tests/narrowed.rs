@@ -37,7 +37,7 @@ fn figures_of_one_filter_are_of_the_same_reports() {
     bench.send("a.example", "2026-11-17", Trust::Dkim, vec![clean(5), policy("two.example", PolicyType::Tlsa, 7, 2)]);
     bench.send("b.example", "2026-11-17", Trust::Dkim, vec![policy("example.com", PolicyType::Tlsa, 3, 1)]);
     bench.send("c.example", "2026-11-17", Trust::Dkim, Vec::new());
-    let told = |filter: &Filter| {
+    let shown = |filter: &Filter| {
         bench.ask(|connection| {
             let page = reports(connection, filter, 10, None)?;
             let sums = page
@@ -49,11 +49,11 @@ fn figures_of_one_filter_are_of_the_same_reports() {
             Ok((page.total, sums, reported.reports, reported.organisations, (once.total(), once.failed)))
         })
     };
-    assert_eq!(told(&filter()), (3, (18, 3), 3, 3, (18, 3)));
+    assert_eq!(shown(&filter()), (3, (18, 3), 3, 3, (18, 3)));
     let of_type = Filter { policy_type: Some("tlsa".into()), ..filter() };
-    assert_eq!(told(&of_type), (2, (13, 3), 2, 2, (13, 3)));
+    assert_eq!(shown(&of_type), (2, (13, 3), 2, 2, (13, 3)));
     let of_both = Filter { policy_domain: Some("example.com".into()), ..of_type };
-    assert_eq!(told(&of_both), (1, (4, 1), 1, 1, (4, 1)));
+    assert_eq!(shown(&of_both), (1, (4, 1), 1, 1, (4, 1)));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_set_of_policy_domains_narrows() {
         failed: one.is_some(),
         ..filter()
     };
-    let told = |filter: &Filter| {
+    let shown = |filter: &Filter| {
         bench.ask(|connection| {
             let by = breakdown::breakdown(connection, filter, breakdown::By::PolicyDomain)?;
             let domains: Vec<String> = by.rows.into_iter().map(|row| row.key).collect();
@@ -84,10 +84,10 @@ fn a_set_of_policy_domains_narrows() {
             ))
         })
     };
-    assert_eq!(told(&filter()), (45, 4, 4, "two.example one.example three.example example.com".to_owned()));
-    assert_eq!(told(&of(&["one.example", "two.example"], None)), (29, 3, 3, "two.example one.example".to_owned()));
+    assert_eq!(shown(&filter()), (45, 4, 4, "two.example one.example three.example example.com".to_owned()));
+    assert_eq!(shown(&of(&["one.example", "two.example"], None)), (29, 3, 3, "two.example one.example".to_owned()));
     // Both at once: a page about one domain for a recipient of several.
-    assert_eq!(told(&of(&["one.example", "two.example"], Some("two.example"))), (18, 2, 1, "two.example".to_owned()));
-    assert_eq!(told(&of(&["one.example"], Some("two.example"))), (0, 0, 0, String::new()));
-    assert_eq!(told(&of(&[], None)), (0, 0, 0, String::new()));
+    assert_eq!(shown(&of(&["one.example", "two.example"], Some("two.example"))), (18, 2, 1, "two.example".to_owned()));
+    assert_eq!(shown(&of(&["one.example"], Some("two.example"))), (0, 0, 0, String::new()));
+    assert_eq!(shown(&of(&[], None)), (0, 0, 0, String::new()));
 }

@@ -13,12 +13,12 @@ fn the_end_of_an_outage_is_found_after_its_week() {
     bench.send("goes-on.example", "2026-11-24", Trust::None, vec![clean(20)]);
 
     let filter = Filter { trust: Some("trusted".to_owned()), ..filter() };
-    let told = |today: &str| bench.ask(|conn| policy_fetch(conn, &filter, day("2026-11-16"), day(today)));
+    let shown = |today: &str| bench.ask(|conn| policy_fetch(conn, &filter, day("2026-11-16"), day(today)));
     for today in ["2026-11-22", "2026-11-23"] {
-        let outages = told(today).rows;
+        let outages = shown(today).rows;
         assert!(outages.iter().all(|outage| outage.ongoing) && outages.len() == 2, "{today}: {outages:?}");
     }
-    let outages = told("2026-11-25").rows;
+    let outages = shown("2026-11-25").rows;
     let ended = outages.iter().find(|outage| outage.organisation == "ends.example").unwrap();
     assert_eq!((ended.ongoing, ended.recovered, ended.until), (false, Some(day("2026-11-24")), day("2026-11-22")));
     assert_eq!(ended.failed, 27, "its sessions are those of the week");
@@ -34,10 +34,10 @@ fn a_clean_day_divides_an_outage_in_two() {
     }
     bench.send("a.example", "2026-11-19", Trust::Dkim, vec![clean(9)]);
     let outages = bench.ask(|conn| policy_fetch(conn, &filter(), day("2026-11-16"), day("2026-11-23")));
-    let told: Vec<_> =
+    let shown: Vec<_> =
         outages.rows.iter().map(|outage| (outage.since, outage.until, outage.failed, outage.recovered)).collect();
     assert_eq!(
-        told,
+        shown,
         [
             (day("2026-11-20"), day("2026-11-20"), 8, None),
             (day("2026-11-17"), day("2026-11-18"), 11, Some(day("2026-11-19")))

@@ -31,13 +31,13 @@ fn a_pair_is_new_ongoing_resolved_or_silent() {
     bench.send("old.example", "2026-11-22", Trust::Dkim, vec![clean(1)]);
 
     let pairs = ask(&bench, &filter());
-    let told: Vec<(&str, State, i64, i64)> = pairs
+    let shown: Vec<(&str, State, i64, i64)> = pairs
         .rows
         .iter()
         .map(|pair| (pair.organisation.as_str(), pair.state, pair.sessions.failed, pair.before.failed))
         .collect();
     assert_eq!(
-        told,
+        shown,
         [
             ("new.example", State::New, 12, 0),
             ("ongoing.example", State::Ongoing, 1, 2),
@@ -99,7 +99,7 @@ fn an_outage_ends_with_a_clean_report_of_the_same_organisation() {
     bench.send("c.example", "2026-11-19", Trust::Dkim, vec![clean(5)]);
     bench.send("b.example", "2026-11-19", Trust::Dkim, vec![policy("example.org", PolicyType::Sts, 9, 0)]);
     bench.send("b.example", "2026-11-20", Trust::None, vec![clean(5)]);
-    let told = |filter: &Filter| -> Vec<(String, bool, Option<String>)> {
+    let shown = |filter: &Filter| -> Vec<(String, bool, Option<String>)> {
         let outages = bench.ask(|connection| policy_fetch(connection, filter, day("2026-11-16"), day("2026-11-23")));
         outages
             .rows
@@ -109,8 +109,8 @@ fn an_outage_ends_with_a_clean_report_of_the_same_organisation() {
     };
     let trusted = Filter { trust: Some("trusted".into()), ..filter() };
     assert_eq!(
-        told(&trusted),
+        shown(&trusted),
         [("b.example".to_owned(), true, None), ("a.example".to_owned(), false, Some("2026-11-20".to_owned()))]
     );
-    assert_eq!(told(&filter())[0], ("b.example".to_owned(), true, None), "nor where everybody is asked for");
+    assert_eq!(shown(&filter())[0], ("b.example".to_owned(), true, None), "nor where everybody is asked for");
 }

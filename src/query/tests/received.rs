@@ -22,9 +22,9 @@ fn a_day_is_held_against_those_who_reported_daily_before() {
             send(&mut bench, "seldom.example");
         }
     }
-    let told = bench.ask(|connection| coverage(connection, &filter(), day("2026-11-22")));
-    assert_eq!((told.usual, told.reported), (2, 1));
-    assert_eq!((told.missing[0].name(), told.missing[0].last_day), ("stopped.example", day("2026-11-17")));
+    let shown = bench.ask(|connection| coverage(connection, &filter(), day("2026-11-22")));
+    assert_eq!((shown.usual, shown.reported), (2, 1));
+    assert_eq!((shown.missing[0].name(), shown.missing[0].last_day), ("stopped.example", day("2026-11-17")));
     let before = bench.ask(|connection| coverage(connection, &filter(), day("2026-11-16")));
     assert_eq!((before.usual, before.reported, before.missing.len()), (2, 2, 0));
     let elsewhere = Filter { policy_domains: Some(vec!["example.org".into()]), ..filter() };

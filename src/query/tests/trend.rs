@@ -17,7 +17,7 @@ fn ask(bench: &Bench, filter: &Filter) -> Trend {
     bench.ask(|connection| trend(connection, filter, &periods))
 }
 
-fn told(row: &[Sessions]) -> Vec<(i64, i64)> {
+fn shown(row: &[Sessions]) -> Vec<(i64, i64)> {
     row.iter().map(|sessions| (sessions.successful, sessions.failed)).collect()
 }
 
@@ -36,16 +36,16 @@ fn each_period_has_its_sum() {
     bench.send("a.example", "2026-11-22", Trust::None, vec![clean(1)]);
     bench.send("a.example", "2026-11-23", Trust::Dkim, vec![clean(1_000)]);
     let all = ask(&bench, &filter());
-    assert_eq!(told(&all.once), [(15, 2), (0, 0), (21, 0)]);
+    assert_eq!(shown(&all.once), [(15, 2), (0, 0), (21, 0)]);
     let types: Vec<&str> = all.by_policy_type.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(types, ["sts", "tlsa"]);
-    assert_eq!(told(&all.by_policy_type[0].1), [(15, 2), (0, 0), (21, 0)]);
-    assert_eq!(told(&all.by_policy_type[1].1), [(0, 0), (0, 0), (20, 0)]);
+    assert_eq!(shown(&all.by_policy_type[0].1), [(15, 2), (0, 0), (21, 0)]);
+    assert_eq!(shown(&all.by_policy_type[1].1), [(0, 0), (0, 0), (20, 0)]);
     assert_eq!(
-        told(&ask(&bench, &Filter { policy_type: Some("tlsa".into()), ..filter() }).once),
+        shown(&ask(&bench, &Filter { policy_type: Some("tlsa".into()), ..filter() }).once),
         [(0, 0), (0, 0), (20, 0)]
     );
-    assert_eq!(told(&ask(&bench, &Filter { trust: Some("trusted".into()), ..filter() }).once)[2], (20, 0));
+    assert_eq!(shown(&ask(&bench, &Filter { trust: Some("trusted".into()), ..filter() }).once)[2], (20, 0));
 }
 
 #[test]

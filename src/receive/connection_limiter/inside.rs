@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Caps, Full, Place};
-use crate::receive::network::{Block, Party};
+use crate::receive::network::{Block, PeerNetwork};
 
 /// A refusal is logged at most this often; a flood must not fill the log as well.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -29,13 +29,13 @@ pub struct Inside {
 #[derive(Debug)]
 struct Entry {
     /// `None` for whom only the total counts: a trusted proxy, a mail server of this machine.
-    party: Option<Party>,
+    client: Option<PeerNetwork>,
     place: Arc<Place>,
     /// What those hold for whom it counts, the largest network first.
     holders: Vec<(Holder, Held)>,
 }
 
-/// How many places somebody holds, shared by all of them: each newcomer to a full gate looks at every place.
+/// How many places somebody holds, shared by all of them: each newcomer to a full limiter looks at every place.
 type Held = Arc<AtomicUsize>;
 
 /// Whose places are counted together.
@@ -63,49 +63,49 @@ impl Inside {
         self.entries.is_empty() && self.held.is_empty()
     }
 
-    /// Sees that there is room for one more of this party, and says whether somebody had to give way. `known` is the
+    /// Sees that there is room for one more of this client, and says whether somebody had to give way. `known` is the
     /// newcomer's own entry where it has one already.
     pub fn make_room(
         &mut self,
-        party: Option<Party>,
+        client: Option<PeerNetwork>,
         known: Option<u64>,
         caps: Caps,
         peer: IpAddr,
     ) -> Result<bool, Full> {
-        if let Some(own) = party
-            && self.held(Holder::Block(own.block())) >= caps.party
+        if let Some(own) = client
+            && self.held(Holder::Block(own.block())) >= caps.client
         {
-            return match self.displace(party, known, |other| other == party) {
+            return match self.displace(client, known, |other| other == client) {
                 true => Ok(true),
-                false => Err(self.refuse(Full::Party, peer)),
+                false => Err(self.refuse(Full::PeerNetwork, peer)),
             };
         }
         let others = self.entries.len() - usize::from(known.is_some());
-        let stranger = party.is_none() || holders(party).next().is_some_and(|network| self.held(network) == 0);
+        let stranger = client.is_none() || holders(client).next().is_some_and(|network| self.held(network) == 0);
         let room = if stranger { caps.total } else { caps.total - caps.reserved };
         if others < room {
             return Ok(false);
         }
-        match self.displace(party, known, |_| true) {
+        match self.displace(client, known, |_| true) {
             true => Ok(true),
             false => Err(self.refuse(Full::Total, peer)),
         }
     }
 
-    pub fn add(&mut self, party: Option<Party>) -> (u64, Arc<Place>) {
+    pub fn add(&mut self, client: Option<PeerNetwork>) -> (u64, Arc<Place>) {
         let (id, place) = (self.next, Arc::new(Place::new()));
         self.next += 1;
-        let holders = self.count(party);
-        self.entries.insert(id, Entry { party, place: Arc::clone(&place), holders });
+        let holders = self.count(client);
+        self.entries.insert(id, Entry { client, place: Arc::clone(&place), holders });
         (id, place)
     }
 
-    /// Gives an entry another party. One that had to give way meanwhile has none.
-    pub fn stand_for(&mut self, id: u64, party: Option<Party>) {
+    /// Gives an entry another client. One that had to give way meanwhile has none.
+    pub fn stand_for(&mut self, id: u64, client: Option<PeerNetwork>) {
         let Some(entry) = self.entries.remove(&id) else { return };
         self.discount(&entry.holders);
-        let holders = self.count(party);
-        self.entries.insert(id, Entry { party, holders, ..entry });
+        let holders = self.count(client);
+        self.entries.insert(id, Entry { client, holders, ..entry });
     }
 
     pub fn remove(&mut self, id: u64) {
@@ -114,17 +114,17 @@ impl Inside {
         }
     }
 
-    /// Takes the place of the one that has waited longest, of the party that holds most, among those that may be asked.
+    /// Takes the place of the one that has waited longest, of the client that holds most, among those that may be asked.
     fn displace(
         &mut self,
-        newcomer: Option<Party>,
+        newcomer: Option<PeerNetwork>,
         known: Option<u64>,
-        may_be_asked: impl Fn(Option<Party>) -> bool,
+        may_be_asked: impl Fn(Option<PeerNetwork>) -> bool,
     ) -> bool {
         let now = tokio::time::Instant::now();
         let newcomer: Vec<(Holder, usize)> = holders(newcomer).map(|holder| (holder, self.held(holder))).collect();
         let candidates = self.entries.iter().filter_map(|(id, entry)| {
-            let since = entry.place.waiting_since(now).filter(|_| Some(*id) != known && may_be_asked(entry.party))?;
+            let since = entry.place.waiting_since(now).filter(|_| Some(*id) != known && may_be_asked(entry.client))?;
             let weight = entry.weight_against(&newcomer)?;
             Some((weight, Reverse(since), Reverse(*id)))
         });
@@ -132,10 +132,10 @@ impl Inside {
         if let Some(entry) = self.entries.remove(&id) {
             self.discount(&entry.holders);
             entry.place.take();
-            let party = entry.party.map(tracing::field::debug);
+            let client = entry.client.map(tracing::field::debug);
             if let Some(not_logged) = self.displaced.due() {
                 tracing::warn!(
-                    party,
+                    client,
                     open = self.entries.len() + 1,
                     not_logged,
                     "a silent connection gave its place to a newcomer, because a cap of connections is reached"
@@ -149,8 +149,8 @@ impl Inside {
         self.held.get(&holder).map_or(0, |held| held.load(Relaxed))
     }
 
-    fn count(&mut self, party: Option<Party>) -> Vec<(Holder, Held)> {
-        let counted = holders(party).map(|holder| {
+    fn count(&mut self, client: Option<PeerNetwork>) -> Vec<(Holder, Held)> {
+        let counted = holders(client).map(|holder| {
             let held = self.held.entry(holder).or_default();
             held.fetch_add(1, Relaxed);
             (holder, Arc::clone(held))
@@ -169,7 +169,7 @@ impl Inside {
     fn refuse(&mut self, full: Full, peer: IpAddr) -> Full {
         let setting = match full {
             Full::Total => "connections_max",
-            Full::Party => "connections_per_address_max",
+            Full::PeerNetwork => "connections_per_address_max",
         };
         if let Some(not_logged) = self.refused.due() {
             tracing::warn!(%peer, setting, open = self.entries.len(), not_logged, "a connection was refused");
@@ -210,8 +210,8 @@ impl Log {
     }
 }
 
-/// Whom a connection counts for, from the largest network to the party itself.
-fn holders(party: Option<Party>) -> impl Iterator<Item = Holder> {
-    let blocks = party.into_iter().flat_map(Party::blocks).map(Holder::Block);
-    party.is_none().then_some(Holder::Trusted).into_iter().chain(blocks)
+/// Whom a connection counts for, from the largest network to the client itself.
+fn holders(client: Option<PeerNetwork>) -> impl Iterator<Item = Holder> {
+    let blocks = client.into_iter().flat_map(PeerNetwork::blocks).map(Holder::Block);
+    client.is_none().then_some(Holder::Trusted).into_iter().chain(blocks)
 }

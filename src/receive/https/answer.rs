@@ -237,7 +237,7 @@ impl Problem {
             // It gets room as its oldest reports age.
             Busy::ShareFull => 3_600,
         };
-        // RFC 6585 §4: only this party is asked to wait.
+        // RFC 6585 §4: only this client is asked to wait.
         let status = match busy {
             Busy::RowsSpent { .. } | Busy::BytesSpent { .. } | Busy::ShareFull => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::SERVICE_UNAVAILABLE,

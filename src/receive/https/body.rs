@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio::sync::Semaphore;
 
 use super::{Shared, answer::Problem};
-use crate::{fault::FaultCode, limits::HTTP_SMALL_BODY_MAX_BYTES, receive::memory::Share};
+use crate::{fault::FaultCode, limits::HTTP_SMALL_BODY_MAX_BYTES, receive::memory::MemoryShare};
 
 /// Bytes that are set aside for a body of unknown length, to begin with.
 const START_BYTES: usize = 16 * 1024;
@@ -19,7 +19,7 @@ const START_BYTES: usize = 16 * 1024;
 /// A body and the share of the memory that it holds until its report has an outcome.
 pub struct Body {
     pub bytes: Vec<u8>,
-    pub share: Share,
+    pub share: MemoryShare,
     /// Where its share comes from once it is large; `None` where it does already.
     large: Option<Arc<Semaphore>>,
 }
@@ -31,7 +31,7 @@ pub async fn receive(payload: Payload, announced: Option<u64>, shared: &Shared) 
     let mut body = Body::empty(&shared.memory, &shared.memory_large);
     let start = Instant::now();
     loop {
-        let until = start + shared.deadlines.patience(body.bytes.len());
+        let until = start + shared.deadlines.of_body(body.bytes.len());
         let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx));
         let chunk = match timeout_at(until, next).await {
             Err(_) => return Err(Problem::body_too_slow()),
@@ -66,7 +66,7 @@ pub fn empty() -> Problem {
 
 impl Body {
     fn empty(small: &Arc<Semaphore>, large: &Arc<Semaphore>) -> Body {
-        Body { bytes: Vec::new(), share: Share::none(small), large: Some(Arc::clone(large)) }
+        Body { bytes: Vec::new(), share: MemoryShare::none(small), large: Some(Arc::clone(large)) }
     }
 
     /// Makes room for so many bytes more, with the memory for it set aside first. What a body announces is believed only
@@ -82,7 +82,7 @@ impl Body {
         if room > HTTP_SMALL_BODY_MAX_BYTES
             && let Some(large) = &self.large
         {
-            let mut share = Share::none(large);
+            let mut share = MemoryShare::none(large);
             share.grow(room)?;
             (self.share, self.large) = (share, None);
         }
@@ -95,7 +95,7 @@ impl Body {
 impl super::Deadlines {
     /// How long after its start a body may still go on when so many bytes have come: until its average falls below the
     /// minimum rate, but through the grace at least and to the deadline at most.
-    fn patience(&self, received_bytes: usize) -> Duration {
+    fn of_body(&self, received_bytes: usize) -> Duration {
         let kept_up = match self.body_rate_min_bytes_per_s {
             0 => self.body,
             rate => Duration::from_secs_f64(received_bytes as f64 / rate as f64),

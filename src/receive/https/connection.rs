@@ -15,12 +15,12 @@ use super::{
     Shared, request,
     wire::{Transport, Wire},
 };
-use crate::receive::connection_limiter::{Gate, Place};
+use crate::receive::connection_limiter::{ConnectionLimiter, Place};
 
-/// What a connection passes on its way in.
+/// What a connection passes before it is served.
 #[derive(Clone)]
-pub struct Door {
-    pub gate: Arc<Gate>,
+pub struct Acceptor {
+    pub limiter: Arc<ConnectionLimiter>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub shared: Arc<Shared>,
     pub stopping: GracefulShutdownSignal,
@@ -28,10 +28,10 @@ pub struct Door {
 
 /// Everything one worker thread does with its connections.
 pub fn service(
-    door: Door,
+    acceptor: Acceptor,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> {
-    let stopping = door.stopping.clone();
-    let (answering, expecting) = (Arc::clone(&door.shared), Arc::clone(&door.shared));
+    let stopping = acceptor.stopping.clone();
+    let (answering, expecting) = (Arc::clone(&acceptor.shared), Arc::clone(&acceptor.shared));
     // The library's own deadlines are off: the wire has one for each wait, not only for the first request.
     let http = HttpService::build()
         .keep_alive(KeepAlive::Os)
@@ -50,26 +50,26 @@ pub fn service(
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         }));
     fn_service(move |stream: TcpStream| {
-        let door = door.clone();
+        let acceptor = acceptor.clone();
         async move {
             let peer = stream.peer_addr().map_err(DispatchError::Io)?;
-            let wire = door.enter(stream, peer.ip()).await.map_err(DispatchError::Io)?;
+            let wire = acceptor.enter(stream, peer.ip()).await.map_err(DispatchError::Io)?;
             Ok((wire, Protocol::Http1, Some(peer)))
         }
     })
     .and_then(http)
 }
 
-impl Door {
+impl Acceptor {
     async fn enter(self, stream: TcpStream, peer: IpAddr) -> io::Result<Wire> {
         let first_head_until = Instant::now() + self.shared.deadlines.head;
         let trusted_proxy = self.shared.proxies.is_trusted(peer);
-        let pass = self.gate.enter(peer, trusted_proxy).map_err(|_| {
+        let permit = self.limiter.enter(peer, trusted_proxy).map_err(|_| {
             self.shared.counters.connections_refused.increment();
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
         self.shared.counters.connections.increment();
-        if pass.displaced {
+        if permit.displaced {
             self.shared.counters.connections_displaced.increment();
         }
         // Answers are small and go out whole; waiting to fill a packet would only delay them.
@@ -77,10 +77,10 @@ impl Door {
         let transport = match &self.tls {
             None => Transport::Plain(stream),
             Some(config) => {
-                Transport::Tls(Box::new(self.shake_hands(config, stream, first_head_until, &pass.place()).await?))
+                Transport::Tls(Box::new(self.shake_hands(config, stream, first_head_until, &permit.place()).await?))
             }
         };
-        Ok(Wire::new(transport, self.shared, pass, first_head_until))
+        Ok(Wire::new(transport, self.shared, permit, first_head_until))
     }
 
     /// The TLS handshake, within the time for the first request head.

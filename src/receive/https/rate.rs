@@ -9,47 +9,47 @@ use std::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
 use super::forwarded::Client;
-use crate::submission::Party;
+use crate::submission::PeerNetwork;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
-const PARTIES_MAX: usize = 200_000;
-/// The number of parties is looked at once in so many requests.
+const CLIENTS_MAX: usize = 200_000;
+/// The number of clients is looked at once in so many requests.
 const LOOK_EVERY: u32 = 1_024;
 
 /// Sizes of networks that are told apart, from the address to the site.
 const LEVELS: usize = 3;
 
-/// A leaky bucket for each party: a minute's worth at once, then evenly over the minute. The networks around an address have
+/// A leaky bucket for each client: a minute's worth at once, then evenly over the minute. The networks around an address have
 /// buckets of their own, each larger than those within it.
 pub struct Rate {
-    /// By party, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
+    /// By client, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
     /// buckets of those who do so, not into those of the proxy itself.
-    levels: [DefaultKeyedRateLimiter<(Party, bool)>; LEVELS],
+    levels: [DefaultKeyedRateLimiter<(PeerNetwork, bool)>; LEVELS],
     requests: AtomicU32,
 }
 
 impl Rate {
     pub fn per_minute(requests_max: NonZeroU32) -> Rate {
         let level = |factor| RateLimiter::keyed(Quota::per_minute(requests_max.saturating_mul(factor)));
-        Rate { levels: Party::FACTORS.map(level), requests: AtomicU32::new(0) }
+        Rate { levels: PeerNetwork::FACTORS.map(level), requests: AtomicU32::new(0) }
     }
 
-    /// Counts one request, or says how long the party has to wait for its next.
+    /// Counts one request, or says how long the client has to wait for its next.
     pub fn check(&self, client: Client) -> Result<(), Duration> {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 && self.parties() > PARTIES_MAX
+        if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 && self.clients() > CLIENTS_MAX
         {
             self.forget();
         }
         // The smallest first: who is refused there takes nothing from the networks around.
-        for (limiter, (party, _)) in self.levels.iter().zip(Party::levels(client.address)) {
+        for (limiter, (client, _)) in self.levels.iter().zip(PeerNetwork::levels(client.address)) {
             limiter
-                .check_key(&(party, client.disputed))
+                .check_key(&(client, client.disputed))
                 .map_err(|early| early.wait_time_from(limiter.clock().now()))?;
         }
         Ok(())
     }
 
-    /// Forgets the parties whose bucket is empty again; to be called now and then.
+    /// Forgets the clients whose bucket is empty again; to be called now and then.
     pub fn forget(&self) {
         for limiter in &self.levels {
             limiter.retain_recent();
@@ -57,7 +57,7 @@ impl Rate {
         }
     }
 
-    fn parties(&self) -> usize {
+    fn clients(&self) -> usize {
         self.levels.iter().map(RateLimiter::len).sum()
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_party_has_its_own_bucket() {
+    fn each_client_has_its_own_bucket() {
         let rate = Rate::per_minute(NonZeroU32::new(2).unwrap());
         let ip = |text: &str| Client { address: text.parse().unwrap(), disputed: false };
         rate.check(ip("2001:db8::1")).unwrap();
@@ -100,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn parties_with_an_empty_bucket_are_forgotten() {
+    fn clients_with_an_empty_bucket_are_forgotten() {
         // A bucket that leaks a request in a fraction of a microsecond is empty again at once.
         let rate = Rate::per_minute(NonZeroU32::MAX);
         for last in 0..100 {
             rate.check(Client { address: [192, 0, 2, last].into(), disputed: false }).unwrap();
         }
         rate.forget();
-        assert_eq!(rate.parties(), 0);
+        assert_eq!(rate.clients(), 0);
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     fault::FaultCode,
-    receive::memory::Share,
+    receive::memory::MemoryShare,
     submission::{Accepting, Channel, Hints, Receipt, Submission},
 };
 
@@ -154,7 +154,7 @@ async fn take_report(
 }
 
 /// Hands a report on. When its sender is told to come back because storing takes too long, the report goes on without it.
-async fn submit(shared: &Shared, submission: Submission, share: Share) -> Result<Answer, Problem> {
+async fn submit(shared: &Shared, submission: Submission, share: MemoryShare) -> Result<Answer, Problem> {
     let accepting = shared.accept.accept(submission);
     let mut receipt = Box::pin(async move {
         let receipt = caught(accepting).await;

@@ -38,19 +38,19 @@ const PATIENCE: Duration = Duration::from_secs(9);
 const REPORT: &str = "POST /v1/tlsrpt HTTP/1.1\r\nHost: reports.example.net\r\nContent-Length: 2\r\n\r\n{}";
 
 /// The receiving side: remembers what it got, answers what it was told to, when it is allowed to.
-pub struct Desk {
+pub struct ListenerState {
     got: Mutex<Vec<Submission>>,
     outcomes: Vec<Outcome>,
     permits: Semaphore,
 }
 
-impl Accept for Arc<Desk> {
+impl Accept for Arc<ListenerState> {
     fn accept(&self, submission: Submission) -> Accepting {
-        let desk = Arc::clone(self);
+        let state = Arc::clone(self);
         Box::pin(async move {
-            desk.got.lock().unwrap().push(submission);
-            desk.permits.acquire().await.unwrap().forget();
-            Receipt::new(desk.outcomes.clone())
+            state.got.lock().unwrap().push(submission);
+            state.permits.acquire().await.unwrap().forget();
+            Receipt::new(state.outcomes.clone())
         })
     }
 }
@@ -94,9 +94,12 @@ impl Setup {
     }
 
     pub fn start(self) -> App {
-        let desk =
-            Arc::new(Desk { got: Mutex::default(), outcomes: self.outcomes, permits: Semaphore::new(self.permits) });
-        let accept = Arc::new(Arc::clone(&desk));
+        let state = Arc::new(ListenerState {
+            got: Mutex::default(),
+            outcomes: self.outcomes,
+            permits: Semaphore::new(self.permits),
+        });
+        let accept = Arc::new(Arc::clone(&state));
         let mut listener =
             Listener::bind(&self.config, self.wire_max_bytes, accept, Clock::system()).unwrap().expect("an address");
         (self.adjust)(Arc::get_mut(&mut listener.shared).unwrap());
@@ -104,7 +107,7 @@ impl Setup {
             address: listener.address(),
             certificate: listener.certificate(),
             counters: listener.counters(),
-            desk,
+            state,
             running: listener.start().unwrap(),
         }
     }
@@ -115,7 +118,7 @@ pub struct App {
     pub address: SocketAddr,
     pub certificate: Option<Arc<Certificate>>,
     pub counters: Arc<super::Counters>,
-    pub desk: Arc<Desk>,
+    pub state: Arc<ListenerState>,
     pub running: Running,
 }
 
@@ -138,7 +141,7 @@ impl App {
     }
 
     pub fn got(&self) -> Vec<Submission> {
-        self.desk.got.lock().unwrap().clone()
+        self.state.got.lock().unwrap().clone()
     }
 
     pub fn last_peer(&self) -> Option<IpAddr> {

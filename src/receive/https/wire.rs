@@ -53,7 +53,7 @@ pub struct Wire {
     timer: Pin<Box<Sleep>>,
     /// When the peer must have read what it does not read.
     write_until: Option<Instant>,
-    /// When waiting for the peer's farewell ends.
+    /// When waiting for the peer to close ends.
     linger_until: Option<Instant>,
     _pass: Pass,
 }
@@ -248,7 +248,7 @@ impl Wire {
 
     /// Ends the connection. Where the peer may still be sending, what it sends is read and dropped for a moment: closing at
     /// once would reset the connection, and the answer could be lost with it (RFC 9112 §9.6).
-    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_lingering_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_outgoing(cx))?;
         let shut = self.transport.poll_shutdown(cx);
         ready!(self.bound(cx, shut))?;
@@ -316,8 +316,8 @@ impl AsyncWrite for Wire {
             this.dismiss(Problem::unparsable());
         }
         if this.unparsable {
-            // The library drops the connection as soon as its refusal is written, so the farewell comes first.
-            return this.poll_farewell(cx).map_ok(|()| bytes.len());
+            // The library drops the connection as soon as its refusal is written, so the lingering close comes first.
+            return this.poll_lingering_close(cx).map_ok(|()| bytes.len());
         }
         let written = this.transport.poll_write(cx, bytes);
         this.bound(cx, written)
@@ -348,7 +348,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_farewell(cx)
+        self.get_mut().poll_lingering_close(cx)
     }
 }
 
@@ -415,7 +415,7 @@ impl Transport {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            // A peer that closes without the TLS farewell is only gone, as with plain TCP: whether a body is whole is told
+            // A peer that closes without a TLS close_notify is only gone, as with plain TCP: whether a body is whole is told
             // by its own framing (RFC 9112 §9.8).
             Transport::Tls(stream) => match ready!(Pin::new(stream).poll_read(cx, buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),

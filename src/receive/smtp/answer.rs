@@ -7,31 +7,31 @@ use crate::{
 };
 
 /// When storing takes too long: the message goes on without its sender, who comes again and hears that it is known.
-pub const SLOW: Reply = Reply::new(451, "4.3.0", "storing takes too long: come again later");
+pub const SLOW: Reply = Reply::new(451, "4.3.0", "Storing takes too long, try again later");
 /// When our own code failed.
-pub const FAILED: Reply = Reply::new(451, "4.3.0", "tlsight itself failed on this message");
-pub const SHUTTING_DOWN: Reply = Reply::new(421, "4.3.2", "shutting down: come again later");
-pub const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, "4.7.0", "too many connections: come again later");
-pub const GIVES_WAY: Reply = Reply::new(421, "4.7.0", "too many connections, and this one is idle: come again later");
-pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "nothing came for too long");
-pub const TRICKLES: Reply = Reply::new(421, "4.4.2", "the message comes too slowly");
-pub const TOO_LONG: Reply = Reply::new(421, "4.4.2", "the session took too long");
+pub const FAILED: Reply = Reply::new(451, "4.3.0", "Internal error, try again later");
+pub const SHUTTING_DOWN: Reply = Reply::new(421, "4.3.2", "Service shutting down, try again later");
+pub const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, "4.7.0", "Too many connections, try again later");
+pub const GIVES_WAY: Reply = Reply::new(421, "4.7.0", "Too many connections and this one is idle, try again later");
+pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "Timeout: no data received, closing connection");
+pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "Timeout: message too slow, closing connection");
+pub const TOO_LONG: Reply = Reply::new(421, "4.4.2", "Timeout: session too long, closing connection");
 
 /// The reply to a message with this receipt.
 pub fn reply(receipt: &Receipt) -> Reply {
     match receipt.overall() {
-        Outcome::Stored(report) => taken(&format!("stored as {report}")),
-        Outcome::Duplicate(report) => taken(&format!("already stored as {report}")),
+        Outcome::Stored(report) => taken(&format!("Ok: stored as {report}")),
+        Outcome::Duplicate(report) => taken(&format!("Ok: duplicate of {report}")),
         // The sender can do nothing about it, and a bounce would go to nobody (RFC 8460 §5.3).
-        Outcome::Quarantined { entry, fault } => taken(&format!("kept for the operator as {entry} ({})", fault.code)),
-        Outcome::Ignored(_) => Reply::new(250, "2.0.0", "no TLS report: not kept"),
+        Outcome::Quarantined { entry, fault } => taken(&format!("Ok: quarantined as {entry} ({})", fault.code)),
+        Outcome::Ignored(_) => Reply::new(250, "2.0.0", "Ok: not a TLS report, ignored"),
         Outcome::Refused(fault) => refused(fault),
-        Outcome::Busy(Busy::DiskFull) => Reply::new(452, "4.3.1", "the disk is full: come again later"),
-        Outcome::Busy(Busy::QueueFull) => Reply::new(451, "4.3.0", "too many reports are waiting: come again later"),
-        Outcome::Busy(Busy::StoreFailed) => Reply::new(451, "4.3.0", "the store failed: come again later"),
+        Outcome::Busy(Busy::DiskFull) => Reply::new(452, "4.3.1", "Insufficient system storage, try again later"),
+        Outcome::Busy(Busy::QueueFull) => Reply::new(451, "4.3.0", "Too many reports waiting, try again later"),
+        Outcome::Busy(Busy::StoreFailed) => Reply::new(451, "4.3.0", "Storage failed, try again later"),
         Outcome::Busy(Busy::ShuttingDown) => SHUTTING_DOWN,
         Outcome::Busy(Busy::KeyLookup) => {
-            Reply::new(451, "4.7.5", "the key of the signature cannot be looked up now: come again later")
+            Reply::new(451, "4.7.5", "DKIM key lookup failed temporarily, try again later")
         }
         // RFC 3463 §3.8: 4.7.0 is temporary and about policy, 4.2.2 and 452 about room.
         Outcome::Busy(busy @ (Busy::RowsSpent { .. } | Busy::BytesSpent { .. })) => {
@@ -73,10 +73,10 @@ mod tests {
         let fault = |code| Fault::new(code, "what is wrong", Place::Whole);
         let id = Uuid::nil();
         let cases = [
-            (Outcome::Stored(id), "250 2.0.0 stored as 00000000-"),
-            (Outcome::Duplicate(id), "250 2.0.0 already stored as 00000000-"),
-            (Outcome::Quarantined { entry: id, fault: fault(FaultCode::DkimNone) }, "250 2.0.0 kept for the operator"),
-            (Outcome::Ignored(fault(FaultCode::NotTlsrpt)), "250 2.0.0 no TLS report"),
+            (Outcome::Stored(id), "250 2.0.0 Ok: stored as 00000000-"),
+            (Outcome::Duplicate(id), "250 2.0.0 Ok: duplicate of 00000000-"),
+            (Outcome::Quarantined { entry: id, fault: fault(FaultCode::DkimNone) }, "250 2.0.0 Ok: quarantined"),
+            (Outcome::Ignored(fault(FaultCode::NotTlsrpt)), "250 2.0.0 Ok: not a TLS report"),
             (Outcome::Refused(fault(FaultCode::TooLargeWire)), "552 5.3.4 what is wrong"),
             (Outcome::Refused(fault(FaultCode::TooLargeUnpacked)), "552 5.3.4 what is wrong"),
             (Outcome::Refused(fault(FaultCode::ForeignDomain)), "550 5.7.1 what is wrong"),

@@ -1,4 +1,4 @@
-//! One connection: past the gate, then bytes between socket and session until one of them ends.
+//! One connection: past the limiter, then bytes between socket and session until one of them ends.
 
 use std::{
     future::Future,
@@ -15,10 +15,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Desk, answer, deliver::deliver, proxy, stock::Portion, stopped};
+use super::{ListenerState, answer, deliver::deliver, memory::Reservation, proxy, stopped};
 use crate::{
     limits::SMTP_RATE_MIN_BYTES_PER_S,
-    receive::connection_limiter::{Pass, Place},
+    receive::connection_limiter::{Permit, Place},
     smtp::{Next, Reply, Session},
     submission::Channel,
 };
@@ -32,22 +32,22 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Serves a connection to its end. `peer` is `None` where it comes through the file system.
-pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
+pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, state: Arc<ListenerState>, stop: watch::Receiver<bool>) {
     let came = Instant::now();
-    let Some((pass, peer)) = enter(&mut wire, peer, &desk).await else { return };
-    let listener = desk.channel.as_str();
+    let Some((permit, peer)) = enter(&mut wire, peer, &state).await else { return };
+    let listener = state.channel.as_str();
     let conversation = Conversation {
         wire,
-        session: Session::new(Arc::clone(&desk.settings)),
-        place: pass.place(),
+        session: Session::new(Arc::clone(&state.settings)),
+        place: permit.place(),
         peer,
         stop,
-        share: desk.memory.portion(pass.party()),
+        share: state.memory.reservation(permit.client()),
         pace: None,
         out: Vec::new(),
-        begins_until: Some(came + desk.deadlines.greeting),
-        session_ends: Instant::now() + desk.deadlines.session,
-        desk,
+        begins_until: Some(came + state.deadlines.greeting),
+        session_ends: Instant::now() + state.deadlines.session,
+        state,
     };
     if let Err(error) = conversation.hold().await {
         let peer = peer.map(tracing::field::display);
@@ -56,24 +56,24 @@ pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, desk: Arc<Desk>, stop: 
 }
 
 /// Finds out who connects and whether there is room for them.
-async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pass, Option<IpAddr>)> {
-    let proxied = peer.is_some_and(|peer| desk.is_proxy(peer));
+async fn enter(wire: &mut Wire, peer: Option<IpAddr>, state: &ListenerState) -> Option<(Permit, Option<IpAddr>)> {
+    let proxied = peer.is_some_and(|peer| state.is_proxy(peer));
     // LMTP has one client, a mail server: no cap for one address is meant for it.
-    let exempt = proxied || desk.channel == Channel::Lmtp;
+    let exempt = proxied || state.channel == Channel::Lmtp;
     let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let Ok(mut pass) = desk.gate.enter(address, exempt) else {
-        refuse(wire, desk).await;
+    let Ok(mut permit) = state.limiter.enter(address, exempt) else {
+        refuse(wire, state).await;
         return None;
     };
     if !proxied {
-        return Some((pass, peer));
+        return Some((permit, peer));
     }
-    match unless_taken(&pass.place(), desk.deadlines.proxy, proxy::read(wire)).await {
-        Ok(None) => Some((pass, peer)),
-        Ok(Some(source)) => match pass.stand_for(source) {
-            Ok(()) => Some((pass, Some(source))),
+    match unless_taken(&permit.place(), state.deadlines.proxy, proxy::read(wire)).await {
+        Ok(None) => Some((permit, peer)),
+        Ok(Some(source)) => match permit.stand_for(source) {
+            Ok(()) => Some((permit, Some(source))),
             Err(_) => {
-                refuse(wire, desk).await;
+                refuse(wire, state).await;
                 None
             }
         },
@@ -85,11 +85,11 @@ async fn enter(wire: &mut Wire, peer: Option<IpAddr>, desk: &Desk) -> Option<(Pa
     }
 }
 
-async fn refuse(wire: &mut Wire, desk: &Desk) {
+async fn refuse(wire: &mut Wire, state: &ListenerState) {
     let mut out = Vec::new();
     answer::TOO_MANY_CONNECTIONS.write(&mut out);
-    let _ = timeout(desk.deadlines.write, write(wire, &mut out)).await;
-    let _ = timeout(desk.deadlines.write, wire.shutdown()).await;
+    let _ = timeout(state.deadlines.write, write(wire, &mut out)).await;
+    let _ = timeout(state.deadlines.write, wire.shutdown()).await;
 }
 
 async fn write(wire: &mut Wire, out: &mut Vec<u8>) -> io::Result<()> {
@@ -118,11 +118,11 @@ struct Conversation {
     wire: Wire,
     session: Session,
     place: Arc<Place>,
-    desk: Arc<Desk>,
+    state: Arc<ListenerState>,
     peer: Option<IpAddr>,
     stop: watch::Receiver<bool>,
     /// The memory of the message that is coming in.
-    share: Portion,
+    share: Reservation,
     /// When the message began, and how many bytes of it have come.
     pace: Option<(Instant, u64)>,
     /// What is to be said.
@@ -148,7 +148,7 @@ impl Conversation {
         let mut buffer = vec![0; READ_BYTES];
         self.session.greet(&mut self.out);
         self.say().await?;
-        let mut due = Instant::now() + self.desk.deadlines.command;
+        let mut due = Instant::now() + self.state.deadlines.command;
         loop {
             let mut input = match self.listen(&mut buffer, due).await? {
                 Heard::Bytes(count) => {
@@ -177,17 +177,17 @@ impl Conversation {
                         let share = self.share.take();
                         self.pace = None;
                         self.place.works();
-                        let replies = deliver(&self.desk, *message, self.peer, share).await;
+                        let replies = deliver(&self.state, *message, self.peer, share).await;
                         self.place.waits();
                         // The client may have more to hear than to say from here on.
-                        due = Instant::now() + self.desk.deadlines.command;
+                        due = Instant::now() + self.state.deadlines.command;
                         if self.session.answer(&replies, &mut self.out) == Next::Close {
                             return self.close().await;
                         }
                     }
                     Next::StartTls if input.is_empty() => {
                         self = self.shake_hands().await?;
-                        due = Instant::now() + self.desk.deadlines.command;
+                        due = Instant::now() + self.state.deadlines.command;
                         break;
                     }
                     // What came behind it is fed, which ends the session.
@@ -211,7 +211,7 @@ impl Conversation {
             };
             // A command has so long from the reply before it, a message from its last piece.
             if !self.out.is_empty() || self.session.in_message() {
-                due = Instant::now() + self.desk.deadlines.command;
+                due = Instant::now() + self.state.deadlines.command;
             }
             self.say().await?;
         }
@@ -219,8 +219,8 @@ impl Conversation {
 
     async fn listen(&mut self, buffer: &mut [u8], due: Instant) -> io::Result<Heard> {
         let may_stop = !self.session.in_message();
-        let trickles = self.trickles();
-        let until = trickles.into_iter().chain(self.begins_until).fold(due.min(self.session_ends), Instant::min);
+        let below_min_rate = self.below_min_rate();
+        let until = below_min_rate.into_iter().chain(self.begins_until).fold(due.min(self.session_ends), Instant::min);
         let reading = timeout_at(until, self.wire.read(buffer));
         let read = tokio::select! {
             biased;
@@ -232,29 +232,29 @@ impl Conversation {
             Ok(Ok(0)) => Ok(Heard::End),
             Ok(Ok(count)) => Ok(Heard::Bytes(count)),
             Ok(Err(error)) => Err(error),
-            Err(_) if trickles == Some(until) => Ok(Heard::Enough(answer::TRICKLES)),
+            Err(_) if below_min_rate == Some(until) => Ok(Heard::Enough(answer::TOO_SLOW)),
             Err(_) if self.session_ends <= until => Ok(Heard::Enough(answer::TOO_LONG)),
             Err(_) => Ok(Heard::Enough(answer::TOO_SLOW)),
         }
     }
 
     /// When the message is below its minimum rate unless more of it comes.
-    fn trickles(&self) -> Option<Instant> {
+    fn below_min_rate(&self) -> Option<Instant> {
         let (began, bytes) = self.pace?;
         let paid = Duration::from_secs(bytes / SMTP_RATE_MIN_BYTES_PER_S);
-        Some(began + paid.max(self.desk.deadlines.rate_grace))
+        Some(began + paid.max(self.state.deadlines.rate_grace))
     }
 
     async fn say(&mut self) -> io::Result<()> {
-        unless_taken(&self.place, self.desk.deadlines.write, write(&mut self.wire, &mut self.out)).await
+        unless_taken(&self.place, self.state.deadlines.write, write(&mut self.wire, &mut self.out)).await
     }
 
     async fn shake_hands(mut self) -> io::Result<Conversation> {
         self.say().await?;
-        let Some(tls) = &self.desk.tls else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Some(tls) = &self.state.tls else { return Err(io::ErrorKind::Unsupported.into()) };
         let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(self.wire);
         let left = self.begins_until.map(|until| until.saturating_duration_since(Instant::now()));
-        let deadline = left.into_iter().fold(self.desk.deadlines.handshake, Duration::min);
+        let deadline = left.into_iter().fold(self.state.deadlines.handshake, Duration::min);
         self.wire = Box::new(unless_taken(&self.place, deadline, handshake).await?);
         self.place.waits();
         self.session.secured();
@@ -271,13 +271,13 @@ impl Conversation {
     /// is closed with bytes unread takes the last word with it.
     async fn close(mut self) -> io::Result<()> {
         self.say().await?;
-        unless_taken(&self.place, self.desk.deadlines.write, self.wire.shutdown()).await?;
+        unless_taken(&self.place, self.state.deadlines.write, self.wire.shutdown()).await?;
         let mut dropped = vec![0; READ_BYTES];
         let lingering = async {
             while self.wire.read(&mut dropped).await? > 0 {}
             Ok(())
         };
-        let _ = unless_taken(&self.place, self.desk.deadlines.linger, lingering).await;
+        let _ = unless_taken(&self.place, self.state.deadlines.linger, lingering).await;
         Ok(())
     }
 }

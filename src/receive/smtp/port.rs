@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Desk,
+    ListenerState,
     connection::{self, Wire},
     stopped,
 };
@@ -32,7 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A socket, bound but not yet serving.
 pub struct Port {
     socket: Socket,
-    pub(crate) desk: Desk,
+    pub(crate) state: ListenerState,
 }
 
 enum Socket {
@@ -47,16 +47,16 @@ enum Accepting {
 }
 
 impl Port {
-    pub fn tcp(socket: std::net::TcpListener, address: SocketAddr, desk: Desk) -> Port {
-        Port { socket: Socket::Tcp(socket, address), desk }
+    pub fn tcp(socket: std::net::TcpListener, address: SocketAddr, state: ListenerState) -> Port {
+        Port { socket: Socket::Tcp(socket, address), state }
     }
 
-    pub fn unix(socket: UnixSocket, desk: Desk) -> Port {
-        Port { socket: Socket::Unix(socket), desk }
+    pub fn unix(socket: UnixSocket, state: ListenerState) -> Port {
+        Port { socket: Socket::Unix(socket), state }
     }
 
     pub fn channel(&self) -> Channel {
-        self.desk.channel
+        self.state.channel
     }
 
     pub fn address(&self) -> LmtpListen {
@@ -72,15 +72,15 @@ impl Port {
             Socket::Tcp(socket, _) => Accepting::Tcp(TcpListener::from_std(socket)?),
             Socket::Unix(UnixSocket { listener, file }) => Accepting::Unix(UnixListener::from_std(listener)?, file),
         };
-        self.desk.part.well(self.desk.clock.now(), words.as_str());
-        Ok(tokio::spawn(serve(accepting, Arc::new(self.desk), words, stop)))
+        self.state.part.well(self.state.clock.now(), words.as_str());
+        Ok(tokio::spawn(serve(accepting, Arc::new(self.state), words, stop)))
     }
 }
 
-async fn serve(accepting: Accepting, desk: Arc<Desk>, words: String, mut stop: watch::Receiver<bool>) {
+async fn serve(accepting: Accepting, state: Arc<ListenerState>, words: String, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
-    // The gate decides who is let in; this only bounds how many wait before it and leave behind it, each with a descriptor.
-    let descriptors = Arc::new(Semaphore::new(desk.connections_max + SMTP_WAITING_MAX));
+    // The limiter decides who is let in; this only bounds how many wait before it and leave behind it, each with a descriptor.
+    let descriptors = Arc::new(Semaphore::new(state.connections_max + SMTP_WAITING_MAX));
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
@@ -90,20 +90,20 @@ async fn serve(accepting: Accepting, desk: Arc<Desk>, words: String, mut stop: w
         };
         match accepted {
             Ok((wire, peer, descriptor)) => {
-                let serving = connection::serve(wire, peer, Arc::clone(&desk), stop.clone());
+                let serving = connection::serve(wire, peer, Arc::clone(&state), stop.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(descriptor);
                 });
                 if std::mem::take(&mut failing) {
-                    desk.part.well(desk.clock.now(), words.as_str());
+                    state.part.well(state.clock.now(), words.as_str());
                 }
             }
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(listener = desk.channel.as_str(), %error, "a mail connection could not be accepted");
+                    tracing::warn!(listener = state.channel.as_str(), %error, "a mail connection could not be accepted");
                 }
-                desk.part.failing(desk.clock.now(), format!("cannot accept connections: {error}"));
+                state.part.failing(state.clock.now(), format!("cannot accept connections: {error}"));
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -111,9 +111,9 @@ async fn serve(accepting: Accepting, desk: Arc<Desk>, words: String, mut stop: w
     }
     // Nobody new is let in, and the socket's file is removed.
     drop(accepting);
-    let drained = timeout(desk.deadlines.shutdown, async { while connections.join_next().await.is_some() {} }).await;
+    let drained = timeout(state.deadlines.shutdown, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        let (listener, open) = (desk.channel.as_str(), connections.len());
+        let (listener, open) = (state.channel.as_str(), connections.len());
         tracing::warn!(listener, open, "mail connections are cut: they did not end within the shutdown deadline");
         connections.shutdown().await;
     }

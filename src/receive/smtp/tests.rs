@@ -27,11 +27,11 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Addresses, Context, Deadlines, Desk, Listener, Running, connection::Stream};
+use super::{Addresses, Context, Deadlines, Listener, ListenerState, Running, connection::Stream};
 use crate::{
     clock::Clock,
     config::{self, Listen, LmtpListen},
-    health::{Board, Brought},
+    health::{HealthRegistry, SourceCounts},
     receive::certificate::Certificate,
     submission::{Accept, Accepting, Outcome, Receipt, Submission},
 };
@@ -77,7 +77,7 @@ pub struct Setup {
     pub permits: usize,
     pub wire_max_bytes: usize,
     pub certificate: Option<Arc<Certificate>>,
-    adjust: Box<dyn Fn(&mut Desk)>,
+    adjust: Box<dyn Fn(&mut ListenerState)>,
 }
 
 impl Default for Setup {
@@ -106,10 +106,10 @@ impl Setup {
     }
 
     pub fn deadlines(self, change: impl Fn(&mut Deadlines) + 'static) -> Setup {
-        self.desk(move |desk| change(&mut desk.deadlines))
+        self.state(move |state| change(&mut state.deadlines))
     }
 
-    pub fn desk(mut self, change: impl Fn(&mut Desk) + 'static) -> Setup {
+    pub fn state(mut self, change: impl Fn(&mut ListenerState) + 'static) -> Setup {
         self.adjust = Box::new(change);
         self
     }
@@ -127,11 +127,11 @@ impl Setup {
             accept: Arc::new(Arc::clone(&inbox)),
             clock: Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap()),
         };
-        let board = Board::default();
-        let mut listener = Listener::bind(&self.config, context, &board).unwrap().expect("an address");
-        listener.ports.iter_mut().for_each(|port| (self.adjust)(&mut port.desk));
-        let gates = listener.ports.iter().map(|port| Arc::clone(&port.desk.gate)).collect();
-        App { addresses: listener.addresses(), inbox, board, gates, running: listener.start().unwrap() }
+        let health = HealthRegistry::default();
+        let mut listener = Listener::bind(&self.config, context, &health).unwrap().expect("an address");
+        listener.ports.iter_mut().for_each(|port| (self.adjust)(&mut port.state));
+        let limiters = listener.ports.iter().map(|port| Arc::clone(&port.state.limiter)).collect();
+        App { addresses: listener.addresses(), inbox, health, limiters, running: listener.start().unwrap() }
     }
 }
 
@@ -139,8 +139,8 @@ impl Setup {
 pub struct App {
     pub addresses: Addresses,
     pub inbox: Arc<Inbox>,
-    pub board: Board,
-    gates: Vec<Arc<crate::receive::connection_limiter::Gate>>,
+    pub health: HealthRegistry,
+    limiters: Vec<Arc<crate::receive::connection_limiter::ConnectionLimiter>>,
     pub running: Running,
 }
 
@@ -180,12 +180,12 @@ impl App {
         self.inbox.got.lock().unwrap().clone()
     }
 
-    pub fn brought(&self, part: &str) -> Brought {
-        self.board.all().into_iter().find(|(name, _)| name == part).expect("the part is on the board").1.brought
+    pub fn counts(&self, part: &str) -> SourceCounts {
+        self.health.all().into_iter().find(|(name, _)| name == part).expect("the part is in the registry").1.brought
     }
 
     pub fn open(&self) -> usize {
-        self.gates.iter().map(|gate| gate.open()).sum()
+        self.limiters.iter().map(|limiter| limiter.open()).sum()
     }
 }
 
@@ -214,7 +214,7 @@ impl Client {
 
     pub async fn envelope(&mut self) {
         self.send(ENVELOPE).await;
-        while self.line().await != "250 2.1.5 recipient noted" {}
+        while self.line().await != "250 2.1.5 Ok" {}
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {

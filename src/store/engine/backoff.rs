@@ -1,4 +1,4 @@
-//! Patience with a machine that has no space or no disk at the moment.
+//! Back-off from a machine that has no space or no disk at the moment.
 
 use std::time::{Duration, Instant};
 

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_senders", include_str!("../../../schemas/duckdb/0005_senders.sql")),
     ("0006_state", include_str!("../../../schemas/duckdb/0006_state.sql")),
     ("0007_unproven", include_str!("../../../schemas/duckdb/0007_unproven.sql")),
+    ("0008_words", include_str!("../../../schemas/duckdb/0008_words.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

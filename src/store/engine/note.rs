@@ -46,7 +46,7 @@ pub struct Note {
     file: Option<File>,
     noted: Noted,
     /// That it cannot be written was said.
-    told: bool,
+    warned: bool,
 }
 
 impl Noted {
@@ -81,7 +81,7 @@ impl Note {
         if let Err(error) = &opened {
             tracing::warn!(%error, "no note is kept of what was acknowledged");
         }
-        let mut note = Note { file: opened.ok(), noted: found.unwrap_or_default(), told: false };
+        let mut note = Note { file: opened.ok(), noted: found.unwrap_or_default(), warned: false };
         note.noted.log_bytes = log_bytes;
         note.write();
         note
@@ -120,12 +120,12 @@ impl Note {
             format!("{VERSION} log={log_bytes:020} last_from={last_from_bytes:020} last={last:020} all={all:020}\n");
         let Some(file) = &self.file else { return };
         match file.write_all_at(line.as_bytes(), 0) {
-            Ok(()) => self.told = false,
+            Ok(()) => self.warned = false,
             Err(error) => {
-                if !self.told {
+                if !self.warned {
                     tracing::warn!(%error, "no note can be kept now of what was acknowledged");
                 }
-                self.told = true;
+                self.warned = true;
             }
         }
     }

@@ -62,8 +62,8 @@ pub fn claim(data: &Path) -> Result<DirectoryLock, StoreError> {
 
 /// A directory that was there before may have been made by hand.
 fn warn_if_open(data: &Path) {
-    if let Some(told) = open_to_others(data) {
-        tracing::warn!("{told}");
+    if let Some(warned) = open_to_others(data) {
+        tracing::warn!("{warned}");
     }
 }
 
@@ -71,9 +71,9 @@ fn warn_if_open(data: &Path) {
 pub fn open_to_others(data: &Path) -> Option<String> {
     let mode = fs::metadata(data).ok()?.permissions().mode() & 0o777;
     let data = data.display();
-    let told =
+    let warned =
         format!("the data directory {data} is open to every user of this machine (mode {mode:04o}): chmod o= {data}");
-    (mode & 0o007 != 0).then_some(told)
+    (mode & 0o007 != 0).then_some(warned)
 }
 
 /// Opens the database of a claimed directory, creating it where there is none.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{queue::Job, transaction};
 use crate::{
-    limits::{GROUP_MAX_ROWS, LARGE_PATIENCE_S, PART_MAX_ROWS},
+    limits::{GROUP_MAX_ROWS, LARGE_WAIT_MAX_S, PART_MAX_ROWS},
     store::{
         Entry, Kind, StoreError, sql,
         tables::{
@@ -64,7 +64,7 @@ impl Parts {
 
     /// Puts the next rows aside. True when all are.
     pub fn go_on(&mut self, conn: &Connection) -> Result<bool, StoreError> {
-        let late = self.job.since.elapsed() > Duration::from_secs(LARGE_PATIENCE_S);
+        let late = self.job.since.elapsed() > Duration::from_secs(LARGE_WAIT_MAX_S);
         let mut left = if late { GROUP_MAX_ROWS } else { PART_MAX_ROWS };
         while left > 0 {
             let Some((index, counts, done)) = self.current.take().or_else(|| self.next()) else { return Ok(true) };

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     limits::{
-        GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS, LARGE_MIN_BYTES, LARGE_PATIENCE_S, PART_MAX_ROWS,
+        GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS, LARGE_MIN_BYTES, LARGE_WAIT_MAX_S, PART_MAX_ROWS,
         QUEUE_MAX_BYTES,
     },
     store::{Entry, StoreError},
@@ -156,9 +156,9 @@ impl Queue {
         self.moved.notify_all();
     }
 
-    /// Waits for work, at most for `patience`. `begun`: a large one is under way.
-    pub fn next(&self, patience: Duration, begun: bool) -> Work {
-        let until = Instant::now() + patience;
+    /// Waits for work, at most for `wait_max`. `begun`: a large one is under way.
+    pub fn next(&self, wait_max: Duration, begun: bool) -> Work {
+        let until = Instant::now() + wait_max;
         let mut line = self.line();
         loop {
             if let Some(work) = line.take(begun) {
@@ -258,8 +258,8 @@ impl Line {
 
     /// The smallest of the large ones, but the oldest as soon as that has waited long.
     fn take_large(&mut self) -> Option<Job> {
-        let patience = Duration::from_secs(LARGE_PATIENCE_S);
-        let oldest = self.large.first()?.since.elapsed() > patience;
+        let wait_max = Duration::from_secs(LARGE_WAIT_MAX_S);
+        let oldest = self.large.first()?.since.elapsed() > wait_max;
         let smallest = self.large.iter().enumerate().min_by_key(|(_, job)| job.size.rows).map(|(index, _)| index);
         Some(self.large.remove(if oldest { 0 } else { smallest? }))
     }

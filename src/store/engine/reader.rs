@@ -16,14 +16,14 @@ const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Lends connections to questions. Shared with the writer, which takes the database away to reopen it.
 pub struct Readers {
-    desk: Mutex<Desk>,
+    pool: Mutex<ReaderPool>,
     /// Signalled when a connection comes back.
     returned: Condvar,
     permits: Arc<Semaphore>,
     deadline: Duration,
 }
 
-struct Desk {
+struct ReaderPool {
     /// The connection the others are cloned from. `None` while the database is closed.
     root: Option<Connection>,
     spare: Vec<Connection>,
@@ -36,7 +36,7 @@ struct Desk {
 impl Readers {
     pub fn new(readers_max: usize, deadline: Duration) -> Readers {
         Readers {
-            desk: Mutex::new(Desk { root: None, spare: Vec::new(), lent: HashMap::new(), next: 0, opening: 0 }),
+            pool: Mutex::new(ReaderPool { root: None, spare: Vec::new(), lent: HashMap::new(), next: 0, opening: 0 }),
             returned: Condvar::new(),
             permits: Arc::new(Semaphore::new(readers_max.max(1))),
             deadline,
@@ -45,19 +45,19 @@ impl Readers {
 
     /// Lends from this database from now on.
     pub fn open(&self, root: Connection) {
-        let mut desk = self.desk();
-        desk.opening += 1;
-        desk.root = Some(root);
+        let mut pool = self.pool();
+        pool.opening += 1;
+        pool.root = Some(root);
     }
 
     /// Interrupts every question and returns when no connection of the readers is left.
     pub fn close(&self) {
-        let mut desk = self.desk();
-        desk.root = None;
-        desk.spare.clear();
-        while !desk.lent.is_empty() {
-            desk.lent.values().for_each(|handle| handle.interrupt());
-            desk = self.returned.wait_timeout(desk, INTERRUPT_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+        let mut pool = self.pool();
+        pool.root = None;
+        pool.spare.clear();
+        while !pool.lent.is_empty() {
+            pool.lent.values().for_each(|handle| handle.interrupt());
+            pool = self.returned.wait_timeout(pool, INTERRUPT_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -96,19 +96,19 @@ impl Readers {
     }
 
     fn lend(self: &Arc<Self>) -> Result<Loan, StoreError> {
-        let mut desk = self.desk();
-        let conn = match desk.spare.pop() {
+        let mut pool = self.pool();
+        let conn = match pool.spare.pop() {
             Some(conn) => conn,
-            None => desk.root.as_ref().ok_or(StoreError::Unavailable)?.try_clone()?,
+            None => pool.root.as_ref().ok_or(StoreError::Unavailable)?.try_clone()?,
         };
-        let (number, handle) = (desk.next, conn.interrupt_handle());
-        desk.next += 1;
-        desk.lent.insert(number, Arc::clone(&handle));
-        Ok(Loan { readers: Arc::clone(self), conn: Some(conn), number, opening: desk.opening, handle })
+        let (number, handle) = (pool.next, conn.interrupt_handle());
+        pool.next += 1;
+        pool.lent.insert(number, Arc::clone(&handle));
+        Ok(Loan { readers: Arc::clone(self), conn: Some(conn), number, opening: pool.opening, handle })
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pool(&self) -> MutexGuard<'_, ReaderPool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,14 +157,14 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        let mut desk = self.readers.desk();
+        let mut pool = self.readers.pool();
         if let Some(conn) = self.conn.take()
-            && desk.root.is_some()
-            && desk.opening == self.opening
+            && pool.root.is_some()
+            && pool.opening == self.opening
         {
-            desk.spare.push(conn);
+            pool.spare.push(conn);
         }
-        desk.lent.remove(&self.number);
+        pool.lent.remove(&self.number);
         self.readers.returned.notify_all();
     }
 }

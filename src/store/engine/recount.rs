@@ -317,7 +317,7 @@ fn sums(conn: &Connection, table: &str) -> Result<Sums, StoreError> {
 struct Progress {
     total: i64,
     done: i64,
-    told_at: Instant,
+    logged_at: Instant,
 }
 
 impl Progress {
@@ -331,13 +331,13 @@ impl Progress {
                 "this version counts in another way: the stored reports are counted again; it may be broken off and goes on at the next start"
             );
         }
-        Ok(Progress { total, done, told_at: Instant::now() })
+        Ok(Progress { total, done, logged_at: Instant::now() })
     }
 
     fn tell(&mut self, reports: usize) {
         self.done += i64::try_from(reports).unwrap_or(i64::MAX);
-        if self.told_at.elapsed() >= PROGRESS {
-            self.told_at = Instant::now();
+        if self.logged_at.elapsed() >= PROGRESS {
+            self.logged_at = Instant::now();
             tracing::info!(done = self.done, reports = self.total, "counting the stored reports again");
         }
     }

@@ -52,7 +52,7 @@ fn a_store_of_0_1_opens_with_what_was_in_its_log() {
     Store::open(directory.path(), &settings()).unwrap();
 }
 
-/// Reads nothing, and ends the process' patience after a few reports.
+/// Reads nothing, and ends the process' wait_max after a few reports.
 #[derive(Debug)]
 struct Interrupted(std::sync::atomic::AtomicUsize);
 

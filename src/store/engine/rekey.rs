@@ -38,14 +38,14 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
             "the stored reports are given the keys of their senders; it may be broken off and goes on at the next start"
         );
     }
-    let (mut done, mut told_at) = (0usize, Instant::now());
+    let (mut done, mut logged_at) = (0usize, Instant::now());
     while let Some((day, after)) = recount::next_after(conn, position)? {
         let slice = recount::read(conn, day, after, Bytes::OfSignedMail)?;
         within(conn, |conn| write(conn, &slice, reread.as_ref()))?;
         position = slice.last().map(|last| (last.day, last.uuid));
         done += slice.len();
-        if told_at.elapsed() >= PROGRESS {
-            told_at = Instant::now();
+        if logged_at.elapsed() >= PROGRESS {
+            logged_at = Instant::now();
             tracing::info!(done, reports = total, "giving the stored reports the keys of their senders");
         }
     }

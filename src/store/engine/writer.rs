@@ -102,12 +102,12 @@ impl Writer {
             if log > self.settings.log_max_bytes {
                 self.checkpoint();
             }
-            let patience = match self.condition.has_failed() {
+            let wait_max = match self.condition.has_failed() {
                 true => PROBE,
                 false if log > WAL_IDLE_MAX_BYTES => IDLE,
                 false => self.tidy.wait().max(IDLE),
             };
-            match self.queue.next(patience, self.parts.is_some()) {
+            match self.queue.next(wait_max, self.parts.is_some()) {
                 Work::Write(jobs) => self.write(jobs),
                 Work::Begin(job) => self.begin(job),
                 Work::GoOn => self.go_on(),

@@ -24,15 +24,15 @@ const AT_ONCE_MAX: usize = 4_096;
 pub struct Happened {
     pub at: DateTime<Utc>,
     pub event: Event,
-    /// Whether the channels were told.
-    pub told: bool,
+    /// Whether the channels were notified.
+    pub notified: bool,
     /// Why they were not.
     pub muted: Option<String>,
     pub evidence: Evidence,
 }
 
 const COLUMNS: &str = "uuid, rule, policy_domain, organisation, result_type, mx_host, part, status, since, fired_at, \
-                       changed_at, told_at, acknowledged_at, acknowledgement, times, evidence";
+                       changed_at, notified_at, acknowledged_at, acknowledgement, times, evidence";
 
 /// What an evaluation has to know: the alerts that fire, and those resolved within the last 30 days.
 pub fn standing(conn: &Connection, now: DateTime<Utc>) -> Result<Vec<Alert>, StoreError> {
@@ -91,7 +91,7 @@ pub fn alert(conn: &Connection, uuid: Uuid) -> Result<Option<Alert>, StoreError>
 
 /// What happened to an alert, oldest first.
 pub fn history(conn: &Connection, uuid: Uuid) -> Result<Vec<Happened>, StoreError> {
-    let sql = "SELECT happened_at, event, told, muted, evidence FROM alert_event WHERE alert = ?::UUID \
+    let sql = "SELECT happened_at, event, notified, muted, evidence FROM alert_event WHERE alert = ?::UUID \
                ORDER BY happened_at, rowid";
     let mut statement = conn.prepare(sql)?;
     let rows = statement.query_map(params![uuid], |row| {
@@ -99,7 +99,7 @@ pub fn history(conn: &Connection, uuid: Uuid) -> Result<Vec<Happened>, StoreErro
         Ok(Happened {
             at: row.get(0)?,
             event: Event::from_name(&event).ok_or_else(|| unknown(1, &event))?,
-            told: row.get(2)?,
+            notified: row.get(2)?,
             muted: row.get(3)?,
             evidence: evidence(row, 4)?,
         })
@@ -140,7 +140,7 @@ pub fn record(conn: &Connection, transitions: &[Transition], now: DateTime<Utc>)
             At(alert.since),
             At(alert.fired_at),
             At(alert.changed_at),
-            alert.told_at.map(At),
+            alert.notified_at.map(At),
             acknowledged_at.map(At),
             acknowledgement,
             alert.times,
@@ -149,8 +149,8 @@ pub fn record(conn: &Connection, transitions: &[Transition], now: DateTime<Utc>)
     }
     rows.flush()?;
     let mut history = conn.appender("alert_event")?;
-    for Transition { event, alert, told, muted } in transitions {
-        history.append_row(params![alert.uuid, At(now), event.as_str(), told, muted, json(&alert.evidence)])?;
+    for Transition { event, alert, notified, muted } in transitions {
+        history.append_row(params![alert.uuid, At(now), event.as_str(), notified, muted, json(&alert.evidence)])?;
     }
     Ok(history.flush()?)
 }
@@ -205,12 +205,12 @@ fn append(
     uuid: Uuid,
     at: DateTime<Utc>,
     event: Event,
-    told: bool,
+    notified: bool,
     muted: Option<&str>,
     evidence: &str,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event VALUES (?::UUID, ?, ?, ?, ?, ?)";
-    conn.execute(sql, params![uuid, At(at), event.as_str(), told, muted, evidence])?;
+    conn.execute(sql, params![uuid, At(at), event.as_str(), notified, muted, evidence])?;
     Ok(())
 }
 
@@ -230,7 +230,7 @@ fn read(row: &Row<'_>) -> duckdb::Result<Alert> {
         since: row.get(8)?,
         fired_at: row.get(9)?,
         changed_at: row.get(10)?,
-        told_at: row.get(11)?,
+        notified_at: row.get(11)?,
         acknowledged_at: row.get(12)?,
         acknowledgement: row.get(13)?,
         times: row.get(14)?,
@@ -269,7 +269,7 @@ mod tests {
             since: at(1),
             fired_at: at(10),
             changed_at: at(10),
-            told_at: Some(at(10)),
+            notified_at: Some(at(10)),
             acknowledged_at: None,
             acknowledgement: None,
             times: 1,
@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn transition(event: Event, alert: Alert) -> Transition {
-        Transition { event, alert, told: true, muted: None }
+        Transition { event, alert, notified: true, muted: None }
     }
 
     #[test]

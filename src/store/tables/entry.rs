@@ -20,7 +20,7 @@ pub struct Arrival {
     pub source: Option<String>,
     pub received_at: DateTime<Utc>,
     pub trust: Trust,
-    /// Domains the token vouches for; `None` where the body came without a token.
+    /// Domains the token covers; `None` where the body came without a token.
     pub token_domains: Option<Vec<String>>,
     pub origin: Origin,
     pub submitter: Option<String>,

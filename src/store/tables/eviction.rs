@@ -11,21 +11,21 @@ use crate::{
     fault::FaultCode,
     limits::{QUARANTINE_KEPT_MAX_BYTES, QUARANTINE_OTHER_PART},
     store::{Arrival, StoreError, sql},
-    submission::Party,
+    submission::ClientNetwork,
 };
 
 /// Whose share an entry counts in: its sender's network; without one, where it came by the operator's own mail server, the
 /// domain in its From field.
-pub fn party(arrival: &Arrival) -> String {
+pub fn charged_to(arrival: &Arrival) -> String {
     let from = || arrival.origin.from_domain.clone().unwrap_or_default();
-    arrival.peer.map_or_else(from, |peer| Party::widest(peer).to_string())
+    arrival.peer.map_or_else(from, |peer| ClientNetwork::widest(peer).to_string())
 }
 
-/// What one party holds of one kind.
+/// What one client holds of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Share {
     is_report: bool,
-    party: String,
+    charged_to: String,
     bytes: u64,
 }
 
@@ -61,7 +61,7 @@ pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) ->
     for (is_report, bytes) in [(false, others_over), (true, excess), (false, excess)] {
         let wanted = bytes.min(excess.saturating_sub(freed));
         let of_kind = shares.iter().filter(|share| share.is_report == is_report);
-        let held = of_kind.map(|share| (share.party.clone(), share.bytes)).collect();
+        let held = of_kind.map(|share| (share.charged_to.clone(), share.bytes)).collect();
         victims.extend(largest_first(held, candidates(conn, is_report, &shares, wanted, &spared)?, wanted));
         freed = victims.iter().map(|victim| victim.bytes).sum();
         spared.extend(victims.iter().map(|victim| victim.uuid));
@@ -81,17 +81,17 @@ pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) ->
 
 fn shares(conn: &Connection) -> Result<Vec<Share>, StoreError> {
     let sql = format!(
-        "SELECT {is_report} AS is_report, coalesce(party, '') AS party, sum({size})::UBIGINT FROM quarantine GROUP BY ALL ORDER BY ALL",
+        "SELECT {is_report} AS is_report, coalesce(charged_to, '') AS charged_to, sum({size})::UBIGINT FROM quarantine GROUP BY ALL ORDER BY ALL",
         is_report = is_report(),
         size = size()
     );
     let mut statement = conn.prepare(&sql)?;
-    let rows =
-        statement.query_map([], |row| Ok(Share { is_report: row.get(0)?, party: row.get(1)?, bytes: row.get(2)? }))?;
+    let rows = statement
+        .query_map([], |row| Ok(Share { is_report: row.get(0)?, charged_to: row.get(1)?, bytes: row.get(2)? }))?;
     Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
-/// How much each party loses so that so many bytes go in all: the largest are cut down to one level.
+/// How much each client loses so that so many bytes go in all: the largest are cut down to one level.
 fn levelled(shares: &[Share], bytes: u64) -> HashMap<String, u64> {
     let mut held: Vec<u64> = shares.iter().map(|share| share.bytes).collect();
     held.sort_unstable_by(|left, right| right.cmp(left));
@@ -105,7 +105,7 @@ fn levelled(shares: &[Share], bytes: u64) -> HashMap<String, u64> {
         }
     }
     let losing = shares.iter().filter(|share| bytes > 0 && share.bytes > level);
-    losing.map(|share| (share.party.clone(), share.bytes - level)).collect()
+    losing.map(|share| (share.charged_to.clone(), share.bytes - level)).collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ struct Victim {
     bytes: u64,
 }
 
-/// The entries of each party that may have to go so that so many bytes go in all, the next one last: the oldest, but of a former
+/// The entries of each client that may have to go so that so many bytes go in all, the next one last: the oldest, but of a former
 /// report these are the only bytes left, so that it goes last.
 fn candidates(
     conn: &Connection,
@@ -130,20 +130,20 @@ fn candidates(
         return Ok(candidates);
     }
     let sql = format!(
-        "SELECT uuid, coalesce(party, ''), ({size})::UBIGINT FROM quarantine WHERE {is_report} = ? AND coalesce(party, '') IN \
+        "SELECT uuid, coalesce(charged_to, ''), ({size})::UBIGINT FROM quarantine WHERE {is_report} = ? AND coalesce(charged_to, '') IN \
          (SELECT unnest(string_split(?, chr(10)))) ORDER BY code = 'superseded', trust <> 'none', last_received_at, uuid",
         is_report = is_report(),
         size = size()
     );
-    let parties = left.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let clients = left.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
     let mut statement = conn.prepare(&sql)?;
-    let mut rows = statement.query(params![is_report_wanted, parties])?;
+    let mut rows = statement.query(params![is_report_wanted, clients])?;
     while let Some(row) = rows.next()? {
-        let (uuid, party, bytes): (Uuid, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let Some(left) = left.get_mut(&party).filter(|left| **left > 0) else { continue };
+        let (uuid, charged_to, bytes): (Uuid, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let Some(left) = left.get_mut(&charged_to).filter(|left| **left > 0) else { continue };
         if !spared.contains(&uuid) {
             *left = left.saturating_sub(bytes);
-            candidates.entry(party).or_default().push(Victim { uuid, bytes });
+            candidates.entry(charged_to).or_default().push(Victim { uuid, bytes });
         }
     }
     candidates.values_mut().for_each(|victims| victims.reverse());
@@ -152,14 +152,15 @@ fn candidates(
 
 /// Takes the next entry of whoever holds most, again and again, until so many bytes are free.
 fn largest_first(held: HashMap<String, u64>, mut candidates: HashMap<String, Vec<Victim>>, wanted: u64) -> Vec<Victim> {
-    let mut parties: BinaryHeap<(u64, String)> = held.into_iter().map(|(party, bytes)| (bytes, party)).collect();
+    let mut clients: BinaryHeap<(u64, String)> =
+        held.into_iter().map(|(charged_to, bytes)| (bytes, charged_to)).collect();
     let (mut victims, mut freed) = (Vec::new(), 0);
     while freed < wanted
-        && let Some((held, party)) = parties.pop()
+        && let Some((held, charged_to)) = clients.pop()
     {
-        let Some(victim) = candidates.get_mut(&party).and_then(Vec::pop) else { continue };
+        let Some(victim) = candidates.get_mut(&charged_to).and_then(Vec::pop) else { continue };
         freed += victim.bytes;
-        parties.push((held.saturating_sub(victim.bytes), party));
+        clients.push((held.saturating_sub(victim.bytes), charged_to));
         victims.push(victim);
     }
     victims
@@ -179,8 +180,8 @@ fn size() -> String {
 mod tests {
     use super::*;
 
-    fn share(party: &str, bytes: u64) -> Share {
-        Share { is_report: true, party: party.to_owned(), bytes }
+    fn share(charged_to: &str, bytes: u64) -> Share {
+        Share { is_report: true, charged_to: charged_to.to_owned(), bytes }
     }
 
     fn losing(shares: &[Share], bytes: u64) -> Vec<(String, u64)> {
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn no_more_goes_than_has_to() {
         let held: HashMap<String, u64> =
-            [("a", 50), ("b", 40), ("c", 30)].map(|(party, bytes)| (party.to_owned(), bytes)).into();
+            [("a", 50), ("b", 40), ("c", 30)].map(|(charged_to, bytes)| (charged_to.to_owned(), bytes)).into();
         let entries = |number: u128, bytes: &[u64]| {
             let victims = bytes
                 .iter()
@@ -212,7 +213,7 @@ mod tests {
         };
         let candidates: HashMap<String, Vec<Victim>> =
             [("a", entries(0, &[30, 20])), ("b", entries(10, &[20, 20])), ("c", entries(20, &[30]))]
-                .map(|(party, victims)| (party.to_owned(), victims))
+                .map(|(charged_to, victims)| (charged_to.to_owned(), victims))
                 .into();
         let gone = |wanted| {
             let victims = largest_first(held.clone(), candidates.clone(), wanted);

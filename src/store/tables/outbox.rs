@@ -29,7 +29,7 @@ pub enum State {
     GivenUp,
 }
 
-/// What the postman has to know of an entry before he takes it up.
+/// What the dispatcher has to know of an entry before it takes it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub uuid: Uuid,
@@ -73,9 +73,9 @@ pub fn put(conn: &Connection, draft: &Draft, terms: Terms, now: DateTime<Utc>) -
         return Ok(());
     }
     let (count, due) = match &draft.payload {
-        Payload::Letter(_) => (0, now),
+        Payload::Email(_) => (0, now),
         Payload::Notices(notices) => {
-            if let Some(held) = held(conn, draft, now)?.or(untold(conn, draft, notices, now)?) {
+            if let Some(held) = held(conn, draft, now)?.or(pending(conn, draft, notices, now)?) {
                 return join(conn, held, draft, notices);
             }
             let is_full = put_within_an_hour(conn, draft, now)? >= u64::from(terms.per_hour_max.max(1));
@@ -118,7 +118,7 @@ pub fn put_uncapped(conn: &Connection, drafts: &[Draft], terms: Terms, now: Date
             continue;
         }
         let count = match &draft.payload {
-            Payload::Letter(_) => 0,
+            Payload::Email(_) => 0,
             Payload::Notices(notices) => notices.len(),
         };
         rows.append_row(params![
@@ -164,7 +164,7 @@ fn held(conn: &Connection, draft: &Draft, now: DateTime<Utc>) -> Result<Option<S
 
 /// The entry about one of the same alerts that waits after a failure. What comes later about the alert joins it, so that
 /// nobody hears that something is over before they hear that it began. One that is due may be on its way already.
-fn untold(
+fn pending(
     conn: &Connection,
     draft: &Draft,
     notices: &[Notice],

@@ -180,7 +180,7 @@ fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Ro
         arrival.origin.network_domain,
         arrival.origin.network_evidence,
         arrival.origin.key_secure,
-        eviction::party(arrival),
+        eviction::charged_to(arrival),
     ])
 }
 

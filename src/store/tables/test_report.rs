@@ -1,4 +1,4 @@
-//! Reports that prove a way in and are in no figure: those of `tlsight send-test-report`.
+//! Reports that prove a source and are in no figure: those of `tlsight send-test-report`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, OptionalExt as _, params};

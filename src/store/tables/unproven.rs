@@ -1,4 +1,4 @@
-//! What is stored of senders who did not prove who they are: so much in all and so long, no party more than its share. What is
+//! What is stored of senders who did not prove who they are: so much in all and so long, no client more than its share. What is
 //! proven or imported is never removed.
 
 use std::{
@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::rows::{At, StoredReport};
 use crate::{
     limits::{
-        STORED_ROW_BYTES, UNPROVEN_GIVES_WAY_H, UNPROVEN_OVERDUE_S, UNPROVEN_PARTY_SHARE, UNPROVEN_REMOVED_AT_ONCE_MAX,
-        UNPROVEN_TIDY_EVERY_S,
+        STORED_ROW_BYTES, UNPROVEN_CLIENT_SHARE, UNPROVEN_GIVES_WAY_H, UNPROVEN_OVERDUE_S,
+        UNPROVEN_REMOVED_AT_ONCE_MAX, UNPROVEN_TIDY_EVERY_S,
     },
     store::{Arrival, Entry, StoreError, sql},
-    submission::{Party, Trust},
+    submission::{ClientNetwork, Trust},
 };
 
 /// Bounds on what nobody proved; 0: none.
@@ -28,11 +28,11 @@ pub struct Bounds {
     pub keep_days: u32,
 }
 
-/// Bytes that are held, in all and by party, about: what goes for another reason is noticed at the next look.
+/// Bytes that are held, in all and by client, about: what goes for another reason is noticed at the next look.
 #[derive(Debug, Default)]
 pub struct Holdings {
     total: u64,
-    parties: HashMap<String, u64>,
+    clients: HashMap<String, u64>,
 }
 
 /// One stored report more.
@@ -40,7 +40,7 @@ pub struct Holdings {
 pub struct Held {
     report: Uuid,
     day: NaiveDate,
-    party: String,
+    charged_to: String,
     received_at: DateTime<Utc>,
     bytes: u64,
 }
@@ -55,7 +55,7 @@ impl Held {
         (!stored.trust.is_counted_by_default()).then(|| Held {
             report: stored.uuid,
             day: stored.report.range.day(),
-            party: party(&stored.entry.arrival),
+            charged_to: charged_to(&stored.entry.arrival),
             received_at: stored.entry.arrival.received_at,
             bytes: bytes(stored.entry),
         })
@@ -63,8 +63,8 @@ impl Held {
 }
 
 /// Whose share something counts in.
-fn party(arrival: &Arrival) -> String {
-    arrival.peer.map_or_else(String::new, |peer| Party::widest(peer).to_string())
+fn charged_to(arrival: &Arrival) -> String {
+    arrival.peer.map_or_else(String::new, |peer| ClientNetwork::widest(peer).to_string())
 }
 
 fn bytes(entry: &Entry) -> u64 {
@@ -73,30 +73,30 @@ fn bytes(entry: &Entry) -> u64 {
 
 impl Holdings {
     pub fn read(conn: &Connection) -> Result<Holdings, StoreError> {
-        let mut statement = conn.prepare("SELECT party, sum(bytes)::UBIGINT FROM unproven GROUP BY party")?;
+        let mut statement = conn.prepare("SELECT charged_to, sum(bytes)::UBIGINT FROM unproven GROUP BY charged_to")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
-        let parties = rows.collect::<duckdb::Result<HashMap<String, u64>>>()?;
-        Ok(Holdings { total: parties.values().sum(), parties })
+        let clients = rows.collect::<duckdb::Result<HashMap<String, u64>>>()?;
+        Ok(Holdings { total: clients.values().sum(), clients })
     }
 
     pub fn add(&mut self, held: &[Held]) {
         for held in held {
             self.total += held.bytes;
-            *self.parties.entry(held.party.clone()).or_default() += held.bytes;
+            *self.clients.entry(held.charged_to.clone()).or_default() += held.bytes;
         }
     }
 
     pub fn take(&mut self, held: &[Held]) {
         for held in held {
             self.total = self.total.saturating_sub(held.bytes);
-            if let Some(bytes) = self.parties.get_mut(&held.party) {
+            if let Some(bytes) = self.clients.get_mut(&held.charged_to) {
                 *bytes = bytes.saturating_sub(held.bytes);
             }
         }
     }
 
-    fn of(&self, party: &str) -> u64 {
-        self.parties.get(party).copied().unwrap_or(0)
+    fn of(&self, charged_to: &str) -> u64 {
+        self.clients.get(charged_to).copied().unwrap_or(0)
     }
 
     pub fn exceed(&self, bounds: &Bounds) -> bool {
@@ -111,18 +111,18 @@ impl Holdings {
         let coming =
             |of: &dyn Fn(&Held) -> bool| coming.iter().filter(|held| of(held)).map(|held| held.bytes).sum::<u64>();
         let total = self.total + coming(&|_| true) + held.bytes;
-        let of_party = self.of(&held.party) + coming(&|other| other.party == held.party) + held.bytes;
+        let of_charged = self.of(&held.charged_to) + coming(&|other| other.charged_to == held.charged_to) + held.bytes;
         // Removing follows within moments: a tenth more does no harm.
         let in_all = total <= bounds.bytes_max + bounds.bytes_max / 10;
         // Behind the operator's own mail server nobody's network is known.
-        in_all && (held.party.is_empty() || of_party <= bounds.share())
+        in_all && (held.charged_to.is_empty() || of_charged <= bounds.share())
     }
 }
 
 impl Bounds {
-    /// Bytes one party may hold.
+    /// Bytes one client may hold.
     fn share(&self) -> u64 {
-        self.bytes_max / UNPROVEN_PARTY_SHARE
+        self.bytes_max / UNPROVEN_CLIENT_SHARE
     }
 }
 
@@ -132,12 +132,12 @@ pub fn note(conn: &Connection, held: &[Held]) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut values = String::new();
-    for (index, Held { report, day, party, received_at, bytes }) in held.iter().enumerate() {
+    for (index, Held { report, day, charged_to, received_at, bytes }) in held.iter().enumerate() {
         let separator = if index == 0 { "" } else { "," };
         let (day, at) = (sql::day(*day), received_at.timestamp_micros());
         // Digits, dots, colons and letters of an address.
-        debug_assert!(!party.contains('\''));
-        write!(values, "{separator}('{report}'::UUID,{day},'{party}',make_timestamp({at}),{bytes})")
+        debug_assert!(!charged_to.contains('\''));
+        write!(values, "{separator}('{report}'::UUID,{day},'{charged_to}',make_timestamp({at}),{bytes})")
             .expect("writing to a string does not fail");
     }
     conn.execute_batch(&format!("INSERT INTO unproven VALUES {values}"))?;
@@ -162,7 +162,7 @@ impl Tidy {
         Tidy { due_at: Instant::now(), reports: 0, bytes: 0 }
     }
 
-    /// A party has come to its share, or all have.
+    /// A client has come to its share, or all have.
     pub fn soon(&mut self) {
         self.due_at = self.due_at.min(Instant::now());
     }
@@ -197,7 +197,7 @@ impl Tidy {
 }
 
 /// What has to go next, few enough to be a matter of a moment: what is too old; where there is too much in all, the oldest of
-/// the party that holds most; where one party has come to its share, what it sent before the last day.
+/// the client that holds most; where one client has come to its share, what it sent before the last day.
 pub fn victims(
     conn: &Connection,
     holdings: &Holdings,
@@ -214,10 +214,12 @@ pub fn victims(
     if bounds.bytes_max == 0 {
         return Ok(Vec::new());
     }
-    let Some((largest, held)) = holdings.parties.iter().max_by_key(|(party, bytes)| (**bytes, party.as_str())) else {
+    let Some((largest, held)) =
+        holdings.clients.iter().max_by_key(|(charged_to, bytes)| (**bytes, charged_to.as_str()))
+    else {
         return Ok(Vec::new());
     };
-    let this_one = party_is(largest);
+    let this_one = charged_to_is(largest);
     if holdings.total > bounds.bytes_max / 10 * 9 {
         return oldest(conn, &this_one, DateTime::<Utc>::MAX_UTC, holdings.total - bounds.bytes_max / 10 * 9);
     }
@@ -229,14 +231,14 @@ pub fn victims(
     Ok(Vec::new())
 }
 
-fn party_is(party: &str) -> String {
-    format!("AND party = '{}'", party.replace('\'', "''"))
+fn charged_to_is(charged_to: &str) -> String {
+    format!("AND charged_to = '{}'", charged_to.replace('\'', "''"))
 }
 
 fn oldest(conn: &Connection, filter: &str, before: DateTime<Utc>, bytes: u64) -> Result<Vec<Held>, StoreError> {
     let before = before.min(DateTime::from_timestamp(32_503_680_000, 0).unwrap_or_default());
     let sql = format!(
-        "SELECT report, day, party, received_at, bytes::UBIGINT FROM unproven WHERE received_at < ? {filter} \
+        "SELECT report, day, charged_to, received_at, bytes::UBIGINT FROM unproven WHERE received_at < ? {filter} \
          ORDER BY received_at, report LIMIT {UNPROVEN_REMOVED_AT_ONCE_MAX}"
     );
     let mut statement = conn.prepare(&sql)?;
@@ -244,7 +246,7 @@ fn oldest(conn: &Connection, filter: &str, before: DateTime<Utc>, bytes: u64) ->
         Ok(Held {
             report: row.get(0)?,
             day: row.get(1)?,
-            party: row.get(2)?,
+            charged_to: row.get(2)?,
             received_at: row.get(3)?,
             bytes: row.get(4)?,
         })

@@ -191,6 +191,6 @@ fn behind_a_mail_server_the_sender_is_the_from_domain() {
     for number in 0..50 {
         one(&store, mail("flood.example", 10_000, &format!("flood {number}")));
     }
-    assert_eq!(count(&store, "SELECT count(*) FROM quarantine WHERE party = 'small.example'"), 1);
-    assert!(count(&store, "SELECT count(*) FROM quarantine WHERE party = 'flood.example'") > 3);
+    assert_eq!(count(&store, "SELECT count(*) FROM quarantine WHERE charged_to = 'small.example'"), 1);
+    assert!(count(&store, "SELECT count(*) FROM quarantine WHERE charged_to = 'flood.example'") > 3);
 }

@@ -112,7 +112,7 @@ fn path(sent: &Sent) -> Option<String> {
             [one] if one.path.starts_with('/') && !one.path.starts_with("//") => Some(one.path.clone()),
             _ => None,
         },
-        Payload::Letter(_) => None,
+        Payload::Email(_) => None,
     }
 }
 

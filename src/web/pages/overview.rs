@@ -58,7 +58,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         firing, unacknowledged,
         store_trouble => site.store().trouble(),
         troubles => sources::troubles(site),
-        untold => sources::untold(site),
+        failing_channels => sources::failing_channels(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),
     };
     Ok(site.templates.render("overview.html", context! { ..page, ..shell })?)

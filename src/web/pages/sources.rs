@@ -1,4 +1,4 @@
-//! How the ways in are doing: what listens, which mailboxes are read, what they brought.
+//! How the sources are doing: what listens, which mailboxes are read, what they bring in.
 
 use actix_web::{HttpResponse, web};
 use minijinja::context;
@@ -29,8 +29,8 @@ pub(crate) async fn json(site: web::Data<Site>) -> HttpResponse {
 
 async fn tell(site: &Site) -> Result<Value, Fail> {
     let last_test = site.store().read(test_report::last).await?;
-    let items: Vec<Value> = site.board.ways_in().iter().map(|(name, health)| item(name, health)).collect();
-    let foreign = site.board.foreign();
+    let items: Vec<Value> = site.health.sources().iter().map(|(name, health)| item(name, health)).collect();
+    let foreign = site.health.foreign();
     let refused: Vec<Value> = foreign
         .foremost(FOREIGN_TOLD)
         .domains
@@ -43,13 +43,18 @@ async fn tell(site: &Site) -> Result<Value, Fail> {
 /// Sentences about what does not work now, for the overview.
 pub(crate) fn troubles(site: &Site) -> Vec<String> {
     let failing = |(_, health): &(String, Health)| health.state == State::Failing;
-    site.board.ways_in().into_iter().filter(failing).map(|(name, health)| format!("{name}: {}", health.words)).collect()
+    site.health
+        .sources()
+        .into_iter()
+        .filter(failing)
+        .map(|(name, health)| format!("{name}: {}", health.words))
+        .collect()
 }
 
 /// The same about channels.
-pub(crate) fn untold(site: &Site) -> Vec<String> {
+pub(crate) fn failing_channels(site: &Site) -> Vec<String> {
     let failing = |(_, health): &(String, Health)| health.state == State::Failing;
-    site.board
+    site.health
         .channels()
         .into_iter()
         .filter(failing)
@@ -60,7 +65,7 @@ pub(crate) fn untold(site: &Site) -> Vec<String> {
 async fn show(site: &Site) -> Result<String, Fail> {
     let (badges, last_test) =
         site.store().read(|connection| Ok((Badges::ask(connection)?, test_report::last(connection)?))).await?;
-    let parts = site.board.ways_in();
+    let parts = site.health.sources();
     let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
     let rows: Vec<_> = parts
         .iter()
@@ -82,7 +87,7 @@ async fn show(site: &Site) -> Result<String, Fail> {
             }
         })
         .collect();
-    let foreign = site.board.foreign();
+    let foreign = site.health.foreign();
     let foreign = foreign.foremost(FOREIGN_SHOWN);
     let rest = foreign.rest();
     let last_test = last_test.map(|test| {
@@ -95,8 +100,8 @@ async fn show(site: &Site) -> Result<String, Fail> {
         }
     });
     let content = context! { last_test, ..fields! { rows, failing, foreign => foreign.domains, rest } };
-    let shell = layout::without_filter(site, "/ways-in", badges);
-    Ok(site.templates.render("ways_in.html", context! { ..content, ..shell })?)
+    let shell = layout::without_filter(site, "/sources", badges);
+    Ok(site.templates.render("sources.html", context! { ..content, ..shell })?)
 }
 
 /// The last report of `tlsight send-test-report`, which is in no figure.

@@ -58,7 +58,7 @@ pub(crate) fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, e
         since: at(since),
         fired_at: at(fired_at),
         changed_at: at(fired_at),
-        told_at: Some(at(fired_at)),
+        notified_at: Some(at(fired_at)),
         acknowledged_at: None,
         acknowledgement: None,
         times: 1,
@@ -67,7 +67,8 @@ pub(crate) fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, e
 }
 
 pub(crate) fn record(running: &Running, event: Event, alert: &Alert, when: DateTime<Utc>, muted: Option<&str>) {
-    let transition = Transition { event, alert: alert.clone(), told: muted.is_none(), muted: muted.map(str::to_owned) };
+    let transition =
+        Transition { event, alert: alert.clone(), notified: muted.is_none(), muted: muted.map(str::to_owned) };
     change(running, move |conn| alert::record(conn, &[transition], when));
 }
 
@@ -213,7 +214,7 @@ fn the_timeline_tells_who_was_told_and_how_it_grew() {
     let page = running.page(&format!("/alerts/{}", alert.uuid));
     for words in [
         "it lasted 3 days",
-        "nobody: <bdi>silenced: key rollover</bdi>",
+        "no: <bdi>silenced: key rollover</bdi>",
         "812 failed sessions of 2 organisations, 19–22 Nov 2026; 400 more than before",
         "clean on Sun 22 Nov",
         "The MTA-STS policy of example.com can be fetched and used again after 3 days",
@@ -232,8 +233,8 @@ fn without_a_channel_nobody_is_told() {
     let alone = empty();
     record(&alone, Event::Fired, &alert, alert.fired_at, None);
     let page = alone.page(&path);
-    assert!(page.contains(">nobody: no channel is configured</td>") && !page.contains("told at once"), "{page}");
-    assert!(alone.page("/alerts").contains("<td data-label=\"Told\" class=\"quiet\">nobody</td>"));
+    assert!(page.contains(">no: no channel is configured</td>") && !page.contains("told at once"), "{page}");
+    assert!(alone.page("/alerts").contains("<td data-label=\"Notified\" class=\"quiet\">nobody</td>"));
 
     let heard = running(rules());
     record(&heard, Event::Fired, &alert, alert.fired_at, None);

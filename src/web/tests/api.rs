@@ -262,7 +262,7 @@ fn every_address_refuses_what_it_does_not_take() {
         ("/api/v1/notifications", &[11]),
         ("/api/v1/senders", &[]),
         ("/api/v1/silences", &[]),
-        ("/api/v1/ways-in", &[]),
+        ("/api/v1/sources", &[]),
         (&report, &[]),
     ];
     for (path, taken) in taken {

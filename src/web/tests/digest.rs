@@ -5,8 +5,8 @@ use chrono::NaiveDate;
 
 use super::{Running, empty, filled, weeks};
 use crate::{
-    alerts::notice::Letter,
-    digest::{Addressee, Press},
+    alerts::notice::Email,
+    digest::{DigestRecipient, Press},
     period::Period,
     query::{Filter, week::Figures},
     report::{DateRange, PolicyType, Report},
@@ -17,48 +17,42 @@ use crate::{
 const BASE: &str = "https://tlsight.internal";
 
 /// The digest of a period, written the day after it.
-fn letter(running: &Running, period: &str, name: Option<&str>, policy_domains: &[&str]) -> Letter {
+fn email(running: &Running, period: &str, name: Option<&str>, policy_domains: &[&str]) -> Email {
     let period = Period::parse(period).expect("a period");
     let today = period.range().last().succ_opt().expect("in range");
-    letter_on(running, period, today, name, policy_domains)
+    email_on(running, period, today, name, policy_domains)
 }
 
-fn letter_on(
-    running: &Running,
-    period: Period,
-    today: NaiveDate,
-    name: Option<&str>,
-    policy_domains: &[&str],
-) -> Letter {
+fn email_on(running: &Running, period: Period, today: NaiveDate, name: Option<&str>, policy_domains: &[&str]) -> Email {
     let policy_domains: Vec<String> = policy_domains.iter().map(|domain| (*domain).to_owned()).collect();
     let filter = Filter {
         policy_domains: Some(policy_domains.clone()).filter(|domains| !domains.is_empty()),
         trust: Some("trusted".to_owned()),
         ..Filter::new(period.range())
     };
-    let addressee = Addressee { name: name.map(str::to_owned), policy_domains, base_url: BASE.to_owned() };
+    let digest_recipient = DigestRecipient { name: name.map(str::to_owned), policy_domains, base_url: BASE.to_owned() };
     let figures = running
         .pipeline
         .store()
         .read_blocking(|connection| Ok(Figures::ask(connection, &filter, period, today)?))
         .expect("the store answers");
-    Press::new(None).expect("the templates compile").letter(&figures, &addressee).expect("it is written")
+    DigestRenderer::new(None).expect("the templates compile").email(&figures, &digest_recipient).expect("it is written")
 }
 
-pub(crate) fn weekly(running: &Running, period: &str) -> Letter {
-    letter(running, period, Some("weekly"), &[])
+pub(crate) fn weekly(running: &Running, period: &str) -> Email {
+    email(running, period, Some("weekly"), &[])
 }
 
-fn snapshot(name: &str, letter: &Letter) {
+fn snapshot(name: &str, email: &Email) {
     if let Ok(path) = std::env::var("TLSIGHT_PICTURES") {
         // To be looked at in a browser.
-        let html = letter.pictures.iter().fold(letter.html.clone(), |html, picture| {
+        let html = email.pictures.iter().fold(email.html.clone(), |html, picture| {
             let data = format!("data:image/png;base64,{}", STANDARD.encode(&picture.png));
             html.replace(&format!("cid:{}", picture.name), &data)
         });
         std::fs::write(format!("{path}/{name}.html"), html).expect("the directory is there");
     }
-    insta::assert_snapshot!(format!("{name}_text"), format!("Subject: {}\n\n{}", letter.subject, letter.text));
+    insta::assert_snapshot!(format!("{name}_text"), format!("Subject: {}\n\n{}", email.subject, email.text));
 }
 
 #[test]
@@ -68,17 +62,17 @@ fn first_week_ever() {
 
 #[test]
 fn a_quiet_week_is_one_line_with_the_proof() {
-    let letter = weekly(&weeks::quiet(), "2026-W47");
-    snapshot("quiet_week", &letter);
-    insta::assert_snapshot!("quiet_week_html", letter.html);
-    assert!(letter.pictures.is_empty());
+    let email = weekly(&weeks::quiet(), "2026-W47");
+    snapshot("quiet_week", &email);
+    insta::assert_snapshot!("quiet_week_html", email.html);
+    assert!(email.pictures.is_empty());
 }
 
 #[test]
 fn bad_week() {
-    let letter = weekly(filled(), "2026-W47");
-    snapshot("bad_week", &letter);
-    insta::assert_snapshot!("bad_week_html", letter.html);
+    let email = weekly(filled(), "2026-W47");
+    snapshot("bad_week", &email);
+    insta::assert_snapshot!("bad_week_html", email.html);
 }
 
 #[test]
@@ -113,14 +107,14 @@ fn no_report_this_week_teaches() {
 
 #[test]
 fn two_policy_domains_only() {
-    let letter = letter(filled(), "2026-W47", Some("customers"), &["example.net", "xn--bcher-kva.example"]);
-    snapshot("two_domains", &letter);
+    let email = email(filled(), "2026-W47", Some("customers"), &["example.net", "xn--bcher-kva.example"]);
+    snapshot("two_domains", &email);
 }
 
 #[test]
 fn day_and_month() {
-    snapshot("day", &letter(filled(), "2026-11-21", Some("daily"), &[]));
-    snapshot("month", &letter(filled(), "2026-10", Some("monthly"), &["example.com"]));
+    snapshot("day", &email(filled(), "2026-11-21", Some("daily"), &[]));
+    snapshot("month", &email(filled(), "2026-10", Some("monthly"), &["example.com"]));
 }
 
 /// What stands in the HTML, tags gone and blanks made one.
@@ -171,7 +165,7 @@ fn sentences(text: &str) -> Vec<String> {
     sentences
 }
 
-fn all() -> Vec<(&'static str, Letter)> {
+fn all() -> Vec<(&'static str, Email)> {
     vec![
         ("first", weekly(&weeks::first(), "2026-W47")),
         ("quiet", weekly(&weeks::quiet(), "2026-W47")),
@@ -180,19 +174,19 @@ fn all() -> Vec<(&'static str, Letter)> {
         ("two hundred", weekly(&weeks::two_hundred(), "2026-W47")),
         ("nothing", weekly(&empty(), "2026-W47")),
         ("nothing this week", weekly(filled(), "2026-W49")),
-        ("day", letter(filled(), "2026-11-21", None, &[])),
-        ("month", letter(filled(), "2026-10", None, &["example.com"])),
+        ("day", email(filled(), "2026-11-21", None, &[])),
+        ("month", email(filled(), "2026-10", None, &["example.com"])),
     ]
 }
 
 #[test]
 fn html_and_text_say_the_same() {
-    for (name, letter) in all() {
-        let html = words(&letter.html);
+    for (name, email) in all() {
+        let html = words(&email.html);
         let lower = html.to_lowercase();
         let mut compared = 0;
         let tables = ["policy type ", "sts ", "tlsa ", "percent secure ", "failed "];
-        for sentence in sentences(&letter.text) {
+        for sentence in sentences(&email.text) {
             if tables.iter().any(|table| sentence.starts_with(table)) {
                 continue;
             }
@@ -201,8 +195,8 @@ fn html_and_text_say_the_same() {
             compared += 1;
         }
         assert!(compared >= 4, "{name}: {compared}");
-        let text = one_blank(&letter.text);
-        for address in letter.html.split("href=\"").skip(1) {
+        let text = one_blank(&email.text);
+        for address in email.html.split("href=\"").skip(1) {
             let address = address.split('"').next().expect("an end").replace("&amp;", "&");
             assert!(text.contains(&address), "{name}: not in the text: {address}");
         }
@@ -211,20 +205,19 @@ fn html_and_text_say_the_same() {
 
 #[test]
 fn nothing_is_loaded_from_elsewhere_and_pictures_are_told() {
-    for (name, letter) in all() {
-        let html = letter.html.to_ascii_lowercase();
+    for (name, email) in all() {
+        let html = email.html.to_ascii_lowercase();
         for loads in ["@import", "url(", "<link", "<script", "<iframe", "<object", "srcset", "background=\""] {
             assert!(!html.contains(loads), "{name}: {loads}");
         }
-        let pictures: Vec<&str> =
-            letter.html.split("<img ").skip(1).map(|tag| &tag[..tag.find('>').unwrap()]).collect();
-        assert_eq!(pictures.len(), letter.pictures.len(), "{name}");
-        for (tag, picture) in pictures.iter().zip(&letter.pictures) {
+        let pictures: Vec<&str> = email.html.split("<img ").skip(1).map(|tag| &tag[..tag.find('>').unwrap()]).collect();
+        assert_eq!(pictures.len(), email.pictures.len(), "{name}");
+        for (tag, picture) in pictures.iter().zip(&email.pictures) {
             assert!(tag.contains(&format!("src=\"cid:{}\"", picture.name)), "{name}: {tag}");
             let alt = tag.split("alt=\"").nth(1).expect("an alternative text");
             assert!(alt.contains("oldest first: ") && alt.bytes().any(|byte| byte.is_ascii_digit()), "{name}: {tag}");
         }
-        assert_eq!(letter.html.matches("src=").count(), pictures.len(), "{name}");
+        assert_eq!(email.html.matches("src=").count(), pictures.len(), "{name}");
     }
     let alt = "alt=\"Failed sessions, oldest first: 9 9 7 7 10 84 545 974\"";
     let html = weekly(filled(), "2026-W47").html;
@@ -234,12 +227,12 @@ fn nothing_is_loaded_from_elsewhere_and_pictures_are_told() {
 
 #[test]
 fn lines_of_the_text_are_short_and_subjects_fit_a_list() {
-    for (name, letter) in all() {
-        for line in letter.text.lines().filter(|line| !line.contains("https://tlsight.internal/")) {
+    for (name, email) in all() {
+        for line in email.text.lines().filter(|line| !line.contains("https://tlsight.internal/")) {
             assert!(line.chars().count() <= 76, "{name}: {line}");
             assert!(line == "-- " || line.trim_end() == line, "{name}: {line:?}");
         }
-        assert!(letter.subject.chars().count() <= 90, "{name}: {}", letter.subject);
+        assert!(email.subject.chars().count() <= 90, "{name}: {}", email.subject);
     }
 }
 
@@ -247,8 +240,8 @@ fn lines_of_the_text_are_short_and_subjects_fit_a_list() {
 fn addresses_lead_to_pages_that_are_there() {
     let running = filled();
     let mut followed = 0;
-    for (_, letter) in all() {
-        for line in letter.text.lines() {
+    for (_, email) in all() {
+        for line in email.text.lines() {
             let Some((_, path)) = line.split_once(BASE) else { continue };
             let answer = running.get(path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -267,8 +260,8 @@ fn other_policy_domains_are_not_told() {
         ("2026-W49", &["example.net"]),
         ("2026-11", &["other.example"]),
     ] {
-        let letter = letter(running, period, Some("customers"), domains);
-        for part in [&letter.subject, &letter.text, &letter.html] {
+        let email = email(running, period, Some("customers"), domains);
+        for part in [&email.subject, &email.text, &email.html] {
             assert!(!part.contains("example.com"), "{period}: {part}");
             // How much there is of all domains, and what nobody could read.
             assert!(!part.contains("1,568") && !part.contains("quarantine"), "{period}: {part}");
@@ -281,7 +274,7 @@ fn text_of_strangers_stays_text() {
     let running = empty();
     let hostile = "<b onmouseover=alert(1)>Evil\r\nBcc: all@victim.example\n\u{202e}gnp.exe\u{0}\u{1b}[31m";
     let long = "x".repeat(300);
-    let told = |day: &str, name: &str, result_type: &str| {
+    let shown = |day: &str, name: &str, result_type: &str| {
         let mut document =
             weeks::Told { successful: 1, ..weeks::Told::failing("evil.example", day, result_type, 9) }.json();
         document["organization-name"] = name.into();
@@ -294,26 +287,26 @@ fn text_of_strangers_stays_text() {
     weeks::tell_documents(
         &running,
         [
-            (day, told(day, hostile, "sts-policy-fetch-error")),
-            ("2026-11-19", told("2026-11-19", hostile, "<script>alert(2)</script>\u{202e}")),
-            ("2026-11-20", told("2026-11-20", &long, "certificate-expired")),
+            (day, shown(day, hostile, "sts-policy-fetch-error")),
+            ("2026-11-19", shown("2026-11-19", hostile, "<script>alert(2)</script>\u{202e}")),
+            ("2026-11-20", shown("2026-11-20", &long, "certificate-expired")),
         ]
         .into_iter(),
     );
     weeks::tell(&running, &[weeks::Told::clean("quiet.example", "2026-11-10")]);
-    let letter = weekly(&running, "2026-W47");
-    insta::assert_snapshot!("hostile_text", format!("Subject: {}\n\n{}", letter.subject, letter.text));
-    for part in [&letter.text, &letter.html, &letter.subject] {
+    let email = weekly(&running, "2026-W47");
+    insta::assert_snapshot!("hostile_text", format!("Subject: {}\n\n{}", email.subject, email.text));
+    for part in [&email.text, &email.html, &email.subject] {
         let hidden = |character: char| "\u{202e}\u{0}\u{1b}\r".contains(character);
         assert!(!part.contains(hidden), "{part:?}");
         assert!(!part.contains(&long), "{part}");
         assert!(!part.lines().any(|line| line.starts_with("Bcc:")), "{part}");
     }
-    assert!(!letter.subject.contains('\n'));
+    assert!(!email.subject.contains('\n'));
     for markup in ["<b onmouseover", "<script", "<img src=http"] {
-        assert!(!letter.html.contains(markup), "{markup}: {}", letter.html);
+        assert!(!email.html.contains(markup), "{markup}: {}", email.html);
     }
-    assert!(letter.html.contains("&lt;b onmouseover"), "{}", letter.html);
+    assert!(email.html.contains("&lt;b onmouseover"), "{}", email.html);
 }
 
 #[test]
@@ -328,8 +321,8 @@ fn a_subject_is_one_line_whatever_the_domain_is_called() {
     let entry = fixtures::entry(Report { range, ..fixtures::report("r1", vec![policy]) }, Trust::Dkim);
     let outcome = running.pipeline.store().write_blocking(vec![entry]).remove(0);
     assert!(matches!(outcome, Outcome::Stored(_)), "{outcome:?}");
-    let letter = weekly(&running, "2026-W47");
-    assert!(letter.subject.starts_with("MTA-STS policy of evil‹U+000D›"), "{}", letter.subject);
-    assert!(!letter.subject.contains(['\r', '\n', '\u{202e}']), "{:?}", letter.subject);
-    assert!(letter.subject.chars().count() <= 110, "{}", letter.subject);
+    let email = weekly(&running, "2026-W47");
+    assert!(email.subject.starts_with("MTA-STS policy of evil‹U+000D›"), "{}", email.subject);
+    assert!(!email.subject.contains(['\r', '\n', '\u{202e}']), "{:?}", email.subject);
+    assert!(email.subject.chars().count() <= 110, "{}", email.subject);
 }

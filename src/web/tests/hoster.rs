@@ -68,8 +68,8 @@ fn the_api_has_them_all() {
 
 #[test]
 fn the_digest_says_so_in_its_subject() {
-    let letter = digest::weekly(down(), "2026-W47");
-    assert!(letter.subject.starts_with("300 MTA-STS policies cannot be fetched"), "{}", letter.subject);
-    let text = letter.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let email = digest::weekly(down(), "2026-W47");
+    assert!(email.subject.starts_with("300 MTA-STS policies cannot be fetched"), "{}", email.subject);
+    let text = email.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("Google Inc. and Microsoft Corporation cannot get 300 policies"), "{text}");
 }

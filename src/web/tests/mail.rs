@@ -1,4 +1,4 @@
-//! Mail without a signature as the operator meets it, and the page of the ways in.
+//! Mail without a signature as the operator meets it, and the page of the sources.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, Running, empty, items};
 use crate::{
-    health::Brought,
+    health::SourceCounts,
     store::{Arrival, Entry, fixtures},
     submission::{Channel, Hints, MAIL, NetworkState, Origin, Outcome, Receipt, Submission, Trust},
 };
@@ -100,7 +100,7 @@ fn what_else_is_here_of_a_trusted_sender_counts_too() {
     let stranger = String::from_utf8(mail("d")).expect("text").replace("tlsrpt@sender.example", "tlsrpt@other.example");
     deliver_bytes(&running, stranger.into_bytes(), None);
     let page = running.page(&post(&running, &format!("/quarantine/{entry}/trust")));
-    assert!(page.contains("is trusted from now on. 3 inputs were judged again: 3 count now, none stays."), "{page}");
+    assert!(page.contains("is trusted from now on. 3 inputs were reprocessed: 3 count now, none stays."), "{page}");
     let left = running.json("/api/v1/quarantine");
     assert_eq!((items(&left).len(), &items(&left)[0]["from_domain"]), (1, &"other.example".into()));
 }
@@ -150,7 +150,7 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
     let [Outcome::Stored(uuid)] = outcomes[..] else { panic!("not stored: {outcomes:?}") };
     let page = running.page(&format!("/reports/{uuid}"));
     assert!(page.contains("a valid DKIM signature of") && page.contains("esp.example"), "{page}");
-    assert!(page.contains("(DNSSEC vouched for its key)"), "{page}");
+    assert!(page.contains("(DNSSEC secured its key)"), "{page}");
     assert_eq!(running.json(&format!("/api/v1/reports/{uuid}"))["key_secure"], true);
     assert!(page.contains(">you trusted</a> to sign for") && page.contains("corp.example"), "{page}");
 }
@@ -206,29 +206,29 @@ fn a_test_report_proves_the_way_in_and_counts_nowhere() {
     let overview = running.json("/api/v1/overview");
     assert_eq!((&overview["reports"], &overview["sessions"]["failed"]), (&0.into(), &0.into()));
     assert_eq!(items(&running.json("/api/v1/reports")).len(), 0);
-    let test = &running.json("/api/v1/ways-in")["last_test"];
+    let test = &running.json("/api/v1/sources")["last_test"];
     assert_eq!((&test["report_id"], &test["channel"]), (&"tlsight-test-7@sender.example".into(), &"https".into()));
-    assert!(running.page("/ways-in").contains("Last test report"));
+    assert!(running.page("/sources").contains("Last test report"));
 }
 
 #[test]
 fn the_ways_in_say_how_they_are() {
     let running = empty();
-    assert!(running.page("/ways-in").contains("every listener is off"));
+    assert!(running.page("/sources").contains("every listener is off"));
     let now = NOW.parse().expect("a time");
-    running.board.part("smtp").well(now, "listening on 192.0.2.1:25");
-    running.board.part("imap reports").failing(now, "the password of <tlsrpt> is wrong");
-    running.board.part("smtp").count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil())]));
-    let before = Brought { stored: 41, ..Brought::default() };
-    running.board.resume("smtp", before, "2026-10-01T08:00:00Z".parse().expect("a time"));
-    let page = running.page("/ways-in");
+    running.health.part("smtp").well(now, "listening on 192.0.2.1:25");
+    running.health.part("imap reports").failing(now, "the password of <tlsrpt> is wrong");
+    running.health.part("smtp").count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil())]));
+    let before = SourceCounts { stored: 41, ..SourceCounts::default() };
+    running.health.resume("smtp", before, "2026-10-01T08:00:00Z".parse().expect("a time"));
+    let page = running.page("/sources");
     assert!(page.contains("counted since 1 Oct") || page.contains("counted since"), "{page}");
     assert!(
-        page.contains("way in does not work") && page.contains("the password of &lt;tlsrpt&gt; is wrong"),
+        page.contains("source does not work") && page.contains("the password of &lt;tlsrpt&gt; is wrong"),
         "{page}"
     );
     assert!(running.page("/").contains("imap reports: the password of &lt;tlsrpt&gt; is wrong"));
-    let list = running.json("/api/v1/ways-in");
+    let list = running.json("/api/v1/sources");
     assert_eq!(items(&list)[0]["state"], "failing");
     assert_eq!(
         (&items(&list)[1]["stored"], &items(&list)[1]["counted_since"]),

@@ -287,8 +287,8 @@ fn a_greeting_is_kept_as_sent_and_folded_on_the_page() {
         .as_bytes(),
     );
     let crate::submission::Outcome::Stored(uuid) = receipt.overall() else { panic!("{receipt:?}") };
-    let told = running.json(&format!("/api/v1/reports/{uuid}"));
-    assert_eq!(told["policies"][0]["failure_details"][0]["receiving_mx_helo"], reply);
+    let shown = running.json(&format!("/api/v1/reports/{uuid}"));
+    assert_eq!(shown["policies"][0]["failure_details"][0]["receiving_mx_helo"], reply);
     let page = running.page(&format!("/reports/{uuid}"));
     assert!(page.contains("greets as <bdi>MX1.Example.com</bdi>"), "{page}");
     assert!(
@@ -296,7 +296,7 @@ fn a_greeting_is_kept_as_sent_and_folded_on_the_page() {
         "{page}"
     );
     // It named no domain, and two are served.
-    assert_eq!(told["policies"][0]["policy_domain"], serde_json::Value::Null);
+    assert_eq!(shown["policies"][0]["policy_domain"], serde_json::Value::Null);
     assert!(plain(&page).contains("To an unknown domain, from"), "{page}");
     assert!(plain(&running.page("/reports?organisation=claimed:greeter.example")).contains("unknown"));
 }

@@ -44,7 +44,7 @@ fn broken_input_shows_where_it_breaks_and_can_be_discarded() {
     assert!(running.page("/").contains("<span class=\"badge\">1</span>"));
     let back = act(&running, &entry, "reprocess");
     assert!(back.ends_with("?done=still-quarantined"), "{back}");
-    assert!(running.page(&back).contains("It was judged again and stays here"));
+    assert!(running.page(&back).contains("It was reprocessed and stays here"));
     let back = act(&running, &entry, "discard");
     assert!(running.page(&back).contains("discarded for good"));
     assert!(items(&running.json("/api/v1/quarantine")).is_empty());
@@ -81,9 +81,9 @@ fn all_with_one_fault_are_judged_again() {
     let page = running.page(&older);
     assert!(page.contains("judge?code=bad-json&amp;cursor=") && page.matches("<tr>").count() == 2, "{page}");
     for (list, said) in [
-        ("?code=bad-json&limit=2", "3 inputs were judged again: none counts now, 3 stay here."),
-        (older.trim_start_matches("/quarantine"), "1 input was judged again: none counts now, 1 stays here."),
-        ("?code=zip", "There was nothing to judge again."),
+        ("?code=bad-json&limit=2", "3 inputs were reprocessed: none counts now, 3 stay here."),
+        (older.trim_start_matches("/quarantine"), "1 input was reprocessed: none counts now, 1 stays here."),
+        ("?code=zip", "There was nothing to reprocess."),
     ] {
         let answer = judge(&running, list);
         let back = answer.header("location").expect("a location");

@@ -49,13 +49,13 @@ impl<'a> Told<'a> {
     }
 }
 
-pub(crate) fn tell(running: &Running, told: &[Told<'_>]) {
-    tell_documents(running, told.iter().map(|told| (told.day, told.json())));
+pub(crate) fn tell(running: &Running, shown: &[Told<'_>]) {
+    tell_documents(running, shown.iter().map(|shown| (shown.day, shown.json())));
 }
 
 /// Stores a report for each day and document.
-pub(crate) fn tell_documents<'a>(running: &Running, told: impl Iterator<Item = (&'a str, Value)>) {
-    let prepared = told.map(|(day, document)| {
+pub(crate) fn tell_documents<'a>(running: &Running, shown: impl Iterator<Item = (&'a str, Value)>) {
+    let prepared = shown.map(|(day, document)| {
         let day: NaiveDate = day.parse().expect("a date");
         let submission = Submission {
             bytes: document.to_string().into_bytes(),
@@ -144,7 +144,7 @@ pub(crate) fn recovery() -> Running {
     let running = empty();
     for (at, day) in days("2026-10-19", 35).iter().enumerate() {
         let is_before = (21..28).contains(&at);
-        let mut told = vec![
+        let mut shown = vec![
             if is_before {
                 Told::failing("google.com", day, "certificate-expired", 40)
             } else {
@@ -163,13 +163,13 @@ pub(crate) fn recovery() -> Running {
             },
         ];
         if at < 28 {
-            told.push(if is_before {
+            shown.push(if is_before {
                 Told::failing("silent.example", day, "validation-failure", 2)
             } else {
                 Told::clean("silent.example", day)
             });
         }
-        tell(&running, &told);
+        tell(&running, &shown);
     }
     running
 }
@@ -202,7 +202,7 @@ fn week_53() {
 pub(crate) fn two_hundred() -> Running {
     let running = empty();
     let names: Vec<String> = (0..200).map(|at| format!("sender-{at:03}.example")).collect();
-    let told: Vec<Told<'_>> = names
+    let shown: Vec<Told<'_>> = names
         .iter()
         .enumerate()
         .flat_map(|(at, name)| {
@@ -215,7 +215,7 @@ pub(crate) fn two_hundred() -> Running {
             [now, before]
         })
         .collect();
-    tell(&running, &told);
+    tell(&running, &shown);
     running
 }
 

@@ -22,7 +22,7 @@ fn a_channel_is_tried() {
         assert_eq!((good.code, good.complained.as_str()), (0, ""), "{good:?}");
         assert!(good.said.starts_with("delivered to operators: "), "{good:?}");
         let asked = hook.asked().pop().expect("it arrived");
-        assert_eq!(asked.told(), ("test".to_owned(), "the channel \"operators\" works".to_owned()));
+        assert_eq!(asked.shown(), ("test".to_owned(), "the channel \"operators\" works".to_owned()));
         let json = world.run(&["alerts", "send-test", "operators", "--json"]);
         assert_eq!((json.code, json.json()["said"].as_str()), (0, Some(good.said.trim_end())));
 
@@ -45,11 +45,11 @@ fn a_channel_is_tried() {
     // The file is edited, the server was started before.
     let edited = fs::read_to_string(world.configuration()).unwrap() + "resolved = false\n";
     fs::write(world.configuration(), edited).unwrap();
-    let told = world.run(&["alerts", "send-test", "operators"]);
-    assert_eq!(told.code, 0, "{told:?}");
+    let shown = world.run(&["alerts", "send-test", "operators"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
     assert!(
-        told.complained.starts_with("The running server answers, and it was started with other settings"),
-        "{told:?}"
+        shown.complained.starts_with("The running server answers, and it was started with other settings"),
+        "{shown:?}"
     );
 }
 
@@ -66,10 +66,10 @@ fn a_check_names_the_hosts_that_only_the_policy_names() {
     let server = world.start();
     post(&server, "alpha.example", days_ago(1), 0);
     let note = "note: mx.example.com is in the policy senders use for example.com but not in your configuration (`mx` of its [[domain]])\n";
-    let told = listed("\"mx1.example.com\"");
-    assert_eq!((told.code, told.said.contains(note)), (0, true), "{told:?}");
-    let told = listed("\"mx1.example.com\", \"mx.example.com\"");
-    assert!(!told.said.contains("policy senders use"), "by the file as it is, not as the server read it: {told:?}");
+    let shown = listed("\"mx1.example.com\"");
+    assert_eq!((shown.code, shown.said.contains(note)), (0, true), "{shown:?}");
+    let shown = listed("\"mx1.example.com\", \"mx.example.com\"");
+    assert!(!shown.said.contains("policy senders use"), "by the file as it is, not as the server read it: {shown:?}");
     assert!(server.stop().success());
     assert!(!listed("\"mx1.example.com\"").said.contains("policy senders use"), "nobody is there to say so");
 }
@@ -121,8 +121,8 @@ fn a_digest_is_printed_and_sent_with_its_pictures() {
     assert!(!html.contains("src=\"http"), "nothing from elsewhere");
 
     let json = world.run(&["digest", "--week", &week, "--dry-run", "--json", "--to", "boss@elsewhere.example"]);
-    assert_eq!(json.json()["letters"][0]["period"], week);
-    assert_eq!(json.json()["letters"][0]["sent"].as_array().map(Vec::len), Some(0));
+    assert_eq!(json.json()["emails"][0]["period"], week);
+    assert_eq!(json.json()["emails"][0]["sent"].as_array().map(Vec::len), Some(0));
     assert!(server.stop().success());
     let alone = world.run(&["digest", "--week", &week]);
     assert_eq!(alone, printed, "who answers makes no difference");
@@ -143,7 +143,7 @@ fn a_digest_that_cannot_be_sent_says_so() {
     assert_eq!((failed.code, failed.said.as_str()), (2, ""));
     assert!(failed.complained.starts_with("not sent to boss@elsewhere.example: /nonexistent/sendmail: "), "{failed:?}");
     let json = world.run(&["digest", "--to", "boss@elsewhere.example", "--json"]);
-    assert_eq!((json.code, json.json()["letters"][0]["errors"].as_array().map(Vec::len)), (2, Some(1)));
+    assert_eq!((json.code, json.json()["emails"][0]["errors"].as_array().map(Vec::len)), (2, Some(1)));
     let wrong = world.run(&["digest", "--week", "2026-W54"]);
     assert_eq!(wrong.code, 2);
     assert!(wrong.complained.contains("is no week like 2026-W47"), "{wrong:?}");

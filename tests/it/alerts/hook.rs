@@ -45,7 +45,7 @@ impl Asked {
     }
 
     /// The event and the title of its only notice.
-    pub fn told(&self) -> (String, String) {
+    pub fn shown(&self) -> (String, String) {
         let json = self.json();
         let [notice] = json["notices"].as_array().expect("notices").as_slice() else { panic!("{json}") };
         let text = |name: &str| notice[name].as_str().expect("a text").to_owned();

@@ -67,8 +67,8 @@ fn an_outage_is_told_survives_sigkill_is_acknowledged_and_ends() {
     assert_eq!(first.headers["tlsight-delivery"], second.headers["tlsight-delivery"]);
     assert_eq!(first.body, second.body);
     [&first, &second].into_iter().for_each(assert_signed);
-    let title = second.told().1;
-    assert_eq!(second.told().0, "fired");
+    let title = second.shown().1;
+    assert_eq!(second.shown().0, "fired");
     assert!(
         title.starts_with(
             "alpha.example (claimed) and beta.example (claimed) cannot fetch the MTA-STS policy of example.com"
@@ -107,7 +107,7 @@ fn an_outage_is_told_survives_sigkill_is_acknowledged_and_ends() {
     let third = hook.asked().remove(2);
     assert_signed(&third);
     assert_eq!(
-        third.told(),
+        third.shown(),
         (
             "resolved".to_owned(),
             "The MTA-STS policy of example.com can be fetched and used again after 1 day".to_owned()

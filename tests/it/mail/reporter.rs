@@ -68,7 +68,7 @@ fn its_reports_come_in_by_https_and_by_mail() {
     let mail = signed::sign(&fs::read(mail).unwrap());
     let mut smtp = Smtp::connect(server.smtp.expect("an SMTP listener")).unwrap();
     let reply = smtp.send(&mail).unwrap();
-    assert!(reply.starts_with("250 2.0.0 stored as "), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 Ok: stored as "), "{reply}");
     // Yesterday is among the days that are shown without being asked for.
     let reports = || all_items(&server, "/api/v1/reports");
     until("a report is posted", || reports().len() == 2);
@@ -76,9 +76,9 @@ fn its_reports_come_in_by_https_and_by_mail() {
     let mut reports = reports();
     reports.sort_by_key(|report| report["channel"].to_string());
     let columns = ["channel", "trust", "organisation", "policy_domains", "successful", "failed", "deviations"];
-    let told = |report: &Value| columns.iter().map(|column| report[column].clone()).collect::<Value>();
-    assert_eq!(told(&reports[0]), json!(["https", "none", "Sender Example", ["example.com"], 0, 1, []]));
-    assert_eq!(told(&reports[1]), json!(["smtp", "dkim", "Sender Example", ["example.org"], 0, 1, []]));
+    let shown = |report: &Value| columns.iter().map(|column| report[column].clone()).collect::<Value>();
+    assert_eq!(shown(&reports[0]), json!(["https", "none", "Sender Example", ["example.com"], 0, 1, []]));
+    assert_eq!(shown(&reports[1]), json!(["smtp", "dkim", "Sender Example", ["example.org"], 0, 1, []]));
 }
 
 /// What Postfix tells of one session that failed.

@@ -1,4 +1,4 @@
-//! Mail from swaks, over every way in that listens.
+//! Mail from swaks, over every source that listens.
 
 use std::{fs, path::Path, process::Command};
 
@@ -42,7 +42,7 @@ fn row(id: &str, channel: &str, third: &str) -> [String; 3] {
     [id, channel, third].map(str::to_owned)
 }
 
-/// What every way in does with good and other mail.
+/// What every source does with good and other mail.
 fn try_all(world: &World, server: &Server, channel: &str, way: &[&str]) {
     let send = |to: &str, mail: &[u8]| {
         let mail = world.write("mail.eml", for_swaks(mail));
@@ -54,11 +54,11 @@ fn try_all(world: &World, server: &Server, channel: &str, way: &[&str]) {
     let (good, bare, waits) = (format!("{channel}-good"), format!("{channel}-bare"), format!("{channel}-waits"));
 
     let reply = replied(RECIPIENT, &signed::signed(&good));
-    assert!(reply.starts_with("250 2.0.0 stored as "), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 Ok: stored as "), "{reply}");
     let reply = replied(RECIPIENT, &signed::signed(&good));
-    assert!(reply.starts_with("250 2.0.0 already stored as "), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 Ok: duplicate of "), "{reply}");
     let reply = replied(RECIPIENT, &signed::unsigned(&bare));
-    assert!(reply.starts_with("250 2.0.0 kept for the operator"), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 Ok: quarantined"), "{reply}");
     let reply = replied("nobody@reports.example", &signed::signed(&good));
     assert!(reply.starts_with("550 5.1.1 "), "{reply}");
     let reply = replied("tlsrpt@elsewhere.example", &signed::signed(&good));
@@ -70,7 +70,7 @@ fn try_all(world: &World, server: &Server, channel: &str, way: &[&str]) {
     assert_eq!(stored(server), [row(&good, channel, "dkim")]);
     world.keys.correct();
     let reply = replied(RECIPIENT, &signed::signed(&waits));
-    assert!(reply.starts_with("250 2.0.0 stored as "), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 Ok: stored as "), "{reply}");
     assert_eq!(stored(server), [row(&good, channel, "dkim"), row(&waits, channel, "dkim")]);
     assert_eq!(quarantined(server), [row(&bare, channel, "dkim-none")]);
 }

@@ -118,9 +118,9 @@ fn over_for_one_is_not_over_for_the_other() {
             evaluation.refreshed.into_iter().for_each(|alert| world.alerts[0] = alert);
         }
         assert_eq!(sentence(&world.alerts[0]), unheard);
-        assert_eq!(world.at(16), [(Event::Lapsed, rule)]);
-        let lapsed = sentence(&world.alerts[0]);
-        assert!(lapsed.starts_with("Not heard of any more: ") && lapsed.ends_with(", over for a"), "{lapsed}");
+        assert_eq!(world.at(16), [(Event::Expired, rule)]);
+        let expired = sentence(&world.alerts[0]);
+        assert!(expired.starts_with("Not heard of any more: ") && expired.ends_with(", over for a"), "{expired}");
     }
 }
 
@@ -150,14 +150,14 @@ fn an_outage_is_joined_only_by_what_is_like_it() {
     };
     let joins = |world: &mut World| {
         let found = world.evaluate(noon(2) + chrono::TimeDelta::hours(3));
-        found.transitions.iter().map(|it| it.told).collect::<Vec<_>>()
+        found.transitions.iter().map(|it| it.notified).collect::<Vec<_>>()
     };
     let mut world = outage(10);
     world.fails("other.example", "a", FETCH, &[1], 19);
     world.fails("other.example", "b", FETCH, &[1], 1);
     assert_eq!(joins(&mut world), [false]);
     let joined = world.alerts.last().unwrap();
-    assert_eq!((joined.told_at, joined.fired_at), (Some(noon(2)), noon(2) + chrono::TimeDelta::hours(3)));
+    assert_eq!((joined.notified_at, joined.fired_at), (Some(noon(2)), noon(2) + chrono::TimeDelta::hours(3)));
     assert_eq!(world.evaluate(noon(3)).transitions.len(), 11, "one reminder tells of all");
 
     let mut world = outage(9);

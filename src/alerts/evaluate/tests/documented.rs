@@ -55,8 +55,8 @@ fn fires(rule: Rule, settings: &Settings) -> String {
             settings.quarantine_percent, settings.quarantine_min
         ),
         Rule::Conflict => "a report came again with other content".to_owned(),
-        Rule::WayIn => {
-            format!("it fails for {} minutes, or asks senders to come again later", settings.way_in_after_min)
+        Rule::Source => {
+            format!("it fails for {} minutes, or asks senders to come again later", settings.source_after_min)
         }
         Rule::Disk => format!("less than {} GiB free, or nothing can be stored", settings.disk_free_min_bytes >> 30),
     }
@@ -80,7 +80,7 @@ fn the_prose_says_what_the_figures_are() {
     let settings = Settings::default();
     let says = |text: String| assert!(DOCS.replace("\n  ", " ").contains(&text), "{text}");
     says(format!("`fresh_days` ({})", settings.fresh_days));
-    says(format!("`lapse_days` ({})", settings.lapse_days));
+    says(format!("`expire_days` ({})", settings.expire_days));
     says(format!("`remind_after_h` ({})", settings.remind_after_h));
     says(format!("at most {} alerts of `new-failure`", failures::NEWS_AT_ONCE_MAX));
     says(format!("Of one organisation at most {} fire at a time", failures::NEWS_MAX));

@@ -1,4 +1,4 @@
-//! quarantine, conflict, way-in, disk.
+//! quarantine, conflict, source, disk.
 
 use chrono::TimeDelta;
 
@@ -52,7 +52,7 @@ fn a_way_in_may_fail_for_a_while_and_is_not_forgotten_over_a_restart() {
     world.facts.parts = Some(vec![part(14)]);
     assert_eq!(world.at(1), []);
     world.facts.parts = Some(vec![part(15)]);
-    assert_eq!(world.at(1), [(Event::Fired, Rule::WayIn)]);
+    assert_eq!(world.at(1), [(Event::Fired, Rule::Source)]);
     assert_eq!(world.alerts[0].evidence.detail.as_deref(), Some("the address is in use"));
     let starting = Part { name: "smtp".to_owned(), ..Part::default() };
     for parts in [None, Some(Vec::new()), Some(vec![starting.clone()]), Some(vec![part(1)])] {
@@ -60,12 +60,12 @@ fn a_way_in_may_fail_for_a_while_and_is_not_forgotten_over_a_restart() {
         assert_eq!(world.at(1), []);
     }
     world.facts.parts = Some(vec![Part { well: true, ..starting.clone() }]);
-    assert_eq!(world.at(1), [(Event::Resolved, Rule::WayIn)]);
+    assert_eq!(world.at(1), [(Event::Resolved, Rule::Source)]);
 
     world.facts.parts = Some(vec![Part { well: true, later_at: Some(noon(2)), ..starting.clone() }]);
-    assert_eq!(world.at(2), [(Event::Reopened, Rule::WayIn)], "it turns senders away");
+    assert_eq!(world.at(2), [(Event::Reopened, Rule::Source)], "it turns senders away");
     world.facts.parts = Some(vec![Part { name: "lmtp".to_owned(), well: true, ..Part::default() }]);
-    assert_eq!(world.at(2), [(Event::Lapsed, Rule::WayIn)], "it is not configured any more");
+    assert_eq!(world.at(2), [(Event::Expired, Rule::Source)], "it is not configured any more");
 }
 
 #[test]

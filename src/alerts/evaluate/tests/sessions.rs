@@ -47,7 +47,7 @@ fn who_fell_silent_is_not_said_to_be_well() {
     for day in 5..=15 {
         assert_eq!(world.at(day), [], "day {day}: over for one, not heard of since from the other");
     }
-    assert_eq!(world.at(16), [(Event::Lapsed, Rule::PolicyFetch)]);
+    assert_eq!(world.at(16), [(Event::Expired, Rule::PolicyFetch)]);
     let evidence = &world.alerts[0].evidence;
     assert!(evidence.unheard);
     assert_eq!((evidence.organisations_total, evidence.organisations_over), (2, 1));
@@ -65,7 +65,7 @@ fn a_clean_day_before_the_last_failing_one_of_another_is_no_end() {
     for day in 3..=17 {
         assert_eq!(world.at(day), [], "day {day}");
     }
-    assert_eq!(world.at(18), [(Event::Lapsed, Rule::PolicyFetch)]);
+    assert_eq!(world.at(18), [(Event::Expired, Rule::PolicyFetch)]);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_share_without_reports_lapses() {
     world.at(2);
     world.facts.shares.clear();
     assert_eq!(world.at(15), []);
-    assert_eq!(world.at(16), [(Event::Lapsed, Rule::FailureShare)]);
+    assert_eq!(world.at(16), [(Event::Expired, Rule::FailureShare)]);
 }
 
 #[test]

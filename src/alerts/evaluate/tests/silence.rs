@@ -54,7 +54,7 @@ fn a_silent_sender_is_given_up_after_a_month() {
     world.sender("daily", 1..=20);
     world.at(24);
     assert_eq!(world.at(50), []);
-    assert_eq!(world.at(51), [(Event::Lapsed, Rule::SilentSender)]);
+    assert_eq!(world.at(51), [(Event::Expired, Rule::SilentSender)]);
     assert_eq!(world.at(52), []);
 }
 
@@ -64,7 +64,7 @@ fn reports_that_are_missing_for_longer_than_is_looked_back_lapse() {
     world.facts.arrivals = Arrivals { last_at: Some(hour(1, 6)), days: 14, back_at: None };
     assert_eq!(world.at(4), [(Event::Fired, Rule::NoReports)]);
     world.facts.arrivals = Arrivals::default();
-    assert_eq!(world.at(62), [(Event::Lapsed, Rule::NoReports)]);
+    assert_eq!(world.at(62), [(Event::Expired, Rule::NoReports)]);
     assert_eq!(world.at(63), []);
 }
 
@@ -124,15 +124,15 @@ fn what_is_silenced_is_recorded_and_told_when_the_silence_ends() {
     world.fails("example.com", "a", "tlsa-invalid", &[1], 5);
     world.fails("example.net", "a", "tlsa-invalid", &[1], 5);
     let found = world.evaluate(noon(2)).transitions;
-    let told: Vec<_> = found.iter().map(|it| (it.told, it.muted.as_deref())).collect();
-    assert_eq!(told, [(false, Some("silenced until 2026-03-04 12:00 UTC: rollover")), (true, None)]);
-    assert_eq!(found[0].alert.told_at, None);
+    let shown: Vec<_> = found.iter().map(|it| (it.notified, it.muted.as_deref())).collect();
+    assert_eq!(shown, [(false, Some("silenced until 2026-03-04 12:00 UTC: rollover")), (true, None)]);
+    assert_eq!(found[0].alert.notified_at, None);
     world.facts.troubles.truncate(1);
     world.alerts.truncate(1);
     assert_eq!(world.at(3), []);
     let reminded = world.evaluate(noon(4)).transitions;
     assert_eq!(
-        (reminded[0].event, reminded[0].told, reminded[0].alert.told_at),
+        (reminded[0].event, reminded[0].notified, reminded[0].alert.notified_at),
         (Event::Reminded, true, Some(noon(4)))
     );
 }
@@ -142,10 +142,10 @@ fn the_end_of_what_nobody_was_told_is_not_told() {
     let mut world = World::new(plan(|_| {}));
     world.fails("example.com", "a", "tlsa-invalid", &[1], 5);
     world.at(2);
-    world.alerts[0].told_at = None;
+    world.alerts[0].notified_at = None;
     world.reports("example.com", "a", &[2]);
     let found = world.evaluate(noon(3)).transitions;
-    assert_eq!((found[0].event, found[0].told, found[0].muted.as_deref()), (Event::Resolved, false, None));
+    assert_eq!((found[0].event, found[0].notified, found[0].muted.as_deref()), (Event::Resolved, false, None));
 }
 
 #[test]
@@ -155,6 +155,6 @@ fn a_rule_that_is_switched_off_ends_its_alerts_quietly() {
     world.at(2);
     world.plan = plan(|settings| settings.off = vec![Rule::Dane]);
     let found = world.evaluate(noon(3)).transitions;
-    assert_eq!((found.len(), found[0].event, found[0].told), (1, Event::Lapsed, false));
+    assert_eq!((found.len(), found[0].event, found[0].notified), (1, Event::Expired, false));
     assert_eq!(world.at(4), []);
 }

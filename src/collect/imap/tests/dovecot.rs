@@ -60,14 +60,14 @@ async fn certificates_and_passwords_are_not_taken_on_trust() {
     let world = World::default();
     for tls in SECURE {
         let good = account_at(&dovecot, tls);
-        let told = |account| async { world.collector(account).step().await.unwrap_err().to_string() };
-        let unknown = told(Imap { ca: None, ..good.clone() }).await;
+        let shown = |account| async { world.collector(account).step().await.unwrap_err().to_string() };
+        let unknown = shown(Imap { ca: None, ..good.clone() }).await;
         assert!(unknown.starts_with("the certificate of localhost is not trusted: "), "{unknown}");
-        let other_name = told(Imap { host: "127.0.0.1".to_owned(), ..good.clone() }).await;
+        let other_name = shown(Imap { host: "127.0.0.1".to_owned(), ..good.clone() }).await;
         assert!(other_name.starts_with("the certificate of 127.0.0.1 is not trusted: "), "{other_name}");
-        let wrong = told(Imap { password: Some("wrong".to_owned()), ..good.clone() }).await;
+        let wrong = shown(Imap { password: Some("wrong".to_owned()), ..good.clone() }).await;
         assert!(wrong.starts_with("the server refuses the user or the password: "), "{wrong}");
-        let folder = told(Imap { folder: "Größe".to_owned(), ..good }).await;
+        let folder = shown(Imap { folder: "Größe".to_owned(), ..good }).await;
         assert!(folder.starts_with("the folder \"Größe\" does not exist or cannot be opened"), "{folder}");
         assert!(folder.ends_with("there are: INBOX"), "{folder}");
     }
@@ -93,9 +93,9 @@ async fn an_access_token_logs_in() {
     };
     world.collector(token("good")).step().await.unwrap();
     assert_eq!(world.judge.texts().len(), 1);
-    let told = world.collector(token("expired")).step().await.unwrap_err().to_string();
-    assert!(told.starts_with("the server refuses the access token: "), "{told}");
-    assert!(told.contains("\"status\":\"401\""), "{told}");
+    let shown = world.collector(token("expired")).step().await.unwrap_err().to_string();
+    assert!(shown.starts_with("the server refuses the access token: "), "{shown}");
+    assert!(shown.contains("\"status\":\"401\""), "{shown}");
     issuing.abort();
 }
 
@@ -218,6 +218,6 @@ async fn a_server_that_dies_in_the_middle_costs_no_mail() {
     assert!(accepted == expected);
     let moved: BTreeSet<String> = dovecot.mails("done").into_iter().map(|(_, text)| on_the_wire(&text)).collect();
     assert!(moved == expected);
-    let brought = world.health().brought;
-    assert_eq!(brought.stored, MAILS as u64);
+    let brought = world.health().counts;
+    assert_eq!(counts.stored, MAILS as u64);
 }

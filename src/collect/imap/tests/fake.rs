@@ -36,8 +36,8 @@ impl Fake {
 
     /// Waits for the last connection, and fails the test where something else came than was expected.
     pub async fn finished(self) {
-        let patience = Duration::from_secs(60);
-        tokio::time::timeout(patience, self.played)
+        let timeouts = Duration::from_secs(60);
+        tokio::time::timeout(timeouts, self.played)
             .await
             .expect("all scripts are played")
             .expect("as they are written");
@@ -100,12 +100,12 @@ pub fn folder_with(uid_validity: u32, access: &str, uids: &str) -> Script {
 /// Sizes of mails that are then fetched.
 pub fn facts(uids: &[u32]) -> Script {
     let list: Vec<String> = uids.iter().map(u32::to_string).collect();
-    let told: Vec<String> = uids
+    let shown: Vec<String> = uids
         .iter()
         .map(|uid| format!("* {uid} FETCH (UID {uid} RFC822.SIZE 9 INTERNALDATE \" 7-Oct-2026 12:00:00 +0200\")\n"))
         .collect();
     let expected = format!("UID FETCH {} (UID RFC822.SIZE INTERNALDATE)", list.join(","));
-    steps([(&expected, &format!("{}$ OK\n", told.concat()))])
+    steps([(&expected, &format!("{}$ OK\n", shown.concat()))])
 }
 
 pub fn body(uid: u32, text: &str) -> Script {

@@ -31,7 +31,7 @@ async fn a_mail_announced_too_large_is_not_fetched() {
         logout(),
     ];
     assert_eq!(step(&world, script).await.unwrap().settled, 2);
-    assert_eq!(world.health().brought.refused, 2);
+    assert_eq!(world.health().counts.refused, 2);
     assert_eq!(world.judge.texts(), [""; 0]);
 }
 
@@ -76,7 +76,7 @@ async fn a_literal_of_four_gigabytes_costs_nothing_and_is_not_asked_for_again() 
 async fn nonsense_between_the_answers_is_passed_over() {
     let world = World::default();
     let found = "* SEARCH 3 1 3 0 -1 99999999999\n* ESEARCH (TAG \"x\") UID ALL 9\n* SEARCH 2\n$ OK\n";
-    let told = "* 9 FETCH (FLAGS (\\Seen))\n* 1 FETCH (UID 1 RFC822.SIZE 9 INTERNALDATE NIL)\n* 4 EXPUNGE\n\
+    let shown = "* 9 FETCH (FLAGS (\\Seen))\n* 1 FETCH (UID 1 RFC822.SIZE 9 INTERNALDATE NIL)\n* 4 EXPUNGE\n\
                 * 2 FETCH (UID 2 RFC822.SIZE 9)\n* OK [ALERT] hello {5}\n* 7 FETCH (UID 77 RFC822.SIZE 1)\n\
                 * 3 FETCH (UID 3 RFC822.SIZE 9 INTERNALDATE \"01-Jan-2099 00:00:00 +0000\")\n* 3 FETCH ((((\n\
                 t99 NO for somebody else\n$ OK\n";
@@ -85,7 +85,7 @@ async fn nonsense_between_the_answers_is_passed_over() {
     let script = vec![
         login(""),
         vec![folder("").remove(0)],
-        steps([("UID SEARCH", found), ("UID FETCH 1,2,3", told), ("UID FETCH 1 ", first)]),
+        steps([("UID SEARCH", found), ("UID FETCH 1,2,3", shown), ("UID FETCH 1 ", first)]),
         ok("UID STORE 1"),
         body(2, "{9}\n2"),
         ok("UID STORE 2"),
@@ -123,16 +123,16 @@ async fn a_mail_without_a_body_stays_for_the_next_round() {
     let complaint = results[0].as_ref().unwrap().complaint.as_deref();
     assert_eq!(complaint, Some("mail 1 in \"INBOX\" cannot be read: the server sends something else"));
     assert_eq!(world.judge.texts(), ["fine"]);
-    assert_eq!(world.health().brought.refused, 0);
+    assert_eq!(world.health().counts.refused, 0);
 }
 
 #[tokio::test]
 async fn a_mail_whose_size_makes_no_sense_is_told() {
-    let told = "mail 2 in \"INBOX\" cannot be read: the server tells no size that makes sense";
+    let shown = "mail 2 in \"INBOX\" cannot be read: the server tells no size that makes sense";
     for (odd, complaint) in [
-        ("* 2 FETCH (UID 2 INTERNALDATE NIL)\n", Some(told)),
-        ("* 2 FETCH (UID 2 RFC822.SIZE -1)\n", Some(told)),
-        ("* 2 FETCH ((((\n", Some(told)),
+        ("* 2 FETCH (UID 2 INTERNALDATE NIL)\n", Some(shown)),
+        ("* 2 FETCH (UID 2 RFC822.SIZE -1)\n", Some(shown)),
+        ("* 2 FETCH ((((\n", Some(shown)),
         ("* 2 EXPUNGE\n", None),
     ] {
         let world = World::default();
@@ -168,9 +168,9 @@ async fn an_answer_that_breaks_off_is_no_answer() {
         vec![steps([("", "* BYE go away\n")])],
     ];
     let (results, _) = steps_of(&world, scripts).await;
-    let told: Vec<String> = results.into_iter().map(|result| result.unwrap_err().to_string()).collect();
+    let shown: Vec<String> = results.into_iter().map(|result| result.unwrap_err().to_string()).collect();
     assert_eq!(
-        told,
+        shown,
         [
             "the server closed the connection",
             "the server closed the connection: too many connections",
@@ -190,6 +190,6 @@ async fn a_missing_folder_is_told_with_those_that_are_there() {
         login(""),
         steps([("SELECT", "$ NO [NONEXISTENT] no such\n"), ("LIST", "* LIST () \".\" Reports\n$ OK\n")]),
     ];
-    let told = step(&world, script).await.unwrap_err().to_string();
-    assert_eq!(told, "the folder \"INBOX\" does not exist or cannot be opened (no such); there are: Reports");
+    let shown = step(&world, script).await.unwrap_err().to_string();
+    assert_eq!(shown, "the folder \"INBOX\" does not exist or cannot be opened (no such); there are: Reports");
 }

@@ -42,8 +42,8 @@ async fn without_folders_mails_stay_and_are_marked_and_not_read_again() {
     assert_eq!(first.bytes, b"fine");
     assert_eq!(first.hints.source.as_deref(), Some("imap reports/INBOX 7/11"));
     assert_eq!(first.hints.mailed_at.unwrap().to_rfc3339(), "2026-10-07T10:00:00+00:00");
-    let brought = world.health().brought;
-    assert_eq!((brought.stored, brought.ignored, brought.quarantined), (1, 1, 1));
+    let brought = world.health().counts;
+    assert_eq!((counts.stored, counts.ignored, counts.quarantined), (1, 1, 1));
 
     // Another process later: only what is new.
     let script = vec![login(""), folder("11 12 13 14"), facts(&[14]), body(14, "fine"), ok("UID STORE 14"), logout()];
@@ -168,15 +168,15 @@ async fn in_a_read_only_folder_nothing_is_touched() {
 async fn what_cannot_be_judged_now_is_left_alone_and_tried_again() {
     let world = World::default();
     *world.judge.busy.lock().unwrap() = Some(Busy::KeyLookup);
-    let round = || [folder("1 2"), facts(&[1, 2]), body(1, "busy"), body(2, "fine"), ok("UID STORE 2")].concat();
-    let caught = step(&world, |account| account, vec![login(""), round(), logout()]).await.unwrap();
+    let poll = || [folder("1 2"), facts(&[1, 2]), body(1, "busy"), body(2, "fine"), ok("UID STORE 2")].concat();
+    let caught = step(&world, |account| account, vec![login(""), poll(), logout()]).await.unwrap();
     assert_eq!((caught.settled, caught.left, caught.complaint), (1, 1, None));
 
     *world.judge.busy.lock().unwrap() = None;
     let again = vec![login(""), folder("1 2"), facts(&[1]), body(1, "busy"), ok("UID STORE 1"), logout()];
     assert_eq!(step(&world, |account| account, again).await.unwrap().settled, 2);
 
-    // Where nothing can be stored the round ends; the mail is untouched.
+    // Where nothing can be stored the poll ends; the mail is untouched.
     *world.judge.busy.lock().unwrap() = Some(Busy::DiskFull);
     let full = vec![login(""), folder("1 2 3 4"), facts(&[3, 4]), body(3, "busy")];
     let trouble = step(&world, |account| account, full).await.unwrap_err();
@@ -194,7 +194,7 @@ async fn what_cannot_be_noted_ends_the_round_and_is_known_again_later() {
     *world.notebook.broken.lock().unwrap() = false;
     let script = vec![login(""), folder("1"), facts(&[1]), body(1, "fine"), ok("UID STORE 1"), logout()];
     assert_eq!(step(&world, |account| account, script).await.unwrap().settled, 1);
-    assert_eq!(world.health().brought.duplicate, 1);
+    assert_eq!(world.health().counts.duplicate, 1);
 }
 
 #[tokio::test]
@@ -206,5 +206,5 @@ async fn a_new_uid_validity_has_everything_read_anew() {
     let script = vec![login(""), opened, facts(&[1]), body(1, "fine"), ok("UID STORE 1"), logout()];
     step(&world, |account| account, script).await.unwrap();
     assert_eq!((world.notebook.of("INBOX", 7), world.notebook.of("INBOX", 8)), (vec![], vec![1]));
-    assert_eq!(world.health().brought.duplicate, 1);
+    assert_eq!(world.health().counts.duplicate, 1);
 }

@@ -24,13 +24,13 @@ async fn bytes_before_the_handshake_and_a_login_by_itself_are_refused() {
     let world = World::default();
     let starttls = |account| Imap { tls: ImapTls::StartTls, ..account };
     let injected = steps([("", "* OK ready\n"), ("STARTTLS", "$ OK go\n* OK injected\n")]);
-    let told = step(&world, starttls, vec![injected]).await.unwrap_err();
-    assert!(matches!(told, Trouble::Injected), "{told}");
-    let told = step(&world, starttls, vec![steps([("", "* PREAUTH hello\n")])]).await.unwrap_err();
-    assert!(matches!(told, Trouble::PreAuth), "{told}");
+    let shown = step(&world, starttls, vec![injected]).await.unwrap_err();
+    assert!(matches!(shown, Trouble::Injected), "{shown}");
+    let shown = step(&world, starttls, vec![steps([("", "* PREAUTH hello\n")])]).await.unwrap_err();
+    assert!(matches!(shown, Trouble::PreAuth), "{shown}");
     let refused = steps([("", "* OK ready\n"), ("STARTTLS", "$ BAD what\n")]);
-    let told = step(&world, starttls, vec![refused]).await.unwrap_err();
-    assert_eq!(told.to_string(), "the server refuses STARTTLS: what");
+    let shown = step(&world, starttls, vec![refused]).await.unwrap_err();
+    assert_eq!(shown.to_string(), "the server refuses STARTTLS: what");
     assert!(!world.judge.log.lock().unwrap().iter().any(|line| line.contains("secret")));
 }
 
@@ -53,8 +53,8 @@ async fn a_password_goes_by_plain_where_the_server_has_it() {
 async fn a_refused_login_is_told_without_the_secret() {
     let world = World::default();
     let script = vec![greeted(""), steps([("LOGIN", "$ NO [AUTHENTICATIONFAILED] Authentication failed.\n")])];
-    let told = step(&world, |account| account, script).await.unwrap_err().to_string();
-    assert_eq!(told, "the server refuses the user or the password: Authentication failed.");
+    let shown = step(&world, |account| account, script).await.unwrap_err().to_string();
+    assert_eq!(shown, "the server refuses the user or the password: Authentication failed.");
 }
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn a_refused_token_is_answered_with_an_empty_line() {
     let begun = || [greeted("AUTH=XOAUTH2"), steps([("AUTHENTICATE XOAUTH2", "+ \n")])].concat();
     let token = "dXNlcj11c2VyAWF1dGg9QmVhcmVyIHlhMjkudG9rZW4BAQ==";
     let refused = steps([(token, "+ eyJzdGF0dXMiOiI0MDEifQ==\n"), (EMPTY, "$ NO failed\n")]);
-    let told = step(&world, by_file, vec![begun(), refused]).await.unwrap_err().to_string();
-    assert_eq!(told, "the server refuses the access token: failed {\"status\":\"401\"}");
+    let shown = step(&world, by_file, vec![begun(), refused]).await.unwrap_err().to_string();
+    assert_eq!(shown, "the server refuses the access token: failed {\"status\":\"401\"}");
 }
 
 #[tokio::test]
@@ -87,35 +87,35 @@ async fn a_token_comes_from_a_command_that_must_succeed_in_time() {
         collector.timing.connect = Duration::from_millis(50);
         async move { collector.step().await.unwrap_err().to_string() }
     };
-    let told = fails(&["sh", "-c", "echo token; exit 3"]).await;
-    assert_eq!(told, "the token of `sh` cannot be had: it ended with exit status: 3");
+    let shown = fails(&["sh", "-c", "echo token; exit 3"]).await;
+    assert_eq!(shown, "the token of `sh` cannot be had: it ended with exit status: 3");
     assert_eq!(fails(&["sleep", "60"]).await, "the token of `sleep` cannot be had: it took longer than 0.05 s");
-    let told = fails(&["/nonexistent/program"]).await;
-    assert_eq!(told, "the token of `/nonexistent/program` cannot be had: No such file or directory (os error 2)");
-    let told = fails(&["echo", "two", "words"]).await;
-    assert_eq!(told, "the access token cannot be had: the output of `token_command` is not one token");
+    let shown = fails(&["/nonexistent/program"]).await;
+    assert_eq!(shown, "the token of `/nonexistent/program` cannot be had: No such file or directory (os error 2)");
+    let shown = fails(&["echo", "two", "words"]).await;
+    assert_eq!(shown, "the access token cannot be had: the output of `token_command` is not one token");
 }
 
 #[tokio::test]
 async fn a_missing_host_or_listener_is_told() {
     let world = World::default();
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let told = world.collector(account(port)).step().await.unwrap_err().to_string();
-    assert!(told.starts_with(&format!("cannot connect to 127.0.0.1 port {port}: ")), "{told}");
+    let shown = world.collector(account(port)).step().await.unwrap_err().to_string();
+    assert!(shown.starts_with(&format!("cannot connect to 127.0.0.1 port {port}: ")), "{shown}");
     let ca = Imap { ca: Some("/nonexistent/ca.pem".into()), ..account(port) };
     let (accept, memory) = (Arc::clone(&world.judge) as Arc<dyn Accept>, Arc::clone(&world.notebook));
-    let refused = Collector::new(ca, 1, accept.clone(), memory.clone(), Clock::fixed(now()), &world.board);
-    let told = refused.err().unwrap().to_string();
+    let refused = Collector::new(ca, 1, accept.clone(), memory.clone(), Clock::fixed(now()), &world.health);
+    let shown = refused.err().unwrap().to_string();
     assert!(
-        told.starts_with("the mailbox reports: cannot read the certificate authorities /nonexistent/ca.pem"),
-        "{told}"
+        shown.starts_with("the mailbox reports: cannot read the certificate authorities /nonexistent/ca.pem"),
+        "{shown}"
     );
     let file = Imap { password: None, password_file: Some("/nonexistent/password".into()), ..account(port) };
-    let told = world.collector(file).step().await.unwrap_err().to_string();
+    let shown = world.collector(file).step().await.unwrap_err().to_string();
     let words = "`password_file` of [[imap]] reports cannot be read: /nonexistent/password: No such file or directory (os \
                  error 2)";
     assert_eq!(told, words);
     let host = Imap { host: "a b".to_owned(), ..account(port) };
-    let refused = Collector::new(host, 1, accept, memory, Clock::fixed(now()), &world.board);
+    let refused = Collector::new(host, 1, accept, memory, Clock::fixed(now()), &world.health);
     assert!(refused.err().unwrap().to_string().contains("neither a host name nor an address"));
 }

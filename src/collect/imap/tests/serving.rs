@@ -36,13 +36,13 @@ async fn a_connection_lost_in_the_middle_of_a_mail_is_resumed() {
 #[tokio::test]
 async fn new_mail_ends_the_waiting() {
     let world = World::default();
-    let told = steps([("IDLE", "+ idling\n* OK still here\n* 0 RECENT\n* 1 EXISTS\n"), ("DONE", "$ OK\n")]);
+    let shown = steps([("IDLE", "+ idling\n* OK still here\n* 0 RECENT\n* 1 EXISTS\n"), ("DONE", "$ OK\n")]);
     // The next look is interrupted by news as well, which are not lost.
     let marked = steps([("UID STORE 1", "* 2 EXISTS\n$ OK\n")]);
     let script = vec![
         login("IDLE"),
         folder(""),
-        told,
+        shown,
         folder("1"),
         facts(&[1]),
         body(1, "one"),
@@ -78,7 +78,7 @@ async fn without_idle_the_folder_is_looked_at_again_after_a_while() {
 #[tokio::test]
 async fn stopping_says_goodbye() {
     let world = World::default();
-    let (waiting, told) = tokio::sync::oneshot::channel();
+    let (waiting, shown) = tokio::sync::oneshot::channel();
     let script = [login("IDLE"), folder(""), idle(), steps([("DONE", "$ OK\n")]), logout()].concat();
     let fake = Fake::play(vec![script], &world.judge.log).await;
     let running = world.collector(account(fake.port)).start();
@@ -89,7 +89,7 @@ async fn stopping_says_goodbye() {
         }
         let _ = waiting.send(());
     });
-    told.await.unwrap();
+    shown.await.unwrap();
     running.stop().await;
     fake.finished().await;
     let health = world.health();
@@ -97,7 +97,7 @@ async fn stopping_says_goodbye() {
 }
 
 #[tokio::test]
-async fn trouble_stands_on_the_board_until_it_is_over() {
+async fn trouble_stands_in_the_registry_until_it_is_over() {
     let world = World::default();
     let refused = [
         steps([("", "* OK ready\n"), ("CAPABILITY", "* CAPABILITY IMAP4rev1\n$ OK\n")]),
@@ -116,7 +116,7 @@ async fn trouble_stands_on_the_board_until_it_is_over() {
 }
 
 #[tokio::test]
-async fn the_board_says_what_is_connected_to() {
+async fn the_registry_says_what_is_connected_to() {
     let world = World::default();
     // Nobody says hello there.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,8 +4,8 @@ use super::*;
 
 fn wire() -> (Wire, DuplexStream) {
     let (ours, theirs) = duplex(64 * 1024);
-    let patience = Patience { silence: Duration::from_secs(30), command: Duration::from_secs(30) };
-    (Wire::new(Box::new(ours), patience), theirs)
+    let timeouts = ImapTimeouts { silence: Duration::from_secs(30), command: Duration::from_secs(30) };
+    (Wire::new(Box::new(ours), timeouts), theirs)
 }
 
 fn fetched(reply: Reply) -> Option<Vec<u8>> {

@@ -102,7 +102,7 @@ fn everything_that_is_wrong_with_outgoing_mail_is_told_at_once() {
     ] {
         assert_eq!(problems(&format!("[mail]\n{good}\n")), [""; 0], "{good}");
     }
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for wrong in [
         "from = \"tlsight\"\nrelay = \"a b\"\nport = 0\nuser = \"u\"\nsendmail = \"sendmail\"\ndeadline_s = 0",
         "password = \"p\"",
@@ -110,28 +110,28 @@ fn everything_that_is_wrong_with_outgoing_mail_is_told_at_once() {
         "user = \"\"\npassword = \"p\\n\"",
         "relay = \"smtp.example\"\ntls = \"off\"\nuser = \"u\"\npassword = \"p\"",
     ] {
-        told.push(problems(&format!("[mail]\n{wrong}\n")).join("\n"));
+        shown.push(problems(&format!("[mail]\n{wrong}\n")).join("\n"));
     }
-    insta::assert_snapshot!(told.join("\n\n"));
+    insta::assert_snapshot!(shown.join("\n\n"));
 }
 
 #[test]
 fn links_need_a_url_to_begin_with() {
     assert_eq!(problems("[private]\nurl = \"https://proxy.example/tlsight/\"\n"), [""; 0]);
     for url in ["tlsight.internal", "ftp://x.example", "https://x.example/?a=b"] {
-        let told = problems(&format!("[private]\nurl = {url:?}\n"));
-        assert_eq!(told, [format!("`private.url` = {url:?}: not a URL like https://tlsight.internal")]);
+        let shown = problems(&format!("[private]\nurl = {url:?}\n"));
+        assert_eq!(shown, [format!("`private.url` = {url:?}: not a URL like https://tlsight.internal")]);
     }
 }
 
 #[test]
 fn a_port_after_the_relay_is_told_where_it_belongs() {
-    let told = |relay: &str| {
+    let shown = |relay: &str| {
         let text = format!("[mail]\nrelay = {relay:?}\n");
         Config::from_text(&text, &Environment::default()).unwrap().check().err().map(|error| error.to_string())
     };
     for relay in ["127.0.0.1:18026", "smtp.example.net:587", "[::1]:25"] {
-        assert_eq!(told(relay), Some(format!("`mail.relay` = {relay:?}: the port stands in `mail.port`")));
+        assert_eq!(shown(relay), Some(format!("`mail.relay` = {relay:?}: the port stands in `mail.port`")));
     }
-    assert_eq!((told("::1"), told("[::1]"), told("smtp.example.net")), (None, None, None));
+    assert_eq!((shown("::1"), shown("[::1]"), shown("smtp.example.net")), (None, None, None));
 }

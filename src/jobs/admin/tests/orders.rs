@@ -14,11 +14,11 @@ fn asked(order: Value) -> Result<Value, String> {
     let config = Config::load(Some(&file), &Environment::default()).expect("the configuration is valid");
     let (temp, runtime) = (temp_store(), tokio::runtime::Runtime::new().unwrap());
     let clock = Clock::fixed("2026-11-23T09:00:00Z".parse().unwrap());
-    let press = Arc::new(Press::new(None).unwrap());
+    let renderer = Arc::new(DigestRenderer::new(None).unwrap());
     let base = "https://tlsight.internal".to_owned();
     let handle = runtime.handle().clone();
-    let desk = Desk::new(Arc::new(config), temp.store.clone(), clock, press, base, handle);
-    let answered = desk.ask(DIGEST, order.to_string().as_bytes());
+    let admin = AdminCommands::new(Arc::new(config), temp.store.clone(), clock, renderer, base, handle);
+    let answered = admin.ask(DIGEST, order.to_string().as_bytes());
     answered.expect("a known command")
 }
 
@@ -29,15 +29,15 @@ fn order(period: Option<&str>, name: Option<&str>) -> Value {
 #[test]
 fn a_dry_run_writes_the_digest_and_sends_nothing() {
     let answer = asked(order(None, None)).unwrap();
-    let letter = &answer["letters"][0];
-    assert_eq!((&letter["digest"], &letter["period"]), (&"weekly".into(), &"2026-W47".into()));
-    assert_eq!((&letter["to"], &letter["sent"]), (&serde_json::json!(["a@example.net"]), &serde_json::json!([])));
-    assert_eq!(letter["subject"], "No TLS reports – 2026-W47");
-    assert!(letter["text"].as_str().unwrap().contains("WHAT TO CHECK"), "{letter}");
-    assert!(letter["html"].as_str().unwrap().starts_with("<!doctype html>"), "{letter}");
+    let email = &answer["emails"][0];
+    assert_eq!((&email["digest"], &email["period"]), (&"weekly".into(), &"2026-W47".into()));
+    assert_eq!((&email["to"], &email["sent"]), (&serde_json::json!(["a@example.net"]), &serde_json::json!([])));
+    assert_eq!(email["subject"], "No TLS reports – 2026-W47");
+    assert!(email["text"].as_str().unwrap().contains("WHAT TO CHECK"), "{email}");
+    assert!(email["html"].as_str().unwrap().starts_with("<!doctype html>"), "{email}");
     let answer = asked(order(Some("2026-10"), None)).unwrap();
     assert_eq!(
-        (&answer["letters"][0]["digest"], &answer["letters"][0]["period"]),
+        (&answer["emails"][0]["digest"], &answer["emails"][0]["period"]),
         (&"monthly".into(), &"2026-10".into())
     );
 }

@@ -1,4 +1,4 @@
-//! What no report tells: ways in, the disk, silence.
+//! What no report tells: sources, the disk, silence.
 
 use super::*;
 use crate::notify::tests::servers::{OK, Turn, http};
@@ -6,8 +6,8 @@ use crate::notify::tests::servers::{OK, Turn, http};
 #[tokio::test]
 async fn a_way_in_that_fails_fires_after_its_minutes() {
     let watch = Watch::new(CHANNEL);
-    let part = watch.board.part("imap reports");
-    let notify = watch.board.part("notify webhook");
+    let part = watch.health.part("imap reports");
+    let notify = watch.health.part("notify webhook");
     watch.post(&["alpha.example"], 1, "", 0, Trust::Dkim).await;
     part.failing(watch.clock.now(), "the password is wrong");
     notify.failing(watch.clock.now(), "connection refused");
@@ -15,8 +15,8 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
     watch.advance(TimeDelta::minutes(15) - TimeDelta::seconds(1));
     assert_eq!(watch.happens().await, []);
     watch.advance(TimeDelta::seconds(1));
-    // A channel that fails is no way in: it could not be told by itself.
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    // A channel that fails is no source: it could not be told by itself.
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
     let alert = watch.alert().await;
     assert_eq!(alert.subject.part.as_deref(), Some("imap reports"));
     assert_eq!(alert.evidence.detail.as_deref(), Some("the password is wrong"));
@@ -24,10 +24,10 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
 
     // After a restart nothing is known yet, which is not well.
     let watch = watch.restart().await;
-    let part = watch.board.part("imap reports");
+    let part = watch.health.part("imap reports");
     assert_eq!(watch.happens().await, []);
     part.well(watch.clock.now(), "waiting");
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
     assert_eq!(watch.alert().await.status, Status::Resolved);
 }
 
@@ -35,16 +35,16 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
 async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
     let watch = Watch::new(CHANNEL);
     watch.post(&["alpha.example"], 1, "", 0, Trust::Dkim).await;
-    let part = watch.board.part("https");
+    let part = watch.health.part("https");
     part.well(watch.clock.now(), "listening");
     assert_eq!(watch.happens().await, []);
     part.count(&crate::submission::Receipt::new(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
     assert_eq!(watch.alert().await.evidence.detail.as_deref(), Some("senders are asked to come again later"));
     watch.advance(TimeDelta::minutes(14));
     assert_eq!(watch.happens().await, []);
     watch.advance(TimeDelta::minutes(1));
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
 }
 
 #[tokio::test]
@@ -67,18 +67,20 @@ async fn that_nothing_can_be_stored_is_told_without_the_outbox_and_written_down_
     let mut watch = Watch::new(&text);
     let data = watch.temp.directory.path().to_owned();
     let (store, clock) = (watch.store().clone(), watch.clock.clone());
-    let postman = Postman::new(&config(&text, &data), "http://pages.example", store, clock, &watch.board).unwrap();
-    watch.rounds = rounds(&text, &watch.temp, &watch.clock, &watch.board, &watch.poke).telling_at_once(postman.into());
+    let dispatcher =
+        Dispatcher::new(&config(&text, &data), "http://pages.example", store, clock, &watch.health).unwrap();
+    watch.evaluator =
+        evaluator(&text, &watch.temp, &watch.clock, &watch.health, &watch.poke).telling_at_once(dispatcher.into());
     assert_eq!(watch.happens().await, []);
 
     let away = data.with_extension("away");
     std::fs::rename(&data, &away).unwrap();
     for _ in 0..3 {
-        assert!(watch.rounds.evaluate().await.is_err());
+        assert!(watch.evaluator.evaluate().await.is_err());
     }
-    let told: Vec<String> = server.asked().iter().map(|asked| asked.json()["notices"][0].to_string()).collect();
-    assert_eq!(told.len(), 2, "until it is taken, and not again: {told:?}");
-    assert!(told[1].contains("Nothing can be stored") && told[1].contains("is gone"), "{}", told[1]);
+    let shown: Vec<String> = server.asked().iter().map(|asked| asked.json()["notices"][0].to_string()).collect();
+    assert_eq!(shown.len(), 2, "until it is taken, and not again: {shown:?}");
+    assert!(shown[1].contains("Nothing can be stored") && shown[1].contains("is gone"), "{}", shown[1]);
 
     std::fs::rename(&away, &data).unwrap();
     while watch.store().trouble().is_some() {
@@ -114,7 +116,7 @@ async fn a_rule_that_is_switched_off_tells_nothing_any_more() {
     watch.evaluate().await;
     let text = CHANNEL.replace("[alerts]", "[alerts]\noff = [\"policy-fetch\", \"failure-share\"]");
     let watch = Watch { text, ..watch }.restart().await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Lapsed, false)]);
+    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Expired, false)]);
     assert_eq!(watch.entries().await.len(), 1);
 }
 
@@ -123,7 +125,7 @@ async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
     let watch = Watch::new(CHANNEL);
     watch.outage(1).await;
     let (_stop, stopped) = watch::channel(true);
-    watch.rounds.run(stopped).await;
+    watch.evaluator.run(stopped).await;
     assert_eq!(watch.alert().await.rule, Rule::PolicyFetch);
 }
 
@@ -131,19 +133,19 @@ async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
 async fn what_alerts_left_behind_goes_after_the_days_it_is_kept() {
     let text = CHANNEL.replace("[alerts]", "[alerts]\nkeep_days = 100");
     let watch = Watch::new(&text);
-    let part = watch.board.part("https");
+    let part = watch.health.part("https");
     watch.happens().await;
     part.failing(watch.clock.now() - TimeDelta::hours(1), "the address is in use");
     part.failing(watch.clock.now(), "the address is in use");
     watch.advance(TimeDelta::hours(1));
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
     part.well(watch.clock.now(), "listening");
-    assert_eq!(watch.happens().await, [(Rule::WayIn, Event::Resolved, true)]);
-    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
+    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
+    assert_eq!(watch.evaluator.forget().await.unwrap(), 0);
     watch.advance(TimeDelta::days(101) - TimeDelta::seconds(1));
     assert_eq!(watch.alerts().await.len(), 1);
-    assert_eq!(watch.rounds.forget().await.unwrap(), 3, "the alert and its two events");
+    assert_eq!(watch.evaluator.forget().await.unwrap(), 3, "the alert and its two events");
     assert!(watch.alerts().await.is_empty());
     let watch = Watch { text: text.replace("100", "0"), ..watch }.restart().await;
-    assert_eq!(watch.rounds.forget().await.unwrap(), 0);
+    assert_eq!(watch.evaluator.forget().await.unwrap(), 0);
 }

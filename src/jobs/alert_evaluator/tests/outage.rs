@@ -68,7 +68,9 @@ async fn an_outage_of_many_domains_is_one_message_though_the_second_report_comes
     watch.on_all("beta.example", 16, mixed).await;
     let fired = watch.evaluate().await;
     assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (DOMAINS, 0));
-    assert!(fired.transitions.iter().all(|it| !it.told && it.muted.as_deref().is_some_and(|it| it.contains("outage"))));
+    assert!(
+        fired.transitions.iter().all(|it| !it.notified && it.muted.as_deref().is_some_and(|it| it.contains("outage")))
+    );
     assert_eq!(
         watch.titles().await,
         [format!("{first} policies cannot be fetched or used by alpha.example since Fri 16 Oct (MTA-STS)")]
@@ -134,7 +136,7 @@ async fn a_rule_about_the_cause_takes_over_what_was_told_as_news() {
     assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (3, 0));
     let ended: Vec<&Transition> = evaluation.transitions.iter().filter(|it| it.event == Event::TakenOver).collect();
     assert_eq!(ended.len(), 3);
-    assert!(ended.iter().all(|it| !it.told && it.alert.evidence.taken_over_by == Some(Rule::PolicyFetch)));
+    assert!(ended.iter().all(|it| !it.notified && it.alert.evidence.taken_over_by == Some(Rule::PolicyFetch)));
     assert_eq!(watch.history(ended[0].alert.uuid).await, [(Event::Fired, true), (Event::TakenOver, false)]);
     let titles = watch.titles().await;
     assert_eq!(titles.len(), 2, "the news and the outage, no recovery: {titles:?}");
@@ -185,7 +187,7 @@ async fn the_end_of_an_import_is_waited_for_by_who_evaluates() {
     watch.on_all("alpha.example", 16, |_| 30).await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let store = watch.store().clone();
-    let rounds = &watch.rounds;
+    let evaluator = &watch.evaluator;
     let ends = async move {
         // A later commit that begins no load is not what wakes it: only the end of this one is.
         drop(load);
@@ -198,6 +200,6 @@ async fn the_end_of_an_import_is_waited_for_by_who_evaluates() {
         stop.send(true).unwrap();
         within.is_ok()
     };
-    let ((), in_time) = tokio::join!(rounds.run(stopped), ends);
+    let ((), in_time) = tokio::join!(evaluator.run(stopped), ends);
     assert!(in_time);
 }

@@ -164,9 +164,9 @@ fn line(transition: &Transition, now: DateTime<Utc>) -> String {
     if !names.is_empty() {
         write!(line, " ({})", names.join(", ")).unwrap();
     }
-    match (&transition.muted, transition.told) {
-        (Some(muted), _) => write!(line, " untold: {muted}").unwrap(),
-        (None, false) => line.push_str(" untold"),
+    match (&transition.muted, transition.notified) {
+        (Some(muted), _) => write!(line, " pending: {muted}").unwrap(),
+        (None, false) => line.push_str(" pending"),
         (None, true) => {}
     }
     line

@@ -131,15 +131,15 @@ async fn a_store_that_takes_too_long_is_503_and_the_report_goes_on() {
     let reply = app.ask(REPORT).await;
     assert_eq!(reply.problem(), (503, "store-slow".into()));
     assert!(reply.header("retry-after").is_some());
-    app.desk.permits.add_permits(1);
-    until("the report is stored after all", || app.desk.permits.available_permits() == 0).await;
+    app.state.permits.add_permits(1);
+    until("the report is stored after all", || app.state.permits.available_permits() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_in_our_own_code_costs_one_answer() {
-    // An empty receipt is against the contract, a closed semaphore makes the desk panic.
+    // An empty receipt is against the contract, a closed semaphore makes the state panic.
     let app = Setup { outcomes: vec![stored()], ..Setup::default() }.start();
-    app.desk.permits.close();
+    app.state.permits.close();
     let mut client = app.connect().await;
     client.send(REPORT).await;
     assert_eq!(client.reply().await.problem(), (503, "store-failed".into()));

@@ -55,7 +55,7 @@ async fn an_endless_chunked_body_ends_at_the_limit() {
     let mut client = app.connect().await;
     client.send(CHUNKED).await;
     let chunk = format!("100\r\n{}\r\n", "x".repeat(0x100));
-    // Nothing but the server's patience ends this.
+    // Nothing but the server's deadline ends this.
     while client.try_send(&chunk).await.is_ok() {}
     assert!(app.got().is_empty());
     assert_eq!(app.counters.refused_early.get(), 1);
@@ -162,7 +162,7 @@ async fn memory_for_bodies_is_bounded() {
     let reply = app.ask(post("/v1/tlsrpt", &[], b"x")).await;
     assert_eq!(reply.problem(), (503, "bodies-full".into()));
     assert!(reply.header("retry-after").is_some());
-    app.desk.permits.add_permits(2);
+    app.state.permits.add_permits(2);
     assert_eq!(first.reply().await.status(), 201);
     assert_eq!(app.ask(post("/v1/tlsrpt", &[], b"x")).await.status(), 201, "the memory is given back");
 }

@@ -85,11 +85,11 @@ async fn pipelined_requests_are_answered_one_by_one() {
     for turn in 1..=2 {
         until("the next report is in", || app.got().len() == turn).await;
         assert_eq!(app.counters.requests.get(), turn as u64, "the next one waits for the answer to this one");
-        app.desk.permits.add_permits(1);
+        app.state.permits.add_permits(1);
         assert_eq!(client.reply().await.status(), 201);
     }
     assert_eq!(client.reply().await.body, b"ok");
-    app.desk.permits.add_permits(1);
+    app.state.permits.add_permits(1);
     assert_eq!(client.reply().await.status(), 201);
 }
 
@@ -126,14 +126,14 @@ async fn connections_from_one_address_are_capped() {
     until("it waits as well", || app.got().len() == 3).await;
     clients.push(other);
     for client in &mut clients {
-        app.desk.permits.add_permits(1);
+        app.state.permits.add_permits(1);
         assert_eq!(client.reply().await.status(), 201);
     }
 
     // Of those that wait for nothing the first one gives way.
     let mut newcomer = app.connect_from("127.0.0.2").await;
     newcomer.send(REPORT).await;
-    app.desk.permits.add_permits(1);
+    app.state.permits.add_permits(1);
     assert_eq!(newcomer.reply().await.status(), 201);
     clients.remove(0).gone().await;
     clients[0].send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -150,13 +150,13 @@ async fn connections_are_capped_in_total() {
     }
     until("both reports wait for their outcome", || app.got().len() == 2).await;
     app.connect_from("127.0.0.4").await.gone().await;
-    app.desk.permits.add_permits(2);
+    app.state.permits.add_permits(2);
     for client in &mut kept {
         assert_eq!(client.reply().await.status(), 201);
     }
     let mut newcomer = app.connect_from("127.0.0.4").await;
     newcomer.send(REPORT).await;
-    app.desk.permits.add_permits(1);
+    app.state.permits.add_permits(1);
     assert_eq!(newcomer.reply().await.status(), 201);
 }
 

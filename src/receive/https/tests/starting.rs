@@ -1,6 +1,6 @@
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Desk, Setup, write_certificate};
+use super::{ListenerState, Setup, write_certificate};
 use crate::{
     clock::Clock,
     config::{Listen, Public},
@@ -9,8 +9,9 @@ use crate::{
 
 fn bind(change: impl FnOnce(&mut Public)) -> Result<Option<Listener>, BindError> {
     let config = Setup::default().config(change).config;
-    let desk = Desk { got: Default::default(), outcomes: Vec::new(), permits: tokio::sync::Semaphore::new(0) };
-    Listener::bind(&config, 1000, Arc::new(Arc::new(desk)), Clock::system())
+    let state =
+        ListenerState { got: Default::default(), outcomes: Vec::new(), permits: tokio::sync::Semaphore::new(0) };
+    Listener::bind(&config, 1000, Arc::new(Arc::new(state)), Clock::system())
 }
 
 fn refusal(change: impl FnOnce(&mut Public)) -> String {

@@ -14,14 +14,14 @@ async fn a_request_under_way_is_finished_and_idle_connections_are_closed() {
     busy.send(REPORT).await;
     until("the report is on its way", || app.got().len() == 2).await;
 
-    let (address, desk) = (app.address, app.desk);
+    let (address, state) = (app.address, app.state);
     let stopping = tokio::spawn(app.running.stop());
     idle.closed().await;
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, refused).await.expect("nobody new is let in");
     assert!(!stopping.is_finished());
 
-    desk.permits.add_permits(1);
+    state.permits.add_permits(1);
     let reply = busy.reply().await;
     assert_eq!((reply.status(), reply.header("connection")), (201, Some("close")));
     busy.closed().await;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{App, Setup, TOKEN, stored, until};
 use crate::{
     fault::{Fault, FaultCode, Place},
-    health::Brought,
+    health::SourceCounts,
     submission::{Busy, Channel, MAIL, Outcome},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 async fn a_mail_becomes_a_submission_as_it_came() {
     let app = Setup::default().start();
     let reply = app.deliver("Subject: x\r\n\r\n..dot\r\n\u{e9}").await;
-    assert_eq!(reply, format!("250 2.0.0 stored as {}", Uuid::from_u128(1)));
+    assert_eq!(reply, format!("250 2.0.0 Ok: stored as {}", Uuid::from_u128(1)));
     let got = app.got();
     let [submission] = got.as_slice() else { panic!("{got:?}") };
     assert_eq!(submission.bytes, "Subject: x\r\n\r\n.dot\r\n\u{e9}\r\n".as_bytes(), "nothing is added");
@@ -22,8 +22,8 @@ async fn a_mail_becomes_a_submission_as_it_came() {
     assert_eq!(submission.peer, Some(IpAddr::from([127, 0, 0, 1])));
     assert_eq!(submission.received_at, DateTime::from_timestamp(1_700_000_000, 0).unwrap());
     assert_eq!((submission.hints.media_type.as_deref(), submission.hints.token.as_deref()), (Some(MAIL), None));
-    assert!(submission.is_mail() && !submission.hints.vouched);
-    assert_eq!(app.brought("smtp"), Brought { stored: 1, ..Brought::default() });
+    assert!(submission.is_mail() && !submission.hints.trusted_input);
+    assert_eq!(app.counts("smtp"), SourceCounts { stored: 1, ..SourceCounts::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +37,7 @@ async fn many_mails_go_through_one_connection() {
         for code in ["250 2.1.0", "250 2.1.5", "354"] {
             assert!(client.line().await.starts_with(code));
         }
-        assert!(client.ask("x\r\n.").await.starts_with("250 2.0.0 stored as "));
+        assert!(client.ask("x\r\n.").await.starts_with("250 2.0.0 Ok: stored as "));
     }
     assert!(client.ask("QUIT").await.starts_with("221 "));
     client.closed().await;
@@ -85,14 +85,14 @@ async fn lmtp_answers_for_each_recipient_and_each_token_is_handed_on_once() {
     let outcomes = vec![stored(), Outcome::Refused(foreign), Outcome::Busy(Busy::QueueFull)];
     let app = Setup { outcomes, ..Setup::default() }.start();
     let replies = to_three(&app).await;
-    assert!(replies[0].starts_with("250 2.0.0 stored as"), "{replies:?}");
+    assert!(replies[0].starts_with("250 2.0.0 Ok: stored as"), "{replies:?}");
     assert_eq!(replies[1], "550 5.7.1 not served here");
     assert!(replies[2].starts_with("451 4.3.0"), "{replies:?}");
     assert_eq!(replies[3], replies[0], "a sub-address that is no token is the mailbox itself");
     let tokens: Vec<_> = app.got().into_iter().map(|submission| submission.hints.token).collect();
     assert_eq!(tokens, [None, Some("OtherToken".to_owned()), Some(TOKEN.to_owned())]);
     assert!(app.got().iter().all(|submission| submission.bytes == b"x\r\n" && submission.channel == Channel::Lmtp));
-    assert_eq!(app.brought("lmtp"), Brought { stored: 1, refused: 1, busy: 1, ..Brought::default() });
+    assert_eq!(app.counts("lmtp"), SourceCounts { stored: 1, refused: 1, busy: 1, ..SourceCounts::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn smtp_says_that_a_mail_is_stored_although_one_recipient_refuses_it() {
     client.envelope().await;
     client.ask(&format!("RCPT TO:<tlsrpt+{TOKEN}@reports.example.net>")).await;
     client.ask("DATA").await;
-    assert!(client.ask("x\r\n.").await.starts_with("250 2.0.0 stored as "));
+    assert!(client.ask("x\r\n.").await.starts_with("250 2.0.0 Ok: stored as "));
     assert_eq!(app.got().len(), 2);
 }
 
@@ -140,9 +140,9 @@ async fn a_panic_costs_one_answer() {
 async fn what_takes_too_long_goes_on_without_its_sender() {
     let app = Setup { permits: 0, ..Setup::default() }.deadlines(|deadlines| deadlines.answer = super::SOON).start();
     assert!(app.deliver("x").await.starts_with("451 4.3.0 "));
-    assert_eq!(app.brought("smtp"), Brought::default());
+    assert_eq!(app.counts("smtp"), SourceCounts::default());
     app.inbox.permits.add_permits(1);
-    until("it is stored", || app.brought("smtp").stored == 1).await;
+    until("it is stored", || app.counts("smtp").stored == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,14 @@
 use super::{App, Setup, until};
-use crate::receive::smtp::stock::Stock;
+use crate::receive::smtp::memory::MessageMemory;
 
 /// Room for one message of 16 KiB, to begin with.
 fn small() -> Setup {
     with_memory(16 * 1024, 16 * 1024)
 }
 
-fn with_memory(bytes: usize, party_max_bytes: usize) -> Setup {
-    Setup { permits: 0, ..Setup::default() }.desk(move |desk| desk.memory = Stock::new(bytes, bytes, party_max_bytes))
+fn with_memory(bytes: usize, client_max_bytes: usize) -> Setup {
+    Setup { permits: 0, ..Setup::default() }
+        .state(move |state| state.memory = MessageMemory::new(bytes, bytes, client_max_bytes))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use super::{Inbox, Setup};
 use crate::{
     clock::Clock,
     config::{Listen, LmtpListen, Smtp},
-    health::{Board, State},
+    health::{HealthRegistry, State},
     receive::smtp::{Context, Listener},
 };
 
@@ -20,7 +20,7 @@ fn bind(change: impl FnOnce(&mut Smtp)) -> Result<bool, String> {
         clock: Clock::system(),
     };
     let config = Setup::default().config(change).config;
-    Listener::bind(&config, context, &Board::default())
+    Listener::bind(&config, context, &HealthRegistry::default())
         .map(|listener| listener.is_some())
         .map_err(|error| error.to_string())
 }
@@ -55,9 +55,9 @@ fn errors_name_the_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_board_says_where_they_listen() {
+async fn the_registry_says_where_they_listen() {
     let app = Setup::default().start();
-    let parts = app.board.all();
+    let parts = app.health.all();
     let address = app.addresses.smtp.unwrap();
     assert_eq!(parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["lmtp", "smtp"]);
     assert!(parts.iter().all(|(_, health)| health.state == State::Well));

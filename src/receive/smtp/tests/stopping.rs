@@ -27,7 +27,7 @@ async fn idle_sessions_are_sent_away_and_a_message_under_way_is_answered() {
     until("this one is in as well", || inbox.got.lock().unwrap().len() == 2).await;
     inbox.permits.add_permits(2);
     for mut client in [waiting, sending] {
-        assert!(client.line().await.starts_with("250 2.0.0 stored as "));
+        assert!(client.line().await.starts_with("250 2.0.0 Ok: stored as "));
         assert!(client.line().await.starts_with("421 4.3.2 "));
         client.closed().await;
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     alerts::{
         Event, Rule, Severity,
-        notice::{About, Letter},
+        notice::{About, Email},
     },
     store::{engine::migrate, fixtures::memory},
 };
@@ -44,8 +44,8 @@ fn draft(number: usize) -> Draft {
     }
 }
 
-fn letter() -> Draft {
-    let letter = Letter {
+fn email() -> Draft {
+    let email = Email {
         subject: "Week 47".to_owned(),
         text: "quiet".to_owned(),
         html: "<p>quiet</p>".to_owned(),
@@ -56,8 +56,8 @@ fn letter() -> Draft {
         channel: "mail".to_owned(),
         recipient: "a@example.net".to_owned(),
         dedupe: "weekly 2026-W47".to_owned(),
-        title: letter.subject.clone(),
-        payload: Payload::Letter(letter),
+        title: email.subject.clone(),
+        payload: Payload::Email(email),
     }
 }
 
@@ -65,11 +65,11 @@ fn letter() -> Draft {
 fn what_is_put_in_comes_out_as_it_was() {
     let conn = outbox();
     put(&conn, &draft(1), TERMS, at(0)).unwrap();
-    put(&conn, &letter(), TERMS, at(1)).unwrap();
+    put(&conn, &email(), TERMS, at(1)).unwrap();
     let waiting = waiting(&conn).unwrap();
     assert_eq!(waiting.iter().map(|entry| entry.channel.as_str()).collect::<Vec<_>>(), ["operators", "mail"]);
     let sent = entry(&conn, waiting[1].uuid).unwrap().unwrap();
-    assert_eq!(sent.payload, letter().payload);
+    assert_eq!(sent.payload, email().payload);
     assert_eq!((sent.state, sent.attempts, sent.notices), (State::Pending, 0, 0));
     assert_eq!((sent.created_at, sent.next_attempt_at), (at(1), at(1)));
     assert_eq!(sent.give_up_at, at(1) + TimeDelta::hours(72));
@@ -80,14 +80,14 @@ fn what_is_put_in_comes_out_as_it_was() {
 #[test]
 fn the_same_key_is_put_in_once_for_each_recipient() {
     let conn = outbox();
-    put(&conn, &letter(), TERMS, at(0)).unwrap();
-    put(&conn, &letter(), TERMS, at(1)).unwrap();
-    put(&conn, &Draft { recipient: "b@example.net".to_owned(), ..letter() }, TERMS, at(1)).unwrap();
+    put(&conn, &email(), TERMS, at(0)).unwrap();
+    put(&conn, &email(), TERMS, at(1)).unwrap();
+    put(&conn, &Draft { recipient: "b@example.net".to_owned(), ..email() }, TERMS, at(1)).unwrap();
     assert_eq!(waiting(&conn).unwrap().len(), 2);
     // Also after it was delivered.
     let uuid = waiting(&conn).unwrap()[0].uuid;
     delivered(&conn, uuid, at(2)).unwrap();
-    put(&conn, &letter(), TERMS, at(3)).unwrap();
+    put(&conn, &email(), TERMS, at(3)).unwrap();
     assert_eq!(waiting(&conn).unwrap().len(), 1);
 }
 
@@ -128,7 +128,7 @@ fn a_cap_holds_for_one_recipient_and_not_for_letters() {
     let one = Terms { per_hour_max: 1, ..TERMS };
     put(&conn, &draft(1), one, at(0)).unwrap();
     put(&conn, &Draft { recipient: "b@example.net".to_owned(), ..draft(2) }, one, at(0)).unwrap();
-    put(&conn, &Draft { channel: "operators".to_owned(), recipient: String::new(), ..letter() }, one, at(0)).unwrap();
+    put(&conn, &Draft { channel: "operators".to_owned(), recipient: String::new(), ..email() }, one, at(0)).unwrap();
     assert!(waiting(&conn).unwrap().iter().all(|entry| entry.next_attempt_at == at(0)));
     put(&conn, &draft(3), one, at(0)).unwrap();
     assert_eq!(waiting(&conn).unwrap()[3].next_attempt_at, at(60));
@@ -170,7 +170,7 @@ fn an_end_does_not_overtake_its_beginning() {
         .into_iter()
         .map(|sent| match sent.payload {
             Payload::Notices(notices) => (sent.attempts, notices.into_iter().map(|notice| notice.title).collect()),
-            Payload::Letter(_) => unreachable!("only notices were put in"),
+            Payload::Email(_) => unreachable!("only notices were put in"),
         })
         .collect();
     found.sort();

@@ -61,7 +61,7 @@ async fn tell_one(site: &Site, path: &str) -> Result<Value, Fail> {
             json!({
                 "at": time(happened.at),
                 "event": happened.event.as_str(),
-                "told": happened.told,
+                "notified": happened.notified,
                 "muted": happened.muted,
                 "evidence": happened.evidence,
             })
@@ -126,7 +126,7 @@ fn item(alert: &Alert) -> Value {
         "since": time(alert.since),
         "fired_at": time(alert.fired_at),
         "changed_at": time(alert.changed_at),
-        "told_at": alert.told_at.map(time),
+        "notified_at": alert.notified_at.map(time),
         "acknowledged_at": alert.acknowledged_at.map(time),
         "acknowledgement": alert.acknowledgement,
         "times": alert.times,

@@ -15,7 +15,7 @@ use crate::{
         Alert, Plan,
         hosts::unlisted,
         sentence,
-        words::{self as told, Cause},
+        words::{self as words, Cause},
     },
     query::{
         self, Filter, Range,
@@ -139,7 +139,7 @@ fn ask(connection: &Connection, range: Option<Range>, now: DateTime<Utc>, plan: 
         deliveries: channels::channels(connection)?,
         choices,
         badges: Badges::ask(connection)?,
-        causes: if firing > 1 { told::causes(&alert::all_firing(connection)?) } else { Vec::new() },
+        causes: if firing > 1 { words::causes(&alert::all_firing(connection)?) } else { Vec::new() },
         unlisted: if plan.mx_hosts.is_empty() {
             Vec::new()
         } else {
@@ -238,9 +238,9 @@ fn domains(site: &Site, choices: &Choices) -> Vec<String> {
 fn done(done: Option<&str>) -> Option<&'static str> {
     match done? {
         "silenced" => Some(
-            "The silence is in force. What it covers is still recorded, and told when it ends and the trouble has not.",
+            "The silence is in force. What it covers is still recorded, and reported when it ends and the trouble has not.",
         ),
-        "ended" => Some("The silence has ended. What still fires is told with the next evaluation."),
+        "ended" => Some("The silence has ended. What still fires is reported at the next evaluation."),
         "gone" => Some("This silence had ended already."),
         _ => None,
     }

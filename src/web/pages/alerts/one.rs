@@ -74,7 +74,7 @@ pub(crate) async fn render(
         claimed_clear_day => alert.evidence.claimed_clear_day,
         last_seen_at => alert.evidence.last_seen_at,
         unheard => alert.evidence.unheard,
-        joined => alert.told_at.is_some_and(|told_at| told_at < alert.fired_at),
+        joined => alert.notified_at.is_some_and(|notified_at| notified_at < alert.fired_at),
         week => alert.evidence.first_day.map(week),
         silenced,
         has_channels => !rules.channels.is_empty(),
@@ -163,7 +163,7 @@ fn timeline(history: &[Happened]) -> Vec<Value> {
             event => happened.event.as_str(),
             words => event_words(happened.event),
             taken_over_by => happened.evidence.taken_over_by.map(|rule| rule.as_str()),
-            told => happened.told,
+            notified => happened.notified,
             muted => happened.muted.clone().filter(|_| !is_note),
             note => happened.muted.clone().filter(|_| is_note),
             is_note,
@@ -180,7 +180,7 @@ fn event_words(event: Event) -> &'static str {
         Event::Reopened => "Came back",
         Event::Reminded => "Still there",
         Event::Resolved => "Resolved",
-        Event::Lapsed => "Lapsed: no report came any more that could tell",
+        Event::Expired => "Expired: no report came any more that could tell",
         Event::TakenOver => "Taken over",
         Event::Acknowledged => "Acknowledged",
     }
@@ -220,7 +220,7 @@ fn week(day: NaiveDate) -> String {
 fn done(done: Option<&str>) -> Option<&'static str> {
     match done? {
         "acknowledged" => {
-            Some("It is acknowledged: you are not reminded of it any more. You are told when it is over.")
+            Some("It is acknowledged: you are not reminded of it any more. You are notified when it is over.")
         }
         "over" => Some("It was over already, so there was nothing to acknowledge."),
         _ => None,

@@ -27,7 +27,7 @@ pub(crate) fn row(alert: &Alert) -> Value {
         since_day => days,
         fired_at => alert.fired_at,
         changed_at => alert.changed_at,
-        told_at => alert.told_at,
+        notified_at => alert.notified_at,
         acknowledged_at => alert.acknowledged_at,
         acknowledgement => alert.acknowledgement.clone(),
         times => alert.times,
@@ -43,7 +43,7 @@ pub(crate) fn row(alert: &Alert) -> Value {
 pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
     match alert.rule {
-        Rule::WayIn | Rule::Disk => return "/ways-in".to_owned(),
+        Rule::Source | Rule::Disk => return "/sources".to_owned(),
         Rule::Quarantine => return "/quarantine".to_owned(),
         Rule::Conflict => return "/quarantine?code=conflict".to_owned(),
         _ => {}
@@ -83,7 +83,7 @@ pub(crate) fn is_about_days(rule: Rule) -> bool {
         | Rule::FailureShare
         | Rule::NewFailure
         | Rule::SilentSender => true,
-        Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::WayIn | Rule::Disk => false,
+        Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk => false,
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn meaning(rule: Rule) -> &'static str {
         Rule::NoReports => "No organisation reports any more.",
         Rule::Quarantine => "Much of what comes in is quarantined.",
         Rule::Conflict => "A report came twice with different content.",
-        Rule::WayIn => "A way in does not work, or turns senders away.",
+        Rule::Source => "A source of reports does not work, or turns senders away.",
         Rule::Disk => "The disk of the data directory is nearly full.",
     }
 }
@@ -98,8 +98,8 @@ fn thresholds(rule: Rule, settings: &Settings) -> Vec<(String, &'static str)> {
             (format!("{} at least", count(settings.quarantine_min, "input", "inputs")), "quarantine_min"),
         ],
         Rule::Conflict => Vec::new(),
-        Rule::WayIn => {
-            vec![(format!("{} of failing", count(settings.way_in_after_min, "minute", "minutes")), "way_in_after_min")]
+        Rule::Source => {
+            vec![(format!("{} of failing", count(settings.source_after_min, "minute", "minutes")), "source_after_min")]
         }
         Rule::Disk => {
             vec![(format!("less than {} free", bytes(settings.disk_free_min_bytes)), "disk_free_min_bytes")]
@@ -159,7 +159,7 @@ mod tests {
         let mut shown: Vec<&str> =
             Rule::ALL.into_iter().flat_map(|rule| thresholds(rule, &settings)).map(|(_, key)| key).collect();
         // These hold for all rules and stand below the table.
-        shown.extend(["off", "min_trust", "remind_after_h", "fresh_days", "lapse_days", "keep_days"]);
+        shown.extend(["off", "min_trust", "remind_after_h", "fresh_days", "expire_days", "keep_days"]);
         let known = serde_json::to_value(&settings).expect("settings are JSON");
         for key in known.as_object().expect("an object").keys() {
             assert!(shown.contains(&key.as_str()), "{key}");

@@ -116,7 +116,7 @@ async fn again(site: &Site, path: &str, admit: bool) -> Result<String, Fail> {
     Ok(location(uuid, outcome.as_ref()))
 }
 
-/// Judges one input again. `None`: it is gone. A conflict where it cannot be judged.
+/// Reprocesses one input. `None`: it is gone. A conflict where it cannot be judged.
 pub(crate) async fn judge(site: &Site, uuid: Uuid, admit: bool) -> Result<Option<Outcome>, Fail> {
     let found = site.store().read(move |connection| Ok(quarantine::entry(connection, uuid)?)).await?;
     let Some(entry) = found else { return Ok(None) };
@@ -130,7 +130,7 @@ pub(crate) async fn judge(site: &Site, uuid: Uuid, admit: bool) -> Result<Option
     let element = entry.quarantined.element.and_then(|element| u32::try_from(element).ok());
     let retry = Retry { entry: uuid, element, admit };
     let receipt = site.pipeline.accept_again(submission(entry), retry).await;
-    tracing::info!(entry = %uuid, admit, outcome = ?receipt.overall(), "a quarantined input was judged again");
+    tracing::info!(entry = %uuid, admit, outcome = ?receipt.overall(), "a quarantined input was reprocessed");
     Ok(Some(receipt.overall().clone()))
 }
 

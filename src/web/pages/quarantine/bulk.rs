@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     pub(crate) stayed: u32,
 }
 
-/// Whether a list is offered to be judged again: one of a single fault that may be seen otherwise today.
+/// Whether a list is offered to be reprocessed: one of a single fault that may be seen otherwise today.
 pub(crate) fn is_offered(code: Option<&str>) -> bool {
     code.is_some_and(faults::is_worth_judging_again)
 }
@@ -56,7 +56,7 @@ async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
         .await?;
     let uuids: Vec<Uuid> = page.rows.iter().map(|row| row.uuid).collect();
     let (tally, begun) = judge_each(site, &uuids).await?;
-    tracing::info!(code = asked.code, tally.counted, tally.stayed, "quarantined inputs were judged again");
+    tracing::info!(code = asked.code, tally.counted, tally.stayed, "quarantined inputs were reprocessed");
     let next = match page.rows.get(begun.wrapping_sub(1)) {
         Some(last) if begun < page.rows.len() => Some(After { received_at: last.last_received_at, uuid: last.uuid }),
         _ => page.next,

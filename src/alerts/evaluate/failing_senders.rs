@@ -25,7 +25,7 @@ const REASONS_MAX: usize = 3;
 
 /// One organisation's troubles of one kind at one policy domain, put together.
 #[derive(Debug, Default)]
-pub struct Carrier<'a> {
+pub struct FailingSender<'a> {
     organisation: &'a str,
     name: Option<&'a str>,
     result_types: BTreeSet<&'a str>,
@@ -62,59 +62,59 @@ pub fn owner(organisation: &str) -> String {
 }
 
 /// Puts the troubles of one subject together.
-pub fn carriers<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<Carrier<'a>> {
-    let mut carriers: BTreeMap<(&str, &str), Carrier<'a>> = BTreeMap::new();
+pub fn failing_senders<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<FailingSender<'a>> {
+    let mut failing_senders: BTreeMap<(&str, &str), FailingSender<'a>> = BTreeMap::new();
     for trouble in troubles {
-        let carrier = carriers.entry((&trouble.policy_domain, &trouble.organisation)).or_default();
-        carrier.organisation = &trouble.organisation;
-        carrier.name = carrier.name.or(trouble.organisation_name.as_deref());
-        carrier.result_types.insert(&trouble.result_type);
-        carrier.reasons.extend(trouble.reason.as_deref());
-        carrier.mx_hosts.extend(trouble.mx_hosts.iter().map(String::as_str));
-        carrier.mails.extend(&trouble.mails);
+        let sender = failing_senders.entry((&trouble.policy_domain, &trouble.organisation)).or_default();
+        sender.organisation = &trouble.organisation;
+        sender.name = sender.name.or(trouble.organisation_name.as_deref());
+        sender.result_types.insert(&trouble.result_type);
+        sender.reasons.extend(trouble.reason.as_deref());
+        sender.mx_hosts.extend(trouble.mx_hosts.iter().map(String::as_str));
+        sender.mails.extend(&trouble.mails);
         // That a policy can be fetched again is shown by sessions under it, not by a report that knows of none.
         let is_about_policy = POLICY_FETCH.contains(&trouble.result_type.as_str());
         let reported = if is_about_policy { &facts.reported_under_sts } else { &facts.reported };
-        carrier.reported = reported.get(&(trouble.policy_domain.clone(), trouble.organisation.clone()));
+        sender.reported = reported.get(&(trouble.policy_domain.clone(), trouble.organisation.clone()));
         for (day, failed) in &trouble.days {
-            let sum = carrier.days.entry(*day).or_default();
+            let sum = sender.days.entry(*day).or_default();
             *sum = sum.saturating_add(*failed);
         }
     }
-    carriers.into_values().filter(|carrier| !carrier.days.is_empty()).collect()
+    failing_senders.into_values().filter(|sender| !sender.days.is_empty()).collect()
 }
 
 /// How a subject stands, and who is behind it. `enough` says whether so many organisations with so many failed sessions fire.
 pub fn judge<'a, 'b>(
-    carriers: &'b [Carrier<'a>],
+    failing_senders: &'b [FailingSender<'a>],
     (firing, over): (Option<&Alert>, Option<&Alert>),
     enough: impl Fn(usize, i64) -> bool,
     newcomers: &BTreeSet<String>,
     plan: &Plan,
     today: NaiveDate,
-) -> (State, Vec<&'b Carrier<'a>>) {
+) -> (State, Vec<&'b FailingSender<'a>>) {
     let fresh_first = plan.fresh_first(today);
     let Some(alert) = firing else {
         // What comes late about a trouble that was seen to be over does not begin it again.
         let first = over.and_then(|alert| alert.evidence.clear_day).map_or(fresh_first, |clear| clear.max(fresh_first));
         let behind: Vec<_> =
-            carriers.iter().filter(|carrier| carrier.is_open() && carrier.last_day() >= first).collect();
+            failing_senders.iter().filter(|sender| sender.is_open() && sender.last_day() >= first).collect();
         let (organisations, failed) = weigh(&behind, newcomers);
         let fires = organisations > 0 && enough(organisations, failed);
         return (if fires { State::Failing } else { State::Open }, behind);
     };
     // What was over before this began has nothing to do with it.
     let first_day = alert.evidence.first_day.unwrap_or(NaiveDate::MIN);
-    let behind: Vec<_> = carriers.iter().filter(|carrier| carrier.last_day() >= first_day).collect();
-    let lapse_first = plan.lapse_first(today);
+    let behind: Vec<_> = failing_senders.iter().filter(|sender| sender.last_day() >= first_day).collect();
+    let expire_first = plan.expire_first(today);
     if behind.is_empty() {
-        let is_old = alert.evidence.last_day.is_none_or(|day| day < lapse_first);
-        return (if is_old { State::Lapsed } else { State::Open }, behind);
+        let is_old = alert.evidence.last_day.is_none_or(|day| day < expire_first);
+        return (if is_old { State::Expired } else { State::Open }, behind);
     }
-    let state = match behind.iter().filter(|carrier| carrier.is_open()).map(|carrier| carrier.last_day()).max() {
+    let state = match behind.iter().filter(|sender| sender.is_open()).map(|sender| sender.last_day()).max() {
         None => clear(&behind),
         Some(last) if last >= fresh_first => State::Failing,
-        Some(last) if last < lapse_first => State::Lapsed,
+        Some(last) if last < expire_first => State::Expired,
         // Who fell silent does not say that it is over, and others cannot say it for them.
         Some(_) => match clear(&behind) {
             State::Clear { days: 0, .. } => State::Open,
@@ -126,11 +126,13 @@ pub fn judge<'a, 'b>(
 
 /// How many organisations with how many failed sessions count for a threshold. Names that anybody gets below one domain are one;
 /// all newcomers together are one more, with no more sessions than the others have, and without others they are none.
-fn weigh(behind: &[&Carrier<'_>], newcomers: &BTreeSet<String>) -> (usize, i64) {
-    let sum = |carriers: &[&Carrier<'_>]| carriers.iter().fold(0, |sum: i64, it| sum.saturating_add(it.failed()));
-    let (new, known): (Vec<&Carrier<'_>>, Vec<&Carrier<'_>>) =
-        behind.iter().copied().partition(|carrier| newcomers.contains(carrier.organisation));
-    let owners: BTreeSet<String> = known.iter().map(|carrier| owner(carrier.organisation)).collect();
+fn weigh(behind: &[&FailingSender<'_>], newcomers: &BTreeSet<String>) -> (usize, i64) {
+    let sum = |failing_senders: &[&FailingSender<'_>]| {
+        failing_senders.iter().fold(0, |sum: i64, it| sum.saturating_add(it.failed()))
+    };
+    let (new, known): (Vec<&FailingSender<'_>>, Vec<&FailingSender<'_>>) =
+        behind.iter().copied().partition(|sender| newcomers.contains(sender.organisation));
+    let owners: BTreeSet<String> = known.iter().map(|sender| owner(sender.organisation)).collect();
     if owners.is_empty() {
         return (0, 0);
     }
@@ -138,28 +140,28 @@ fn weigh(behind: &[&Carrier<'_>], newcomers: &BTreeSet<String>) -> (usize, i64) 
     (owners.len() + usize::from(!new.is_empty()), of_known.saturating_add(of_new.min(of_known)))
 }
 
-fn clear(behind: &[&Carrier<'_>]) -> State {
-    let last = behind.iter().map(|carrier| carrier.last_day()).max().unwrap_or(NaiveDate::MIN);
-    let clean: BTreeSet<NaiveDate> = behind.iter().flat_map(|carrier| carrier.clean_after(last)).collect();
+fn clear(behind: &[&FailingSender<'_>]) -> State {
+    let last = behind.iter().map(|sender| sender.last_day()).max().unwrap_or(NaiveDate::MIN);
+    let clean: BTreeSet<NaiveDate> = behind.iter().flat_map(|sender| sender.clean_after(last)).collect();
     State::Clear { day: clean.first().copied(), days: clean.len() as u64 }
 }
 
 /// What an alert rests on. It began no later than it was said to have begun before.
-pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
+pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> Evidence {
     let mut affected: BTreeMap<&str, Affected> = BTreeMap::new();
-    for carrier in behind {
-        let (first, last) = (carrier.first_day(), carrier.last_day());
-        let sum = affected.entry(carrier.organisation).or_insert_with(|| Affected {
-            key: carrier.organisation.to_owned(),
-            name: carrier.name.unwrap_or(carrier.organisation).to_owned(),
+    for sender in behind {
+        let (first, last) = (sender.first_day(), sender.last_day());
+        let sum = affected.entry(sender.organisation).or_insert_with(|| Affected {
+            key: sender.organisation.to_owned(),
+            name: sender.name.unwrap_or(sender.organisation).to_owned(),
             failed: 0,
             first_day: Some(first),
             last_day: Some(last),
-            clear_day: carrier.clear_day(),
+            clear_day: sender.clear_day(),
         });
         // Over for an organisation is what it says is over wherever it saw it.
-        sum.clear_day = sum.clear_day.zip(carrier.clear_day()).map(|(one, other)| one.max(other));
-        sum.failed = sum.failed.saturating_add(carrier.failed());
+        sum.clear_day = sum.clear_day.zip(sender.clear_day()).map(|(one, other)| one.max(other));
+        sum.failed = sum.failed.saturating_add(sender.failed());
         sum.first_day = sum.first_day.min(Some(first));
         sum.last_day = sum.last_day.max(Some(last));
     }
@@ -169,10 +171,10 @@ pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
     organisations
         .sort_by(|a, b| (a.clear_day.is_some(), b.failed, &a.key).cmp(&(b.clear_day.is_some(), a.failed, &b.key)));
     organisations.truncate(ORGANISATIONS_MAX);
-    let first_day = behind.iter().map(|carrier| carrier.first_day()).min();
+    let first_day = behind.iter().map(|sender| sender.first_day()).min();
     let before_first = before.and_then(|alert| alert.evidence.first_day);
-    let result_types: BTreeSet<&str> = behind.iter().flat_map(|carrier| carrier.result_types.iter().copied()).collect();
-    let reasons: BTreeSet<&str> = behind.iter().flat_map(|carrier| carrier.reasons.iter().copied()).collect();
+    let result_types: BTreeSet<&str> = behind.iter().flat_map(|sender| sender.result_types.iter().copied()).collect();
+    let reasons: BTreeSet<&str> = behind.iter().flat_map(|sender| sender.reasons.iter().copied()).collect();
     Evidence {
         organisations,
         organisations_total,
@@ -180,30 +182,30 @@ pub fn evidence(behind: &[&Carrier<'_>], before: Option<&Alert>) -> Evidence {
         mx_hosts: mx_hosts(behind),
         mails: behind
             .iter()
-            .flat_map(|carrier| &carrier.mails)
+            .flat_map(|sender| &sender.mails)
             .copied()
             .collect::<BTreeSet<Mail>>()
             .into_iter()
             .collect(),
         result_types: result_types.into_iter().map(str::to_owned).collect(),
         reasons: reasons.into_iter().take(REASONS_MAX).map(str::to_owned).collect(),
-        failed: behind.iter().fold(0, |sum: i64, carrier| sum.saturating_add(carrier.failed())),
+        failed: behind.iter().fold(0, |sum: i64, sender| sum.saturating_add(sender.failed())),
         first_day: match (first_day, before_first) {
             (Some(now), Some(before)) => Some(now.min(before)),
             (now, before) => now.or(before),
         },
-        last_day: behind.iter().map(|carrier| carrier.last_day()).max(),
+        last_day: behind.iter().map(|sender| sender.last_day()).max(),
         ..Evidence::default()
     }
 }
 
 /// Those with the most failed sessions, of what the failure details name.
-pub fn mx_hosts(behind: &[&Carrier<'_>]) -> Vec<String> {
+pub fn mx_hosts(behind: &[&FailingSender<'_>]) -> Vec<String> {
     let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
-    for carrier in behind {
-        for host in &carrier.mx_hosts {
+    for sender in behind {
+        for host in &sender.mx_hosts {
             let sum = sums.entry(host).or_default();
-            *sum = sum.saturating_add(carrier.failed());
+            *sum = sum.saturating_add(sender.failed());
         }
     }
     let mut hosts: Vec<(&str, i64)> = sums.into_iter().collect();
@@ -211,7 +213,7 @@ pub fn mx_hosts(behind: &[&Carrier<'_>]) -> Vec<String> {
     hosts.into_iter().take(HOSTS_MAX).map(|(host, _)| host.to_owned()).collect()
 }
 
-impl Carrier<'_> {
+impl FailingSender<'_> {
     pub fn last_day(&self) -> NaiveDate {
         self.days.last_key_value().map_or(NaiveDate::MIN, |(day, _)| *day)
     }

@@ -14,14 +14,14 @@ const LEVELS_V4: [u8; 2] = [32, 24];
 /// The least that one customer gets, what one household, and what one site gets (RFC 6177).
 const LEVELS_V6: [u8; 3] = [64, 56, 48];
 
-/// A network one party may hold whole.
+/// A network one client may hold whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Party {
+pub struct ClientNetwork {
     base: IpAddr,
     prefix: u8,
 }
 
-impl Party {
+impl ClientNetwork {
     /// How many times the smallest network's budget each level has.
     pub const FACTORS: [NonZeroU32; 3] = {
         let Some(widening) = NonZeroU32::new(WIDENING) else { panic!("a larger network has more") };
@@ -29,28 +29,31 @@ impl Party {
     };
 
     /// The networks an address lies in, the smallest first, each with how many times the smallest one's budget it has.
-    pub fn levels(address: IpAddr) -> impl Iterator<Item = (Party, u32)> {
+    pub fn levels(address: IpAddr) -> impl Iterator<Item = (ClientNetwork, u32)> {
         let address = address.to_canonical();
         let levels: &'static [u8] = if address.is_ipv4() { &LEVELS_V4 } else { &LEVELS_V6 };
-        levels.iter().zip(Party::FACTORS).map(move |(prefix, factor)| (Party::of(address, *prefix), factor.get()))
+        levels
+            .iter()
+            .zip(ClientNetwork::FACTORS)
+            .map(move |(prefix, factor)| (ClientNetwork::of(address, *prefix), factor.get()))
     }
 
-    /// The largest network that still counts as one party: an IPv4 /24, an IPv6 /48.
-    pub fn widest(address: IpAddr) -> Party {
+    /// The largest network that still counts as one client: an IPv4 /24, an IPv6 /48.
+    pub fn widest(address: IpAddr) -> ClientNetwork {
         let address = address.to_canonical();
-        Party::of(address, if address.is_ipv4() { 24 } else { 48 })
+        ClientNetwork::of(address, if address.is_ipv4() { 24 } else { 48 })
     }
 
-    fn of(address: IpAddr, prefix: u8) -> Party {
+    fn of(address: IpAddr, prefix: u8) -> ClientNetwork {
         let base = match address {
             IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask_v4(prefix))),
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask_v6(prefix))),
         };
-        Party { base, prefix }
+        ClientNetwork { base, prefix }
     }
 }
 
-impl fmt::Display for Party {
+impl fmt::Display for ClientNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.base, self.prefix)
     }
@@ -69,8 +72,8 @@ mod tests {
     use super::*;
 
     fn levels(address: &str) -> Vec<String> {
-        let levels = Party::levels(address.parse().unwrap());
-        levels.map(|(party, factor)| format!("{party} {factor}")).collect()
+        let levels = ClientNetwork::levels(address.parse().unwrap());
+        levels.map(|(client, factor)| format!("{client} {factor}")).collect()
     }
 
     #[test]
@@ -84,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_party_is_a_site() {
-        let widest = |address: &str| Party::widest(address.parse().unwrap()).to_string();
+    fn the_widest_client_is_a_site() {
+        let widest = |address: &str| ClientNetwork::widest(address.parse().unwrap()).to_string();
         assert_eq!(widest("192.0.2.77"), "192.0.2.0/24");
         assert_eq!(widest("2001:db8:1:ffff::1"), "2001:db8:1::/48");
     }

@@ -9,8 +9,8 @@ use super::{
     failure::Failure,
     format::{self, Context},
     host,
+    http_sender::HttpSender,
     mail::Mailer,
-    post::Poster,
 };
 use crate::{
     alerts::{Severity, notice::Notice},
@@ -20,29 +20,29 @@ use crate::{
 /// Days for which Alertmanager takes an alert for firing where nobody is reminded.
 const FIRES_FOR_DAYS: i64 = 30;
 
-pub struct Outlet {
+pub struct ChannelSender {
     pub channel: Channel,
     /// `None`: it is for mail.
-    poster: Option<Poster>,
-    surroundings: Surroundings,
+    http_sender: Option<HttpSender>,
+    sender_context: SenderContext,
 }
 
 /// What is the same for all channels.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct SenderContext {
     pub base: String,
     host: String,
     fires_for: TimeDelta,
 }
 
-impl Surroundings {
-    pub fn of(config: &Config, base: &str) -> Surroundings {
+impl SenderContext {
+    pub fn of(config: &Config, base: &str) -> SenderContext {
         // The next reminder renews it; between two of them it must not run out.
         let reminded = i64::try_from(config.alerts.remind_after_h)
             .ok()
             .and_then(|hours| TimeDelta::try_hours(hours.checked_mul(2)?));
         let fires_for = reminded.filter(|time| *time > TimeDelta::zero());
-        Surroundings {
+        SenderContext {
             base: base.to_owned(),
             host: host(),
             fires_for: fires_for.unwrap_or(TimeDelta::days(FIRES_FOR_DAYS)).min(TimeDelta::days(365)),
@@ -50,18 +50,18 @@ impl Surroundings {
     }
 }
 
-impl Outlet {
+impl ChannelSender {
     /// `channel` as `Config::channels` gives it.
-    pub fn open(channel: Channel, surroundings: &Surroundings) -> Result<Outlet, String> {
+    pub fn open(channel: Channel, sender_context: &SenderContext) -> Result<ChannelSender, String> {
         let deadline = Duration::from_secs(channel.deadline_s);
-        let poster = match channel.kind {
+        let http_sender = match channel.kind {
             ChannelKind::Mail => None,
             _ => Some(
-                Poster::new(channel.ca.as_deref(), deadline)
+                HttpSender::new(channel.ca.as_deref(), deadline)
                     .map_err(|error| format!("channel {:?}: {error}", channel.name()))?,
             ),
         };
-        Ok(Outlet { channel, poster, surroundings: surroundings.clone() })
+        Ok(ChannelSender { channel, http_sender, sender_context: sender_context.clone() })
     }
 
     /// Delivers the notices as one message.
@@ -74,16 +74,16 @@ impl Outlet {
         created_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<String, Failure> {
-        let Surroundings { base, host, fires_for } = &self.surroundings;
-        let Some(poster) = &self.poster else {
-            let letter = format::mail::letter(notices, base);
+        let SenderContext { base, host, fires_for } = &self.sender_context;
+        let Some(http_sender) = &self.http_sender else {
+            let email = format::mail::email(notices, base);
             let thread = notices.first().and_then(|notice| notice.alerts.first()).map(|about| about.alert);
-            return mailer.send(&letter, delivery, created_at, recipient, thread).await;
+            return mailer.send(&email, delivery, created_at, recipient, thread).await;
         };
         let context = Context { base, delivery, now, fires_for: *fires_for, host };
         let mut said = String::new();
         for request in format::requests(&self.channel, notices, &context) {
-            said = poster.post(request).await?;
+            said = http_sender.post(request).await?;
         }
         Ok(said)
     }
@@ -96,7 +96,7 @@ impl Outlet {
             rule: None,
             severity: Severity::Info,
             title: format!("the channel {name:?} works"),
-            lines: vec![format!("Alerts of tlsight on {} will arrive here.", self.surroundings.host)],
+            lines: vec![format!("Alerts of tlsight on {} will arrive here.", self.sender_context.host)],
             advice: Vec::new(),
             path: "/alerts".to_owned(),
             at: now,
@@ -104,17 +104,17 @@ impl Outlet {
             more: 0,
         };
         let nobody = [String::new()];
-        let recipients = if self.poster.is_none() { self.channel.to.as_slice() } else { &nobody };
-        let mut told = Vec::new();
+        let recipients = if self.http_sender.is_none() { self.channel.to.as_slice() } else { &nobody };
+        let mut shown = Vec::new();
         for to in recipients {
             let delivery = Uuid::new_v4();
             let sent = self.deliver(mailer, std::slice::from_ref(&notice), to, delivery, now, now).await;
             let to = if to.is_empty() { name } else { to };
             match sent {
-                Ok(said) => told.push(format!("delivered to {to}: {said}")),
+                Ok(said) => shown.push(format!("delivered to {to}: {said}")),
                 Err(failure) => return Err(format!("not delivered to {to}: {}", failure.words)),
             }
         }
-        Ok(told.join("\n"))
+        Ok(shown.join("\n"))
     }
 }

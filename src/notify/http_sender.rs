@@ -8,19 +8,19 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::{
-    failure::{Failure, Patience, innermost, quoted},
+    failure::{Failure, RetryAfter, innermost, quoted},
     format::Request,
 };
 use crate::limits::NOTIFY_ANSWER_MAX_BYTES;
 
-pub struct Poster {
+pub struct HttpSender {
     client: Client,
     deadline: Duration,
 }
 
-impl Poster {
+impl HttpSender {
     /// `authorities`: a file with those to believe besides the system's.
-    pub fn new(authorities: Option<&Path>, deadline: Duration) -> Result<Poster, String> {
+    pub fn new(authorities: Option<&Path>, deadline: Duration) -> Result<HttpSender, String> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls(authorities)?)
             .redirect(Policy::none())
@@ -31,7 +31,7 @@ impl Poster {
             .user_agent(concat!("tlsight/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| innermost(&error))?;
-        Ok(Poster { client, deadline })
+        Ok(HttpSender { client, deadline })
     }
 
     /// The status that the other side answered with, where it is one of success.
@@ -69,13 +69,13 @@ async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
         return Failure::refused(format!("answered {status} and sent us to {to}: redirects are not followed"));
     }
     let asked = of_header(header::RETRY_AFTER).and_then(|value| value.parse::<u32>().ok());
-    let patience = match (status, asked) {
+    let retry_after = match (status, asked) {
         (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) => {
-            Patience::AtLeast(TimeDelta::seconds(i64::from(seconds)))
+            RetryAfter::AtLeast(TimeDelta::seconds(i64::from(seconds)))
         }
-        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS, _) => Patience::Soon,
-        _ if status.is_client_error() => Patience::Refused,
-        _ => Patience::Soon,
+        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS, _) => RetryAfter::Soon,
+        _ if status.is_client_error() => RetryAfter::Refused,
+        _ => RetryAfter::Soon,
     };
     let mut body = Vec::new();
     // A body that breaks off says as much as came.
@@ -88,7 +88,7 @@ async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
     }
     let said = quoted(&String::from_utf8_lossy(&body));
     let said = if said.is_empty() { said } else { format!(": {said}") };
-    Failure { words: format!("answered {status}{said}"), patience }
+    Failure { words: format!("answered {status}{said}"), retry_after }
 }
 
 /// `https://hooks.example.net/…` of a URL, `another path` of anything else.

@@ -1,4 +1,4 @@
-//! The middle of the line: what the walk found is read and judged on all cores, and leaves in portions, in its order.
+//! The middle of the line: what the walk found is read and judged on all cores, and leaves in batches, in its order.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{
-    PORTION_INPUTS,
+    BATCH_INPUTS,
     container::{Container, Piece},
     load::{Input, Loaded, Loader},
     sink::{Judge, Judged},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::control::batch;
 
-pub struct Portions<'a> {
+pub struct Batches<'a> {
     pub judge: Judge,
     pub loader: Loader,
     pub ready: Sender<Vec<Judged>>,
@@ -29,7 +29,7 @@ enum Looked {
     Container(PathBuf, Container),
 }
 
-impl Portions<'_> {
+impl Batches<'_> {
     /// Works until the walk has ended, the receiver is gone, or the import is interrupted.
     pub fn run(&self, found: &Receiver<Found>) {
         let mut gathered: VecDeque<Found> = VecDeque::new();
@@ -38,7 +38,7 @@ impl Portions<'_> {
             if gathered.is_empty() || self.is_interrupted() {
                 return;
             }
-            let looked = batch::portion(&mut gathered, |found| self.look(found));
+            let looked = batch::batch(&mut gathered, |found| self.look(found));
             if !self.send(looked) {
                 return;
             }
@@ -68,21 +68,21 @@ impl Portions<'_> {
         }
     }
 
-    /// Sends a portion on; what lies in a container goes where the container stands. False when nobody wants more.
+    /// Sends a batch on; what lies in a container goes where the container stands. False when nobody wants more.
     fn send(&self, looked: Vec<Looked>) -> bool {
-        let mut portion = Vec::new();
+        let mut batch = Vec::new();
         for looked in looked {
             match looked {
-                Looked::Judged(judged) => portion.push(judged),
+                Looked::Judged(judged) => batch.push(judged),
                 Looked::Container(path, container) => {
-                    let before = std::mem::take(&mut portion);
+                    let before = std::mem::take(&mut batch);
                     if (!before.is_empty() && self.ready.send(before).is_err()) || !self.unpack(path, container) {
                         return false;
                     }
                 }
             }
         }
-        portion.is_empty() || self.ready.send(portion).is_ok()
+        batch.is_empty() || self.ready.send(batch).is_ok()
     }
 
     fn unpack(&self, path: PathBuf, container: Container) -> bool {
@@ -94,7 +94,7 @@ impl Portions<'_> {
                 weight += submission.bytes.capacity();
             }
             pieces.push_back(piece);
-            if weight > batch::PORTION_MAX_BYTES || pieces.len() >= PORTION_INPUTS {
+            if weight > batch::BATCH_MAX_BYTES || pieces.len() >= BATCH_INPUTS {
                 go_on = self.send_pieces(&mut pieces);
                 weight = 0;
             }
@@ -108,8 +108,8 @@ impl Portions<'_> {
             if self.is_interrupted() {
                 return false;
             }
-            let portion = batch::portion(pieces, |piece| self.judge.judge(piece.path, piece.input));
-            if self.ready.send(portion).is_err() {
+            let batch = batch::batch(pieces, |piece| self.judge.judge(piece.path, piece.input));
+            if self.ready.send(batch).is_err() {
                 return false;
             }
         }
@@ -117,10 +117,10 @@ impl Portions<'_> {
     }
 }
 
-/// Fills up to a portion; waits for the first only, so that a slow walk (or a slow pipe) does not hold back what is there.
+/// Fills up to a batch; waits for the first only, so that a slow walk (or a slow pipe) does not hold back what is there.
 fn gather(found: &Receiver<Found>, gathered: &mut VecDeque<Found>) {
     if gathered.is_empty() {
         gathered.extend(found.recv().ok());
     }
-    gathered.extend(found.try_iter().take(PORTION_INPUTS.saturating_sub(gathered.len())));
+    gathered.extend(found.try_iter().take(BATCH_INPUTS.saturating_sub(gathered.len())));
 }

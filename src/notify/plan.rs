@@ -14,19 +14,19 @@ use crate::{
 const WAIT_MAX: TimeDelta = TimeDelta::seconds(2 * NOTIFY_RETRY_LONGEST_S);
 
 /// Channel and recipient.
-pub type Lane = (String, String);
+pub type QueueKey = (String, String);
 
 /// What is under way.
 #[derive(Debug, Default)]
 pub struct Busy {
-    lanes: BTreeSet<Lane>,
+    queues: BTreeSet<QueueKey>,
     /// How many of each group: a channel, or all of mail.
     groups: BTreeMap<String, usize>,
 }
 
 /// How the entries of a channel are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manner {
+pub struct DeliveryPolicy {
     pub group: String,
     /// One that waits for another attempt holds up those behind it.
     pub in_order: bool,
@@ -40,50 +40,55 @@ pub struct Plan {
 }
 
 impl Busy {
-    pub fn begin(&mut self, lane: &Lane, group: &str) {
-        self.lanes.insert(lane.clone());
+    pub fn begin(&mut self, queue_key: &QueueKey, group: &str) {
+        self.queues.insert(queue_key.clone());
         *self.groups.entry(group.to_owned()).or_default() += 1;
     }
 
-    pub fn end(&mut self, lane: &Lane, group: &str) {
-        self.lanes.remove(lane);
+    pub fn end(&mut self, queue_key: &QueueKey, group: &str) {
+        self.queues.remove(queue_key);
         if let Some(count) = self.groups.get_mut(group) {
             *count = count.saturating_sub(1);
         }
     }
 }
 
-pub fn lane(waiting: &Waiting) -> Lane {
+pub fn queue_key(waiting: &Waiting) -> QueueKey {
     (waiting.channel.clone(), waiting.recipient.clone())
 }
 
 /// `waiting` in the order it was put in. What waits only for something that is under way is not planned for: its end is
 /// reason enough to plan again.
-pub fn plan(waiting: Vec<Waiting>, busy: &Busy, manner: impl Fn(&str) -> Manner, now: DateTime<Utc>) -> Plan {
-    let mut taken = busy.lanes.clone();
+pub fn plan(
+    waiting: Vec<Waiting>,
+    busy: &Busy,
+    delivery_policy: impl Fn(&str) -> DeliveryPolicy,
+    now: DateTime<Utc>,
+) -> Plan {
+    let mut taken = busy.queues.clone();
     let mut groups = busy.groups.clone();
     let mut plan = Plan { now: Vec::new(), next_at: None };
     for waiting in waiting {
-        let lane = lane(&waiting);
-        if taken.contains(&lane) {
+        let queue_key = queue_key(&waiting);
+        if taken.contains(&queue_key) {
             continue;
         }
-        let Manner { group, in_order } = manner(&waiting.channel);
+        let DeliveryPolicy { group, in_order } = delivery_policy(&waiting.channel);
         // What would wait longer than anything does was put in when the clock was ahead.
         if waiting.next_attempt_at > now && waiting.next_attempt_at <= now + WAIT_MAX {
             plan.next_at = Some(plan.next_at.map_or(waiting.next_attempt_at, |at| at.min(waiting.next_attempt_at)));
             if in_order {
-                taken.insert(lane);
+                taken.insert(queue_key);
             }
             continue;
         }
         let at_once = groups.entry(group).or_default();
         if *at_once < NOTIFY_AT_ONCE_MAX {
             *at_once += 1;
-            taken.insert(lane);
+            taken.insert(queue_key);
             plan.now.push(waiting);
         } else if in_order {
-            taken.insert(lane);
+            taken.insert(queue_key);
         }
     }
     plan
@@ -104,12 +109,12 @@ mod tests {
         Waiting { uuid: Uuid::from_u128(number), channel: channel.into(), recipient: recipient.into(), next_attempt_at }
     }
 
-    fn manner(channel: &str) -> Manner {
-        Manner { group: channel.to_owned(), in_order: channel == "pagerduty" }
+    fn delivery_policy(channel: &str) -> DeliveryPolicy {
+        DeliveryPolicy { group: channel.to_owned(), in_order: channel == "pagerduty" }
     }
 
     fn planned(all: Vec<Waiting>, busy: &Busy) -> (Vec<u128>, Option<i64>) {
-        let plan = plan(all, busy, manner, at(100));
+        let plan = plan(all, busy, delivery_policy, at(100));
         (plan.now.iter().map(|entry| entry.uuid.as_u128()).collect(), plan.next_at.map(|at| at.timestamp()))
     }
 

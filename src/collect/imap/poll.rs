@@ -33,12 +33,12 @@ pub struct Caught {
     pub complaint: Option<String>,
 }
 
-/// What is true for one round.
-pub(crate) struct Round<'a> {
+/// What is true for one poll.
+pub(crate) struct MailboxPoll<'a> {
     pub session: &'a mut Session,
     pub uid_validity: u32,
     pub read_only: bool,
-    /// Folders that took no mail in this round.
+    /// Folders that took no mail in this poll.
     pub blocked: BTreeSet<String>,
     pub caught: Caught,
 }
@@ -52,15 +52,16 @@ impl Collector {
         let present = session.search().await?;
         self.notes.keep_only(&present);
         let (uid_validity, read_only) = (selected.uid_validity, selected.read_only);
-        let mut round = Round { session, uid_validity, read_only, blocked: BTreeSet::new(), caught: Caught::default() };
+        let mut poll =
+            MailboxPoll { session, uid_validity, read_only, blocked: BTreeSet::new(), caught: Caught::default() };
         if read_only {
-            round.caught.remark = Some("the folder is read-only, so nothing is moved or marked".to_owned());
+            poll.caught.remark = Some("the folder is read-only, so nothing is moved or marked".to_owned());
         }
         for (uid, fate) in self.notes.waiting.clone() {
             if stop.is_set() {
                 break;
             }
-            self.dispose(&mut round, uid, fate).await?;
+            self.dispose(&mut poll, uid, fate).await?;
         }
         let due = self.notes.due(&present);
         if !due.is_empty() {
@@ -70,16 +71,16 @@ impl Collector {
             if stop.is_set() {
                 break;
             }
-            let facts = round.session.facts(uids).await?;
-            self.take_portion(&mut round, uids, facts, stop).await?;
+            let facts = poll.session.facts(uids).await?;
+            self.take_batch(&mut poll, uids, facts, stop).await?;
         }
         let settled = self.notes.settled.intersection(&present).count();
-        Ok(Caught { settled, left: self.notes.due(&present).len() + self.notes.waiting.len(), ..round.caught })
+        Ok(Caught { settled, left: self.notes.due(&present).len() + self.notes.waiting.len(), ..poll.caught })
     }
 
-    async fn take_portion(
+    async fn take_batch(
         &mut self,
-        round: &mut Round<'_>,
+        poll: &mut MailboxPoll<'_>,
         uids: &[u32],
         mut facts: Facts,
         stop: &Stop,
@@ -89,8 +90,8 @@ impl Collector {
                 break;
             }
             match facts.of.remove(uid) {
-                Some(facts) => self.take(round, *uid, facts).await?,
-                None if facts.garbled => self.not_fetched(round, *uid, "the server tells no size that makes sense")?,
+                Some(facts) => self.take(poll, *uid, facts).await?,
+                None if facts.garbled => self.not_fetched(poll, *uid, "the server tells no size that makes sense")?,
                 // It has gone in the meantime.
                 None => {}
             }
@@ -98,16 +99,16 @@ impl Collector {
         Ok(())
     }
 
-    async fn take(&mut self, round: &mut Round<'_>, uid: u32, facts: Fetched) -> Result<(), Trouble> {
+    async fn take(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, facts: Fetched) -> Result<(), Trouble> {
         let max_bytes = self.mail_wire_max_bytes;
         let size_bytes = facts.size_bytes.unwrap_or(0);
         if self.notes.oversized.contains(&uid) || size_bytes > max_bytes as u64 {
-            return self.refuse_large(round, uid, size_bytes).await;
+            return self.refuse_large(poll, uid, size_bytes).await;
         }
-        let body = match round.session.body(uid, max_bytes).await {
+        let body = match poll.session.body(uid, max_bytes).await {
             Ok(Some(body)) => body,
-            Ok(None) => return self.not_fetched(round, uid, "the server sends something else"),
-            Err(Trouble::Refused { text, .. }) => return self.not_fetched(round, uid, &text),
+            Ok(None) => return self.not_fetched(poll, uid, "the server sends something else"),
+            Err(Trouble::Refused { text, .. }) => return self.not_fetched(poll, uid, &text),
             Err(error) => {
                 // RFC822.SIZE was wrong. The connection is lost with the rest of the mail; next time it is not asked for.
                 if let Trouble::TooLarge { .. } = error {
@@ -118,14 +119,14 @@ impl Collector {
             }
         };
         if body.len() > max_bytes {
-            return self.refuse_large(round, uid, body.len() as u64).await;
+            return self.refuse_large(poll, uid, body.len() as u64).await;
         }
-        let receipt = self.hand_on(round.uid_validity, uid, body, facts).await;
+        let receipt = self.hand_on(poll.uid_validity, uid, body, facts).await;
         self.part.count(&receipt);
         match receipt.overall() {
-            Outcome::Stored(_) | Outcome::Duplicate(_) => self.dispose(round, uid, Fate::Done).await,
-            Outcome::Ignored(_) => self.dispose(round, uid, Fate::Ignored).await,
-            Outcome::Quarantined { .. } | Outcome::Refused(_) => self.dispose(round, uid, Fate::Failed).await,
+            Outcome::Stored(_) | Outcome::Duplicate(_) => self.dispose(poll, uid, Fate::Done).await,
+            Outcome::Ignored(_) => self.dispose(poll, uid, Fate::Ignored).await,
+            Outcome::Quarantined { .. } | Outcome::Refused(_) => self.dispose(poll, uid, Fate::Failed).await,
             // Tried again at the next look; meanwhile it stays as it is.
             Outcome::Busy(Busy::KeyLookup) => Ok(()),
             Outcome::Busy(busy) => Err(Trouble::Busy(*busy)),
@@ -144,18 +145,18 @@ impl Collector {
         self.accept.accept(submission).await
     }
 
-    async fn refuse_large(&mut self, round: &mut Round<'_>, uid: u32, bytes: u64) -> Result<(), Trouble> {
+    async fn refuse_large(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, bytes: u64) -> Result<(), Trouble> {
         let max_bytes = self.mail_wire_max_bytes;
         tracing::warn!(account = self.account.name, uid, bytes, max_bytes, "a mail is too large and was not read");
         let detail = format!("the mail has more than {max_bytes} bytes, see `limits.mail_wire_max_bytes`");
         let fault = Fault::new(FaultCode::TooLargeWire, detail, Place::Whole);
         self.part.count(&Receipt::new(vec![Outcome::Refused(fault)]));
-        self.dispose(round, uid, Fate::Failed).await
+        self.dispose(poll, uid, Fate::Failed).await
     }
 
-    fn not_fetched(&mut self, round: &mut Round<'_>, uid: u32, why: &str) -> Result<(), Trouble> {
+    fn not_fetched(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, why: &str) -> Result<(), Trouble> {
         self.notes.strike(uid);
-        round.caught.complaint = Some(format!("mail {uid} in {:?} cannot be read: {why}", self.account.folder));
+        poll.caught.complaint = Some(format!("mail {uid} in {:?} cannot be read: {why}", self.account.folder));
         Ok(())
     }
 }

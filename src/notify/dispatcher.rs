@@ -16,17 +16,17 @@ use uuid::Uuid;
 
 use super::{
     MAIL,
+    channel_sender::{ChannelSender, SenderContext},
     drafts::{drafts, keeps_state},
     failure::Failure,
     mail::Mailer,
-    outlet::{Outlet, Surroundings},
-    round::{Busy, Lane, Manner, lane, plan},
+    plan::{Busy, DeliveryPolicy, QueueKey, plan, queue_key},
 };
 use crate::{
     alerts::notice::{Draft, Notice, Payload},
     clock::Clock,
     config::{ChannelKind, Config, ConfigError},
-    health::{Board, Part},
+    health::{HealthRegistry, Part},
     limits::NOTIFY_SHUTDOWN_DEADLINE_S,
     store::{
         Store, StoreError,
@@ -42,15 +42,15 @@ const STORE_PAUSE: Duration = Duration::from_secs(30);
 const MAIL_GROUP: &str = "";
 
 /// Takes what is due from the outbox and delivers it.
-pub struct Postman {
+pub struct Dispatcher {
     store: Store,
     clock: Clock,
-    outlets: BTreeMap<String, Outlet>,
+    channel_senders: BTreeMap<String, ChannelSender>,
     mailer: Mailer,
     /// Their places on the health page, by channel.
     parts: BTreeMap<String, Part>,
     /// Which channels fail now and why; of mail, for which recipient.
-    failing: Mutex<BTreeMap<Lane, String>>,
+    failing: Mutex<BTreeMap<QueueKey, String>>,
     /// What came of a delivery and could not be written down yet.
     unwritten: Mutex<BTreeMap<Uuid, Result<(), Failed>>>,
     poke: Arc<Notify>,
@@ -65,37 +65,43 @@ enum Failed {
 
 /// What is under way.
 #[derive(Default)]
-struct Round<F> {
+struct InFlight<F> {
     running: FuturesUnordered<F>,
     busy: Busy,
 }
 
 struct Ended {
-    lane: Lane,
+    queue_key: QueueKey,
     group: String,
     written: Result<(), StoreError>,
 }
 
-impl Postman {
+impl Dispatcher {
     /// Checks the configuration and opens every channel; nothing is sent yet. Links lead below `base`.
-    pub fn new(config: &Config, base: &str, store: Store, clock: Clock, board: &Board) -> Result<Postman, ConfigError> {
-        let surroundings = Surroundings::of(config, base);
-        let mut outlets = BTreeMap::new();
+    pub fn new(
+        config: &Config,
+        base: &str,
+        store: Store,
+        clock: Clock,
+        health: &HealthRegistry,
+    ) -> Result<Dispatcher, ConfigError> {
+        let sender_context = SenderContext::of(config, base);
+        let mut channel_senders = BTreeMap::new();
         for channel in config.channels()? {
-            let outlet = Outlet::open(channel, &surroundings)?;
-            outlets.insert(outlet.channel.name().to_owned(), outlet);
+            let channel_sender = ChannelSender::open(channel, &sender_context)?;
+            channel_senders.insert(channel_sender.channel.name().to_owned(), channel_sender);
         }
         let by_mail = (!config.digest.is_empty()).then(|| MAIL.to_owned());
         let mut parts = BTreeMap::new();
-        for name in outlets.keys().cloned().chain(by_mail) {
-            let part = board.channel(&name);
+        for name in channel_senders.keys().cloned().chain(by_mail) {
+            let part = health.channel(&name);
             part.starting("nothing was sent since the start");
             parts.insert(name, part);
         }
-        Ok(Postman {
+        Ok(Dispatcher {
             store,
             clock,
-            outlets,
+            channel_senders,
             mailer: Mailer::of(config)?,
             parts,
             failing: Mutex::default(),
@@ -104,20 +110,20 @@ impl Postman {
         })
     }
 
-    /// Tells the postman that something was put into the outbox.
+    /// Tells the dispatcher that something was put into the outbox.
     pub fn poke(&self) -> Arc<Notify> {
         Arc::clone(&self.poke)
     }
 
     /// Delivers until told to stop; what is under way then is given a moment to end.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
-        let mut round = Round { running: FuturesUnordered::new(), busy: Busy::default() };
+        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: Busy::default() };
         // Nothing is begun before then, as its end could not be written down.
         let mut not_before: Option<Instant> = None;
         loop {
             let pause = match not_before.map(|at| at.saturating_duration_since(Instant::now())) {
                 Some(pause) if !pause.is_zero() => pause,
-                _ => match self.start(&mut round, |waiting| self.attempt(waiting)).await {
+                _ => match self.start(&mut in_flight, |waiting| self.attempt(waiting)).await {
                     Ok(None) => PAUSE_MAX,
                     Ok(Some(next_at)) => (next_at - self.clock.now()).to_std().unwrap_or_default().min(PAUSE_MAX),
                     Err(error) => {
@@ -128,8 +134,8 @@ impl Postman {
             };
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => break,
-                Some(ended) = round.running.next() => {
-                    if self.end(&mut round, ended).is_err() {
+                Some(ended) = in_flight.running.next() => {
+                    if self.end(&mut in_flight, ended).is_err() {
                         not_before = Some(Instant::now() + STORE_PAUSE);
                     }
                 }
@@ -138,8 +144,8 @@ impl Postman {
             }
         }
         let rest = async {
-            while let Some(ended) = round.running.next().await {
-                let _ = self.end(&mut round, ended);
+            while let Some(ended) = in_flight.running.next().await {
+                let _ = self.end(&mut in_flight, ended);
             }
         };
         // What does not end in time was not written down as delivered, and goes out again after the next start.
@@ -148,14 +154,14 @@ impl Postman {
 
     /// Delivers everything that is due now; ends when nothing is. What failed is due later.
     pub async fn deliver_due(&self) -> Result<(), StoreError> {
-        let mut round = Round { running: FuturesUnordered::new(), busy: Busy::default() };
+        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: Busy::default() };
         loop {
-            self.start(&mut round, |waiting| self.attempt(waiting)).await?;
-            let Some(ended) = round.running.next().await else { return Ok(()) };
-            if let Err(error) = self.end(&mut round, ended) {
+            self.start(&mut in_flight, |waiting| self.attempt(waiting)).await?;
+            let Some(ended) = in_flight.running.next().await else { return Ok(()) };
+            if let Err(error) = self.end(&mut in_flight, ended) {
                 // The others have begun and are to be written down.
-                while let Some(ended) = round.running.next().await {
-                    let _ = self.end(&mut round, ended);
+                while let Some(ended) = in_flight.running.next().await {
+                    let _ = self.end(&mut in_flight, ended);
                 }
                 return Err(error);
             }
@@ -164,16 +170,17 @@ impl Postman {
 
     /// Delivers notices without the outbox, while it cannot be written: to each channel and recipient that is not in `done`,
     /// where those who have got it are put.
-    pub async fn deliver_at_once(&self, notices: &[Notice], done: &mut BTreeSet<Lane>) {
+    pub async fn deliver_at_once(&self, notices: &[Notice], done: &mut BTreeSet<QueueKey>) {
         let now = self.clock.now();
-        let drafts = self.outlets.values().flat_map(|outlet| drafts(&outlet.channel, notices));
+        let drafts = self.channel_senders.values().flat_map(|channel_sender| drafts(&channel_sender.channel, notices));
         let deliveries = drafts.filter(|draft| !done.contains(&(draft.channel.clone(), draft.recipient.clone()))).map(
             async |draft: Draft| {
                 let Draft { channel, recipient, payload, .. } = draft;
-                let (Payload::Notices(notices), Some(outlet)) = (payload, self.outlets.get(&channel)) else {
+                let (Payload::Notices(notices), Some(channel_sender)) = (payload, self.channel_senders.get(&channel))
+                else {
                     return None;
                 };
-                match outlet.deliver(&self.mailer, &notices, &recipient, Uuid::new_v4(), now, now).await {
+                match channel_sender.deliver(&self.mailer, &notices, &recipient, Uuid::new_v4(), now, now).await {
                     Ok(_) => Some((channel, recipient)),
                     Err(failure) => {
                         tracing::warn!(channel, error = failure.words, "what is urgent was not delivered: tried again");
@@ -188,39 +195,39 @@ impl Postman {
     /// Begins what can begin now. When there will be more.
     async fn start<F: Future<Output = Ended>>(
         &self,
-        round: &mut Round<F>,
+        in_flight: &mut InFlight<F>,
         attempt: impl Fn(Waiting) -> F,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let waiting = self.store.read(outbox::waiting).await?;
-        let plan = plan(waiting, &round.busy, |channel| self.manner(channel), self.clock.now());
+        let plan = plan(waiting, &in_flight.busy, |channel| self.delivery_policy(channel), self.clock.now());
         for waiting in plan.now {
-            round.busy.begin(&lane(&waiting), &self.manner(&waiting.channel).group);
-            round.running.push(attempt(waiting));
+            in_flight.busy.begin(&queue_key(&waiting), &self.delivery_policy(&waiting.channel).group);
+            in_flight.running.push(attempt(waiting));
         }
         Ok(plan.next_at)
     }
 
-    fn end<F>(&self, round: &mut Round<F>, ended: Ended) -> Result<(), StoreError> {
-        round.busy.end(&ended.lane, &ended.group);
+    fn end<F>(&self, in_flight: &mut InFlight<F>, ended: Ended) -> Result<(), StoreError> {
+        in_flight.busy.end(&ended.queue_key, &ended.group);
         if let Err(error) = &ended.written {
-            tracing::warn!(%error, channel = ended.lane.0, "what came of a notice cannot be written down: it waits");
+            tracing::warn!(%error, channel = ended.queue_key.0, "what came of a notice cannot be written down: it waits");
         }
         ended.written
     }
 
-    fn manner(&self, channel: &str) -> Manner {
-        match self.outlets.get(channel).map(|outlet| outlet.channel.kind) {
-            Some(ChannelKind::Mail) => Manner { group: MAIL_GROUP.to_owned(), in_order: false },
-            Some(kind) => Manner { group: channel.to_owned(), in_order: keeps_state(kind) },
-            None if channel == MAIL => Manner { group: MAIL_GROUP.to_owned(), in_order: false },
-            None => Manner { group: channel.to_owned(), in_order: false },
+    fn delivery_policy(&self, channel: &str) -> DeliveryPolicy {
+        match self.channel_senders.get(channel).map(|channel_sender| channel_sender.channel.kind) {
+            Some(ChannelKind::Mail) => DeliveryPolicy { group: MAIL_GROUP.to_owned(), in_order: false },
+            Some(kind) => DeliveryPolicy { group: channel.to_owned(), in_order: keeps_state(kind) },
+            None if channel == MAIL => DeliveryPolicy { group: MAIL_GROUP.to_owned(), in_order: false },
+            None => DeliveryPolicy { group: channel.to_owned(), in_order: false },
         }
     }
 
     /// One attempt at one entry, written down at once.
     async fn attempt(&self, waiting: Waiting) -> Ended {
-        let group = self.manner(&waiting.channel).group;
-        Ended { written: self.attempt_one(&waiting).await, lane: lane(&waiting), group }
+        let group = self.delivery_policy(&waiting.channel).group;
+        Ended { written: self.attempt_one(&waiting).await, queue_key: queue_key(&waiting), group }
     }
 
     async fn attempt_one(&self, waiting: &Waiting) -> Result<(), StoreError> {
@@ -260,13 +267,13 @@ impl Postman {
 
     /// `Err(None)`: there is no such channel.
     async fn deliver(&self, sent: &Sent) -> Result<String, Option<Failure>> {
-        let delivered = match (&sent.payload, self.outlets.get(&sent.channel)) {
-            (Payload::Letter(letter), _) => {
-                self.mailer.send(letter, sent.uuid, sent.created_at, &sent.recipient, None).await
+        let delivered = match (&sent.payload, self.channel_senders.get(&sent.channel)) {
+            (Payload::Email(email), _) => {
+                self.mailer.send(email, sent.uuid, sent.created_at, &sent.recipient, None).await
             }
-            (Payload::Notices(notices), Some(outlet)) => {
+            (Payload::Notices(notices), Some(channel_sender)) => {
                 let now = self.clock.now();
-                outlet.deliver(&self.mailer, notices, &sent.recipient, sent.uuid, sent.created_at, now).await
+                channel_sender.deliver(&self.mailer, notices, &sent.recipient, sent.uuid, sent.created_at, now).await
             }
             (Payload::Notices(_), None) => return Err(None),
         };
@@ -288,7 +295,7 @@ impl Postman {
 
     fn tell_health(&self, sent: &Sent, came: &Result<(), Option<Failure>>, now: DateTime<Utc>) {
         let Some(part) = self.parts.get(&sent.channel) else { return };
-        let by_mail = self.manner(&sent.channel).group == MAIL_GROUP;
+        let by_mail = self.delivery_policy(&sent.channel).group == MAIL_GROUP;
         let recipient = if by_mail { sent.recipient.clone() } else { String::new() };
         let mut failing = lock(&self.failing);
         match came {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::notify::{
-    Postman,
+    Dispatcher,
     tests::servers::{OK, Turn, http},
 };
 
@@ -29,7 +29,7 @@ async fn a_silence_from_the_page_is_kept_until_it_ends() {
     watch.outage(1).await;
     let evaluation = watch.evaluate().await;
     let [fired] = evaluation.transitions.as_slice() else { panic!("{evaluation:?}") };
-    assert_eq!((fired.event, fired.told), (Event::Fired, false));
+    assert_eq!((fired.event, fired.notified), (Event::Fired, false));
     assert_eq!(fired.muted.as_deref(), Some("silenced until 2026-10-02 17:00 UTC: the web server moves"));
     assert!(watch.entries().await.is_empty());
     assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, false)]);
@@ -96,26 +96,32 @@ async fn a_notice_arrives_once() {
     let server = http(None, vec![Turn::Answer("503 Service Unavailable", ""), OK]).await;
     let text = CHANNEL.replace("http://127.0.0.1:9/", &format!("http://127.0.0.1:{}/hook", server.port));
     let mut watch = Watch::new(&text);
-    let postman = |watch: &Watch| {
+    let dispatcher = |watch: &Watch| {
         let config = config(&watch.text, watch.temp.directory.path());
-        Postman::new(&config, "https://tlsight.example.net", watch.store().clone(), watch.clock.clone(), &watch.board)
-            .unwrap()
+        Dispatcher::new(
+            &config,
+            "https://tlsight.example.net",
+            watch.store().clone(),
+            watch.clock.clone(),
+            &watch.health,
+        )
+        .unwrap()
     };
     watch.outage(1).await;
     watch.evaluate().await;
-    postman(&watch).deliver_due().await.unwrap();
+    dispatcher(&watch).deliver_due().await.unwrap();
     assert_eq!(watch.entries().await[0].state, Outgoing::Pending, "the server refused it");
     for _ in 0..3 {
         watch.advance(TimeDelta::hours(1));
         watch = watch.restart().await;
         watch.evaluate().await;
-        postman(&watch).deliver_due().await.unwrap();
+        dispatcher(&watch).deliver_due().await.unwrap();
     }
     let asked = server.asked();
     assert_eq!(asked.len(), 2, "refused once, taken once");
     assert_eq!(asked[0].headers["tlsight-delivery"], asked[1].headers["tlsight-delivery"]);
-    let told = asked[1].json();
-    let notice = &told["notices"][0];
+    let shown = asked[1].json();
+    let notice = &shown["notices"][0];
     assert_eq!((&notice["event"], &notice["rule"]), (&"fired".into(), &"policy-fetch".into()));
     let uuid = watch.alert().await.uuid;
     assert_eq!(notice["url"], format!("https://tlsight.example.net/alerts/{uuid}"));
