@@ -2,27 +2,30 @@
 //! shows who fails to deliver over TLS and why.
 //!
 //! ```text
-//!  https  smtp  lmtp  imap  maildir  import  control    ingest/   bytes in, Submission out, Outcome back
-//!    └──────┴─────┴─────┴──────┴───────┴────────┘
-//!              Submission
-//!                  │
-//!            pipeline::accept                    the only caller of the stages, knows no transport
-//!                  │
-//!   decode ── report ── verify ── store          mail, gzip, zip · RFC 8460 · DKIM, domains, trust · DuckDB
-//!                                   │
-//!                                 query          one question = one .rs + one .sql
-//!                          ┌────────┴───────┐
-//!                       present           duty    pages, JSON, SVG, digests · rounds of the alerts, calendar of the digests
-//!                                            │
-//!                                         notify  the outbox, by mail and to other services
+//!   receive        collect        import  control     sources: bytes in, Submission out, Outcome back
+//!   https smtp     imap maildir   files   socket
+//!      └─────────────┴──────────────┴───────┘
+//!                Submission
+//!                    │
+//!             pipeline::accept                        the only caller of the stages, knows no transport
+//!                    │
+//!     decode ── report ── verify ── store             mail, gzip, zip · RFC 8460 · DKIM, networks, domains · DuckDB
+//!                                     │
+//!                                   query             one question = one .rs + one .sql
+//!               ┌─────────────────────┴──┐
+//!            summary                  alerts          figures in sentences and JSON · facts in, transitions out
+//!          ┌────┴────┐                   │
+//!         web      digest ───────────── jobs          pages and API · the digest as text and HTML · evaluates, sends when due
+//!                                        │
+//!                                     notify          the outbox: by mail and to other services
 //! ```
 //!
 //! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
-//! `dns` finds the keys of signatures, `health` is the registry in which the sources say how they are, `probe` sends a report
-//! as a sender would, to prove a source. `alerts` judges facts, `notice` is what is told of them, `schedule` knows when.
+//! `dns` looks up names, `reporters` knows who sent a report, `health` is the registry in which sources and channels say
+//! how they are, `probe` sends a report as a sender would, `chart` draws. `config` is read by `cli`, `app` wires everything.
 //!
-//! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `docs/flow.md` follows one
-//! report from the socket to the page.
+//! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `ARCHITECTURE.md` names every
+//! room and follows one report from the socket to the page.
 
 // The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
 pub mod alerts;

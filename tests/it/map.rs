@@ -1,4 +1,4 @@
-//! The map in `lib.rs` and `docs/flow.md`, held against the code: who may use whom, how long a file may be, where SQL lives.
+//! The map in `lib.rs` and `ARCHITECTURE.md`, held against the code: who may use whom, how long a file may be, where SQL lives.
 
 mod graph;
 

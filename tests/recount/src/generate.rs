@@ -191,7 +191,7 @@ pub fn write(reports: &[Value], directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// docs/flow.md, "Identity, duplicates, conflicts".
+/// ARCHITECTURE.md, "Identity, duplicates, conflicts".
 pub fn identity(report: &Value) -> (String, String, String, BTreeSet<String>) {
     let read = crate::parse::report(report, &[]).unwrap_or_default();
     let domains = read.policies.iter().map(|policy| policy.domain.clone()).collect();
