@@ -16,7 +16,7 @@ pub struct Settings {
     /// fed in), "network", "dkim", or, where nothing can be proven, "token" or "none" for what anybody can post: a token stands
     /// in the public DNS.
     pub min_trust: String,
-    /// Hours after which an alert that is still firing and not acknowledged is told again; 0: never.
+    /// Hours after which an alert that is still firing and not acknowledged is notified again; 0: never.
     pub remind_after_h: u64,
     /// Failures fire while their report day is at most so many days ago; older ones came late and show on the pages only.
     pub fresh_days: u64,
@@ -61,8 +61,8 @@ pub struct Settings {
     pub keep_days: u64,
 }
 
-/// Trouble nobody wants to be told about, `[[silence]]`. It is still recorded; when the silence ends and the trouble has not,
-/// the channels are told. Without any scope everything is silenced.
+/// Trouble that needs no notification, `[[silence]]`. It is still recorded; when the silence ends and the trouble has not,
+/// the channels are notified. Without any scope everything is silenced.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Silence {

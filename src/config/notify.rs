@@ -47,7 +47,7 @@ pub enum MailTls {
     Off,
 }
 
-/// Where alerts are told, `[[channel]]`. `tlsight alerts send-test NAME` proves it.
+/// Where alerts are sent, `[[channel]]`. `tlsight alerts send-test NAME` proves it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Channel {
