@@ -111,7 +111,7 @@ impl App {
 
     /// Where senders post to, without path; `None` where the listener is off.
     pub fn public_url(&self) -> Option<String> {
-        self.sources.public.as_ref().map(https::Listener::url)
+        self.sources.public.as_ref().map(https::HttpsListener::url)
     }
 
     /// Where mail is taken by SMTP, `HOST:PORT`; `None` where the listener is off.
@@ -245,7 +245,7 @@ fn bind_private(config: &Config) -> anyhow::Result<Option<(TcpListener, SocketAd
 }
 
 /// What the pages say of the set-up. Beyond this machine only the operator knows under which name it is reached.
-fn setup(config: &Config, public: Option<&https::Listener>, demo: bool) -> Setup {
+fn setup(config: &Config, public: Option<&https::HttpsListener>, demo: bool) -> Setup {
     let reach = config.reach();
     let post_url = public.map(|public| if reach.https { format!("https://{UNKNOWN_HOST}") } else { public.url() });
     Setup {

@@ -65,16 +65,16 @@ pub const CONNECTION_PAUSE_MAX_S: u64 = 10;
 pub const HEALTH_REQUESTS_PER_MINUTE_MAX: NonZeroU32 = NonZeroU32::new(600).unwrap();
 /// Connections that the kernel keeps for a listener until they are accepted, as far as `net.core.somaxconn` lets it.
 pub const LISTEN_BACKLOG: i32 = 4_096;
-/// Connections of one worker thread beyond its part of `connections_max`: new ones that the gate has not seen yet, old ones
+/// Connections of the public listener beyond `connections_max`: new ones that the connection limiter has not seen yet, old ones
 /// that have given way and are not closed yet.
-pub const HTTP_WORKER_WAITING_MAX: usize = 2;
+pub const HTTP_WAITING_MAX: usize = 8;
 /// The same for each mail listener.
 pub const SMTP_WAITING_MAX: usize = 2;
 /// File descriptors kept for everything that is no connection from outside: database, IMAP, notices, look-ups.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// The same where the process may not have that many: without them it cannot start.
 pub const DESCRIPTORS_OWN_MIN: u64 = 20;
-/// File descriptors of the event loop of each worker thread of a listener.
+/// File descriptors of each event loop: that of the process, and one of each worker thread of the private listener.
 pub const DESCRIPTORS_PER_WORKER: u64 = 5;
 
 /// Levels of MIME structure. A report has two, a forwarded one four.

@@ -1,16 +1,12 @@
 //! How many files the process may have open, and how many of them are for connections. Where accept runs out of descriptors,
 //! so does everything else: the database, the look-ups, the pages.
 
-use std::thread::available_parallelism;
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::PRIVATE_WORKERS;
 use crate::{
     config::{Config, Listen, LmtpListen},
-    limits::{
-        DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, HTTP_WORKER_WAITING_MAX, SMTP_WAITING_MAX,
-    },
+    limits::{DESCRIPTORS_OWN_MIN, DESCRIPTORS_PER_WORKER, DESCRIPTORS_RESERVED, HTTP_WAITING_MAX, SMTP_WAITING_MAX},
 };
 
 /// What a configuration needs.
@@ -69,11 +65,10 @@ impl Need {
         let smtp = &config.smtp;
         let public = config.public.listen != Listen::Off;
         let private = config.private.listen != Listen::Off;
-        let public_workers = if public { available_parallelism().map_or(1, |count| count.get() as u64) } else { 0 };
         let private_workers = if private { PRIVATE_WORKERS as u64 } else { 0 };
         let mail_listeners = u64::from(smtp.listen != Listen::Off) + u64::from(smtp.lmtp != LmtpListen::Off);
-        let of_workers = (1 + public_workers + private_workers) * DESCRIPTORS_PER_WORKER;
-        let waiting = public_workers * HTTP_WORKER_WAITING_MAX as u64 + mail_listeners * SMTP_WAITING_MAX as u64;
+        let of_workers = (1 + private_workers) * DESCRIPTORS_PER_WORKER;
+        let waiting = u64::from(public) * HTTP_WAITING_MAX as u64 + mail_listeners * SMTP_WAITING_MAX as u64;
         Need {
             own: DESCRIPTORS_RESERVED + of_workers + waiting,
             own_min: DESCRIPTORS_OWN_MIN + of_workers + waiting,

@@ -24,7 +24,7 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Bound, not yet serving.
 pub struct Sources {
-    pub public: Option<https::Listener>,
+    pub public: Option<https::HttpsListener>,
     pub mail: Option<smtp::Listener>,
     pub certificate: Option<Arc<Certificate>>,
     collectors: Vec<Collector>,
@@ -35,7 +35,7 @@ pub struct Sources {
 
 /// At work.
 pub struct Running {
-    public: Option<https::Running>,
+    public: Option<https::RunningHttps>,
     mail: Option<smtp::Running>,
     collectors: Vec<imap::Running>,
     watches: Vec<maildir::Watching>,
@@ -57,7 +57,7 @@ impl Sources {
             crate::config::Listen::Off => Arc::clone(&accept),
             crate::config::Listen::At(_) => Arc::new(Counted::new(Arc::clone(&accept), health.part("https"))),
         };
-        let public = https::Listener::bind(&config.public, wire_max_bytes, https, clock.clone())?;
+        let public = https::HttpsListener::bind(&config.public, wire_max_bytes, https, clock.clone())?;
         let certificate = match (&public, &config.public.certificate, &config.public.key) {
             (Some(public), _, _) => public.certificate(),
             (None, Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
@@ -100,7 +100,7 @@ impl Sources {
             tracing::info!(smtp = smtp.map(tracing::field::display), %lmtp, "reports are taken by mail");
         }
         Ok(Running {
-            public: self.public.map(https::Listener::start).transpose().context("the public listener")?,
+            public: self.public.map(https::HttpsListener::start).transpose().context("the public listener")?,
             mail: self.mail.map(smtp::Listener::start).transpose().context("the mail listeners")?,
             collectors: self.collectors.into_iter().map(Collector::start).collect(),
             watches: self.watches.into_iter().map(Watch::start).collect(),

@@ -1,34 +1,37 @@
 //! The public listener: the HTTPS end of a TLSRPT `rua` (RFC 8460 §3, §5.4).
 //!
 //! ```text
-//! limiter        so many connections, so many from one client
-//!   └ TLS     where it ends here
-//!      └ wire         whole heads, one request at a time, a deadline for each wait
-//!          └ actix-http       HTTP/1.1
-//!              └ request      URL, rate, body within its bounds ── Accept ── answer
+//! accept         so many sockets at once
+//!   └ connection     the limiter, TLS, one request after the other, a deadline for each wait, the close
+//!       └ head           a whole head, in time, with one length
+//!           └ hyper          HTTP/1.1, one request
+//!               └ request        URL, rate, body within its bounds ── Accept ── answer
 //! ```
 
+mod accept;
 mod answer;
 mod body;
 mod connection;
 mod counters;
 mod forwarded;
-mod framing;
+mod head;
+mod progress;
 mod rate;
 mod request;
-mod wire;
+mod stream;
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    num::{NonZeroU32, NonZeroUsize},
+    num::NonZeroU32,
     sync::Arc,
-    thread::available_parallelism,
     time::Duration,
 };
 
-use actix_server::{Server, ServerHandle};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 pub use counters::{Counter, Counters};
 
@@ -44,7 +47,7 @@ use crate::{
     limits,
     submission::Accept,
 };
-use connection::Acceptor;
+use connection::Entrance;
 use forwarded::Proxies;
 use rate::Rate;
 
@@ -52,7 +55,7 @@ use rate::Rate;
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
 /// The listener, bound but not yet serving.
-pub struct Listener {
+pub struct HttpsListener {
     socket: TcpListener,
     address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
@@ -60,19 +63,19 @@ pub struct Listener {
     limiter: Arc<ConnectionLimiter>,
     shared: Arc<Shared>,
     connections_max: usize,
-    shutdown_deadline_s: u64,
+    shutdown_deadline: Duration,
 }
 
 /// The listener at work.
-pub struct Running {
-    handle: ServerHandle,
-    server: JoinHandle<io::Result<()>>,
+pub struct RunningHttps {
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
 }
 
 /// Why the listener cannot be bound: each says what to set.
 #[derive(Debug, thiserror::Error)]
-pub enum BindError {
+pub enum HttpsBindError {
     #[error("public.{given} is set without public.{missing}: TLS needs both")]
     HalfAPair { given: &'static str, missing: &'static str },
     #[error(
@@ -119,30 +122,30 @@ struct Deadlines {
     linger: Duration,
 }
 
-impl Listener {
+impl HttpsListener {
     /// Checks the configuration and binds; `None` where it says `off`. `wire_max_bytes` is the largest body that is read.
     pub fn bind(
         config: &Public,
         wire_max_bytes: usize,
         accept: Arc<dyn Accept>,
         clock: Clock,
-    ) -> Result<Option<Listener>, BindError> {
+    ) -> Result<Option<HttpsListener>, HttpsBindError> {
         let Listen::At(address) = config.listen else { return Ok(None) };
         check(config)?;
         let certificate = match (&config.certificate, &config.key) {
             (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
             (None, None) if config.behind_proxy || address.ip().to_canonical().is_loopback() => None,
-            (None, None) => return Err(BindError::PlainRemote(address)),
-            (Some(_), None) => return Err(BindError::HalfAPair { given: "certificate", missing: "key" }),
-            (None, Some(_)) => return Err(BindError::HalfAPair { given: "key", missing: "certificate" }),
+            (None, None) => return Err(HttpsBindError::PlainRemote(address)),
+            (Some(_), None) => return Err(HttpsBindError::HalfAPair { given: "certificate", missing: "key" }),
+            (None, Some(_)) => return Err(HttpsBindError::HalfAPair { given: "key", missing: "certificate" }),
         };
         // RFC 7301; HTTP/2 is not spoken here.
         let tls = certificate.as_ref().map(|certificate| certificate.server_config(&[b"http/1.1"])).transpose()?;
-        let rate = NonZeroU32::new(config.requests_per_minute_max).ok_or(BindError::Zero("requests_per_minute_max"))?;
+        let rate = NonZeroU32::new(config.requests_per_minute_max).ok_or(HttpsBindError::Zero("requests_per_minute_max"))?;
         let trusted_proxies: Vec<Network> = config
             .trusted_proxies
             .iter()
-            .map(|entry| entry.parse().map_err(BindError::TrustedProxy))
+            .map(|entry| entry.parse().map_err(HttpsBindError::TrustedProxy))
             .collect::<Result<_, _>>()?;
         if config.behind_proxy && trusted_proxies.is_empty() {
             tracing::warn!(
@@ -161,9 +164,9 @@ impl Listener {
             health_rate: Rate::per_minute(rate.min(limits::HEALTH_REQUESTS_PER_MINUTE_MAX)),
             proxies: Proxies { trusted: trusted_proxies, header: config.forwarded_header },
         };
-        let socket = network::listen(address).map_err(|error| BindError::Listen(address, error))?;
-        let address = socket.local_addr().map_err(|error| BindError::Listen(address, error))?;
-        Ok(Some(Listener {
+        let socket = network::listen(address).map_err(|error| HttpsBindError::Listen(address, error))?;
+        let address = socket.local_addr().map_err(|error| HttpsBindError::Listen(address, error))?;
+        Ok(Some(HttpsListener {
             socket,
             address,
             certificate,
@@ -171,7 +174,7 @@ impl Listener {
             limiter: ConnectionLimiter::new(config.connections_max, config.connections_per_address_max),
             shared: Arc::new(shared),
             connections_max: config.connections_max,
-            shutdown_deadline_s: config.shutdown_deadline_s,
+            shutdown_deadline: Duration::from_secs(config.shutdown_deadline_s),
         }))
     }
 
@@ -195,49 +198,35 @@ impl Listener {
         self.certificate.clone()
     }
 
-    /// Begins to serve, on threads of its own. Must be called within a Tokio runtime, which does the housekeeping.
-    pub fn start(self) -> io::Result<Running> {
-        let workers = available_parallelism().map_or(1, NonZeroUsize::get);
+    /// Begins to serve. Must be called within a Tokio runtime.
+    pub fn start(self) -> io::Result<RunningHttps> {
+        self.socket.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(self.socket)?;
+        let entrance = Entrance { limiter: self.limiter, tls: self.tls, shared: Arc::clone(&self.shared) };
         // The limiter decides who is let in; this only bounds how many wait before it, each with a file descriptor.
-        let before_the_limiter = limits::HTTP_WORKER_WAITING_MAX;
-        let builder = Server::build()
-            .disable_signals()
-            .shutdown_timeout(self.shutdown_deadline_s)
-            .workers(workers)
-            .max_concurrent_connections(self.connections_max.div_ceil(workers) + before_the_limiter);
-        let acceptor = Acceptor {
-            limiter: self.limiter,
-            tls: self.tls,
-            shared: Arc::clone(&self.shared),
-            stopping: builder.graceful_shutdown_signal(),
-        };
-        let server = builder.listen("public", self.socket, move || connection::service(acceptor.clone()))?.run();
-        let handle = server.handle();
+        let descriptors_max = self.connections_max + limits::HTTP_WAITING_MAX;
+        let (stop, stopped) = watch::channel(false);
+        let server = accept::serve(listener, entrance, descriptors_max, self.shutdown_deadline, stopped);
         let housekeeping = tokio::spawn(keep_house(self.certificate, self.shared));
-        Ok(Running { handle, server: tokio::spawn(server), housekeeping })
+        Ok(RunningHttps { stop, server: tokio::spawn(server), housekeeping })
     }
 }
 
-impl Running {
+impl RunningHttps {
     /// Stops accepting, closes idle connections, gives requests under way until the shutdown deadline, then returns.
     pub async fn stop(mut self) {
-        self.handle.stop(true).await;
-        if let Ok(Err(error)) = (&mut self.server).await {
+        self.stop.send_replace(true);
+        if let Err(error) = (&mut self.server).await {
             tracing::warn!(%error, "the public listener did not stop cleanly");
         }
     }
-
-    /// Resolves when the listener has ended by itself, which it should not.
-    pub async fn ended(&mut self) -> io::Result<()> {
-        (&mut self.server).await.map_err(io::Error::other)?
-    }
 }
 
-impl Drop for Running {
+impl Drop for RunningHttps {
     fn drop(&mut self) {
         self.housekeeping.abort();
-        // The command is sent at once; after a graceful stop nobody is there to take it.
-        drop(self.handle.stop(false));
+        // Its connections end with it. After a stop there is nothing left to end.
+        self.server.abort();
     }
 }
 
@@ -257,7 +246,7 @@ impl Deadlines {
 }
 
 /// A zero in one of these would refuse everything, which nobody means.
-fn check(config: &Public) -> Result<(), BindError> {
+fn check(config: &Public) -> Result<(), HttpsBindError> {
     let zero = [
         ("connections_max", config.connections_max == 0),
         ("connections_per_address_max", config.connections_per_address_max == 0),
@@ -266,7 +255,7 @@ fn check(config: &Public) -> Result<(), BindError> {
         ("idle_deadline_s", config.idle_deadline_s == 0),
     ];
     match zero.into_iter().find(|(_, zero)| *zero) {
-        Some((setting, _)) => Err(BindError::Zero(setting)),
+        Some((setting, _)) => Err(HttpsBindError::Zero(setting)),
         None => Ok(()),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use actix_http::{
+use chrono::{DateTime, Utc};
+use hyper::{
     Response, StatusCode,
-    body::BoxBody,
     header::{self, HeaderName, HeaderValue},
 };
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -30,7 +29,7 @@ const TOKEN_OF_OTHER_DOMAIN: &str = "the token in the URL is that of another dom
 
 /// An answer that is complete but for the `Date`.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     status: StatusCode,
     media_type: &'static str,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -39,7 +38,7 @@ pub struct Answer {
 
 /// An answer that says what is wrong.
 #[derive(Debug)]
-pub struct Problem {
+pub struct ProblemDetails {
     status: StatusCode,
     /// A stable name: a fault's code, or one of this listener's own.
     code: &'static str,
@@ -68,9 +67,9 @@ pub fn status(code: FaultCode) -> StatusCode {
     }
 }
 
-impl Answer {
-    pub fn healthy() -> Answer {
-        Answer {
+impl HttpAnswer {
+    pub fn healthy() -> HttpAnswer {
+        HttpAnswer {
             status: StatusCode::OK,
             media_type: "text/plain; charset=utf-8",
             headers: Vec::new(),
@@ -79,19 +78,19 @@ impl Answer {
     }
 
     /// One answer for a submission. Where it held several reports, `reports` tells each one's outcome, in their order.
-    pub fn receipt(receipt: &Receipt) -> Answer {
+    pub fn receipt(receipt: &Receipt) -> HttpAnswer {
         let reports = match &receipt.0[..] {
             [_] => None,
             outcomes => Some(Value::Array(outcomes.iter().map(|outcome| Value::Object(members(outcome))).collect())),
         };
         let overall = receipt.overall();
         let mut answer = match overall {
-            Outcome::Stored(_) => Answer::json(StatusCode::CREATED, members(overall), reports),
-            Outcome::Duplicate(_) => Answer::json(StatusCode::OK, members(overall), reports),
+            Outcome::Stored(_) => HttpAnswer::json(StatusCode::CREATED, members(overall), reports),
+            Outcome::Duplicate(_) => HttpAnswer::json(StatusCode::OK, members(overall), reports),
             Outcome::Quarantined { fault, .. } | Outcome::Refused(fault) | Outcome::Ignored(fault) => {
-                Problem::of_fault(fault, members(overall)).into_answer(reports)
+                ProblemDetails::of_fault(fault, members(overall)).into_answer(reports)
             }
-            Outcome::Busy(busy) => Problem::busy(*busy).into_answer(reports),
+            Outcome::Busy(busy) => ProblemDetails::busy(*busy).into_answer(reports),
         };
         if receipt.1.token_of_other_domain && matches!(overall, Outcome::Stored(_) | Outcome::Duplicate(_)) {
             answer = answer.with_note(TOKEN_OF_OTHER_DOMAIN);
@@ -106,7 +105,7 @@ impl Answer {
         self.status
     }
 
-    fn with_note(mut self, note: &str) -> Answer {
+    fn with_note(mut self, note: &str) -> HttpAnswer {
         if let Ok(Value::Object(mut body)) = serde_json::from_str(&self.body) {
             body.insert("note".into(), note.into());
             self.body = Value::Object(body).to_string();
@@ -114,22 +113,21 @@ impl Answer {
         self
     }
 
-    pub fn into_response(self, again: bool) -> Response<BoxBody> {
-        let mut response = Response::build(self.status);
-        response.content_type(self.media_type);
-        for (name, value) in SECURITY_HEADERS {
-            response.insert_header((name, HeaderValue::from_static(value)));
-        }
-        for header in self.headers {
-            response.insert_header(header);
-        }
+    /// For hyper, which adds length and date. Without `again` the connection ends with this answer.
+    pub fn into_response(self, again: bool) -> Response<String> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.extend(SECURITY_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        headers.extend(self.headers);
         if !again {
-            response.force_close();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response.body(self.body).map_into_boxed_body()
+        response
     }
 
-    /// The whole message, for the moments in which the HTTP library has none.
+    /// The whole message, for the moments in which hyper has no request to answer.
     pub fn into_bytes(self, now: DateTime<Utc>) -> Vec<u8> {
         let mut head = format!(
             "HTTP/1.1 {}\r\ncontent-length: {}\r\nconnection: close\r\ndate: {}\r\ncontent-type: {}\r\n",
@@ -146,11 +144,11 @@ impl Answer {
         head.into_bytes()
     }
 
-    fn json(status: StatusCode, mut body: Map<String, Value>, reports: Option<Value>) -> Answer {
+    fn json(status: StatusCode, mut body: Map<String, Value>, reports: Option<Value>) -> HttpAnswer {
         if let Some(reports) = reports {
             body.insert("reports".into(), reports);
         }
-        Answer { status, media_type: "application/json", headers: Vec::new(), body: Value::Object(body).to_string() }
+        HttpAnswer { status, media_type: "application/json", headers: Vec::new(), body: Value::Object(body).to_string() }
     }
 
     /// RFC 9110 §15.5.16: a 415 may say what would have been taken.
@@ -168,13 +166,13 @@ impl Answer {
     }
 }
 
-impl Problem {
-    pub fn fault(code: FaultCode, detail: impl Into<String>) -> Problem {
-        Problem::new(status(code), code.as_str(), detail)
+impl ProblemDetails {
+    pub fn fault(code: FaultCode, detail: impl Into<String>) -> ProblemDetails {
+        ProblemDetails::new(status(code), code.as_str(), detail)
     }
 
-    pub fn not_found() -> Problem {
-        Problem::new(
+    pub fn not_found() -> ProblemDetails {
+        ProblemDetails::new(
             StatusCode::NOT_FOUND,
             "not-found",
             "reports are taken by POST at /v1/tlsrpt and /v1/tlsrpt/{token}",
@@ -182,51 +180,57 @@ impl Problem {
     }
 
     /// RFC 9110 §15.5.6: a 405 names the methods that are allowed.
-    pub fn method(allowed: &'static str) -> Problem {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("only {allowed} is allowed here"))
+    pub fn method(allowed: &'static str) -> ProblemDetails {
+        ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("only {allowed} is allowed here"))
             .with(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
-    pub fn too_often(wait: Duration) -> Problem {
+    pub fn too_often(wait: Duration) -> ProblemDetails {
         let detail = "too many requests a minute from this address or its network (public.requests_per_minute_max)";
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
+        ProblemDetails::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             .retry_after(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
-    pub fn body_too_slow() -> Problem {
+    pub fn body_too_slow() -> ProblemDetails {
         let detail = "the body came too slowly (body_deadline_s, body_rate_min_bytes_per_s)";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
+        ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
     }
 
-    pub fn head_too_slow() -> Problem {
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", "the request header came too slowly (header_deadline_s)")
+    pub fn head_too_slow() -> ProblemDetails {
+        ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, "slow", "the request header came too slowly (header_deadline_s)")
     }
 
-    pub fn head_too_large() -> Problem {
+    pub fn head_too_large() -> ProblemDetails {
         let detail = format!("the request header is larger than {HTTP_HEAD_MAX_BYTES} bytes");
-        Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", detail)
+        ProblemDetails::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", detail)
     }
 
-    /// In place of the HTTP library's answer to what it cannot read.
-    pub fn unparsable() -> Problem {
-        Problem::fault(FaultCode::BadRequest, "this is not a valid HTTP/1.1 request")
+    /// In place of hyper's answer to what it cannot read. It takes 100 header fields.
+    pub fn unparsable() -> ProblemDetails {
+        let detail = "this is not a valid HTTP/1.1 request, or it has too many header fields";
+        ProblemDetails::fault(FaultCode::BadRequest, detail)
     }
 
-    pub fn bodies_full() -> Problem {
+    pub fn two_lengths() -> ProblemDetails {
+        let detail = "Content-Length or Transfer-Encoding is there more than once, or both are";
+        ProblemDetails::fault(FaultCode::BadRequest, detail)
+    }
+
+    pub fn bodies_full() -> ProblemDetails {
         let detail = "too many bodies are being received";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bodies-full", detail).retry_after(10)
+        ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, "bodies-full", detail).retry_after(10)
     }
 
-    pub fn store_slow() -> Problem {
+    pub fn store_slow() -> ProblemDetails {
         let detail = "storing takes too long; sending the report again does no harm";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store-slow", detail).retry_after(60)
+        ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, "store-slow", detail).retry_after(60)
     }
 
-    pub fn store_failed() -> Problem {
-        Problem::busy(Busy::StoreFailed)
+    pub fn store_failed() -> ProblemDetails {
+        ProblemDetails::busy(Busy::StoreFailed)
     }
 
-    fn busy(busy: Busy) -> Problem {
+    fn busy(busy: Busy) -> ProblemDetails {
         let retry_after_s = match busy {
             Busy::QueueFull => 10,
             Busy::ShuttingDown => 30,
@@ -242,42 +246,42 @@ impl Problem {
             Busy::RowsSpent { .. } | Busy::BytesSpent { .. } | Busy::ShareFull => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let mut problem = Problem::new(status, busy_code(busy), busy.to_string());
+        let mut problem = ProblemDetails::new(status, busy_code(busy), busy.to_string());
         problem.more.insert("outcome".into(), "busy".into());
         problem.retry_after(retry_after_s)
     }
 
-    fn of_fault(fault: &Fault, more: Map<String, Value>) -> Problem {
-        Problem { more, ..Problem::fault(fault.code, fault.detail.clone()) }
+    fn of_fault(fault: &Fault, more: Map<String, Value>) -> ProblemDetails {
+        ProblemDetails { more, ..ProblemDetails::fault(fault.code, fault.detail.clone()) }
     }
 
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, detail: detail.into(), headers: Vec::new(), more: Map::new() }
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ProblemDetails {
+        ProblemDetails { status, code, detail: detail.into(), headers: Vec::new(), more: Map::new() }
     }
 
-    fn with(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> ProblemDetails {
         self.headers.push((name, value));
         self
     }
 
-    fn retry_after(self, seconds: u64) -> Problem {
+    fn retry_after(self, seconds: u64) -> ProblemDetails {
         self.with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    fn into_answer(self, reports: Option<Value>) -> Answer {
+    fn into_answer(self, reports: Option<Value>) -> HttpAnswer {
         let mut body = self.more;
         body.insert("type".into(), format!("urn:tlsight:problem:{}", self.code).into());
         body.insert("title".into(), title(self.status).into());
         body.insert("status".into(), self.status.as_u16().into());
         body.insert("detail".into(), self.detail.into());
         body.insert("code".into(), self.code.into());
-        let answer = Answer::json(self.status, body, reports);
-        Answer { media_type: "application/problem+json", headers: self.headers, ..answer }
+        let answer = HttpAnswer::json(self.status, body, reports);
+        HttpAnswer { media_type: "application/problem+json", headers: self.headers, ..answer }
     }
 }
 
-impl From<Problem> for Answer {
-    fn from(problem: Problem) -> Answer {
+impl From<ProblemDetails> for HttpAnswer {
+    fn from(problem: ProblemDetails) -> HttpAnswer {
         problem.into_answer(None)
     }
 }
@@ -341,7 +345,7 @@ mod tests {
     use super::*;
     use crate::fault::{Disposition, Layer, Place};
 
-    fn body(answer: &Answer) -> Value {
+    fn body(answer: &HttpAnswer) -> Value {
         serde_json::from_str(&answer.body).unwrap()
     }
 
@@ -357,10 +361,10 @@ mod tests {
     #[test]
     fn stored_and_duplicate_name_the_report() {
         let id = Uuid::from_u128(7);
-        let stored = Answer::receipt(&Receipt::new(vec![Outcome::Stored(id)]));
+        let stored = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Stored(id)]));
         assert_eq!(stored.status, StatusCode::CREATED);
         assert_eq!(body(&stored), json!({ "outcome": "stored", "report": id }));
-        let duplicate = Answer::receipt(&Receipt::new(vec![Outcome::Duplicate(id)]));
+        let duplicate = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Duplicate(id)]));
         assert_eq!(duplicate.status, StatusCode::OK);
         assert_eq!(body(&duplicate), json!({ "outcome": "duplicate", "report": id }));
     }
@@ -369,7 +373,7 @@ mod tests {
     fn a_token_of_another_domain_is_noted() {
         let notes = crate::submission::Notes { token_of_other_domain: true };
         for outcome in [Outcome::Stored(Uuid::nil()), Outcome::Duplicate(Uuid::nil())] {
-            let answer = Answer::receipt(&Receipt(vec![outcome], notes));
+            let answer = HttpAnswer::receipt(&Receipt(vec![outcome], notes));
             assert_eq!(body(&answer)["note"], TOKEN_OF_OTHER_DOMAIN);
             assert!(answer.status.is_success());
         }
@@ -379,7 +383,7 @@ mod tests {
     fn a_quarantined_report_is_a_problem_with_its_place() {
         let fault = Fault::new(FaultCode::BadJson, "expected a comma", Place::Byte { offset: 17, of: Layer::Received });
         let entry = Uuid::from_u128(9);
-        let answer = Answer::receipt(&Receipt::new(vec![Outcome::Quarantined { entry, fault }]));
+        let answer = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Quarantined { entry, fault }]));
         assert_eq!(answer.media_type, "application/problem+json");
         let expected = json!({
             "type": "urn:tlsight:problem:bad-json", "title": "The report cannot be counted and is kept for the operator",
@@ -394,7 +398,7 @@ mod tests {
         let fault = Fault::new(FaultCode::ForeignDomain, "not ours", Place::Whole);
         let outcomes =
             vec![Outcome::Refused(fault), Outcome::Stored(Uuid::from_u128(1)), Outcome::Duplicate(Uuid::from_u128(2))];
-        let answer = Answer::receipt(&Receipt::new(outcomes));
+        let answer = HttpAnswer::receipt(&Receipt::new(outcomes));
         assert_eq!(answer.status, StatusCode::CREATED);
         let reports = body(&answer)["reports"].clone();
         assert_eq!(reports[0]["outcome"], "refused");
@@ -406,13 +410,13 @@ mod tests {
     #[test]
     fn busy_says_when_to_come_back() {
         for busy in [Busy::RowsSpent { retry_s: 7 }, Busy::BytesSpent { retry_s: 7 }, Busy::ShareFull] {
-            let answer = Answer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
+            let answer = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
             assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
             assert!(answer.headers.iter().any(|(name, _)| name == header::RETRY_AFTER), "{busy:?}");
             assert!(answer.body.contains("unproven_"), "{}", answer.body);
         }
         for busy in [Busy::DiskFull, Busy::QueueFull, Busy::ShuttingDown, Busy::StoreFailed] {
-            let answer = Answer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
+            let answer = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Busy(busy)]));
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
             assert!(answer.headers.iter().any(|(name, _)| name == header::RETRY_AFTER), "{busy}");
             assert_eq!(body(&answer)["code"], busy_code(busy));
@@ -422,7 +426,7 @@ mod tests {
     #[test]
     fn an_unsupported_type_says_what_is_supported() {
         let refused =
-            |code| Answer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
+            |code| HttpAnswer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
         assert_eq!(refused(FaultCode::Encoding).headers[0].0, header::ACCEPT_ENCODING);
         assert_eq!(refused(FaultCode::NotJson).headers[0].0, header::ACCEPT);
         assert!(refused(FaultCode::Empty).headers.is_empty());
@@ -431,7 +435,7 @@ mod tests {
     #[test]
     fn a_raw_answer_is_a_whole_message() {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let bytes = Answer::from(Problem::head_too_slow()).into_bytes(now);
+        let bytes = HttpAnswer::from(ProblemDetails::head_too_slow()).into_bytes(now);
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{head}");

@@ -2,52 +2,58 @@
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
-use actix_http::{
-    Payload,
-    body::{BodyStream, MessageBody},
+use hyper::body::{Body, Incoming};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
 };
-use tokio::time::{Instant, timeout_at};
 
-use tokio::sync::Semaphore;
-
-use super::{Shared, answer::Problem};
+use super::{Shared, answer::ProblemDetails, progress::Progress};
 use crate::{fault::FaultCode, limits::HTTP_SMALL_BODY_MAX_BYTES, receive::memory::MemoryShare};
 
 /// Bytes that are set aside for a body of unknown length, to begin with.
 const START_BYTES: usize = 16 * 1024;
 
 /// A body and the share of the memory that it holds until its report has an outcome.
-pub struct Body {
+pub struct RequestBody {
     pub bytes: Vec<u8>,
     pub share: MemoryShare,
     /// Where its share comes from once it is large; `None` where it does already.
     large: Option<Arc<Semaphore>>,
 }
 
-/// Reads a body to its end. `announced` is its `Content-Length`.
-pub async fn receive(payload: Payload, announced: Option<u64>, shared: &Shared) -> Result<Body, Problem> {
+/// Reads a body to its end. Asking for its first bytes makes hyper say `100 Continue` to a peer that waits for it.
+pub async fn receive(
+    mut incoming: Incoming,
+    progress: &Progress,
+    shared: &Shared,
+) -> Result<RequestBody, ProblemDetails> {
     let max_bytes = shared.wire_max_bytes;
-    let mut stream = BodyStream::new(payload);
-    let mut body = Body::empty(&shared.memory, &shared.memory_large);
+    let announced = announced(&incoming);
+    let mut body = RequestBody::empty(&shared.memory, &shared.memory_large);
     let start = Instant::now();
     loop {
         let until = start + shared.deadlines.of_body(body.bytes.len());
-        let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx));
-        let chunk = match timeout_at(until, next).await {
-            Err(_) => return Err(Problem::body_too_slow()),
+        let next = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx));
+        let frame = match timeout_at(until, next).await {
+            Err(_) => return Err(ProblemDetails::body_too_slow()),
             Ok(None) => break,
-            Ok(Some(Ok(chunk))) => chunk,
+            Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => {
                 let detail = format!("the body broke off or lost its framing after {} bytes", body.bytes.len());
-                return Err(Problem::fault(FaultCode::Incomplete, detail));
+                return Err(ProblemDetails::fault(FaultCode::Incomplete, detail));
             }
         };
+        // The other frames are trailers, which say nothing here.
+        let Ok(chunk) = frame.into_data() else { continue };
         if chunk.len() > max_bytes - body.bytes.len() {
             return Err(too_large(max_bytes));
         }
-        body.make_room(chunk.len(), announced, max_bytes).ok_or_else(Problem::bodies_full)?;
+        body.make_room(chunk.len(), announced, max_bytes).ok_or_else(ProblemDetails::bodies_full)?;
         body.bytes.extend_from_slice(&chunk);
+        progress.body_came(start, body.bytes.len());
     }
+    progress.body_ended();
     if body.bytes.is_empty() {
         return Err(empty());
     }
@@ -55,18 +61,23 @@ pub async fn receive(payload: Payload, announced: Option<u64>, shared: &Shared) 
     Ok(body)
 }
 
-pub fn too_large(max_bytes: usize) -> Problem {
+/// The `Content-Length`; `None` for a chunked body.
+pub fn announced(incoming: &Incoming) -> Option<u64> {
+    incoming.size_hint().exact()
+}
+
+pub fn too_large(max_bytes: usize) -> ProblemDetails {
     let detail = format!("the body is larger than {max_bytes} bytes (report_wire_max_bytes)");
-    Problem::fault(FaultCode::TooLargeWire, detail)
+    ProblemDetails::fault(FaultCode::TooLargeWire, detail)
 }
 
-pub fn empty() -> Problem {
-    Problem::fault(FaultCode::Empty, "the body is empty")
+pub fn empty() -> ProblemDetails {
+    ProblemDetails::fault(FaultCode::Empty, "the body is empty")
 }
 
-impl Body {
-    fn empty(small: &Arc<Semaphore>, large: &Arc<Semaphore>) -> Body {
-        Body { bytes: Vec::new(), share: MemoryShare::none(small), large: Some(Arc::clone(large)) }
+impl RequestBody {
+    fn empty(small: &Arc<Semaphore>, large: &Arc<Semaphore>) -> RequestBody {
+        RequestBody { bytes: Vec::new(), share: MemoryShare::none(small), large: Some(Arc::clone(large)) }
     }
 
     /// Makes room for so many bytes more, with the memory for it set aside first. What a body announces is believed only
@@ -111,7 +122,7 @@ mod tests {
     #[test]
     fn memory_is_set_aside_as_bytes_come_and_given_back() {
         let memory = Arc::new(Semaphore::new(64));
-        let mut body = Body::empty(&memory, &memory);
+        let mut body = RequestBody::empty(&memory, &memory);
         body.make_room(1, Some(1 << 40), 1 << 24).unwrap();
         assert_eq!(memory.available_permits(), 48, "16 KiB, whatever was announced");
         body.bytes.resize(16 * 1024, 0);
@@ -127,7 +138,7 @@ mod tests {
     fn large_bodies_take_nothing_from_the_small_ones() {
         let (small, large) = (Arc::new(Semaphore::new(300)), Arc::new(Semaphore::new(2_000)));
         let begin = || {
-            let mut body = Body::empty(&small, &large);
+            let mut body = RequestBody::empty(&small, &large);
             body.make_room(200 * 1024, Some(1 << 20), 1 << 24).unwrap();
             body.bytes.resize(200 * 1024, 0);
             body
@@ -147,7 +158,7 @@ mod tests {
     #[test]
     fn a_small_body_takes_what_it_announced() {
         let memory = Arc::new(Semaphore::new(64));
-        let mut body = Body::empty(&memory, &memory);
+        let mut body = RequestBody::empty(&memory, &memory);
         body.make_room(700, Some(700), 1 << 24).unwrap();
         assert_eq!((memory.available_permits(), body.bytes.capacity()), (63, 700));
     }

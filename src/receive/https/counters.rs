@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_http::StatusCode;
+use hyper::StatusCode;
 
 use crate::submission::Outcome;
 

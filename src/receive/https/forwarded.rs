@@ -10,9 +10,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_http::header::{self, HeaderMap, HeaderName};
+use hyper::header::{self, HeaderMap, HeaderName};
 
 use crate::{config::ForwardedHeader, receive::network::Network};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who are believed about their clients, and where they say it.
 pub struct Proxies {
@@ -23,7 +25,7 @@ pub struct Proxies {
 
 /// Whom a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Client {
+pub struct ClientAddress {
     /// For limits and for the report's provenance.
     pub address: IpAddr,
     /// A proxy's two headers disagree, so that this is the proxy's own address.
@@ -35,21 +37,21 @@ impl Proxies {
         is_trusted(address, &self.trusted)
     }
 
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let peer = peer.to_canonical();
         if !self.is_trusted(peer) {
-            return Client { address: peer, disputed: false };
+            return ClientAddress { address: peer, disputed: false };
         }
         let read = |header| self.header.is_none_or(|written| written == header);
         let forwarded = elements(headers, &header::FORWARDED)
             .filter(|_| read(ForwardedHeader::Forwarded))
             .map(|hops| nearest_stranger(peer, hops.map(forwarded_for), &self.trusted));
-        let x_forwarded_for = elements(headers, &header::X_FORWARDED_FOR)
+        let x_forwarded_for = elements(headers, &X_FORWARDED_FOR)
             .filter(|_| read(ForwardedHeader::XForwardedFor))
             .map(|hops| nearest_stranger(peer, hops.map(node), &self.trusted));
         let disputed = forwarded.is_some() && x_forwarded_for.is_some() && forwarded != x_forwarded_for;
         let address = if disputed { peer } else { forwarded.or(x_forwarded_for).unwrap_or(peer) };
-        Client { address, disputed }
+        ClientAddress { address, disputed }
     }
 }
 
@@ -59,7 +61,7 @@ fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
 
 /// The comma-separated elements of all lines of a header, last one first; `None` where there is no such header.
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<impl Iterator<Item = &'a str>> {
-    let lines: Vec<&str> = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).collect();
+    let lines: Vec<&str> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
     (!lines.is_empty()).then(|| lines.into_iter().rev().flat_map(|line| line.rsplit(',')))
 }
 
@@ -110,7 +112,7 @@ fn node(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use actix_http::header::HeaderValue;
+    use hyper::header::HeaderValue;
 
     use super::*;
 
@@ -120,7 +122,7 @@ mod tests {
         client.address.to_string()
     }
 
-    fn who(peer: &str, lines: &[(&'static str, &str)], header: Option<ForwardedHeader>) -> Client {
+    fn who(peer: &str, lines: &[(&'static str, &str)], header: Option<ForwardedHeader>) -> ClientAddress {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());

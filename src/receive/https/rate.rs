@@ -8,7 +8,7 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
-use super::forwarded::Client;
+use super::forwarded::ClientAddress;
 use crate::submission::PeerNetwork;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
@@ -35,7 +35,7 @@ impl Rate {
     }
 
     /// Counts one request, or says how long the client has to wait for its next.
-    pub fn check(&self, client: Client) -> Result<(), Duration> {
+    pub fn check(&self, client: ClientAddress) -> Result<(), Duration> {
         if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 && self.clients() > CLIENTS_MAX
         {
             self.forget();
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn each_client_has_its_own_bucket() {
         let rate = Rate::per_minute(NonZeroU32::new(2).unwrap());
-        let ip = |text: &str| Client { address: text.parse().unwrap(), disputed: false };
+        let ip = |text: &str| ClientAddress { address: text.parse().unwrap(), disputed: false };
         rate.check(ip("2001:db8::1")).unwrap();
         rate.check(ip("2001:db8::2")).unwrap();
         let wait = rate.check(ip("2001:db8::3")).unwrap_err();
@@ -79,7 +79,7 @@ mod tests {
         rate.check(ip("2001:db8:0:1::1")).unwrap();
         rate.check(ip("192.0.2.1")).unwrap();
         // Those whose proxy's headers disagree share one beside the proxy's own.
-        let disputed = Client { disputed: true, ..ip("192.0.2.1") };
+        let disputed = ClientAddress { disputed: true, ..ip("192.0.2.1") };
         rate.check(disputed).unwrap();
         rate.check(disputed).unwrap();
         rate.check(disputed).unwrap_err();
@@ -90,7 +90,7 @@ mod tests {
     fn networks_around_an_address_have_their_bucket_too() {
         let rate = Rate::per_minute(NonZeroU32::new(10).unwrap());
         let passed = |addresses: &mut dyn Iterator<Item = IpAddr>| {
-            let client = |address| Client { address, disputed: false };
+            let client = |address| ClientAddress { address, disputed: false };
             addresses.map(|address| (0..10).filter(|_| rate.check(client(address)).is_ok()).count()).sum::<usize>()
         };
         let slash_64 = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, number, 0, 0, 0, 1]);
@@ -104,7 +104,7 @@ mod tests {
         // A bucket that leaks a request in a fraction of a microsecond is empty again at once.
         let rate = Rate::per_minute(NonZeroU32::MAX);
         for last in 0..100 {
-            rate.check(Client { address: [192, 0, 2, last].into(), disputed: false }).unwrap();
+            rate.check(ClientAddress { address: [192, 0, 2, last].into(), disputed: false }).unwrap();
         }
         rate.forget();
         assert_eq!(rate.clients(), 0);

@@ -1,27 +1,27 @@
 //! One request: which URL, by whom, with what body; then the pipeline's receipt as an answer.
 
 use std::{
+    convert::Infallible,
     future::poll_fn,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
     sync::Arc,
     task::Poll,
 };
 
-use actix_http::{
-    HttpMessage, Method, Request, Response, StatusCode,
-    body::BoxBody,
-    header::{self, HeaderName},
+use hyper::{
+    Method, Request, Response, StatusCode, Version,
+    body::{Body as _, Incoming},
+    header::{self, HeaderMap, HeaderName},
+    http::request::Parts,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     Shared,
-    answer::{Answer, Problem},
-    body::{self, Body},
-    framing::Framing,
-    wire::Progress,
+    answer::{HttpAnswer, ProblemDetails},
+    body::{self, RequestBody},
+    progress::Progress,
 };
 use crate::{
     fault::FaultCode,
@@ -29,90 +29,90 @@ use crate::{
     submission::{Accepting, Channel, Hints, Receipt, Submission},
 };
 
+/// What a request has from its connection.
+#[derive(Clone)]
+pub struct RequestContext {
+    pub shared: Arc<Shared>,
+    pub peer: IpAddr,
+    pub progress: Arc<Progress>,
+    pub stop: watch::Receiver<bool>,
+}
+
 /// Answers one request.
-pub async fn answer(shared: Arc<Shared>, mut request: Request) -> Response<BoxBody> {
-    let progress = begin(&request);
-    let checked = request.extensions_mut().remove::<Target>();
-    let target = match checked {
-        Some(target) => Ok(target),
-        None => check(&shared, &request),
-    };
-    let answer = match target {
-        Ok(Target::Health) => Ok(Answer::healthy()),
-        Ok(Target::Report { client, token }) => take_report(&shared, &mut request, client, token).await,
+pub async fn answer(context: RequestContext, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    let RequestContext { shared, peer, progress, stop } = context;
+    let (head, body) = request.into_parts();
+    progress.begins(!body.is_end_stream());
+    let answer = match check(&shared, peer, &head, &body) {
+        Ok(Target::Health) => Ok(HttpAnswer::healthy()),
+        Ok(Target::Report { client, token }) => take_report(&shared, &progress, &head.headers, body, client, token).await,
         Err(problem) => Err(problem),
     };
-    let answer = answer.unwrap_or_else(|problem| refuse(&shared, problem));
-    let again = progress.is_some_and(|progress| progress.answered(may_ask_on(&answer)));
-    answer.into_response(again)
+    let answer = answer.unwrap_or_else(|problem| {
+        let answer = HttpAnswer::from(problem);
+        shared.counters.count_problem(answer.status());
+        answer
+    });
+    let again = progress.answered(may_ask_on(answer.status()) && keeps_alive(&head) && !*stop.borrow());
+    Ok(answer.into_response(again))
 }
 
-/// Decides about a request that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
-pub async fn expect(shared: Arc<Shared>, request: Request) -> Result<Request, Response<BoxBody>> {
-    match check(&shared, &request) {
-        Ok(target) => {
-            request.extensions_mut().insert(target);
-            Ok(request)
-        }
-        Err(problem) => {
-            let answer = refuse(&shared, problem);
-            let again = begin(&request).is_some_and(|progress| progress.answered(may_ask_on(&answer)));
-            Err(answer.into_response(again))
-        }
-    }
+/// Who asks too often has what it sent ahead dropped with the connection. So has who does not speak HTTP well.
+fn may_ask_on(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_REQUEST)
 }
 
-/// Who asks too often has what it sent ahead dropped with the connection.
-fn may_ask_on(answer: &Answer) -> bool {
-    answer.status() != StatusCode::TOO_MANY_REQUESTS
-}
-
-fn refuse(shared: &Shared, problem: Problem) -> Answer {
-    let answer = Answer::from(problem);
-    shared.counters.count_problem(answer.status());
-    answer
+/// RFC 9112 §9.3. HTTP/1.0 has no persistent connections here, although some clients ask for them.
+fn keeps_alive(head: &Parts) -> bool {
+    let mut options = head.headers.get_all(header::CONNECTION).iter().flat_map(|line| line.as_bytes().split(|b| *b == b','));
+    head.version == Version::HTTP_11 && !options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// What a request is for, once its head was found good.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     Health,
-    Report { client: Option<IpAddr>, token: Option<String> },
+    Report { client: IpAddr, token: Option<String> },
 }
 
-/// Everything that can be said before a body is read.
-fn check(shared: &Shared, request: &Request) -> Result<Target, Problem> {
+/// Everything that can be said before a body is read. A peer that waits for `100 Continue` hears this in its place
+/// (RFC 9110 §10.1.1).
+fn check(shared: &Shared, peer: IpAddr, head: &Parts, body: &Incoming) -> Result<Target, ProblemDetails> {
     shared.counters.requests.increment();
-    let client = request.peer_addr().map(|peer| shared.proxies.client(peer.ip(), request.headers()));
-    if request.path() == "/healthz" {
+    let client = shared.proxies.client(peer, &head.headers);
+    let path = head.uri.path();
+    if path == "/healthz" {
         // Health is asked for by the operator's own machines, often from the proxy's address, which others may share.
-        if let Some(client) = client {
-            shared.health_rate.check(client).map_err(Problem::too_often)?;
-        }
-        return match *request.method() {
+        shared.health_rate.check(client).map_err(ProblemDetails::too_often)?;
+    } else {
+        shared.rate.check(client).map_err(ProblemDetails::too_often)?;
+    }
+    // RFC 9112 §3.2.
+    let hosts = head.headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
+        return Err(ProblemDetails::fault(FaultCode::BadRequest, "there must be one Host header"));
+    }
+    if path == "/healthz" {
+        return match head.method {
             Method::GET | Method::HEAD => Ok(Target::Health),
-            _ => Err(Problem::method("GET, HEAD")),
+            _ => Err(ProblemDetails::method("GET, HEAD")),
         };
     }
-    if let Some(client) = client {
-        shared.rate.check(client).map_err(Problem::too_often)?;
+    let token = token(path).ok_or_else(ProblemDetails::not_found)?;
+    if head.method != Method::POST {
+        return Err(ProblemDetails::method("POST"));
     }
-    let token = token(request.path()).ok_or_else(Problem::not_found)?;
-    if *request.method() != Method::POST {
-        return Err(Problem::method("POST"));
+    if head.headers.get_all(header::CONTENT_TYPE).iter().count() > 1 {
+        return Err(ProblemDetails::fault(FaultCode::BadRequest, "there is more than one Content-Type header"));
     }
-    if request.headers().get_all(header::CONTENT_TYPE).count() > 1 {
-        return Err(Problem::fault(FaultCode::BadRequest, "there is more than one Content-Type header"));
+    let coding = head.headers.get(header::TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(ProblemDetails::fault(FaultCode::BadRequest, "the only Transfer-Encoding here is chunked"));
     }
-    match framing(request) {
-        None => Err(body::empty()),
-        Some(Framing::Length(length)) if length > shared.wire_max_bytes as u64 => {
-            Err(body::too_large(shared.wire_max_bytes))
-        }
-        Some(Framing::Endless) => Err(Problem::fault(FaultCode::BadRequest, "no protocol can be switched to here")),
-        Some(Framing::Length(_) | Framing::Chunked(_)) => {
-            Ok(Target::Report { client: client.map(|client| client.address), token: token.map(str::to_owned) })
-        }
+    match body::announced(body) {
+        Some(0) => Err(body::empty()),
+        Some(length) if length > shared.wire_max_bytes as u64 => Err(body::too_large(shared.wire_max_bytes)),
+        _ => Ok(Target::Report { client: client.address, token: token.map(str::to_owned) }),
     }
 }
 
@@ -132,29 +132,29 @@ fn token(path: &str) -> Option<Option<&str>> {
 
 async fn take_report(
     shared: &Shared,
-    request: &mut Request,
-    client: Option<IpAddr>,
+    progress: &Progress,
+    headers: &HeaderMap,
+    body: Incoming,
+    client: IpAddr,
     token: Option<String>,
-) -> Result<Answer, Problem> {
-    let announced = content_length(request);
-    let Body { bytes, share, .. } = body::receive(request.take_payload(), announced, shared).await?;
+) -> Result<HttpAnswer, ProblemDetails> {
+    let RequestBody { bytes, share, .. } = body::receive(body, progress, shared).await?;
     let hints = Hints {
-        media_type: joined(request, &header::CONTENT_TYPE),
-        content_encoding: joined(request, &header::CONTENT_ENCODING),
+        media_type: joined(headers, &header::CONTENT_TYPE),
+        content_encoding: joined(headers, &header::CONTENT_ENCODING),
         token,
         ..Hints::default()
     };
     let body_bytes = bytes.len();
     let received_at = shared.clock.now();
-    let submission = Submission { bytes, channel: Channel::Https, peer: client, received_at, hints };
+    let submission = Submission { bytes, channel: Channel::Https, peer: Some(client), received_at, hints };
     let answer = submit(shared, submission, share).await?;
-    let client = client.map(tracing::field::display);
-    tracing::debug!(client, body_bytes, status = answer.status().as_u16(), "a report was answered");
+    tracing::debug!(%client, body_bytes, status = answer.status().as_u16(), "a report was answered");
     Ok(answer)
 }
 
 /// Hands a report on. When its sender is told to come back because storing takes too long, the report goes on without it.
-async fn submit(shared: &Shared, submission: Submission, share: MemoryShare) -> Result<Answer, Problem> {
+async fn submit(shared: &Shared, submission: Submission, share: MemoryShare) -> Result<HttpAnswer, ProblemDetails> {
     let accepting = shared.accept.accept(submission);
     let mut receipt = Box::pin(async move {
         let receipt = caught(accepting).await;
@@ -164,14 +164,14 @@ async fn submit(shared: &Shared, submission: Submission, share: MemoryShare) -> 
     match timeout(shared.deadlines.answer, &mut receipt).await {
         Ok(Some(receipt)) => {
             receipt.0.iter().for_each(|outcome| shared.counters.count(outcome));
-            Ok(Answer::receipt(&receipt))
+            Ok(HttpAnswer::receipt(&receipt))
         }
-        Ok(None) => Err(Problem::store_failed()),
+        Ok(None) => Err(ProblemDetails::store_failed()),
         Err(_) => {
             let deadline_s = shared.deadlines.answer.as_secs();
             tracing::warn!(deadline_s, "storing a report takes too long, its sender was told to come back");
             tokio::spawn(receipt);
-            Err(Problem::store_slow())
+            Err(ProblemDetails::store_slow())
         }
     }
 }
@@ -186,33 +186,9 @@ async fn caught(mut accepting: Accepting) -> Option<Receipt> {
 }
 
 /// All lines of a header as one value (RFC 9110 §5.3).
-fn joined(request: &Request, name: &HeaderName) -> Option<String> {
-    let lines: Vec<_> = request.headers().get_all(name).map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<_> = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
-}
-
-/// How the library reads this request's body; `None` where it has none.
-fn framing(request: &Request) -> Option<Framing> {
-    if request.chunked().unwrap_or(false) {
-        return Some(Framing::chunked());
-    }
-    let upgrade = request.headers().get(header::UPGRADE);
-    let websocket = upgrade.is_some_and(|protocol| protocol.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"));
-    if websocket || *request.method() == Method::CONNECT {
-        return Some(Framing::Endless);
-    }
-    content_length(request).filter(|length| *length > 0).map(Framing::Length)
-}
-
-fn content_length(request: &Request) -> Option<u64> {
-    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// Tells the wire that a request has begun, and what of it is still to come.
-fn begin(request: &Request) -> Option<Rc<Progress>> {
-    let progress = request.conn_data::<Rc<Progress>>()?;
-    progress.begin(framing(request));
-    Some(Rc::clone(progress))
 }
 
 #[cfg(test)]

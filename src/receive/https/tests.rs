@@ -25,7 +25,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Deadlines, Listener, Running, Shared};
+use super::{Deadlines, HttpsListener, RunningHttps, Shared};
 use crate::{
     clock::Clock,
     config::{Listen, Public},
@@ -101,7 +101,7 @@ impl Setup {
         });
         let accept = Arc::new(Arc::clone(&state));
         let mut listener =
-            Listener::bind(&self.config, self.wire_max_bytes, accept, Clock::system()).unwrap().expect("an address");
+            HttpsListener::bind(&self.config, self.wire_max_bytes, accept, Clock::system()).unwrap().expect("an address");
         (self.adjust)(Arc::get_mut(&mut listener.shared).unwrap());
         App {
             address: listener.address(),
@@ -119,7 +119,7 @@ pub struct App {
     pub certificate: Option<Arc<Certificate>>,
     pub counters: Arc<super::Counters>,
     pub state: Arc<ListenerState>,
-    pub running: Running,
+    pub running: RunningHttps,
 }
 
 impl App {

@@ -4,14 +4,14 @@ use super::{ListenerState, Setup, write_certificate};
 use crate::{
     clock::Clock,
     config::{Listen, Public},
-    receive::https::{BindError, Listener},
+    receive::https::{HttpsBindError, HttpsListener},
 };
 
-fn bind(change: impl FnOnce(&mut Public)) -> Result<Option<Listener>, BindError> {
+fn bind(change: impl FnOnce(&mut Public)) -> Result<Option<HttpsListener>, HttpsBindError> {
     let config = Setup::default().config(change).config;
     let state =
         ListenerState { got: Default::default(), outcomes: Vec::new(), permits: tokio::sync::Semaphore::new(0) };
-    Listener::bind(&config, 1000, Arc::new(Arc::new(state)), Clock::system())
+    HttpsListener::bind(&config, 1000, Arc::new(Arc::new(state)), Clock::system())
 }
 
 fn refusal(change: impl FnOnce(&mut Public)) -> String {
