@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     limits::HTTP_HEAD_MAX_BYTES,
-    receive::connection_limiter::{Pass, Place},
+    receive::connection_limiter::{Permit, Place},
 };
 
 /// Bytes read at a time.
@@ -55,7 +55,7 @@ pub struct Wire {
     write_until: Option<Instant>,
     /// When waiting for the peer to close ends.
     linger_until: Option<Instant>,
-    _pass: Pass,
+    _permit: Permit,
 }
 
 pub enum Transport {
@@ -104,9 +104,9 @@ enum Phase {
 
 impl Wire {
     /// `until` is when the first head must be complete.
-    pub fn new(transport: Transport, shared: Arc<Shared>, pass: Pass, until: Instant) -> Wire {
+    pub fn new(transport: Transport, shared: Arc<Shared>, permit: Permit, until: Instant) -> Wire {
         let state = State { phase: Phase::Waiting, until: Some(until), body: (until, 0), asked: false, blocked: None };
-        let progress = Progress { state: RefCell::new(state), place: pass.place() };
+        let progress = Progress { state: RefCell::new(state), place: permit.place() };
         Wire {
             transport,
             shared,
@@ -119,7 +119,7 @@ impl Wire {
             timer: Box::pin(sleep_until(until)),
             write_until: None,
             linger_until: None,
-            _pass: pass,
+            _permit: permit,
         }
     }
 
