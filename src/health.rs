@@ -242,12 +242,12 @@ mod tests {
         health
             .part("smtp")
             .count(&Receipt::new(vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Stored(uuid::Uuid::nil())]));
-        assert_eq!(health.all()[0].1.brought, SourceCounts { stored: 2, ..SourceCounts::default() });
+        assert_eq!(health.all()[0].1.counts, SourceCounts { stored: 2, ..SourceCounts::default() });
         health.resume("smtp", SourceCounts { stored: 40, busy: 1, ..SourceCounts::default() }, at(7));
         health.resume("gone", SourceCounts { stored: 40, ..SourceCounts::default() }, at(7));
-        let (_, health) = health.all().remove(0);
-        assert_eq!(health.total(), SourceCounts { stored: 42, busy: 1, ..SourceCounts::default() });
-        assert_eq!((health.counts.stored, health.counted_since), (2, Some(at(7))));
+        let (_, source) = health.all().remove(0);
+        assert_eq!(source.total(), SourceCounts { stored: 42, busy: 1, ..SourceCounts::default() });
+        assert_eq!((source.counts.stored, source.counted_since), (2, Some(at(7))));
         assert_eq!(health.all().len(), 1);
     }
 }

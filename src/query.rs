@@ -34,9 +34,10 @@ use duckdb::{Connection, Row, ToSql, types::FromSql};
 
 pub use crate::day_range::Range;
 use crate::reporters;
+use fill::fill;
 pub use filter::Filter;
 
-/// Runs one question and collects its rows. Only the parameters that stand in the SQL are bound.
+/// Runs one question and collects its rows.
 fn ask<T>(
     connection: &Connection,
     sql: &str,
@@ -56,14 +57,23 @@ fn ask_with<T>(
     more: &[(&str, &dyn ToSql)],
     read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
 ) -> duckdb::Result<Vec<T>> {
-    let sql = &*fill::fill(sql, filter, put_in);
+    let sql = match filter {
+        Some(filter) => fill(sql, &[&put_in, filter]),
+        None => fill(sql, &[&put_in]),
+    }?;
     let parameters = filter.map(Filter::parameters).unwrap_or_default();
-    let bound: Vec<(&str, &dyn ToSql)> = parameters
-        .iter()
-        .map(|(name, value)| (*name, value.as_ref() as &dyn ToSql))
-        .chain(more.iter().copied())
-        .filter(|(name, _)| mentions(sql, name))
-        .collect();
+    let of_filter = parameters.iter().map(|(name, value)| (*name, value.as_ref() as &dyn ToSql));
+    run(connection, &sql, of_filter.chain(more.iter().copied()), read)
+}
+
+/// Runs a filled statement. Only the parameters that stand in it are bound.
+fn run<'a, T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Iterator<Item = (&'a str, &'a dyn ToSql)>,
+    read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> duckdb::Result<Vec<T>> {
+    let bound: Vec<(&str, &dyn ToSql)> = parameters.filter(|(name, _)| mentions(sql, name)).collect();
     let mut statement = connection.prepare(sql)?;
     statement.query_map(bound.as_slice(), read)?.collect()
 }

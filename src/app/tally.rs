@@ -35,8 +35,8 @@ impl Tally {
             );
         }
         let now = clock.now();
-        for (name, health) in health.sources() {
-            if health.counted_since.is_none() {
+        for (name, source) in health.sources() {
+            if source.counted_since.is_none() {
                 health.resume(&name, SourceCounts::default(), now);
             }
         }

@@ -53,7 +53,7 @@ impl Loader {
                 let regular = file.metadata().ok().filter(std::fs::Metadata::is_file);
                 self.open(file, path, *why, regular.map(|metadata| metadata.len()))
             }),
-            Found::Settled { reported, .. } => return Loaded::One(Input::Settled(reported.clone())),
+            Found::Settled { outcome, .. } => return Loaded::One(Input::Settled(outcome.clone())),
         };
         loaded.unwrap_or_else(|error| Loaded::One(Input::Settled(unreadable(&error))))
     }
@@ -146,7 +146,7 @@ impl Loader {
             }
         };
         if too_large {
-            return Ok(Input::Settled(too_large(max_bytes, key)));
+            return Ok(Input::Settled(outcome_too_large(max_bytes, key)));
         }
         Ok(Input::Submission(self.submission(std::mem::take(bytes), path, media_type)))
     }
@@ -157,7 +157,7 @@ impl Loader {
             Some(bytes) => Input::Submission(self.submission(bytes, path, Some(MAIL))),
             None => {
                 let (max_bytes, key) = self.limit(Some(MAIL));
-                Input::Settled(too_large(max_bytes, key))
+                Input::Settled(outcome_too_large(max_bytes, key))
             }
         }
     }
@@ -223,7 +223,7 @@ pub fn ignored(why: &str) -> ReportedOutcome {
     }
 }
 
-fn too_large(max_bytes: usize, key: &str) -> ReportedOutcome {
+fn outcome_too_large(max_bytes: usize, key: &str) -> ReportedOutcome {
     let detail = format!("larger than {max_bytes} bytes, the limit set by `limits.{key}`");
     refused(FaultCode::TooLargeWire, detail)
 }

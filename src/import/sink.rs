@@ -108,7 +108,7 @@ impl Writer<'_> {
             let reported = settled.map(|reported| vec![reported]).or_else(|| stored.next());
             reported
                 .filter(|reported| !reported.is_empty())
-                .map(|reported| Item { path, reported })
+                .map(|reported| Item { path, outcomes: reported })
                 .ok_or_else(|| Stop::Busy("the store gave no answer".to_owned()))
         };
         files.into_iter().map(item).collect()

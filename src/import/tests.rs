@@ -199,8 +199,8 @@ fn links_are_followed_within_what_was_named_and_not_out_of_it() {
     }
     let mut reported = Vec::new();
     walk::walk(&[root.join("tree")], &mut |found| {
-        if let walk::Found::Settled { path, reported: reason } = found {
-            reported.push((path.file_name().unwrap().to_owned(), reason.detail.unwrap_or_default()));
+        if let walk::Found::Settled { path, outcome } = found {
+            reported.push((path.file_name().unwrap().to_owned(), outcome.detail.unwrap_or_default()));
         }
         true
     });

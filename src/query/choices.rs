@@ -3,7 +3,7 @@
 
 use duckdb::Connection;
 
-use super::{Filter, ask, get};
+use super::{Filter, ask_with, get};
 use crate::reporters;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,8 +17,9 @@ pub struct Choices {
 /// Most reported first, at most 100 of each, whatever else the filter says.
 pub fn choices(connection: &Connection, filter: &Filter) -> duckdb::Result<Choices> {
     let of = |key: &str| {
-        let sql = include_str!("choices.sql").replace("key_column", key);
-        ask(connection, &sql, Some(filter), &[], |row| get::<String>(row, 0))
+        ask_with(connection, include_str!("choices.sql"), &[("key", key)], Some(filter), &[], |row| {
+            get::<String>(row, 0)
+        })
     };
     Ok(Choices {
         policy_domains: of("policy_domain")?,

@@ -1,7 +1,6 @@
 //! What the alerts are judged by: failures with their clean days, shares, rhythms of senders, what came in.
 //!
-//! Each question reads at most sixty days of one table, and sums up before it hands out rows. Dates, trusts and days under
-//! maintenance are written into the statements as constants, because DuckDB skips row groups by constants only.
+//! Each question reads at most sixty days of one table, and sums up before it hands out rows.
 
 mod hosts;
 mod intake;

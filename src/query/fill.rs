@@ -19,54 +19,65 @@ const PLAUSIBLE_FAILED: &str = "CASE WHEN failed BETWEEN 0 AND $sessions_max THE
 const PLAUSIBLE_FAILED_SESSIONS: &str =
     "CASE WHEN failed_sessions BETWEEN 0 AND $sessions_max THEN failed_sessions ELSE 0 END";
 
-/// The statement without placeholders. A name that nothing stands for is left, and DuckDB refuses the statement.
-pub fn fill(sql: &str, filter: Option<&Filter>, put_in: &[(&str, &str)]) -> String {
+/// What placeholders stand for.
+pub trait Placeholders {
+    /// The text for this name; `None` where it means nothing here. It may hold placeholders of its own.
+    fn text(&self, name: &str) -> Option<String>;
+}
+
+/// Text that a question puts in by name.
+impl Placeholders for &[(&str, &str)] {
+    fn text(&self, name: &str) -> Option<String> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+    }
+}
+
+/// The statement without placeholders. The first of `from` that knows a name says what it stands for; a name that none of them
+/// knows is an error.
+pub fn fill(sql: &str, from: &[&dyn Placeholders]) -> duckdb::Result<String> {
     let mut filled = String::with_capacity(sql.len() * 2);
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once("{{") {
-        let Some((name, after)) = after.split_once("}}") else { break };
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        let text = from.iter().find_map(|known| known.text(name));
+        let text = text.ok_or_else(|| duckdb::Error::InvalidParameterName(name.to_owned()))?;
         filled.push_str(before);
-        match put_in.iter().find(|(known, _)| *known == name) {
-            // What is put in may hold placeholders of its own.
-            Some((_, text)) => filled.push_str(&fill(text, filter, &[])),
-            None => match filter.and_then(|filter| of_filter(name, filter)) {
-                Some(text) => filled.push_str(&text),
-                None => filled.push_str(&format!("{{{{{name}}}}}")),
-            },
-        }
+        filled.push_str(&fill(&text, from)?);
         rest = after;
     }
     filled.push_str(rest);
-    filled
+    Ok(filled)
 }
 
-fn of_filter(name: &str, filter: &Filter) -> Option<String> {
-    let mut words = name.split(' ');
-    let text = match (words.next()?, words.next(), words.next()) {
-        ("policies", None, None) => policies(filter),
-        ("failures", None, None) => failures(filter),
-        ("reports", Some(first), Some(last)) => reports(filter, first, last),
-        ("credible", None, None) => TRUST_AS_NUMBER.to_owned(),
-        ("sent", None, None) => all(&sent_by(filter)),
-        ("successful", None, None) => match filter.policy_type {
-            Some(_) => PLAUSIBLE_SUCCESSFUL.to_owned(),
-            None => "once_successful".to_owned(),
-        },
-        ("failed", None, None) => match filter.policy_type {
-            Some(_) => PLAUSIBLE_FAILED.to_owned(),
-            None => "once_failed".to_owned(),
-        },
-        ("not_itemised", None, None) => match filter.policy_type {
-            Some(_) => "not_itemised".to_owned(),
-            // Those of the policies whose failed sessions count.
-            None => "CASE WHEN once_failed > 0 THEN not_itemised ELSE 0 END".to_owned(),
-        },
-        ("failed_sessions", None, None) => PLAUSIBLE_FAILED_SESSIONS.to_owned(),
-        ("all_successful", None, None) => PLAUSIBLE_SUCCESSFUL.to_owned(),
-        ("all_failed", None, None) => PLAUSIBLE_FAILED.to_owned(),
-        _ => return None,
-    };
-    Some(text)
+impl Placeholders for Filter {
+    fn text(&self, name: &str) -> Option<String> {
+        let mut words = name.split(' ');
+        let text = match (words.next()?, words.next(), words.next()) {
+            ("policies", None, None) => policies(self),
+            ("failures", None, None) => failures(self),
+            ("reports", Some(first), Some(last)) => reports(self, first, last),
+            ("credible", None, None) => TRUST_AS_NUMBER.to_owned(),
+            ("sent", None, None) => all(&sent_by(self)),
+            ("successful", None, None) => match self.policy_type {
+                Some(_) => PLAUSIBLE_SUCCESSFUL.to_owned(),
+                None => "once_successful".to_owned(),
+            },
+            ("failed", None, None) => match self.policy_type {
+                Some(_) => PLAUSIBLE_FAILED.to_owned(),
+                None => "once_failed".to_owned(),
+            },
+            ("not_itemised", None, None) => match self.policy_type {
+                Some(_) => "not_itemised".to_owned(),
+                // Those of the policies whose failed sessions count.
+                None => "CASE WHEN once_failed > 0 THEN not_itemised ELSE 0 END".to_owned(),
+            },
+            ("failed_sessions", None, None) => PLAUSIBLE_FAILED_SESSIONS.to_owned(),
+            ("all_successful", None, None) => PLAUSIBLE_SUCCESSFUL.to_owned(),
+            ("all_failed", None, None) => PLAUSIBLE_FAILED.to_owned(),
+            _ => return None,
+        };
+        Some(text)
+    }
 }
 
 /// What the tables `policy` and `failure` have in common.
@@ -107,9 +118,9 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
 }
 
 /// Whom the operator refused is in no figure that does not ask for it.
-const NOT_REFUSED: &str = "organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)";
+pub const NOT_REFUSED: &str =
+    "organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)";
 
-/// Written out as constants: DuckDB skips row groups by constants only.
 fn at_least(trust: Trust) -> Option<&'static str> {
     match trust {
         Trust::None => None,
@@ -178,11 +189,15 @@ mod tests {
         Filter::new(Range::new(day, day).expect("in order"))
     }
 
+    fn filled(sql: &str, filter: &Filter) -> String {
+        fill(sql, &[filter]).expect("every name is known")
+    }
+
     #[test]
     fn without_a_filter_everything_matches_and_counts_once() {
-        let sql = fill("SELECT {{failed}} FROM policy WHERE {{policies}} AND {{reports $a $b}}", Some(&filter()), &[]);
+        let sql = filled("SELECT {{failed}} FROM policy WHERE {{policies}} AND {{reports $a $b}}", &filter());
         assert_eq!(sql, "SELECT once_failed FROM policy WHERE true AND (day BETWEEN $a AND $b)");
-        assert_eq!(fill("{{failures}}", Some(&filter()), &[]), "(counted)");
+        assert_eq!(filled("{{failures}}", &filter()), "(counted)");
     }
 
     #[test]
@@ -194,23 +209,26 @@ mod tests {
             ..filter()
         };
         assert_eq!(
-            fill("{{reports $a $b}}", Some(&asked), &[]),
+            filled("{{reports $a $b}}", &asked),
             "(trust IN ('import', 'network', 'dkim') AND day BETWEEN $a AND $b AND uuid IN (SELECT report FROM policy WHERE day BETWEEN $a AND $b \
              AND (trust IN ('import', 'network', 'dkim') AND policy_domain = $policy_domain AND policy_type = $policy_type)))"
         );
-        assert!(!fill("{{failures}}", Some(&asked), &[]).contains("counted"));
+        assert!(!filled("{{failures}}", &asked).contains("counted"));
     }
 
     #[test]
-    fn what_is_put_in_is_filled_too_and_what_is_unknown_stays() {
-        let filled =
-            fill("{{source}} {{key}} {{nothing}}", Some(&filter()), &[("key", "day"), ("source", "x {{failed}}")]);
-        assert_eq!(filled, "x once_failed day {{nothing}}");
+    fn what_is_put_in_is_filled_too_and_what_is_unknown_is_an_error() {
+        let put_in: &[(&str, &str)] = &[("key", "day"), ("source", "x {{failed}}")];
+        assert_eq!(fill("{{source}} {{key}}", &[&put_in, &filter()]).expect("known"), "x once_failed day");
+        for unknown in ["{{source}} {{nothing}}", "{{sou", "{{ key }}"] {
+            let error = fill(unknown, &[&put_in, &filter()]).expect_err(unknown).to_string();
+            assert!(error.contains(unknown.rsplit("{{").next().unwrap().trim_end_matches('}')), "{error}");
+        }
     }
 
     #[test]
     fn every_question_is_filled_whole() {
-        let put_in = [
+        let put_in: &[(&str, &str)] = &[
             ("key", "day"),
             ("name", "day"),
             ("periods", "0"),
@@ -224,8 +242,7 @@ mod tests {
         let files = std::fs::read_dir("src/query").expect("the source").map(|entry| entry.expect("an entry").path());
         for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "sql")) {
             let sql = std::fs::read_to_string(&file).expect("the question");
-            let filled = fill(&sql, Some(&filter()), &put_in);
-            assert!(!filled.contains("{{"), "{}: {filled}", file.display());
+            assert!(fill(&sql, &[&put_in, &filter()]).is_ok(), "{}", file.display());
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate};
 use duckdb::Connection;
 
 use super::{Filter, ask, called, get, sessions};
+use crate::explain::result_types::POLICY_FETCH;
 
 /// Outages listed; the rest is counted.
 const ROWS_MAX: i64 = 20_000;
@@ -67,8 +68,14 @@ pub fn policy_fetch(
     let (first, last) = (filter.range.first(), filter.range.last());
     let oldest = first.checked_sub_days(Days::new(BEGINS_WITHIN_DAYS)).unwrap_or(first);
     let later = last.checked_add_days(Days::new(ENDS_WITHIN_DAYS)).unwrap_or(last).min(today).max(last);
-    let more: [(&str, &dyn duckdb::ToSql); 4] =
-        [("oldest_failing_day", &oldest), ("later_day", &later), ("seen_from", &seen_from), ("rows_max", &ROWS_MAX)];
+    let types = POLICY_FETCH.join("\n");
+    let more: [(&str, &dyn duckdb::ToSql); 5] = [
+        ("oldest_failing_day", &oldest),
+        ("later_day", &later),
+        ("seen_from", &seen_from),
+        ("rows_max", &ROWS_MAX),
+        ("policy_fetch_types", &types),
+    ];
     let mut outages = Outages::default();
     for (outage, totals) in ask(connection, include_str!("policy_fetch.sql"), Some(filter), &more, |row| {
         let recovered: Option<NaiveDate> = get(row, 7)?;

@@ -5,7 +5,7 @@ WITH failing AS (
          min(reason_code) FILTER (reason_code <> '') AS reason_code, max({{credible}}) AS credible
   FROM failure
   WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{failures}}
-    AND result_type IN ('sts-policy-fetch-error', 'sts-policy-invalid', 'sts-webpki-invalid')
+    AND list_contains(string_split($policy_fetch_types, chr(10)), result_type)
     -- How often is not always said; that it happened is.
     AND (failed_sessions IS NULL OR failed_sessions <> 0)
   GROUP BY policy_domain, organisation_key, result_type, day

@@ -129,7 +129,7 @@ mod tests {
             (&[], 75),
         ] {
             let outcomes: Vec<ReportedOutcome> = words.iter().map(|word| reported(*word, None)).collect();
-            assert_eq!(status(&reported), code, "{words:?}");
+            assert_eq!(status(&outcomes), code, "{words:?}");
         }
         assert_eq!(status(&[reported(Refused, Some(UNREADABLE))]), 75, "the pipe broke");
         assert_eq!(status(&[reported(Busy, Some("key-lookup"))]), 75);

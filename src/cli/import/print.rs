@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    fn told(outcome: OutcomeWord, code: Option<&str>, detail: Option<&str>) -> ReportedOutcome {
+    fn reported(outcome: OutcomeWord, code: Option<&str>, detail: Option<&str>) -> ReportedOutcome {
         ReportedOutcome {
             outcome,
             uuid: None,
@@ -180,34 +180,37 @@ mod tests {
     }
 
     fn foreign(domain: &str) -> ReportedOutcome {
-        let told = told(OutcomeWord::Refused, Some("foreign-domain"), Some("not served here"));
+        let reported = reported(OutcomeWord::Refused, Some("foreign-domain"), Some("not served here"));
         ReportedOutcome { domains: vec![domain.to_owned()], ..reported }
     }
 
     fn items() -> Vec<Item> {
         vec![
-            Item { path: PathBuf::from("a.json"), outcomes: vec![told(OutcomeWord::Stored, None, None)] },
-            Item { path: PathBuf::from("b.json"), outcomes: vec![told(OutcomeWord::Duplicate, None, None)] },
+            Item { path: PathBuf::from("a.json"), outcomes: vec![reported(OutcomeWord::Stored, None, None)] },
+            Item { path: PathBuf::from("b.json"), outcomes: vec![reported(OutcomeWord::Duplicate, None, None)] },
             Item {
                 path: PathBuf::from(OsStr::from_bytes(b"evil\x1b[31m\n\xff.gz")),
                 outcomes: vec![
-                    told(OutcomeWord::Stored, None, None),
-                    told(OutcomeWord::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
+                    reported(OutcomeWord::Stored, None, None),
+                    reported(OutcomeWord::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
                 ],
             },
-            Item { path: PathBuf::from("d"), outcomes: vec![told(OutcomeWord::Refused, Some("not-json"), Some("no"))] },
+            Item {
+                path: PathBuf::from("d"),
+                outcomes: vec![reported(OutcomeWord::Refused, Some("not-json"), Some("no"))],
+            },
             Item {
                 path: PathBuf::from("d2"),
                 outcomes: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
             },
-            Item { path: PathBuf::from("e.txt"), outcomes: vec![told(OutcomeWord::Ignored, None, Some("hidden"))] },
+            Item { path: PathBuf::from("e.txt"), outcomes: vec![reported(OutcomeWord::Ignored, None, Some("hidden"))] },
             Item {
                 path: PathBuf::from("f.mbox#1"),
-                outcomes: vec![told(OutcomeWord::Ignored, Some("not-tlsrpt"), Some("spam"))],
+                outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"), Some("spam"))],
             },
             Item {
                 path: PathBuf::from("f.mbox#2"),
-                outcomes: vec![told(OutcomeWord::Busy, Some("key-lookup"), Some("not now"))],
+                outcomes: vec![reported(OutcomeWord::Busy, Some("key-lookup"), Some("not now"))],
             },
         ]
     }

@@ -19,7 +19,7 @@ pub fn port(account: &Imap) -> u16 {
     account.port.unwrap_or(if account.tls == ImapTls::Implicit { PORT_TLS } else { PORT_PLAIN })
 }
 
-/// Host and port, as they are told to people.
+/// Host and port, as they are shown to people.
 pub fn place(account: &Imap) -> String {
     let (host, port) = (account.host.as_str(), port(account));
     // An IPv6 address has colons of its own.
@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// What is told about a server for `localhost` with this certificate, which is in `ca` only where it is to be believed.
+    /// What is shown about a server for `localhost` with this certificate, which is in `ca` only where it is to be believed.
     async fn shown(is_ca: IsCa, believed: bool) -> String {
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -172,10 +172,10 @@ mod tests {
         assert_eq!(shown(IsCa::NoCa, true).await, "trusted");
         let unknown = "the certificate of localhost is not trusted: no authority that is known here has signed it: set `ca` \
                        to the PEM of its authority";
-        assert_eq!(told(IsCa::NoCa, false).await, unknown);
+        assert_eq!(shown(IsCa::NoCa, false).await, unknown);
         let authority = "the certificate of localhost is not trusted: the certificate is itself an authority (CA:TRUE): make \
                          one with CA:FALSE";
-        assert_eq!(told(IsCa::Ca(BasicConstraints::Unconstrained), true).await, authority);
+        assert_eq!(shown(IsCa::Ca(BasicConstraints::Unconstrained), true).await, authority);
     }
 
     #[test]

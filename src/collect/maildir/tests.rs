@@ -127,7 +127,7 @@ async fn mail_is_taken_in_order_and_moved_with_the_flags_of_its_outcome() {
     let (name, health) = setup.health.all().remove(0);
     assert_eq!(name, format!("maildir {}", setup.directory.path().display()));
     assert_eq!((health.state, health.words.as_str()), (State::Well, "looked at every 10 s"));
-    let brought = health.counts;
+    let counts = health.counts;
     assert_eq!((counts.stored, counts.duplicate, counts.ignored, counts.refused, counts.quarantined), (3, 1, 1, 1, 1));
 
     assert_eq!(setup.watch.look().await.moved, 0, "nothing is left");

@@ -66,7 +66,7 @@ impl AtOnce {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<SentAtOnce>> {
-        self.notified.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

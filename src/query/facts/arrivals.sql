@@ -3,7 +3,7 @@
 WITH each_hour AS (
   SELECT date_trunc('hour', received_at) AS hour, max(received_at) AS last_at
   FROM report
-  WHERE received_at > sixty_days_ago AND channel <> 'import' AND /* credible */ AND /* known then */
+  WHERE received_at > $sixty_days_ago::TIMESTAMP AND channel <> 'import' AND {{credible}} AND {{known}}
   GROUP BY hour
 ), with_gaps AS (
   SELECT hour, last_at, max(last_at) OVER () AS last_of_all, hour - lag(hour) OVER (ORDER BY hour) > INTERVAL 30 HOUR AS is_back

@@ -6,11 +6,7 @@ use chrono::{DateTime, Utc};
 use duckdb::Connection;
 
 use super::scope::Scope;
-use crate::{
-    alerts::Plan,
-    explain::result_types::is_host_name,
-    query::{ask, get},
-};
+use crate::{alerts::Plan, explain::result_types::is_host_name, query::get};
 
 /// Names one policy domain is remembered with: its senders choose how many they write.
 const NAMES_MAX: usize = 100;
@@ -28,7 +24,7 @@ pub fn seen(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Resu
     let domains: String = plan.domains.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (domain, policy, hosts) in
-        ask(connection, &scope.fill(include_str!("mx_seen.sql")), None, &[("domains", &domains)], |row| {
+        scope.ask(connection, include_str!("mx_seen.sql"), &[], &[("domains", &domains)], |row| {
             Ok((get::<String>(row, 0)?, get::<String>(row, 1)?, get::<String>(row, 2)?))
         })?
     {

@@ -6,13 +6,13 @@ use duckdb::Connection;
 use super::scope::Scope;
 use crate::{
     alerts::facts::Intake,
-    query::{ask, first, get},
+    query::{first, get},
     reporters,
 };
 
 pub fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> {
-    let stored = ask(connection, &scope.fill(include_str!("intake.sql")), None, &[], |row| get::<u64>(row, 0))?;
-    let kept = ask(connection, &scope.fill(include_str!("quarantined.sql")), None, &[], |row| {
+    let stored = scope.ask(connection, include_str!("intake.sql"), &[], &[], |row| get::<u64>(row, 0))?;
+    let kept = scope.ask(connection, include_str!("quarantined.sql"), &[], &[], |row| {
         let organisations: Option<String> = get(row, 3)?;
         Ok(Intake {
             stored: 0,

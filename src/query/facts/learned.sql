@@ -1,2 +1,2 @@
 -- Of how many days any report is stored.
-SELECT count(DISTINCT day) FROM report WHERE day <= last_day_of_all AND /* credible */ AND /* known then */
+SELECT count(DISTINCT day) FROM report WHERE day <= $today::DATE AND {{credible}} AND {{known}}

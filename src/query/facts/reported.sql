@@ -8,18 +8,18 @@ WITH pairs AS (
   SELECT DISTINCT policy_domain, organisation_key, day
   FROM failure
   SEMI JOIN pairs USING (policy_domain, organisation_key)
-  WHERE day BETWEEN first_day_of_troubles AND last_day_of_all
+  WHERE day BETWEEN $troubles_first::DATE AND $today::DATE
     AND (failed_sessions IS NULL OR failed_sessions > $sessions_max)
-    AND /* credible */ AND /* of a report known then */
+    AND {{credible}} AND {{of_known_report}}
 )
-SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT),
-       coalesce(bit_or(1::UBIGINT << (day - first_day_of_troubles)::UBIGINT)
+SELECT policy_domain, organisation_key, bit_or(1::UBIGINT << (day - $troubles_first::DATE)::UBIGINT),
+       coalesce(bit_or(1::UBIGINT << (day - $troubles_first::DATE)::UBIGINT)
          FILTER (policy_type = 'sts' AND (successful IS NULL OR successful > 0 OR failed > 0)), 0)
 FROM policy
 JOIN pairs USING (policy_domain, organisation_key)
 ANTI JOIN pending USING (policy_domain, organisation_key, day)
-WHERE day BETWEEN first_day_of_troubles AND last_day_of_all
+WHERE day BETWEEN $troubles_first::DATE AND $today::DATE
   -- What failed on a day is on its way into the sum of that day, whoever said it.
-  AND (/* trust as a number */ >= least OR coalesce(failed, 0) > 0)
-  AND /* credible */ AND /* of a report known then */ AND /* not under maintenance */
+  AND ({{trust_as_number}} >= least OR coalesce(failed, 0) > 0)
+  AND {{credible}} AND {{of_known_report}} AND {{outside_maintenance}}
 GROUP BY policy_domain, organisation_key

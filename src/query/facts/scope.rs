@@ -3,11 +3,19 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use duckdb::{Connection, Row, ToSql};
 
-use crate::alerts::{
-    Plan,
-    maintenance::UnderMaintenance,
-    plan::{LOOK_BACK_MAX_DAYS, back},
+use crate::{
+    alerts::{
+        Plan,
+        maintenance::UnderMaintenance,
+        plan::{LOOK_BACK_MAX_DAYS, back},
+    },
+    limits::SESSIONS_PLAUSIBLE_MAX,
+    query::{
+        fill::{NOT_REFUSED, Placeholders, fill},
+        run,
+    },
 };
 
 /// Least first, as `Trust` has it.
@@ -17,7 +25,7 @@ pub const TRUST_AS_NUMBER: &str =
 const ARRIVED_AT: &str =
     "CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END";
 
-/// The constants of one evaluation's statements.
+/// What one evaluation looks at.
 pub struct Scope {
     pub now: DateTime<Utc>,
     pub today: NaiveDate,
@@ -52,52 +60,42 @@ impl Scope {
         }
     }
 
-    /// Puts the constants into a statement.
-    pub fn fill(&self, sql: &str) -> String {
-        let sql = sql
-            .replace("first_day_of_troubles", &day(self.first))
-            .replace("first_day_of_rhythms", &day(self.rhythm_first))
-            .replace("first_day_of_shares", &day(self.share_first))
-            .replace("first_day_of_baseline", &day(self.baseline_first))
-            .replace("last_day_of_all", &day(self.today))
-            .replace("a_day_ago", &moment(self.now - TimeDelta::days(1)))
-            .replace("sixty_days_ago", &moment(self.now - TimeDelta::days(60)))
-            .replace("/* credible trust */", &format!("trust IN ({})", self.trusts))
-            .replace(
-                "/* credible */",
-                &format!(
-                    "trust IN ({}) AND organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)",
-                    self.trusts
-                ),
-            )
-            .replace("/* trust as a number */", TRUST_AS_NUMBER)
-            .replace("/* arrived at */", ARRIVED_AT)
-            .replace("/* received when */", if self.as_of { "first_received_at" } else { "last_received_at" });
-        sql.replace("/* known then */", &self.known(""))
-            .replace("/* of a report known then */", &self.known("report"))
-            .replace("/* not under maintenance */", &self.outside_maintenance())
-            .replace("at_that_moment", &moment(self.now))
+    /// Runs one question of the evaluation. `put_in`: text by name, `more`: parameters beside those of the scope.
+    pub fn ask<T>(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        put_in: &[(&str, &str)],
+        more: &[(&str, &dyn ToSql)],
+        read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+    ) -> duckdb::Result<Vec<T>> {
+        let ago = |days| (self.now - TimeDelta::days(days)).naive_utc();
+        let (now, day_ago, sixty_days_ago, maintained) = (ago(0), ago(1), ago(60), self.maintained());
+        let own: [(&str, &dyn ToSql); 10] = [
+            ("troubles_first", &self.first),
+            ("rhythm_first", &self.rhythm_first),
+            ("shares_first", &self.share_first),
+            ("baseline_first", &self.baseline_first),
+            ("today", &self.today),
+            ("now", &now),
+            ("day_ago", &day_ago),
+            ("sixty_days_ago", &sixty_days_ago),
+            ("maintained", &maintained),
+            ("sessions_max", &SESSIONS_PLAUSIBLE_MAX),
+        ];
+        let sql = fill(sql, &[&put_in, self])?;
+        run(connection, &sql, own.into_iter().chain(more.iter().copied()), read)
     }
 
     /// Days of `$maintained`: day and policy domain, one a line.
-    pub fn maintained(&self) -> String {
+    fn maintained(&self) -> String {
         let days: Vec<String> = self.maintenance.some.iter().map(|(day, domain)| format!("{day} {domain}")).collect();
         days.join("\n")
     }
 
-    fn known(&self, column: &str) -> String {
-        if !self.as_of {
-            return "true".to_owned();
-        }
-        let known = &format!("{ARRIVED_AT} <= at_that_moment");
-        match column {
-            "" => known.clone(),
-            column => format!("{column} IN (SELECT uuid FROM report WHERE day <= {} AND {known})", day(self.today)),
-        }
-    }
-
     fn outside_maintenance(&self) -> String {
-        let list = |days: &BTreeSet<NaiveDate>| days.iter().map(|it| day(*it)).collect::<Vec<_>>().join(",");
+        let list =
+            |days: &BTreeSet<NaiveDate>| days.iter().map(|day| format!("'{day}'::DATE")).collect::<Vec<_>>().join(",");
         let mut clauses = Vec::new();
         if !self.maintenance.all.is_empty() {
             clauses.push(format!("day NOT IN ({})", list(&self.maintenance.all)));
@@ -113,12 +111,28 @@ impl Scope {
     }
 }
 
-fn day(day: NaiveDate) -> String {
-    format!("'{}'::DATE", day.format("%Y-%m-%d"))
-}
-
-fn moment(at: DateTime<Utc>) -> String {
-    format!("'{}'::TIMESTAMP", at.format("%Y-%m-%d %H:%M:%S%.6f"))
+/// - `{{credible_trust}}`, `{{credible}}`: rows that count, by their trust, and unless the operator refused their sender
+/// - `{{known}}`, `{{of_known_report}}`: reports that were there at `now`, and rows of these
+/// - `{{outside_maintenance}}`: rows of days on which failures count
+/// - `{{arrived_at}}`, `{{received_when}}`, `{{trust_as_number}}`: expressions
+impl Placeholders for Scope {
+    fn text(&self, name: &str) -> Option<String> {
+        let text = match name {
+            "credible_trust" => format!("trust IN ({})", self.trusts),
+            "credible" => format!("{{{{credible_trust}}}} AND {NOT_REFUSED}"),
+            "trust_as_number" => TRUST_AS_NUMBER.to_owned(),
+            "arrived_at" => ARRIVED_AT.to_owned(),
+            "received_when" => if self.as_of { "first_received_at" } else { "last_received_at" }.to_owned(),
+            "known" | "of_known_report" if !self.as_of => "true".to_owned(),
+            "known" => "{{arrived_at}} <= $now::TIMESTAMP".to_owned(),
+            "of_known_report" => {
+                "report IN (SELECT uuid FROM report WHERE day <= $today::DATE AND {{known}})".to_owned()
+            }
+            "outside_maintenance" => self.outside_maintenance(),
+            _ => return None,
+        };
+        Some(text)
+    }
 }
 
 /// The days of a bit mask, the lowest bit for the first.

@@ -8,14 +8,14 @@ use crate::{
         Facts,
         facts::{Arrivals, Sender},
     },
-    query::{ask, called, first, get},
+    query::{called, first, get},
     reporters::{self, Standing},
 };
 
 /// Fills in `senders`, `known` and `newcomers`.
 pub fn senders(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
     facts.known = reporters::known().reporters().iter().map(|known| known.key.clone()).collect();
-    for (sender, is_established) in ask(connection, &scope.fill(include_str!("senders.sql")), None, &[], |row| {
+    for (sender, is_established) in scope.ask(connection, include_str!("senders.sql"), &[], &[], |row| {
         let sender = Sender {
             organisation: get(row, 0)?,
             name: called(row, 0)?,
@@ -35,7 +35,7 @@ pub fn senders(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duc
 }
 
 pub fn arrivals(connection: &Connection, scope: &Scope) -> duckdb::Result<Arrivals> {
-    let rows = ask(connection, &scope.fill(include_str!("arrivals.sql")), None, &[], |row| {
+    let rows = scope.ask(connection, include_str!("arrivals.sql"), &[], &[], |row| {
         Ok(Arrivals { last_at: get(row, 0)?, days: get(row, 1)?, back_at: get(row, 2)? })
     })?;
     Ok(first(rows).unwrap_or_default())

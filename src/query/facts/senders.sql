@@ -3,12 +3,12 @@
 WITH each_day AS (
   SELECT organisation_key, day,
          min(date_diff('second', range_end, received_at)) FILTER (channel <> 'import') AS lateness_s,
-         min(/* arrived at */) AS first_at, max(/* arrived at */) AS last_at
+         min({{arrived_at}}) AS first_at, max({{arrived_at}}) AS last_at
   FROM report
-  WHERE day BETWEEN first_day_of_rhythms AND last_day_of_all AND /* credible */ AND /* known then */
+  WHERE day BETWEEN $rhythm_first::DATE AND $today::DATE AND {{credible}} AND {{known}}
   GROUP BY organisation_key, day
 )
-SELECT organisation_key, bit_or(1::UBIGINT << (day - first_day_of_rhythms)::UBIGINT),
+SELECT organisation_key, bit_or(1::UBIGINT << (day - $rhythm_first::DATE)::UBIGINT),
        quantile_disc(lateness_s, 0.9),
        count(*) >= 7 AND max(last_at) - min(first_at) >= INTERVAL 6 DAY,
        organisation_key IN (SELECT organisation_key FROM sender_decision WHERE accepted)

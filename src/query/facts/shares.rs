@@ -10,8 +10,7 @@ use crate::{
         Plan,
         facts::{Counted, Facts, Of, Share, Worst},
     },
-    limits::SESSIONS_PLAUSIBLE_MAX,
-    query::{ask, called, first, get, sessions},
+    query::{called, first, get, sessions},
 };
 
 /// One for each policy domain, organisation and result type that is asked for and was reported on lately.
@@ -61,14 +60,9 @@ fn summaries(
     key: &str,
     weights: &Weights,
 ) -> duckdb::Result<Vec<Share>> {
-    let sql = include_str!("shares.sql").replace("key_column", key);
-    let maintained = scope.maintained();
-    let maintained = maintained.as_str();
-    let mut more = parameters(&maintained).to_vec();
-    more.push(("known", &weights.known));
-    more.push(("newcomers", &weights.newcomers));
-    more.push(("sessions_min", &weights.sessions_min));
-    ask(connection, &scope.fill(&sql), None, &more, |row| {
+    let more: [(&str, &dyn ToSql); 3] =
+        [("known", &weights.known), ("newcomers", &weights.newcomers), ("sessions_min", &weights.sessions_min)];
+    scope.ask(connection, include_str!("shares.sql"), &[("key", key)], &more, |row| {
         let worst = get::<Option<String>>(row, 9)?.filter(|_| of == Of::PolicyDomain);
         let counted = |failed, all| {
             Ok::<_, duckdb::Error>(Counted { failed: sessions(row, failed)?, sessions: sessions(row, all)? })
@@ -95,9 +89,7 @@ fn summaries(
 fn result_types(connection: &Connection, scope: &Scope, weights: &Weights) -> duckdb::Result<Vec<Share>> {
     let all = summaries(connection, scope, Of::ResultType, "'all'", weights)?;
     let Some(all) = first(all) else { return Ok(Vec::new()) };
-    let maintained = scope.maintained();
-    let sql = scope.fill(include_str!("result_type_shares.sql"));
-    ask(connection, &sql, None, &parameters(&maintained.as_str()), |row| {
+    scope.ask(connection, include_str!("result_type_shares.sql"), &[], &[], |row| {
         Ok(Share {
             key: get(row, 0)?,
             now: Counted { failed: sessions(row, 1)?, ..all.now },
@@ -107,8 +99,4 @@ fn result_types(connection: &Connection, scope: &Scope, weights: &Weights) -> du
             ..all.clone()
         })
     })
-}
-
-fn parameters<'a>(maintained: &'a &str) -> [(&'static str, &'a dyn ToSql); 2] {
-    [("sessions_max", &SESSIONS_PLAUSIBLE_MAX), ("maintained", maintained)]
 }

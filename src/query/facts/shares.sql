@@ -1,20 +1,20 @@
--- Failed and all sessions in the window and in the four weeks before. `key_column` is put in by the question. Nobody's number outweighs all others:
+-- Failed and all sessions in the window and in the four weeks before. `{{key}}` is put in by the question. Nobody's number outweighs all others:
 -- of an organisation that is not a known reporter no more sessions count than of all others together but the largest of its kind, so that two who
 -- agree do not carry each other; of all newcomers together no more than of all others, and alone none. The one whose own share is the largest
 -- stands beside the sums.
 WITH each_organisation AS (
-  SELECT key_column AS key, organisation_key,
-         coalesce(sum(once_failed) FILTER (day >= first_day_of_shares), 0)::DOUBLE AS failed,
-         coalesce(sum(once_successful + once_failed) FILTER (day >= first_day_of_shares), 0)::DOUBLE AS sessions,
-         coalesce(sum(once_failed) FILTER (day < first_day_of_shares), 0)::DOUBLE AS failed_before,
-         coalesce(sum(once_successful + once_failed) FILTER (day < first_day_of_shares), 0)::DOUBLE AS sessions_before,
-         coalesce(bit_or(1::UBIGINT << greatest(day - first_day_of_shares, 0)::UBIGINT) FILTER (day >= first_day_of_shares), 0::UBIGINT) AS days,
-         min(day) FILTER (day >= first_day_of_shares AND once_failed > 0) AS first_failed,
-         max(day) FILTER (day >= first_day_of_shares AND once_failed > 0) AS last_failed,
+  SELECT {{key}} AS key, organisation_key,
+         coalesce(sum(once_failed) FILTER (day >= $shares_first::DATE), 0)::DOUBLE AS failed,
+         coalesce(sum(once_successful + once_failed) FILTER (day >= $shares_first::DATE), 0)::DOUBLE AS sessions,
+         coalesce(sum(once_failed) FILTER (day < $shares_first::DATE), 0)::DOUBLE AS failed_before,
+         coalesce(sum(once_successful + once_failed) FILTER (day < $shares_first::DATE), 0)::DOUBLE AS sessions_before,
+         coalesce(bit_or(1::UBIGINT << greatest(day - $shares_first::DATE, 0)::UBIGINT) FILTER (day >= $shares_first::DATE), 0::UBIGINT) AS days,
+         min(day) FILTER (day >= $shares_first::DATE AND once_failed > 0) AS first_failed,
+         max(day) FILTER (day >= $shares_first::DATE AND once_failed > 0) AS last_failed,
          max(day) AS last_day
   FROM policy
-  WHERE day BETWEEN first_day_of_baseline AND last_day_of_all
-    AND /* credible */ AND /* of a report known then */ AND /* not under maintenance */
+  WHERE day BETWEEN $baseline_first::DATE AND $today::DATE
+    AND {{credible}} AND {{of_known_report}} AND {{outside_maintenance}}
   GROUP BY key, organisation_key
 ), counted AS (
   SELECT *, organisation_key IN (SELECT unnest(string_split($known, chr(10)))) AS is_known,
@@ -53,5 +53,5 @@ SELECT key,
        round(coalesce(sum(failed) FILTER (is_worst), 0))::HUGEINT, round(coalesce(sum(sessions) FILTER (is_worst), 0))::HUGEINT
 FROM weighed
 GROUP BY key
-HAVING max(last_day) >= first_day_of_shares
+HAVING max(last_day) >= $shares_first::DATE
 ORDER BY key

@@ -7,9 +7,15 @@ use duckdb::{Connection, ToSql};
 
 use super::scope::{Scope, days};
 use crate::{
-    alerts::{Facts, facts::Trouble},
-    explain::{Mail, result_types::is_host_name},
-    limits::SESSIONS_PLAUSIBLE_MAX,
+    alerts::{
+        Facts,
+        evaluate::{CERTIFICATE, DANE},
+        facts::Trouble,
+    },
+    explain::{
+        Mail,
+        result_types::{POLICY_FETCH, is_host_name},
+    },
     query::{ask, called, first, get, sessions},
 };
 
@@ -25,7 +31,7 @@ pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut Facts) -> du
         if !scope.as_of && !facts.first {
             leave_out_seen(connection, scope, &mut facts.troubles)?;
         }
-        let learned = ask(connection, &scope.fill(include_str!("learned.sql")), None, &[], |row| get::<u64>(row, 0))?;
+        let learned = scope.ask(connection, include_str!("learned.sql"), &[], &[], |row| get::<u64>(row, 0))?;
         facts.learned_days = first(learned).unwrap_or(0);
     }
     reported(connection, scope, facts)?;
@@ -39,12 +45,13 @@ fn is_noted(connection: &Connection) -> duckdb::Result<bool> {
 fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble>> {
     let noted = include_str!("noted_before.sql");
     let noted = if scope.as_of { include_str!("noted_before_as_of.sql") } else { noted };
-    let news_told = if scope.as_of { "false" } else { include_str!("news_told.sql") };
-    let sql = include_str!("troubles.sql").replace("/* noted before */", noted).replace("/* news told */", news_told);
-    let parameters: [(&str, &dyn ToSql); 2] =
-        [("sessions_max", &SESSIONS_PLAUSIBLE_MAX), ("maintained", &scope.maintained())];
+    let news_notified = if scope.as_of { "false" } else { include_str!("news_notified.sql") };
+    let put_in = [("noted_before", noted), ("news_notified", news_notified)];
+    let certificate = CERTIFICATE.join("\n");
+    let own_rule = [&POLICY_FETCH[..], &CERTIFICATE, &DANE].concat().join("\n");
+    let parameters: [(&str, &dyn ToSql); 2] = [("certificate_types", &certificate), ("own_rule_types", &own_rule)];
     let mut troubles: Vec<Trouble> = Vec::new();
-    for (trouble, day, failed) in ask(connection, &scope.fill(&sql), None, &parameters, |row| {
+    for (trouble, day, failed) in scope.ask(connection, include_str!("troubles.sql"), &put_in, &parameters, |row| {
         let trouble = Trouble {
             policy_domain: get(row, 0)?,
             organisation: get(row, 1)?,
@@ -111,9 +118,8 @@ fn leave_out_seen(connection: &Connection, scope: &Scope, troubles: &mut [Troubl
     let unknown = troubles.iter().filter(|trouble| trouble.unknown);
     let domains: BTreeSet<&str> = unknown.map(|trouble| trouble.policy_domain.as_str()).filter(is_one_line).collect();
     let domains = domains.into_iter().collect::<Vec<_>>().join("\n");
-    let sql = scope.fill(include_str!("seen_before.sql"));
-    let seen: HashSet<(String, String, String)> =
-        ask(connection, &sql, None, &[("domains", &domains), ("sessions_max", &SESSIONS_PLAUSIBLE_MAX)], |row| {
+    let seen: HashSet<(String, String, String)> = scope
+        .ask(connection, include_str!("seen_before.sql"), &[], &[("domains", &domains)], |row| {
             Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))
         })?
         .into_iter()
@@ -144,19 +150,12 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
     }
     let credible = pairs.iter().map(|pair| credible.get(pair).copied().unwrap_or(0).to_string());
     let credible = credible.collect::<Vec<_>>().join("\n");
-    let parameters: [(&str, &dyn ToSql); 5] = [
-        ("domains", &domains),
-        ("organisations", &organisations),
-        ("credible", &credible),
-        ("maintained", &scope.maintained()),
-        ("sessions_max", &SESSIONS_PLAUSIBLE_MAX),
-    ];
-    for (pair, all, under_sts) in
-        ask(connection, &scope.fill(include_str!("reported.sql")), None, &parameters, |row| {
-            let pair: (String, String) = (get(row, 0)?, get(row, 1)?);
-            Ok((pair, days(scope.first, get(row, 2)?), days(scope.first, get(row, 3)?)))
-        })?
-    {
+    let parameters: [(&str, &dyn ToSql); 3] =
+        [("domains", &domains), ("organisations", &organisations), ("credible", &credible)];
+    for (pair, all, under_sts) in scope.ask(connection, include_str!("reported.sql"), &[], &parameters, |row| {
+        let pair: (String, String) = (get(row, 0)?, get(row, 1)?);
+        Ok((pair, days(scope.first, get(row, 2)?), days(scope.first, get(row, 3)?)))
+    })? {
         facts.reported_under_sts.insert(pair.clone(), under_sts);
         facts.reported.insert(pair, all);
     }
@@ -170,8 +169,9 @@ fn claimed_clear(connection: &Connection, scope: &Scope, facts: &mut Facts) -> d
     if domains.is_empty() {
         return Ok(());
     }
-    let sql = scope.fill(include_str!("claimed_clear.sql"));
-    let rows = ask(connection, &sql, None, &[("domains", &domains)], |row| Ok((get(row, 0)?, get(row, 1)?)))?;
+    let rows = scope.ask(connection, include_str!("claimed_clear.sql"), &[], &[("domains", &domains)], |row| {
+        Ok((get(row, 0)?, get(row, 1)?))
+    })?;
     facts.claimed_clear = rows.into_iter().collect();
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
 use super::forwarded::ClientAddress;
-use crate::submission::PeerNetwork;
+use crate::submission::ClientNetwork;
 
 /// Parties remembered at most. IPv6 offers an attacker more /64s than there is memory.
 const CLIENTS_MAX: usize = 200_000;
@@ -24,14 +24,14 @@ const LEVELS: usize = 3;
 pub struct Rate {
     /// By client, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
     /// buckets of those who do so, not into those of the proxy itself.
-    levels: [DefaultKeyedRateLimiter<(PeerNetwork, bool)>; LEVELS],
+    levels: [DefaultKeyedRateLimiter<(ClientNetwork, bool)>; LEVELS],
     requests: AtomicU32,
 }
 
 impl Rate {
     pub fn per_minute(requests_max: NonZeroU32) -> Rate {
         let level = |factor| RateLimiter::keyed(Quota::per_minute(requests_max.saturating_mul(factor)));
-        Rate { levels: PeerNetwork::FACTORS.map(level), requests: AtomicU32::new(0) }
+        Rate { levels: ClientNetwork::FACTORS.map(level), requests: AtomicU32::new(0) }
     }
 
     /// Counts one request, or says how long the client has to wait for its next.
@@ -41,9 +41,9 @@ impl Rate {
             self.forget();
         }
         // The smallest first: who is refused there takes nothing from the networks around.
-        for (limiter, (client, _)) in self.levels.iter().zip(PeerNetwork::levels(client.address)) {
+        for (limiter, (network, _)) in self.levels.iter().zip(ClientNetwork::levels(client.address)) {
             limiter
-                .check_key(&(client, client.disputed))
+                .check_key(&(network, client.disputed))
                 .map_err(|early| early.wait_time_from(limiter.clock().now()))?;
         }
         Ok(())

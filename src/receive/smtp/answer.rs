@@ -13,7 +13,7 @@ pub const FAILED: Reply = Reply::new(451, "4.3.0", "Internal error, try again la
 pub const SHUTTING_DOWN: Reply = Reply::new(421, "4.3.2", "Service shutting down, try again later");
 pub const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, "4.7.0", "Too many connections, try again later");
 pub const GIVES_WAY: Reply = Reply::new(421, "4.7.0", "Too many connections and this one is idle, try again later");
-pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "Timeout: no data received, closing connection");
+pub const SILENT: Reply = Reply::new(421, "4.4.2", "Timeout: no data received, closing connection");
 pub const TOO_SLOW: Reply = Reply::new(421, "4.4.2", "Timeout: message too slow, closing connection");
 pub const TOO_LONG: Reply = Reply::new(421, "4.4.2", "Timeout: session too long, closing connection");
 

@@ -234,7 +234,7 @@ impl Conversation {
             Ok(Err(error)) => Err(error),
             Err(_) if below_min_rate == Some(until) => Ok(Heard::Enough(answer::TOO_SLOW)),
             Err(_) if self.session_ends <= until => Ok(Heard::Enough(answer::TOO_LONG)),
-            Err(_) => Ok(Heard::Enough(answer::TOO_SLOW)),
+            Err(_) => Ok(Heard::Enough(answer::SILENT)),
         }
     }
 

@@ -45,7 +45,7 @@ impl MessageMemory {
     pub fn reservation(&self, client: Option<PeerNetwork>) -> Reservation {
         let of_client = client.map(|client| MemoryShare::none(&self.of_client(client)));
         let (small, large) = (Arc::clone(&self.small), Arc::clone(&self.large));
-        Reservation { of_all: MemoryShare::none(&small), small, large, is_large: false, of_party }
+        Reservation { of_all: MemoryShare::none(&small), small, large, is_large: false, of_client }
     }
 
     fn of_client(&self, client: PeerNetwork) -> Arc<Semaphore> {

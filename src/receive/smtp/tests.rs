@@ -181,7 +181,7 @@ impl App {
     }
 
     pub fn counts(&self, part: &str) -> SourceCounts {
-        self.health.all().into_iter().find(|(name, _)| name == part).expect("the part is in the registry").1.brought
+        self.health.all().into_iter().find(|(name, _)| name == part).expect("the part is in the registry").1.counts
     }
 
     pub fn open(&self) -> usize {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use super::{Running, empty, filled, weeks};
 use crate::{
     alerts::notice::Email,
-    digest::{DigestRecipient, Press},
+    digest::{DigestRecipient, DigestRenderer},
     period::Period,
     query::{Filter, week::Figures},
     report::{DateRange, PolicyType, Report},

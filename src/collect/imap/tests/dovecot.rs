@@ -218,6 +218,6 @@ async fn a_server_that_dies_in_the_middle_costs_no_mail() {
     assert!(accepted == expected);
     let moved: BTreeSet<String> = dovecot.mails("done").into_iter().map(|(_, text)| on_the_wire(&text)).collect();
     assert!(moved == expected);
-    let brought = world.health().counts;
+    let counts = world.health().counts;
     assert_eq!(counts.stored, MAILS as u64);
 }

@@ -42,7 +42,7 @@ async fn without_folders_mails_stay_and_are_marked_and_not_read_again() {
     assert_eq!(first.bytes, b"fine");
     assert_eq!(first.hints.source.as_deref(), Some("imap reports/INBOX 7/11"));
     assert_eq!(first.hints.mailed_at.unwrap().to_rfc3339(), "2026-10-07T10:00:00+00:00");
-    let brought = world.health().counts;
+    let counts = world.health().counts;
     assert_eq!((counts.stored, counts.ignored, counts.quarantined), (1, 1, 1));
 
     // Another process later: only what is new.

@@ -114,7 +114,7 @@ async fn a_missing_host_or_listener_is_told() {
     let shown = world.collector(file).step().await.unwrap_err().to_string();
     let words = "`password_file` of [[imap]] reports cannot be read: /nonexistent/password: No such file or directory (os \
                  error 2)";
-    assert_eq!(told, words);
+    assert_eq!(shown, words);
     let host = Imap { host: "a b".to_owned(), ..account(port) };
     let refused = Collector::new(host, 1, accept, memory, Clock::fixed(now()), &world.health);
     assert!(refused.err().unwrap().to_string().contains("neither a host name nor an address"));
