@@ -15,6 +15,7 @@ mod connection;
 mod counters;
 mod forwarded;
 mod head;
+mod problem;
 mod progress;
 mod rate;
 mod request;
@@ -141,7 +142,8 @@ impl HttpsListener {
         };
         // RFC 7301; HTTP/2 is not spoken here.
         let tls = certificate.as_ref().map(|certificate| certificate.server_config(&[b"http/1.1"])).transpose()?;
-        let rate = NonZeroU32::new(config.requests_per_minute_max).ok_or(HttpsBindError::Zero("requests_per_minute_max"))?;
+        let rate =
+            NonZeroU32::new(config.requests_per_minute_max).ok_or(HttpsBindError::Zero("requests_per_minute_max"))?;
         let trusted_proxies: Vec<Network> = config
             .trusted_proxies
             .iter()
@@ -258,6 +260,11 @@ fn check(config: &Public) -> Result<(), HttpsBindError> {
         Some((setting, _)) => Err(HttpsBindError::Zero(setting)),
         None => Ok(()),
     }
+}
+
+/// Resolves when the listener is to stop. An error means that its owner is gone, which is a stop as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn keep_house(certificate: Option<Arc<Certificate>>, shared: Arc<Shared>) {

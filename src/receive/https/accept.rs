@@ -1,6 +1,11 @@
 //! Accepts connections until the listener is told to stop, then lets the requests under way finish.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -9,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::connection::Entrance;
+use super::{connection::Entrance, stopped};
 
 /// Pause after a failed accept: out of file descriptors, which the next moment may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,6 +46,8 @@ pub async fn serve(
                 });
                 failing = false;
             }
+            // The peer has gone already, which says nothing about the listener.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(%error, "an HTTP connection could not be accepted");
@@ -58,11 +65,6 @@ pub async fn serve(
         tracing::warn!(open, "HTTP connections are cut: they did not end within public.shutdown_deadline_s");
         connections.shutdown().await;
     }
-}
-
-/// Resolves when the listener is to stop. An error means that its owner is gone, which is a stop as well.
-pub async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Waits for a descriptor first, and only then for a connection.

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Shared, answer::ProblemDetails, progress::Progress};
+use super::{Shared, problem::ProblemDetails, progress::Progress};
 use crate::{fault::FaultCode, limits::HTTP_SMALL_BODY_MAX_BYTES, receive::memory::MemoryShare};
 
 /// Bytes that are set aside for a body of unknown length, to begin with.

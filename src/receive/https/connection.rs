@@ -25,11 +25,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Shared,
-    accept::stopped,
-    answer::{HttpAnswer, ProblemDetails},
+    answer::HttpAnswer,
     head::{NextHead, next_head},
+    problem::ProblemDetails,
     progress::{Progress, Stage},
     request::{self, RequestContext},
+    stopped,
     stream::{PeerStream, Transport},
 };
 use crate::{
@@ -92,7 +93,12 @@ impl Entrance {
     }
 
     /// The TLS handshake, where TLS ends here. It has the time of the first request head.
-    async fn open(&self, tcp: TcpStream, until: Instant, connection: &HttpConnection) -> io::Result<Box<dyn Transport>> {
+    async fn open(
+        &self,
+        tcp: TcpStream,
+        until: Instant,
+        connection: &HttpConnection,
+    ) -> io::Result<Box<dyn Transport>> {
         // Answers are small and go out whole; waiting to fill a packet would only delay them.
         tcp.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return Ok(Box::new(tcp)) };
@@ -125,9 +131,10 @@ impl HttpConnection {
         let mut first_until = Some(first_head_until);
         loop {
             let head = tokio::select! {
+                // A whole request that has come is still answered when the server stops, but not when the place is gone.
                 biased;
-                head = next_head(&mut stream, first_until.take(), &self.shared.deadlines) => head?,
                 () = self.place.taken() => return Err(gave_way()),
+                head = next_head(&mut stream, first_until.take(), &self.shared.deadlines) => head?,
                 () = stopped(&mut self.stop) => NextHead::Nothing,
             };
             match head {
@@ -158,9 +165,8 @@ impl HttpConnection {
             progress: Arc::clone(&self.progress),
             stop: self.stop.clone(),
         };
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            Box::pin(request::answer(context.clone(), request))
-        });
+        let service =
+            service_fn(move |request: hyper::Request<Incoming>| Box::pin(request::answer(context.clone(), request)));
         let mut http = http1::Builder::new()
             // A peer may close its side as soon as it has sent its request.
             .half_close(true)

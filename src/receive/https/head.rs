@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Deadlines, answer::ProblemDetails, stream::PeerStream};
+use super::{Deadlines, problem::ProblemDetails, stream::PeerStream};
 use crate::limits::HTTP_HEAD_MAX_BYTES;
 
 /// What came of waiting.

@@ -83,7 +83,9 @@ impl Progress {
     /// A write went on, or has to wait for the peer until then at the latest.
     pub fn wrote(&self, waits_until: Option<Instant>) {
         let mut state = self.state();
-        state.until = waits_until.map(|new| state.until.unwrap_or(new));
+        if state.stage != Stage::Head {
+            state.until = waits_until.map(|new| state.until.unwrap_or(new));
+        }
     }
 
     /// Everything that was written is on its way. Says whether that was the answer.
@@ -97,5 +99,53 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn progress() -> (Progress, Instant, Instant) {
+        let soon = Instant::now() + Duration::from_secs(1);
+        let progress = Progress::new(Arc::new(Place::new()));
+        progress.head_came(soon);
+        (progress, soon, soon + Duration::from_secs(1))
+    }
+
+    #[tokio::test]
+    async fn each_wait_has_its_own_end() {
+        let (progress, soon, later) = progress();
+        progress.wrote(None);
+        assert_eq!(progress.until(), Some(soon), "nothing is written for a head");
+        progress.begins(true);
+        assert_eq!(progress.until(), None, "the handler has the deadlines of the body");
+        progress.wrote(Some(soon));
+        progress.wrote(Some(later));
+        assert_eq!(progress.until(), Some(soon), "the write has waited all the time");
+        progress.wrote(None);
+        assert_eq!(progress.until(), None);
+    }
+
+    #[tokio::test]
+    async fn only_after_a_whole_request_may_another_follow() {
+        for (has_body, ends, keep_alive, again) in [
+            (false, false, true, true),
+            (true, true, true, true),
+            (true, false, true, false),
+            (true, true, false, false),
+        ] {
+            let (progress, ..) = progress();
+            progress.begins(has_body);
+            if ends {
+                progress.body_ended();
+            }
+            assert!(!progress.flushed(), "a 100 Continue is no answer");
+            assert_eq!(progress.answered(keep_alive), again);
+            assert!(progress.flushed());
+            assert_eq!(progress.stage(), Stage::Sent { again });
+        }
     }
 }

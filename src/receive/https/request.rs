@@ -19,8 +19,9 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     Shared,
-    answer::{HttpAnswer, ProblemDetails},
+    answer::HttpAnswer,
     body::{self, RequestBody},
+    problem::ProblemDetails,
     progress::Progress,
 };
 use crate::{
@@ -45,7 +46,9 @@ pub async fn answer(context: RequestContext, request: Request<Incoming>) -> Resu
     progress.begins(!body.is_end_stream());
     let answer = match check(&shared, peer, &head, &body) {
         Ok(Target::Health) => Ok(HttpAnswer::healthy()),
-        Ok(Target::Report { client, token }) => take_report(&shared, &progress, &head.headers, body, client, token).await,
+        Ok(Target::Report { client, token }) => {
+            take_report(&shared, &progress, &head.headers, body, client, token).await
+        }
         Err(problem) => Err(problem),
     };
     let answer = answer.unwrap_or_else(|problem| {
@@ -64,7 +67,8 @@ fn may_ask_on(status: StatusCode) -> bool {
 
 /// RFC 9112 §9.3. HTTP/1.0 has no persistent connections here, although some clients ask for them.
 fn keeps_alive(head: &Parts) -> bool {
-    let mut options = head.headers.get_all(header::CONNECTION).iter().flat_map(|line| line.as_bytes().split(|b| *b == b','));
+    let mut options =
+        head.headers.get_all(header::CONNECTION).iter().flat_map(|line| line.as_bytes().split(|b| *b == b','));
     head.version == Version::HTTP_11 && !options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 

@@ -100,8 +100,9 @@ impl Setup {
             permits: Semaphore::new(self.permits),
         });
         let accept = Arc::new(Arc::clone(&state));
-        let mut listener =
-            HttpsListener::bind(&self.config, self.wire_max_bytes, accept, Clock::system()).unwrap().expect("an address");
+        let mut listener = HttpsListener::bind(&self.config, self.wire_max_bytes, accept, Clock::system())
+            .unwrap()
+            .expect("an address");
         (self.adjust)(Arc::get_mut(&mut listener.shared).unwrap());
         App {
             address: listener.address(),
