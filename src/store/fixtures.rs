@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Arrival, Entry, Kind, Settings, Store};
+use super::{Arrival, Entry, Kind, Settings, Store, tables::unproven::Bounds};
 use crate::{
     clock::Clock,
     fault::{Fault, FaultCode, Place},
@@ -32,6 +32,8 @@ pub fn settings() -> Settings {
         question_max: Duration::from_secs(20),
         // Not long after everything here has come.
         clock: Clock::fixed(october(25)),
+        // Tests write reports of any age.
+        unproven: Bounds { keep_days: 0, ..Settings::default().unproven },
         ..Settings::default()
     }
 }

@@ -297,7 +297,7 @@ fn an_anonymous_flood_leaves_honest_unsigned_mail_in_the_quarantine() {
     let server = mail_server(directory.path(), &[("TLSIGHT_STORE__QUARANTINE_MAX_BYTES", "8000000")]);
     let smtp = server.smtp.unwrap();
     for number in 0..5 {
-        assert!(mail(smtp, &format!("honest-{number}"), 0).starts_with("250 2.0.0 kept"));
+        assert!(mail(smtp, &format!("honest-{number}"), 0).starts_with("250 2.0.0 Ok: quarantined"));
     }
     for number in 0..40 {
         let answer =
@@ -316,7 +316,7 @@ fn who_mails_too_much_without_a_signature_hears_451() {
     let directory = tempfile::tempdir().unwrap();
     let server = mail_server(directory.path(), &[("TLSIGHT_LIMITS__UNPROVEN_BYTES_PER_DAY_MAX", "100000")]);
     let smtp = server.smtp.unwrap();
-    assert!(mail(smtp, "a", 60_000).starts_with("250 2.0.0 kept"));
+    assert!(mail(smtp, "a", 60_000).starts_with("250 2.0.0 Ok: quarantined"));
     let reply = mail(smtp, "b", 60_000);
     assert!(reply.starts_with("451 4.7.0 ") && reply.contains("limits.unproven_bytes_per_day_max"), "{reply}");
     assert!(server.stop().success());

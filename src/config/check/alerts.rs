@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_with_alerts_is_told_at_once() {
         let text = "[alerts]\nmin_trust = \"signed\"\nfailure_share_of = [\"domain\"]\nfailure_share_percent = 101\n\
-                    failure_share_times = nan\nquarantine_percent = -1\nfresh_days = 0\nlapse_days = 31\nfailure_share_days = 0\n";
+                    failure_share_times = nan\nquarantine_percent = -1\nfresh_days = 0\nexpire_days = 31\nfailure_share_days = 0\n";
         assert_eq!(
             problems(text),
             [

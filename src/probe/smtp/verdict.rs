@@ -81,12 +81,11 @@ fn word(text: &str) -> Word<'_> {
     let is_code =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     let text = text.strip_prefix("2.0.0 ").unwrap_or(text);
-    if let Some(report) = text.strip_prefix("already ").unwrap_or(text).strip_prefix("stored as ")
-        && is_uuid(report)
-    {
+    let text = text.strip_prefix("Ok: ").unwrap_or(text);
+    if text.strip_prefix("stored as ").or(text.strip_prefix("duplicate of ")).is_some_and(is_uuid) {
         return Word::Stored;
     }
-    let kept = text.strip_prefix("Ok: quarantined as ").and_then(|kept| kept.strip_suffix(')')?.split_once(" ("));
+    let kept = text.strip_prefix("quarantined as ").and_then(|kept| kept.strip_suffix(')')?.split_once(" ("));
     match kept {
         Some((entry, code)) if is_uuid(entry) && is_code(code) => Word::Kept(code),
         _ => Word::None,

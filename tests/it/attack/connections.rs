@@ -190,7 +190,7 @@ fn certificate(directory: &Path) -> Arc<ClientConfig> {
 /// A mail over a connection of its own.
 pub fn mail(address: SocketAddr, id: &str) -> io::Result<()> {
     let reply = Smtp::connect(address)?.send(&signed::signed(&id.replace(' ', "-")))?;
-    if reply.starts_with("250 2.0.0 stored") || reply.starts_with("250 2.0.0 already stored") {
+    if reply.starts_with("250 2.0.0 Ok: stored") || reply.starts_with("250 2.0.0 Ok: duplicate") {
         Ok(())
     } else {
         Err(io::Error::other(reply))

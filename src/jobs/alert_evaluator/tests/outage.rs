@@ -141,7 +141,8 @@ async fn a_rule_about_the_cause_takes_over_what_was_told_as_news() {
     let titles = watch.titles().await;
     assert_eq!(titles.len(), 2, "the news and the outage, no recovery: {titles:?}");
     assert!(
-        crate::alerts::sentence(&ended[0].alert).starts_with("Told by policy-fetch by now: alpha.example fails at")
+        crate::alerts::sentence(&ended[0].alert)
+            .starts_with("Reported by policy-fetch from now on: alpha.example fails at")
     );
     assert_eq!(watch.evaluate().await.transitions, []);
 }

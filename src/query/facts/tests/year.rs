@@ -165,8 +165,8 @@ fn line(transition: &Transition, now: DateTime<Utc>) -> String {
         write!(line, " ({})", names.join(", ")).unwrap();
     }
     match (&transition.muted, transition.notified) {
-        (Some(muted), _) => write!(line, " pending: {muted}").unwrap(),
-        (None, false) => line.push_str(" pending"),
+        (Some(muted), _) => write!(line, " not notified: {muted}").unwrap(),
+        (None, false) => line.push_str(" not notified"),
         (None, true) => {}
     }
     line

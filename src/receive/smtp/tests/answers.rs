@@ -54,7 +54,7 @@ async fn commands_behind_a_message_wait_for_its_answer() {
         until("the mail is in", || app.got().len() == turn).await;
         app.inbox.permits.add_permits(1);
     }
-    for code in ["250 2.0.0 stored", "250 2.1.0", "250 2.1.5", "250 2.0.0 stored", "221"] {
+    for code in ["250 2.0.0 Ok: stored", "250 2.1.0", "250 2.1.5", "250 2.0.0 Ok: stored", "221"] {
         assert!(client.line().await.starts_with(code));
     }
     client.closed().await;
