@@ -145,7 +145,8 @@ impl HttpConnection {
             let served;
             (stream, served) = self.answer_one(stream).await?;
             match served {
-                Served::Answered { again: true } => {}
+                // Who has sent many requests at once takes turns with the other connections.
+                Served::Answered { again: true } => tokio::task::yield_now().await,
                 Served::Answered { again: false } => {
                     self.end(&mut stream, b"").await?;
                     self.linger(&mut stream).await;
