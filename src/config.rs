@@ -16,7 +16,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    alerts::{Maintenance, Settings, Silence},
+    alerts::{AlertSettings, Maintenance, Silence},
     limits::Limits,
     reporters::Reporter,
 };
@@ -24,7 +24,7 @@ pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
 pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, NetworkProof, Smtp};
-pub use notify::{Channel, ChannelKind, Digest, Mail, MailTls};
+pub use notify::{ChannelKind, DigestConfig, MailConfig, MailTls, NotifyChannel};
 pub use problem::ConfigError;
 pub use reach::{Reach, UNKNOWN_HOST};
 
@@ -45,12 +45,12 @@ pub struct Config {
     pub dkim: Dkim,
     pub network_proof: NetworkProof,
     pub dns: Dns,
-    pub alerts: Settings,
+    pub alerts: AlertSettings,
     pub silence: Vec<Silence>,
     pub maintenance: Vec<Maintenance>,
-    pub channel: Vec<Channel>,
-    pub digest: Vec<Digest>,
-    pub mail: Mail,
+    pub channel: Vec<NotifyChannel>,
+    pub digest: Vec<DigestConfig>,
+    pub mail: MailConfig,
     pub store: StoreConfig,
     pub limits: Limits,
 }
@@ -183,12 +183,12 @@ impl Default for Config {
             dkim: Dkim::default(),
             network_proof: NetworkProof::default(),
             dns: Dns::default(),
-            alerts: Settings::default(),
+            alerts: AlertSettings::default(),
             silence: Vec::new(),
             maintenance: Vec::new(),
             channel: Vec::new(),
             digest: Vec::new(),
-            mail: Mail::default(),
+            mail: MailConfig::default(),
             store: StoreConfig::default(),
             limits: Limits::default(),
         }

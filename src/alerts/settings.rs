@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rule;
+use super::AlertRule;
 
 /// When alerts fire, `[alerts]`. The defaults are meant to be left alone; whom to tell stands in `[[channel]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct AlertSettings {
     /// Rules that are not evaluated: policy-fetch, certificate, dane, failure-share, new-failure, silent-sender, no-reports,
     /// quarantine, conflict, source, disk.
     /// Example: ["new-failure"]
-    pub off: Vec<Rule>,
+    pub off: Vec<AlertRule>,
     /// The least credible reports that count, here and by default on pages and in digests: "import" (what is proven, and what you
     /// fed in), "network", "dkim", or, where nothing can be proven, "token" or "none" for what anybody can post: a token stands
     /// in the public DNS.
@@ -74,7 +74,7 @@ pub struct Silence {
     pub reason: String,
     /// Only alerts of this rule.
     /// Example: "certificate"
-    pub rule: Option<Rule>,
+    pub rule: Option<AlertRule>,
     /// Only alerts about this policy domain.
     /// Example: "example.com"
     pub policy_domain: Option<String>,
@@ -110,9 +110,9 @@ pub struct Maintenance {
     pub policy_domains: Vec<String>,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for AlertSettings {
+    fn default() -> AlertSettings {
+        AlertSettings {
             off: Vec::new(),
             min_trust: "import".to_owned(),
             remind_after_h: 24,

@@ -7,17 +7,17 @@ const SLIPS_MAX: usize = 4;
 
 /// One `[section]`, the root first.
 #[derive(Debug)]
-pub struct Section {
+pub struct ConfigSection {
     /// `""` for the root.
     pub name: &'static str,
     /// `[[name]]`: may stand several times.
     pub repeated: bool,
     pub doc: Vec<&'static str>,
-    pub keys: Vec<Key>,
+    pub keys: Vec<ConfigKey>,
 }
 
 #[derive(Debug)]
-pub struct Key {
+pub struct ConfigKey {
     pub name: &'static str,
     pub doc: Vec<&'static str>,
     /// What the `Example:` line says, TOML.
@@ -27,17 +27,17 @@ pub struct Key {
 }
 
 /// All sections in the order of the source.
-pub fn sections() -> &'static [Section] {
-    static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(read_sections);
+pub fn sections() -> &'static [ConfigSection] {
+    static SECTIONS: LazyLock<Vec<ConfigSection>> = LazyLock::new(read_sections);
     &SECTIONS
 }
 
-pub fn section(name: &str) -> Option<&'static Section> {
+pub fn section(name: &str) -> Option<&'static ConfigSection> {
     sections().iter().find(|section| section.name == name)
 }
 
-impl Section {
-    pub fn key(&self, name: &str) -> Option<&Key> {
+impl ConfigSection {
+    pub fn key(&self, name: &str) -> Option<&ConfigKey> {
         self.keys.iter().find(|key| key.name == name)
     }
 
@@ -88,7 +88,7 @@ struct Source {
     fields: Vec<(&'static str, &'static str, Vec<&'static str>)>,
 }
 
-fn read_sections() -> Vec<Section> {
+fn read_sections() -> Vec<ConfigSection> {
     let mut structs = BTreeMap::new();
     read_structs(include_str!("../config.rs"), &mut structs);
     read_structs(include_str!("mail.rs"), &mut structs);
@@ -97,12 +97,12 @@ fn read_sections() -> Vec<Section> {
     read_structs(include_str!("../limits.rs"), &mut structs);
     read_structs(include_str!("../reporters/registry.rs"), &mut structs);
     let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
-    let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
+    let mut sections = vec![ConfigSection { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
     for (name, kind, doc) in root {
         let inner = kind.strip_prefix("Vec<").and_then(|kind| kind.strip_suffix('>'));
         match structs.get(inner.unwrap_or(kind)) {
             None => sections[0].keys.push(key(name, kind, doc)),
-            Some(found) => sections.push(Section {
+            Some(found) => sections.push(ConfigSection {
                 name,
                 repeated: inner.is_some(),
                 doc: if doc.is_empty() { found.doc.clone() } else { doc.clone() },
@@ -113,9 +113,9 @@ fn read_sections() -> Vec<Section> {
     sections
 }
 
-fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> Key {
+fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> ConfigKey {
     let kind = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>')).unwrap_or(kind);
-    Key {
+    ConfigKey {
         name,
         doc: doc.iter().copied().filter(|line| !line.starts_with("Example: ")).collect(),
         example: doc.iter().find_map(|line| line.strip_prefix("Example: ")),

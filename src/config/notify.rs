@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{alerts::Rule, schedule::Cadence};
+use crate::{alerts::AlertRule, schedule::Cadence};
 
 /// How mail leaves, `[mail]`: digests, and alerts of channels of the kind "mail". With `relay` by SMTP, else by `sendmail`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mail {
+pub struct MailConfig {
     /// The address in From. The envelope's sender is empty, so that no bounce comes back (RFC 8460 §5.6).
     /// Example: "tlsight@example.net"
     pub from: Option<String>,
@@ -50,7 +50,7 @@ pub enum MailTls {
 /// Where alerts are sent, `[[channel]]`. `tlsight alerts send-test NAME` proves it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Channel {
+pub struct NotifyChannel {
     /// What it is called here; without it its kind.
     /// Example: "operators"
     pub name: Option<String>,
@@ -76,7 +76,7 @@ pub struct Channel {
     pub ca: Option<PathBuf>,
     /// Only these rules; none: all.
     /// Example: ["policy-fetch", "certificate", "dane"]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<AlertRule>,
     /// Only alerts about these policy domains, and those about none; none: all.
     /// Example: ["example.com"]
     pub policy_domains: Vec<String>,
@@ -107,7 +107,7 @@ pub enum ChannelKind {
 /// A summary by mail, `[[digest]]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Digest {
+pub struct DigestConfig {
     /// What it is called here; without it its cadence.
     /// Example: "customers"
     pub name: Option<String>,
@@ -130,9 +130,9 @@ pub struct Digest {
     pub trust: String,
 }
 
-impl Default for Mail {
-    fn default() -> Mail {
-        Mail {
+impl Default for MailConfig {
+    fn default() -> MailConfig {
+        MailConfig {
             from: None,
             relay: None,
             port: None,
@@ -147,9 +147,9 @@ impl Default for Mail {
     }
 }
 
-impl Default for Channel {
-    fn default() -> Channel {
-        Channel {
+impl Default for NotifyChannel {
+    fn default() -> NotifyChannel {
+        NotifyChannel {
             name: None,
             kind: ChannelKind::Mail,
             to: Vec::new(),
@@ -168,9 +168,9 @@ impl Default for Channel {
     }
 }
 
-impl Default for Digest {
-    fn default() -> Digest {
-        Digest {
+impl Default for DigestConfig {
+    fn default() -> DigestConfig {
+        DigestConfig {
             name: None,
             to: Vec::new(),
             policy_domains: Vec::new(),
@@ -199,14 +199,14 @@ impl ChannelKind {
     }
 }
 
-impl Channel {
+impl NotifyChannel {
     /// What it is called: in the outbox, on the pages, in commands.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.kind.as_str())
     }
 }
 
-impl Digest {
+impl DigestConfig {
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.cadence.as_str())
     }

@@ -36,7 +36,7 @@ use super::{
     certificate::{Certificate, CertificateError},
     connection_limiter::ConnectionLimiter,
     memory::memory,
-    network::{self, Network},
+    network::{self, ProxyNetwork},
 };
 use crate::{
     clock::Clock,
@@ -139,7 +139,7 @@ impl Listener {
         // RFC 7301; HTTP/2 is not spoken here.
         let tls = certificate.as_ref().map(|certificate| certificate.server_config(&[b"http/1.1"])).transpose()?;
         let rate = NonZeroU32::new(config.requests_per_minute_max).ok_or(BindError::Zero("requests_per_minute_max"))?;
-        let trusted_proxies: Vec<Network> = config
+        let trusted_proxies: Vec<ProxyNetwork> = config
             .trusted_proxies
             .iter()
             .map(|entry| entry.parse().map_err(BindError::TrustedProxy))

@@ -339,7 +339,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::fault::{Disposition, Layer, Place};
+    use crate::fault::{Disposition, FaultPlace, Layer};
 
     fn body(answer: &Answer) -> Value {
         serde_json::from_str(&answer.body).unwrap()
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_token_of_another_domain_is_noted() {
-        let notes = crate::submission::Notes { token_of_other_domain: true };
+        let notes = crate::submission::SubmissionNotes { token_of_other_domain: true };
         for outcome in [Outcome::Stored(Uuid::nil()), Outcome::Duplicate(Uuid::nil())] {
             let answer = Answer::receipt(&Receipt(vec![outcome], notes));
             assert_eq!(body(&answer)["note"], TOKEN_OF_OTHER_DOMAIN);
@@ -377,7 +377,8 @@ mod tests {
 
     #[test]
     fn a_quarantined_report_is_a_problem_with_its_place() {
-        let fault = Fault::new(FaultCode::BadJson, "expected a comma", Place::Byte { offset: 17, of: Layer::Received });
+        let fault =
+            Fault::new(FaultCode::BadJson, "expected a comma", FaultPlace::Byte { offset: 17, of: Layer::Received });
         let entry = Uuid::from_u128(9);
         let answer = Answer::receipt(&Receipt::new(vec![Outcome::Quarantined { entry, fault }]));
         assert_eq!(answer.media_type, "application/problem+json");
@@ -391,7 +392,7 @@ mod tests {
 
     #[test]
     fn several_reports_are_listed_in_their_order() {
-        let fault = Fault::new(FaultCode::ForeignDomain, "not ours", Place::Whole);
+        let fault = Fault::new(FaultCode::ForeignDomain, "not ours", FaultPlace::Whole);
         let outcomes =
             vec![Outcome::Refused(fault), Outcome::Stored(Uuid::from_u128(1)), Outcome::Duplicate(Uuid::from_u128(2))];
         let answer = Answer::receipt(&Receipt::new(outcomes));
@@ -422,7 +423,7 @@ mod tests {
     #[test]
     fn an_unsupported_type_says_what_is_supported() {
         let refused =
-            |code| Answer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
+            |code| Answer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", FaultPlace::Whole))]));
         assert_eq!(refused(FaultCode::Encoding).headers[0].0, header::ACCEPT_ENCODING);
         assert_eq!(refused(FaultCode::NotJson).headers[0].0, header::ACCEPT);
         assert!(refused(FaultCode::Empty).headers.is_empty());

@@ -15,7 +15,7 @@ use super::{
     Shared, request,
     wire::{Transport, Wire},
 };
-use crate::receive::connection_limiter::{ConnectionLimiter, Place};
+use crate::receive::connection_limiter::{ConnectionLimiter, ConnectionSlot};
 
 /// What a connection passes before it is served.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl Acceptor {
         config: &Arc<rustls::ServerConfig>,
         stream: TcpStream,
         until: Instant,
-        place: &Place,
+        place: &ConnectionSlot,
     ) -> io::Result<TlsStream<TcpStream>> {
         let handshake = timeout_at(until, TlsAcceptor::from(Arc::clone(config)).accept(stream));
         let shaken = tokio::select! {

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     limits::HTTP_HEAD_MAX_BYTES,
-    receive::connection_limiter::{Permit, Place},
+    receive::connection_limiter::{ConnectionSlot, Permit},
 };
 
 /// Bytes read at a time.
@@ -68,7 +68,7 @@ pub enum Transport {
 pub struct Progress {
     state: RefCell<State>,
     /// Where it is said, for the case that all places are taken.
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
 #[derive(Debug)]
@@ -477,7 +477,7 @@ mod tests {
     async fn the_first_head_has_no_time_beyond_that_of_the_connection() {
         let until = Instant::now();
         let state = State { phase: Phase::Waiting, until: Some(until), body: (until, 0), asked: false, blocked: None };
-        let progress = Progress { state: RefCell::new(state), place: Arc::new(Place::new()) };
+        let progress = Progress { state: RefCell::new(state), place: Arc::new(ConnectionSlot::new()) };
         progress.head_begins(Duration::from_secs(9));
         assert_eq!(progress.state.borrow().until, Some(until));
         progress.enter(Phase::Waiting, None);
