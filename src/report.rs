@@ -4,6 +4,8 @@
 //! read; nothing outside this module sees wire types. `identity` names a report across channels and retries.
 
 pub mod deviation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod identity;
 pub mod types;
 

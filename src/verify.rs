@@ -1,9 +1,9 @@
 //! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` and `network` ask the DNS.
 
-#[cfg(feature = "server")]
+#[cfg(feature = "dns")]
 pub mod dkim;
 mod domain;
-#[cfg(feature = "server")]
+#[cfg(feature = "dns")]
 pub mod network;
 pub mod senders;
 

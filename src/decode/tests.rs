@@ -196,7 +196,10 @@ fn a_compressed_mail_is_to_be_unpacked_first() {
     for mail in [&b"From a@x.example Mon Jan  1 00:00:00 2024\nTo: b\n"[..], b"Received: from x\n", b"X-Y:\tz\n"] {
         for packed in [gz(mail), gz(&gz(mail)), zip(&[("mail.txt", mail)])] {
             let fault = read(&packed).unwrap_err();
-            assert_eq!((fault.code, fault.place), (FaultCode::NotJson, FaultPlace::Byte { offset: 0, of: Layer::Unpacked }));
+            assert_eq!(
+                (fault.code, fault.place),
+                (FaultCode::NotJson, FaultPlace::Byte { offset: 0, of: Layer::Unpacked })
+            );
             assert_eq!(fault.detail, "a compressed mail or mailbox: unpack it first");
         }
         assert_eq!(read(mail).unwrap_err().detail, "this is a mail or a mailbox, a report was expected");

@@ -6,6 +6,8 @@
 
 mod align;
 mod claim;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod mail;
 mod results;

@@ -6,6 +6,8 @@
 //! host's address stands in the SPF records of its customers.
 
 mod block;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod record;
 mod spf;
 

@@ -208,7 +208,10 @@ mod tests {
                 path: PathBuf::from("d2"),
                 outcomes: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
             },
-            ImportItem { path: PathBuf::from("e.txt"), outcomes: vec![reported(OutcomeWord::Ignored, None, Some("hidden"))] },
+            ImportItem {
+                path: PathBuf::from("e.txt"),
+                outcomes: vec![reported(OutcomeWord::Ignored, None, Some("hidden"))],
+            },
             ImportItem {
                 path: PathBuf::from("f.mbox#1"),
                 outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"), Some("spam"))],

@@ -136,3 +136,17 @@ fn judge(claim: &SignatureHeader<'_>, tags: &Tags<'_>, name: &str) -> Result<Dom
     }
     Ok(key)
 }
+
+/// For the fuzz target: reads a record as a key of each kind.
+#[cfg(fuzzing)]
+pub fn fuzzing(record: &[u8]) {
+    if let Record::Key(tags) = read(record) {
+        let public = tags.get("p").unwrap_or_default();
+        if let Some(bytes) = base64(public) {
+            assert!(bytes.len() <= public.len());
+        }
+        for kind in ["rsa", "ed25519"] {
+            let _ = DomainKey::parse(format!("k={kind}; p={public}").as_bytes());
+        }
+    }
+}

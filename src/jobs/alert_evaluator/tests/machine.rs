@@ -87,7 +87,10 @@ async fn that_nothing_can_be_stored_is_told_without_the_outbox_and_written_down_
         tokio::task::yield_now().await;
     }
     assert_eq!(watch.happens().await, [(AlertRule::Disk, AlertEvent::Resolved, true)]);
-    assert_eq!(watch.history(watch.alert().await.uuid).await, [(AlertEvent::Fired, true), (AlertEvent::Resolved, true)]);
+    assert_eq!(
+        watch.history(watch.alert().await.uuid).await,
+        [(AlertEvent::Fired, true), (AlertEvent::Resolved, true)]
+    );
     let entries = watch.entries().await;
     assert_eq!(entries.iter().map(|entry| entry.title.as_str()).collect::<Vec<_>>(), ["Reports can be stored again"]);
     assert_eq!(watch.happens().await, []);

@@ -91,7 +91,12 @@ async fn it_is_reminded_of_until_somebody_acknowledges() {
     assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Resolved, true)], "its end is news");
     assert_eq!(
         watch.history(uuid).await,
-        [(AlertEvent::Fired, true), (AlertEvent::Reminded, true), (AlertEvent::Acknowledged, false), (AlertEvent::Resolved, true)]
+        [
+            (AlertEvent::Fired, true),
+            (AlertEvent::Reminded, true),
+            (AlertEvent::Acknowledged, false),
+            (AlertEvent::Resolved, true)
+        ]
     );
 }
 

@@ -113,7 +113,10 @@ fn shares_are_taken_of_what_is_asked_for() {
     let facts = asked(&temp, NOW, &plan(|settings| settings.failure_share_of = all, &[]));
     let of = |of: Of, key: &str| facts.shares.iter().find(|share| share.of == of && share.key == key).unwrap();
     // The window holds the last day of February and the two before it; Sender 49 and Sender 50 do not report on each.
-    assert_eq!(of(Of::Organisation, "google.com").now, crate::alerts::facts::SessionCount { failed: 50, sessions: 950 });
+    assert_eq!(
+        of(Of::Organisation, "google.com").now,
+        crate::alerts::facts::SessionCount { failed: 50, sessions: 950 }
+    );
     assert_eq!(of(Of::Organisation, "google.com").name.as_deref(), Some("Google Inc."));
     let (domain, result_type) = (of(Of::PolicyDomain, "example.com"), of(Of::ResultType, "validation-failure"));
     assert_eq!((domain.now.failed, result_type.now.failed), (50, 50));

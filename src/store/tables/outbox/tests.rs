@@ -200,7 +200,10 @@ fn a_failure_is_tried_again_until_its_time_is_over() {
     assert_eq!((now(&conn).state, now(&conn).next_attempt_at), (OutboxState::Pending, at(80 * 60)));
     delivered(&conn, uuid, at(80 * 60)).unwrap();
     let delivered_then = now(&conn);
-    assert_eq!((delivered_then.state, delivered_then.attempts, delivered_then.last_error), (OutboxState::Delivered, 3, None));
+    assert_eq!(
+        (delivered_then.state, delivered_then.attempts, delivered_then.last_error),
+        (OutboxState::Delivered, 3, None)
+    );
     // What is settled stays so.
     failed(&conn, uuid, "late", at(9_000), at(8_000)).unwrap();
     give_up(&conn, uuid, "late", at(8_000)).unwrap();
