@@ -15,8 +15,8 @@ use tlsight::{
     digest::DigestRenderer,
     health::HealthRegistry,
     jobs::{alert_evaluator::AlertEvaluator, digests::Edition},
-    period::{Kind, Period},
-    store::{Settings, Store, StoreError},
+    period::{Period, PeriodKind},
+    store::{Store, StoreError, StoreSettings},
     submission::{Channel, Hints, Submission, Trust},
 };
 
@@ -39,7 +39,7 @@ fn main() {
         domains: number("TLSIGHT_BENCH_DOMAINS", 5_000),
     };
     let directory = tempfile::tempdir().expect("a directory");
-    let settings = Settings { threads: 2, ..Settings::default() };
+    let settings = StoreSettings { threads: 2, ..StoreSettings::default() };
     Store::open(directory.path(), &settings).and_then(|store| store.close_blocking()).expect("the store opens");
     rows::load(directory.path(), shape).expect("the rows are written");
     let store = Store::open(directory.path(), &settings).expect("the store opens again");
@@ -83,7 +83,7 @@ fn main() {
     report("evaluation after a batch of 64 reports", evaluation, "summing up sixty days", sixty_days);
 
     let renderer = DigestRenderer::new(None).expect("the templates");
-    let edition = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
+    let edition = Edition::by_hand(PeriodKind::Week, Vec::new(), Trust::Import);
     let period = Period::parse("2026-W47").expect("an ISO week");
     let digest = median(|| {
         let begun = Instant::now();

@@ -15,7 +15,7 @@ use tlsight::{
     limits::Limits,
     pipeline::Networks,
     report::{self, Report},
-    verify::network::{Proof, Rules, prove},
+    verify::network::{Proof, ProofRules, prove},
 };
 
 const RECORDS: &str = "7.100.51.198.in-addr.arpa PTR mail.sender.example\nmail.sender.example A 198.51.100.7\n\
@@ -39,7 +39,7 @@ fn main() {
     let remembered = each(rounds, || {
         drop(black_box(runtime.block_on(networks.judge(black_box(Some(address)), &report, now))));
     });
-    let rules = Rules::default();
+    let rules = ProofRules::default();
     let looked_up = each(rounds / 10, || {
         drop(black_box(runtime.block_on(prove(address, &domains, &rules, records.as_ref(), now))));
     });

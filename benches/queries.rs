@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 use tlsight::{
-    alerts::{Plan, evaluate},
+    alerts::{AlertPlan, evaluate},
     period::Period,
     query::{
         Filter, Range, breakdown, causes, choices, daily, facts,
-        failures::{self, By},
+        failures::{self, FailureOrder},
         pairs, policies_seen, policy_fetch, quarantine, reported, reports, shares, span, trend,
-        week::Figures,
+        week::PeriodFigures,
     },
-    store::{Settings, Store},
+    store::{Store, StoreSettings},
 };
 
 const TIMES: usize = 5;
@@ -32,7 +32,7 @@ fn main() {
     let rows = number("TLSIGHT_BENCH_ROWS", 1_000_000);
     let weeks = number("TLSIGHT_BENCH_WEEKS", 52);
     let directory = tempfile::tempdir().expect("a directory");
-    let settings = Settings { threads: 2, ..Settings::default() };
+    let settings = StoreSettings { threads: 2, ..StoreSettings::default() };
     Store::open(directory.path(), &settings).and_then(|store| store.close_blocking()).expect("the store opens");
     let shape = Shape { rows, days: weeks * 7, organisations: 400, domains: number("TLSIGHT_BENCH_DOMAINS", 2_000) };
     rows::load(directory.path(), shape).expect("the rows are written");
@@ -96,17 +96,22 @@ fn questions() -> Vec<(&'static str, Question)> {
         ),
         (
             "failures by MX host",
-            Box::new(move |conn| failures::failures(conn, &filter(), By::ReceivingMxHostname, 10, None).map(drop)),
+            Box::new(move |conn| {
+                failures::failures(conn, &filter(), FailureOrder::ReceivingMxHostname, 10, None).map(drop)
+            }),
         ),
         (
             "failures by organisation",
-            Box::new(move |conn| failures::failures(conn, &filter(), By::Organisation, 100, None).map(drop)),
+            Box::new(move |conn| failures::failures(conn, &filter(), FailureOrder::Organisation, 100, None).map(drop)),
         ),
         (
             "failures by result type",
-            Box::new(move |conn| failures::failures(conn, &filter(), By::ResultType, 100, None).map(drop)),
+            Box::new(move |conn| failures::failures(conn, &filter(), FailureOrder::ResultType, 100, None).map(drop)),
         ),
-        ("failures by day", Box::new(move |conn| failures::failures(conn, &filter(), By::Day, 100, None).map(drop))),
+        (
+            "failures by day",
+            Box::new(move |conn| failures::failures(conn, &filter(), FailureOrder::Day, 100, None).map(drop)),
+        ),
         ("choices", Box::new(move |conn| choices::choices(conn, &filter()).map(drop))),
         ("reports", Box::new(move |conn| reports::reports(conn, &filter(), 100, None).map(drop))),
         (
@@ -133,14 +138,19 @@ fn questions() -> Vec<(&'static str, Question)> {
         ),
         (
             "the whole week",
-            Box::new(move |conn| Figures::ask(conn, &filter(), week(), last.succ_opt().unwrap_or(last)).map(drop)),
+            Box::new(move |conn| {
+                PeriodFigures::ask(conn, &filter(), week(), last.succ_opt().unwrap_or(last)).map(drop)
+            }),
         ),
         ("quarantine", Box::new(|conn| quarantine::count(conn).map(drop))),
-        ("facts for the alerts", Box::new(move |conn| facts::facts(conn, evaluated_at, &Plan::default()).map(drop))),
+        (
+            "facts for the alerts",
+            Box::new(move |conn| facts::facts(conn, evaluated_at, &AlertPlan::default()).map(drop)),
+        ),
         (
             "facts and their evaluation",
             Box::new(move |conn| {
-                let (facts, plan) = (facts::facts(conn, evaluated_at, &Plan::default())?, Plan::default());
+                let (facts, plan) = (facts::facts(conn, evaluated_at, &AlertPlan::default())?, AlertPlan::default());
                 evaluate(&[], &facts, &plan, &[], evaluated_at);
                 Ok(())
             }),

@@ -16,12 +16,12 @@ pub mod rule;
 pub mod settings;
 pub mod words;
 
-pub use alert::{Affected, Alert, Event, Evidence, Status, Subject, Transition};
+pub use alert::{Affected, Alert, AlertEvent, AlertEvidence, AlertStatus, Subject, Transition};
 pub use evaluate::{Evaluation, Triple, evaluate};
-pub use facts::Facts;
+pub use facts::AlertFacts;
 pub use mute::Mute;
-pub use plan::{Plan, Wrong};
+pub use plan::{AlertPlan, AlertSettingError};
 pub use replay::replay;
-pub use rule::{Rule, Severity};
-pub use settings::{Maintenance, Settings, Silence};
+pub use rule::{AlertRule, Severity};
+pub use settings::{AlertSettings, Maintenance, Silence};
 pub use words::sentence;

@@ -34,13 +34,13 @@ use crate::{
     pipeline::{Pipeline, Reread, Signatures},
     receive::{certificate::Certificate, https, network},
     reporters,
-    store::{Bounds, Settings, Store},
+    store::{Bounds, Store, StoreSettings},
     web::{Setup, Site, configure},
 };
 pub use descriptors::shortage;
 use jobs::BackgroundJobs;
 use sources::Sources;
-use tally::Tally;
+use tally::SourceCounters;
 
 /// Threads that answer pages; the questions themselves run on the store's readers.
 const PRIVATE_WORKERS: usize = 2;
@@ -65,7 +65,7 @@ pub struct App {
     private: Option<Private>,
     control: Control,
     jobs: BackgroundJobs,
-    tally: Tally,
+    tally: SourceCounters,
 }
 
 struct Private {
@@ -86,7 +86,7 @@ impl App {
         let private_socket = bind_private(&config)?;
         let signatures = signatures(&config, &Handle::current())?;
         let networks = proofs::networks(&config, &Handle::current())?;
-        let settings = Settings { clock: options.clock.clone(), ..settings(&config)? };
+        let settings = StoreSettings { clock: options.clock.clone(), ..settings(&config)? };
         let (data, limits) = (config.data.clone(), config.limits.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &settings)?;
@@ -96,7 +96,7 @@ impl App {
         let control = Control::bind(&config.data)?;
         let health = HealthRegistry::default();
         let sources = Sources::bind(&config, &pipeline, &health, &options.clock)?;
-        let tally = Tally::resume(pipeline.store(), &health, &options.clock).await?;
+        let tally = SourceCounters::resume(pipeline.store(), &health, &options.clock).await?;
         let dev = options.dev.then(|| PathBuf::from("web"));
         let hosts = config.private.hosts.clone();
         let site =
@@ -210,12 +210,12 @@ fn resolver(config: &Config, deadline_s: u64, handle: &Handle) -> anyhow::Result
 }
 
 /// The store's settings as configured.
-pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+pub fn settings(config: &Config) -> anyhow::Result<StoreSettings> {
     reporters::set(config.registry());
     let StoreConfig { memory_max_bytes, threads, queue_max, readers_max, quarantine_max_bytes, .. } = config.store;
     let StoreConfig { unproven_max_bytes, unproven_keep_days, .. } = config.store;
     let reread = Reread { limits: config.limits.clone(), served: config.served()? };
-    Ok(Settings {
+    Ok(StoreSettings {
         memory_max_bytes,
         threads,
         queue_max,
@@ -223,7 +223,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         quarantine_max_bytes,
         unproven: Bounds { bytes_max: unproven_max_bytes, keep_days: unproven_keep_days },
         reread: Some(Arc::new(reread)),
-        ..Settings::default()
+        ..StoreSettings::default()
     })
 }
 

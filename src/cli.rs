@@ -96,7 +96,7 @@ enum Command {
     /// printed. Sent by hand, it does not take the place of the one that goes out by itself.
     ///
     /// Exit codes: 0 printed or sent; 2 not sent to everybody.
-    Digest(digest::Digest),
+    Digest(digest::DigestCommand),
     /// Print or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

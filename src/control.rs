@@ -21,7 +21,7 @@ use crate::{
     submission::{Busy, Outcome, Receipt},
     unix_socket::{PATH_MAX_BYTES, SocketError},
 };
-pub use client::Client;
+pub use client::ControlClient;
 pub use server::Control;
 
 /// Grows when an old client or server could misread a new one.
@@ -118,7 +118,7 @@ impl Header {
 /// One line of answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
-pub enum Answer {
+pub enum ControlAnswer {
     Hello {
         version: u32,
         program: String,

@@ -23,7 +23,7 @@ mod zip;
 mod tests;
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::Limits,
     report::{Deviation, Deviations},
     submission::Hints,
@@ -59,7 +59,7 @@ pub fn decode(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Document, 
 /// faults count in it. A `Content-Type` that is present but blank stands for a request without one.
 pub fn documents(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Vec<Result<Document, Fault>>, Fault> {
     if bytes.is_empty() {
-        return Err(Fault::new(FaultCode::Empty, "there are no bytes", Place::Whole));
+        return Err(Fault::new(FaultCode::Empty, "there are no bytes", FaultPlace::Whole));
     }
     if bytes.len() > limits.report_wire_max_bytes {
         let detail = format!(
@@ -67,7 +67,7 @@ pub fn documents(bytes: &[u8], hints: &Hints, limits: &Limits) -> Result<Vec<Res
             bytes.len(),
             limits.report_wire_max_bytes
         );
-        return Err(Fault::new(FaultCode::TooLargeWire, detail, Place::Whole));
+        return Err(Fault::new(FaultCode::TooLargeWire, detail, FaultPlace::Whole));
     }
     let mut deviations = Deviations::default();
     let coded = media::content_encoding(hints)?;

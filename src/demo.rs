@@ -13,7 +13,7 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::{
-    alerts::Plan,
+    alerts::AlertPlan,
     config::{Config, Domain},
     pipeline::Pipeline,
     submission::{Outcome, Receipt},
@@ -31,7 +31,7 @@ const UNFINISHED: &str = "demo-unfinished";
 
 /// Where the demo keeps its data.
 #[derive(Debug)]
-pub enum Place {
+pub enum DemoDirectory {
     /// Removed when this is dropped.
     Temporary(tempfile::TempDir),
     Kept(PathBuf),
@@ -45,19 +45,19 @@ pub struct Filled {
     pub refused: u64,
 }
 
-impl Place {
+impl DemoDirectory {
     /// The directory to keep, created where there is none, else a temporary one.
-    pub fn open(keep: Option<PathBuf>) -> io::Result<Place> {
+    pub fn open(keep: Option<PathBuf>) -> io::Result<DemoDirectory> {
         match keep {
-            None => tempfile::Builder::new().prefix("tlsight-demo-").tempdir().map(Place::Temporary),
-            Some(path) => fs::create_dir_all(&path).map(|()| Place::Kept(path)),
+            None => tempfile::Builder::new().prefix("tlsight-demo-").tempdir().map(DemoDirectory::Temporary),
+            Some(path) => fs::create_dir_all(&path).map(|()| DemoDirectory::Kept(path)),
         }
     }
 
     pub fn path(&self) -> &Path {
         match self {
-            Place::Temporary(directory) => directory.path(),
-            Place::Kept(path) => path,
+            DemoDirectory::Temporary(directory) => directory.path(),
+            DemoDirectory::Kept(path) => path,
         }
     }
 
@@ -94,7 +94,7 @@ pub fn days(now: DateTime<Utc>) -> (NaiveDate, NaiveDate) {
 }
 
 /// Sends the reports through the pipeline as if they had arrived when they would have, and evaluates `plan` over that time.
-pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, plan: &Plan, now: DateTime<Utc>) -> io::Result<Filled> {
+pub fn fill(place: &Path, pipeline: &Arc<Pipeline>, plan: &AlertPlan, now: DateTime<Utc>) -> io::Result<Filled> {
     fs::write(place.join(UNFINISHED), "")?;
     let (from, to) = days(now);
     let mut reports = Generator::new(SEED).days(from, to).peekable();

@@ -14,7 +14,7 @@ use minijinja::context;
 use crate::{
     alerts::notice::{Email, Picture},
     chart::png::{self, Line},
-    query::week::Figures,
+    query::week::PeriodFigures,
     templates::{Templates, fields},
 };
 
@@ -39,7 +39,11 @@ impl DigestRenderer {
     }
 
     /// The digest of the figures' period. The same figures give the same email, byte for byte.
-    pub fn email(&self, figures: &Figures, digest_recipient: &DigestRecipient) -> Result<Email, minijinja::Error> {
+    pub fn email(
+        &self,
+        figures: &PeriodFigures,
+        digest_recipient: &DigestRecipient,
+    ) -> Result<Email, minijinja::Error> {
         let content = content::tell(figures, digest_recipient);
         // One point is no trend, and where nobody reported there is no place for one.
         let bare = content.quiet || content.types.is_empty() || content.trend.labels.len() < 2;
@@ -57,7 +61,7 @@ impl DigestRenderer {
 }
 
 /// The pictures, by the names the template knows.
-fn pictures(figures: &Figures) -> Vec<Picture> {
+fn pictures(figures: &PeriodFigures) -> Vec<Picture> {
     let periods: Vec<String> = figures.periods.iter().map(|period| period.label()).collect();
     let lines: Vec<Line> = content::shares(figures).into_iter().map(|(name, shares)| Line { name, shares }).collect();
     let failed: Vec<i64> = figures.trend.once.iter().map(|sessions| sessions.failed).collect();

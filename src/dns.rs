@@ -66,10 +66,10 @@ pub fn reverse_name(address: IpAddr) -> String {
 }
 
 /// An answer that may take until the deadline. It can be awaited on any thread, with or without an async runtime.
-pub type Lookup<T> = Pin<Box<dyn Future<Output = Result<Found<T>, DnsError>> + Send>>;
+pub type Lookup<T> = Pin<Box<dyn Future<Output = Result<DnsAnswer<T>, DnsError>> + Send>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found<T> {
+pub struct DnsAnswer<T> {
     pub value: T,
     /// Whether every record on the way was signed and validated here (RFC 4035 §4.3).
     pub secure: bool,

@@ -152,7 +152,7 @@ impl FaultCode {
 
 /// Where in the input the fault lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum FaultPlace {
     /// Offset from the start, in bytes, of the bytes named.
     Byte { offset: u64, of: Layer },
     /// JSON Pointer (RFC 6901) into the unpacked document, `""` for the whole.
@@ -176,20 +176,20 @@ pub struct Fault {
     pub code: FaultCode,
     /// One English sentence without a full stop: what was found, and what was expected or which setting bounds it.
     pub detail: String,
-    pub place: Place,
+    pub place: FaultPlace,
     /// The policy domains that are not served, where that is what is wrong; only the first of many.
     pub domains: Vec<String>,
 }
 
 impl Fault {
-    pub fn new(code: FaultCode, detail: impl Into<String>, place: Place) -> Fault {
+    pub fn new(code: FaultCode, detail: impl Into<String>, place: FaultPlace) -> Fault {
         Fault { code, detail: detail.into(), place, domains: Vec::new() }
     }
 }
 
 /// The place in brackets. That it is the whole input would tell nobody more.
-fn located(place: &Place) -> String {
-    if *place == Place::Whole { String::new() } else { format!(" ({place})") }
+fn located(place: &FaultPlace) -> String {
+    if *place == FaultPlace::Whole { String::new() } else { format!(" ({place})") }
 }
 
 impl fmt::Display for FaultCode {
@@ -198,14 +198,14 @@ impl fmt::Display for FaultCode {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FaultPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Byte { offset, of: Layer::Received } => write!(f, "at byte {offset}"),
-            Place::Byte { offset, of: Layer::Unpacked } => write!(f, "at byte {offset} of the unpacked document"),
-            Place::Path(path) if path.is_empty() => f.write_str("at the top of the document"),
-            Place::Path(path) => write!(f, "at {path}"),
-            Place::Whole => f.write_str("the input as a whole"),
+            FaultPlace::Byte { offset, of: Layer::Received } => write!(f, "at byte {offset}"),
+            FaultPlace::Byte { offset, of: Layer::Unpacked } => write!(f, "at byte {offset} of the unpacked document"),
+            FaultPlace::Path(path) if path.is_empty() => f.write_str("at the top of the document"),
+            FaultPlace::Path(path) => write!(f, "at {path}"),
+            FaultPlace::Whole => f.write_str("the input as a whole"),
         }
     }
 }
@@ -217,8 +217,8 @@ mod tests {
     #[test]
     fn a_place_is_told_where_it_is_one() {
         let shown = |place| Fault::new(FaultCode::BadJson, "a comma was expected", place).to_string();
-        assert_eq!(shown(Place::Whole), "a comma was expected");
-        assert_eq!(shown(Place::Path("/policies/0".to_owned())), "a comma was expected (at /policies/0)");
-        assert_eq!(shown(Place::Byte { offset: 3, of: Layer::Received }), "a comma was expected (at byte 3)");
+        assert_eq!(shown(FaultPlace::Whole), "a comma was expected");
+        assert_eq!(shown(FaultPlace::Path("/policies/0".to_owned())), "a comma was expected (at /policies/0)");
+        assert_eq!(shown(FaultPlace::Byte { offset: 3, of: Layer::Received }), "a comma was expected (at byte 3)");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::submission::{ByDomain, Outcome, Receipt};
-pub use counted::Counted;
+pub use counted::CountedAccept;
 
 /// Begins the names of channels, which no source has.
 const CHANNEL: &str = "notify ";
@@ -26,7 +26,7 @@ pub struct HealthRegistry {
 
 /// One part's place in the registry.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Component {
     health: HealthRegistry,
     name: String,
 }
@@ -34,7 +34,7 @@ pub struct Part {
 /// What is known of one part.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
-    pub state: State,
+    pub state: ComponentState,
     /// When the state was entered.
     pub since: Option<DateTime<Utc>>,
     /// When it last worked.
@@ -50,7 +50,7 @@ pub struct Health {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
+pub enum ComponentState {
     /// Nothing is known yet.
     #[default]
     Starting,
@@ -72,14 +72,14 @@ pub struct SourceCounts {
 
 impl HealthRegistry {
     /// A part by its name, such as `smtp` or `imap reports`; the same name is the same part.
-    pub fn part(&self, name: impl Into<String>) -> Part {
+    pub fn part(&self, name: impl Into<String>) -> Component {
         let name = name.into();
         self.lock().entry(name.clone()).or_default();
-        Part { health: self.clone(), name }
+        Component { health: self.clone(), name }
     }
 
     /// A channel by which people are told, by its name.
-    pub fn channel(&self, name: &str) -> Part {
+    pub fn channel(&self, name: &str) -> Component {
         self.part(format!("{CHANNEL}{name}"))
     }
 
@@ -116,11 +116,11 @@ impl HealthRegistry {
     }
 }
 
-impl Part {
+impl Component {
     /// It has yet to work or to fail, and is doing what the words say.
     pub fn starting(&self, words: impl Into<String>) {
         self.change(|health| {
-            if health.state == State::Starting {
+            if health.state == ComponentState::Starting {
                 health.words = words.into();
             }
         });
@@ -128,12 +128,12 @@ impl Part {
 
     /// It works, and is doing what the words say.
     pub fn well(&self, now: DateTime<Utc>, words: impl Into<String>) {
-        self.enter(State::Well, now, words.into());
+        self.enter(ComponentState::Well, now, words.into());
     }
 
     /// It does not work, for the reason in the words.
     pub fn failing(&self, now: DateTime<Utc>, words: impl Into<String>) {
-        self.enter(State::Failing, now, words.into());
+        self.enter(ComponentState::Failing, now, words.into());
     }
 
     pub fn count(&self, receipt: &Receipt) {
@@ -151,12 +151,12 @@ impl Part {
         });
     }
 
-    fn enter(&self, state: State, now: DateTime<Utc>, words: String) {
+    fn enter(&self, state: ComponentState, now: DateTime<Utc>, words: String) {
         self.change(|health| {
             if health.state != state {
                 (health.state, health.since) = (state, Some(now));
             }
-            if state == State::Well {
+            if state == ComponentState::Well {
                 health.worked_at = Some(now);
             }
             health.words = words;
@@ -209,9 +209,12 @@ mod tests {
     fn a_state_keeps_its_beginning_and_the_last_time_it_worked() {
         let health = HealthRegistry::default();
         let part = health.part("imap reports");
-        assert_eq!(health.all()[0].1.state, State::Starting);
+        assert_eq!(health.all()[0].1.state, ComponentState::Starting);
         part.starting("connecting");
-        assert_eq!((health.all()[0].1.state, health.all()[0].1.words.as_str()), (State::Starting, "connecting"));
+        assert_eq!(
+            (health.all()[0].1.state, health.all()[0].1.words.as_str()),
+            (ComponentState::Starting, "connecting")
+        );
         part.well(at(1), "waiting");
         part.starting("connecting");
         part.well(at(2), "waiting");
@@ -220,7 +223,7 @@ mod tests {
         part.failing(at(4), "the server is gone");
         let (name, health) = health.all().remove(0);
         assert_eq!(name, "imap reports");
-        assert_eq!((health.state, health.since, health.worked_at), (State::Failing, Some(at(3)), Some(at(2))));
+        assert_eq!((health.state, health.since, health.worked_at), (ComponentState::Failing, Some(at(3)), Some(at(2))));
         assert_eq!(health.words, "the server is gone");
     }
 

@@ -22,8 +22,8 @@ use std::{
 };
 
 pub use load::UNREADABLE;
-pub use sink::Sink;
-pub use tally::Tally;
+pub use sink::ImportSink;
+pub use tally::ImportTally;
 pub use walk::count;
 
 use crate::{
@@ -40,14 +40,14 @@ const WALK_AHEAD: usize = 4_096;
 
 /// One input with what became of the reports in it, never none.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Item {
+pub struct ImportItem {
     pub path: PathBuf,
     pub outcomes: Vec<ReportedOutcome>,
 }
 
 /// Why an import ended before its last file. What is stored by then stays; run again, the rest follows.
 #[derive(Debug, thiserror::Error)]
-pub enum Stop {
+pub enum ImportStop {
     #[error("interrupted")]
     Interrupted,
     #[error("{0}")]
@@ -58,7 +58,7 @@ pub enum Stop {
 
 /// What to import.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct ImportRequest {
     /// Files, directories and `-` (standard input).
     pub paths: Vec<PathBuf>,
     /// The operator trusts them: mail among them is not asked for a signature.
@@ -69,15 +69,15 @@ pub struct Request {
 /// `interrupted` turns true, with whole batches. A mail whose signature cannot be judged now is told as busy and holds
 /// nothing up.
 pub fn import(
-    request: Request,
-    sink: &mut Sink,
+    request: ImportRequest,
+    sink: &mut ImportSink,
     clock: &Clock,
     interrupted: &AtomicBool,
-    mut tell: impl FnMut(&Item),
-) -> Result<(), Stop> {
+    mut tell: impl FnMut(&ImportItem),
+) -> Result<(), ImportStop> {
     let (found_sender, found) = crossbeam_channel::bounded(WALK_AHEAD);
     let (ready_sender, ready) = crossbeam_channel::bounded(1);
-    let Request { paths, trusted_input } = request;
+    let ImportRequest { paths, trusted_input } = request;
     let loader = Loader { limits: sink.limits(), clock: clock.clone(), trusted_input };
     let (judge, mut writer) = sink.split();
     let batches = Batches { judge, loader, ready: ready_sender, interrupted };
@@ -92,7 +92,7 @@ pub fn import(
                     .iter()
                     .find(|reported| reported.outcome == OutcomeWord::Busy && !reported.is_deferred())
                 {
-                    return Err(Stop::Busy(busy.detail.clone().unwrap_or_default()));
+                    return Err(ImportStop::Busy(busy.detail.clone().unwrap_or_default()));
                 }
                 tell(&item);
             }
@@ -103,7 +103,7 @@ pub fn import(
         Ok(())
     });
     match result {
-        Ok(()) if interrupted.load(Ordering::Relaxed) => Err(Stop::Interrupted),
+        Ok(()) if interrupted.load(Ordering::Relaxed) => Err(ImportStop::Interrupted),
         result => result,
     }
 }
@@ -113,9 +113,9 @@ pub fn import(
 pub fn import_piped(
     input: impl Read,
     trusted_input: bool,
-    sink: &mut Sink,
+    sink: &mut ImportSink,
     clock: &Clock,
-) -> Result<Vec<ReportedOutcome>, Stop> {
+) -> Result<Vec<ReportedOutcome>, ImportStop> {
     let loader = Loader { limits: sink.limits(), clock: clock.clone(), trusted_input };
     let input = loader.piped(input).unwrap_or_else(|error| Input::Settled(load::unreadable(&error)));
     let (judge, mut writer) = sink.split();

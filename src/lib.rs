@@ -38,6 +38,7 @@ pub mod links;
 pub mod period;
 pub mod report;
 pub mod schedule;
+pub mod setting;
 pub mod share;
 pub mod smtp;
 pub mod submission;
@@ -63,8 +64,10 @@ pub mod control;
 pub mod demo;
 #[cfg(feature = "server")]
 pub mod digest;
-#[cfg(feature = "server")]
+#[cfg(feature = "dns")]
 pub mod dns;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(feature = "server")]
 pub mod health;
 #[cfg(feature = "server")]

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::settings;
+
 /// Layers of gzip that are removed: one by the format, one more by a careless `Content-Encoding`.
 pub const GZIP_LAYERS_MAX: usize = 2;
 /// Members of one gzip stream. RFC 1952 §2.2 allows several; a million empty ones is an attack.
@@ -274,37 +276,39 @@ pub const BUDGET_ROW_BYTES: u64 = 256;
 /// Bytes, about, that one policy or failure detail takes on disk.
 pub const STORED_ROW_BYTES: u64 = 256;
 
-/// Bounds an operator may set, in `[limits]` of the configuration file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Bytes of one report as received (RFC 8460 §5.2 knows "a commonly observed limit of ten megabytes").
-    pub report_wire_max_bytes: usize,
-    /// Bytes of one mail as received. Base64 makes four bytes of three.
-    pub mail_wire_max_bytes: usize,
-    /// Bytes of one report after unpacking.
-    pub report_decompressed_max_bytes: usize,
-    /// Unpacked bytes for each received byte, once the unpacked size passes 1 MiB.
-    pub report_compression_ratio_max: u64,
-    /// Entries of `policies` in one report, or in all reports of one document.
-    pub report_policies_max: usize,
-    /// Entries of `failure-details` in one report over all its policies, or in all reports of one document.
-    pub report_failure_details_max: usize,
-    /// Bytes of one JSON string.
-    pub json_string_max_bytes: usize,
-    /// Entries of `policies` in one body whose sender does not prove who it is (trust `none` and `token`). Larger ones are kept in
-    /// the quarantine, where you can admit them; of signed mail and imports `report_policies_max` are taken.
-    pub unproven_policies_max: usize,
-    /// Entries of `failure-details` in such a body.
-    pub unproven_failure_details_max: usize,
-    /// Reports in such a body.
-    pub unproven_reports_max: usize,
-    /// Policies and failure details a minute that one address (IPv6: one /64) may send without proof of who it is; networks around
-    /// it have more: /24 and /56 four times, /48 sixteen times as many. More are asked to come again (429, 451). 0: no limit.
-    pub unproven_rows_per_minute_max: u64,
-    /// Bytes a day that one address may send without proof, as stored: what was received and 256 for each policy and failure
-    /// detail. Networks around it have more, as above. 0: no limit.
-    pub unproven_bytes_per_day_max: u64,
+settings! {
+    /// Bounds an operator may set, in `[limits]` of the configuration file.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Limits {
+        /// Bytes of one report as received (RFC 8460 §5.2 knows "a commonly observed limit of ten megabytes").
+        pub report_wire_max_bytes: usize,
+        /// Bytes of one mail as received. Base64 makes four bytes of three.
+        pub mail_wire_max_bytes: usize,
+        /// Bytes of one report after unpacking.
+        pub report_decompressed_max_bytes: usize,
+        /// Unpacked bytes for each received byte, once the unpacked size passes 1 MiB.
+        pub report_compression_ratio_max: u64,
+        /// Entries of `policies` in one report, or in all reports of one document.
+        pub report_policies_max: usize,
+        /// Entries of `failure-details` in one report over all its policies, or in all reports of one document.
+        pub report_failure_details_max: usize,
+        /// Bytes of one JSON string.
+        pub json_string_max_bytes: usize,
+        /// Entries of `policies` in one body whose sender does not prove who it is (trust `none` and `token`). Larger ones are kept in
+        /// the quarantine, where you can admit them; of signed mail and imports `report_policies_max` are taken.
+        pub unproven_policies_max: usize,
+        /// Entries of `failure-details` in such a body.
+        pub unproven_failure_details_max: usize,
+        /// Reports in such a body.
+        pub unproven_reports_max: usize,
+        /// Policies and failure details a minute that one address (IPv6: one /64) may send without proof of who it is; networks around
+        /// it have more: /24 and /56 four times, /48 sixteen times as many. More are asked to come again (429, 451). 0: no limit.
+        pub unproven_rows_per_minute_max: u64,
+        /// Bytes a day that one address may send without proof, as stored: what was received and 256 for each policy and failure
+        /// detail. Networks around it have more, as above. 0: no limit.
+        pub unproven_bytes_per_day_max: u64,
+    }
 }
 
 impl Default for Limits {

@@ -8,7 +8,7 @@ use crate::{day_range::Range, wording};
 
 /// How long a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum PeriodKind {
     Day,
     Week,
     Month,
@@ -26,17 +26,17 @@ pub enum Phase {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
-    kind: Kind,
+    kind: PeriodKind,
     first: NaiveDate,
 }
 
-impl Kind {
+impl PeriodKind {
     /// `day`, `week`, `month`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Day => "day",
-            Kind::Week => "week",
-            Kind::Month => "month",
+            PeriodKind::Day => "day",
+            PeriodKind::Week => "week",
+            PeriodKind::Month => "month",
         }
     }
 }
@@ -54,29 +54,29 @@ impl Phase {
 
 impl Period {
     /// The period of this kind that the day belongs to.
-    pub fn containing(kind: Kind, day: NaiveDate) -> Period {
+    pub fn containing(kind: PeriodKind, day: NaiveDate) -> Period {
         let first = match kind {
-            Kind::Day => Some(day),
-            Kind::Week => day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))),
-            Kind::Month => day.with_day(1),
+            PeriodKind::Day => Some(day),
+            PeriodKind::Week => day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))),
+            PeriodKind::Month => day.with_day(1),
         };
         Period { kind, first: first.unwrap_or(day) }
     }
 
     /// The last period of this kind that is over.
-    pub fn last_complete(kind: Kind, today: NaiveDate) -> Period {
+    pub fn last_complete(kind: PeriodKind, today: NaiveDate) -> Period {
         Period::containing(kind, today).previous()
     }
 
     /// Reads `2026-11-22`, `2026-W47` or `2026-11`, of the years 1970 to 2199 and in no other spelling.
     pub fn parse(name: &str) -> Option<Period> {
         let (kind, first) = match name.len() {
-            10 => (Kind::Day, name.parse().ok()?),
+            10 => (PeriodKind::Day, name.parse().ok()?),
             8 => {
                 let (year, week) = name.split_once("-W")?;
-                (Kind::Week, NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)?)
+                (PeriodKind::Week, NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)?)
             }
-            7 => (Kind::Month, format!("{name}-01").parse().ok()?),
+            7 => (PeriodKind::Month, format!("{name}-01").parse().ok()?),
             _ => return None,
         };
         let period = Period { kind, first };
@@ -85,11 +85,11 @@ impl Period {
 
     /// Whether `parse` reads its name.
     pub fn is_within_reach(self) -> bool {
-        let year = if self.kind == Kind::Week { self.first.iso_week().year() } else { self.first.year() };
+        let year = if self.kind == PeriodKind::Week { self.first.iso_week().year() } else { self.first.year() };
         (1970..2200).contains(&year)
     }
 
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> PeriodKind {
         self.kind
     }
 
@@ -104,12 +104,12 @@ impl Period {
     pub fn name(self) -> String {
         let mut name = String::new();
         match self.kind {
-            Kind::Day => write!(name, "{}", self.first),
-            Kind::Week => {
+            PeriodKind::Day => write!(name, "{}", self.first),
+            PeriodKind::Week => {
                 let week = self.first.iso_week();
                 write!(name, "{:04}-W{:02}", week.year(), week.week())
             }
-            Kind::Month => write!(name, "{:04}-{:02}", self.first.year(), self.first.month()),
+            PeriodKind::Month => write!(name, "{:04}-{:02}", self.first.year(), self.first.month()),
         }
         .expect("a String takes everything");
         name
@@ -118,9 +118,9 @@ impl Period {
     /// `Sun 22 Nov 2026`, `Week 47, 16–22 Nov 2026`, `November 2026`.
     pub fn title(self) -> String {
         match self.kind {
-            Kind::Day => wording::day_with_year(self.first),
-            Kind::Week => format!("Week {}, {}", self.first.iso_week().week(), wording::range(self.range())),
-            Kind::Month => self.first.format("%B %Y").to_string(),
+            PeriodKind::Day => wording::day_with_year(self.first),
+            PeriodKind::Week => format!("Week {}, {}", self.first.iso_week().week(), wording::range(self.range())),
+            PeriodKind::Month => self.first.format("%B %Y").to_string(),
         }
     }
 
@@ -128,17 +128,17 @@ impl Period {
     pub fn iso_title(self) -> String {
         let range = self.range();
         match self.kind {
-            Kind::Day | Kind::Month => self.name(),
-            Kind::Week => format!("{}, {} to {}", self.name(), range.first(), range.last()),
+            PeriodKind::Day | PeriodKind::Month => self.name(),
+            PeriodKind::Week => format!("{}, {} to {}", self.name(), range.first(), range.last()),
         }
     }
 
     /// Below a mark of a chart: `22 Nov`, `W47`, `Nov`.
     pub fn label(self) -> String {
         match self.kind {
-            Kind::Day => self.first.format("%-d %b").to_string(),
-            Kind::Week => format!("W{:02}", self.first.iso_week().week()),
-            Kind::Month => self.first.format("%b").to_string(),
+            PeriodKind::Day => self.first.format("%-d %b").to_string(),
+            PeriodKind::Week => format!("W{:02}", self.first.iso_week().week()),
+            PeriodKind::Month => self.first.format("%b").to_string(),
         }
     }
 
@@ -172,9 +172,9 @@ impl Period {
 
     fn next_first(self) -> Option<NaiveDate> {
         match self.kind {
-            Kind::Day => self.first.succ_opt(),
-            Kind::Week => self.first.checked_add_days(Days::new(7)),
-            Kind::Month => self.first.checked_add_months(Months::new(1)),
+            PeriodKind::Day => self.first.succ_opt(),
+            PeriodKind::Week => self.first.checked_add_days(Days::new(7)),
+            PeriodKind::Month => self.first.checked_add_months(Months::new(1)),
         }
     }
 }
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(period("2027-W01").previous().name(), "2026-W53");
         assert_eq!(period("2026-W01").previous().name(), "2025-W52");
         assert_eq!(Period::parse("2025-W53"), None);
-        assert_eq!(Period::containing(Kind::Week, period("2027-01-03").first).name(), "2026-W53");
+        assert_eq!(Period::containing(PeriodKind::Week, period("2027-01-03").first).name(), "2026-W53");
     }
 
     #[test]
@@ -258,13 +258,13 @@ mod tests {
         assert_eq!(phase("2026-11-15"), Phase::Future);
         assert_eq!((phase("2026-11-16"), phase("2026-11-22")), (Phase::Running, Phase::Running));
         assert_eq!(phase("2026-11-23"), Phase::Over);
-        assert_eq!(Period::last_complete(Kind::Week, "2026-11-23".parse().expect("a date")), week);
+        assert_eq!(Period::last_complete(PeriodKind::Week, "2026-11-23".parse().expect("a date")), week);
     }
 
     #[test]
     fn the_ends_of_the_calendar_do_not_panic() {
         for day in [NaiveDate::MIN, NaiveDate::MAX] {
-            for kind in [Kind::Day, Kind::Week, Kind::Month] {
+            for kind in [PeriodKind::Day, PeriodKind::Week, PeriodKind::Month] {
                 let period = Period::containing(kind, day);
                 let _ = (period.previous().range(), period.next().range(), period.title(), period.last(12));
             }

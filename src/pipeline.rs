@@ -18,9 +18,9 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{Limits, MAIL_WAITING_MAX_BYTES},
-    store::{Entry, Store, StoreError, tables::sender},
+    store::{Store, StoreError, StoredEntry, tables::sender},
     submission::{Accept, Accepting, Busy, Channel, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
@@ -29,7 +29,7 @@ use mail::Opened;
 use plausible::Plausible;
 use prepared::Unwritten;
 use unproven::{Budgets, Meter};
-use verdict::{Judged, Name, Provenance, Verdict, Verdicts};
+use verdict::{Decision, Decisions, Judged, Name, Provenance};
 
 pub use network::{Networks, PENDING_INTERVAL};
 pub use prepared::Prepared;
@@ -215,8 +215,9 @@ impl Pipeline {
 
     /// Writes many prepared submissions in one transaction; one receipt each, in their order.
     pub fn store_blocking(&self, prepared: Vec<Prepared>) -> Vec<Receipt> {
-        let (entries, unwritten): (Vec<Vec<Entry>>, Vec<Unwritten>) = prepared.into_iter().map(Prepared::split).unzip();
-        let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let (entries, unwritten): (Vec<Vec<StoredEntry>>, Vec<Unwritten>) =
+            prepared.into_iter().map(Prepared::split).unzip();
+        let entries: Vec<StoredEntry> = entries.into_iter().flatten().collect();
         let written = if entries.is_empty() { Vec::new() } else { self.store.write_blocking(entries) };
         let mut written = written.into_iter();
         unwritten.into_iter().map(|unwritten| unwritten.receipt(&mut written)).collect()
@@ -254,32 +255,32 @@ impl Pipeline {
     }
 
     /// A body that came by itself: nobody signs those.
-    fn judge_document(&self, submission: &Submission, retry: Option<Retry>) -> Verdicts {
+    fn judge_document(&self, submission: &Submission, retry: Option<Retry>) -> Decisions {
         let admitted = retry.is_some_and(|retry| retry.admit);
         let reading = Reading { received_at: submission.received_at, admitted, limits: &self.limits };
         let reports = match documents::reports(&submission.bytes, &submission.hints, true, reading) {
             Ok(reports) => reports,
-            Err(stray) => return Verdicts::whole(stray.fault),
+            Err(stray) => return Decisions::whole(stray.fault),
         };
         if submission.bytes.len().saturating_mul(reports.len()) > DOCUMENT_COPIES_MAX_BYTES && reports.len() > 1 {
-            return Verdicts::whole(too_many_copies(reports.len()));
+            return Decisions::whole(too_many_copies(reports.len()));
         }
         let verdicts = reports.into_iter().map(|found| {
             let mut report = match found.report {
                 Ok(report) => report,
-                Err(fault) => return Verdict::of(fault),
+                Err(fault) => return Decision::of(fault),
             };
             let name = Name::of(&report, None);
             match verify::standing(&mut report, submission.channel, &submission.hints, None, &self.served) {
                 Ok(trust) => {
                     // Who admits a report trusts it as if they had imported it.
                     let trust = if admitted { trust.max(Trust::Import) } else { trust };
-                    Verdict::Report { report: Box::new(report), trust, name }
+                    Decision::Report { report: Box::new(report), trust, name }
                 }
-                Err(fault) => Verdict::against(&report, fault),
+                Err(fault) => Decision::against(&report, fault),
             }
         });
-        Verdicts::Each(verdicts.map(|verdict| (verdict, Provenance::default())).collect())
+        Decisions::Each(verdicts.map(|verdict| (verdict, Provenance::default())).collect())
     }
 }
 
@@ -288,18 +289,18 @@ fn wait_for(judging: impl Future<Output = Judged>) -> Judged {
     match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime.block_on(judging),
         // Out of file descriptors: the next moment may be better.
-        Err(_) => Judged(Verdicts::Later(Busy::StoreFailed)),
+        Err(_) => Judged(Decisions::Later(Busy::StoreFailed)),
     }
 }
 
 fn too_many_copies(reports: usize) -> Fault {
     let detail =
         format!("{reports} reports share one document that is too large for each to keep: send them one by one");
-    Fault::new(FaultCode::TooManyElements, detail, Place::Whole)
+    Fault::new(FaultCode::TooManyElements, detail, FaultPlace::Whole)
 }
 
 fn internal() -> Fault {
-    Fault::new(FaultCode::Internal, "tlsight itself failed on this input", Place::Whole)
+    Fault::new(FaultCode::Internal, "tlsight itself failed on this input", FaultPlace::Whole)
 }
 
 #[cfg(test)]

@@ -33,11 +33,11 @@ use crate::{
     limits::{PROBE_ANSWER_DEADLINE_S, PROBE_CONNECT_DEADLINE_S, PROBE_HOSTS_MAX, PROBE_URI_DEADLINE_S},
     report,
 };
-pub use destination::{Address, AddressError, Destination, DestinationError};
+pub use destination::{AddressError, Destination, DestinationError, MailtoAddress};
 use record::NoRecord;
 pub use sample::{ORGANISATION, Sample};
 pub use signature::{Signer, SignerError};
-pub use steps::{Event, Fate, Step, Steps, Verdict};
+pub use steps::{ProbeEvent, ProbeFate, ProbeStep, ProbeVerdict, Steps};
 pub use tls::Authorities;
 
 /// RFC 5321 §4.5.4.2, where mail servers listen.
@@ -48,7 +48,7 @@ pub struct Order {
     /// The domain the report speaks of, as `domain` gives it.
     pub domain: String,
     /// The author of the report and of the mail.
-    pub from: Address,
+    pub from: MailtoAddress,
     /// URIs to send to; none: those the domain publishes.
     pub to: Vec<String>,
     /// The server that mail is handed to instead of the MX hosts.
@@ -93,8 +93,8 @@ pub fn domain(text: &str) -> Option<String> {
 }
 
 /// The author where none is named: the postmaster of the domain this machine belongs to, else of `domain`.
-pub fn default_from(domain: &str) -> Result<Address, AddressError> {
-    Address::new("postmaster", &own_domain(&smtp::hello()).unwrap_or_else(|| domain.to_owned()))
+pub fn default_from(domain: &str) -> Result<MailtoAddress, AddressError> {
+    MailtoAddress::new("postmaster", &own_domain(&smtp::hello()).unwrap_or_else(|| domain.to_owned()))
 }
 
 /// The registrable domain of the machine's name, where that is a name in the public DNS.
@@ -123,12 +123,12 @@ impl Probe {
 
     /// Sends the report to every URI, telling each step as it happens. One verdict for each URI; where there is none, one
     /// that says why.
-    pub async fn deliver(&self, order: &Order, sample: &Sample, tell: &mut dyn FnMut(Event)) -> Vec<Verdict> {
+    pub async fn deliver(&self, order: &Order, sample: &Sample, tell: &mut dyn FnMut(ProbeEvent)) -> Vec<ProbeVerdict> {
         let (uris, published) = if order.to.is_empty() {
             match self.published(&order.domain, &mut Steps(&mut *tell)).await {
                 Ok(uris) => (uris, true),
                 Err(verdict) => {
-                    tell(Event::Verdict(verdict.clone()));
+                    tell(ProbeEvent::Verdict(verdict.clone()));
                     return vec![verdict];
                 }
             }
@@ -137,15 +137,15 @@ impl Probe {
         };
         let mut verdicts = Vec::new();
         for (index, uri) in uris.iter().enumerate() {
-            tell(Event::Destination { uri: steps::shown(uri), number: index + 1, of: uris.len() });
+            tell(ProbeEvent::Destination { uri: steps::shown(uri), number: index + 1, of: uris.len() });
             let mut steps = Steps(&mut *tell);
             let one = self.deliver_to(order, sample, uri, published, &mut steps);
             let verdict = timeout(self.deadlines.uri, one).await.unwrap_or_else(|_| {
                 let verdict =
                     format!("not delivered: it took longer than {} s in all", self.deadlines.uri.as_secs_f32());
-                Verdict::new(Fate::NotDelivered, verdict, "Look at what was slow, above.")
+                ProbeVerdict::new(ProbeFate::NotDelivered, verdict, "Look at what was slow, above.")
             });
-            tell(Event::Verdict(verdict.clone()));
+            tell(ProbeEvent::Verdict(verdict.clone()));
             verdicts.push(verdict);
         }
         verdicts
@@ -158,7 +158,7 @@ impl Probe {
         uri: &str,
         published: bool,
         steps: &mut Steps<'_>,
-    ) -> Verdict {
+    ) -> ProbeVerdict {
         let unencoded = if published { record::unencoded(uri) } else { None };
         let destination = match unencoded {
             Some(problem) => Err(format!("the URI {problem}")),
@@ -167,18 +167,20 @@ impl Probe {
         match destination {
             Ok(Destination::Https(url)) => https::post(self, &url, sample, order.insecure, steps).await,
             Ok(Destination::Mailto(address)) => smtp::post(self, order, sample, &address, steps).await,
-            Err(reason) => Verdict::new(Fate::NotDelivered, format!("not delivered: {reason}"), "Correct the URI."),
+            Err(reason) => {
+                ProbeVerdict::new(ProbeFate::NotDelivered, format!("not delivered: {reason}"), "Correct the URI.")
+            }
         }
     }
 
     /// The URIs of the domain's TLSRPT record (RFC 8460 §3).
-    async fn published(&self, domain: &str, steps: &mut Steps<'_>) -> Result<Vec<String>, Verdict> {
+    async fn published(&self, domain: &str, steps: &mut Steps<'_>) -> Result<Vec<String>, ProbeVerdict> {
         let name = format!("_smtp._tls.{domain}");
         let publish = format!(
             "Publish one: {name}. IN TXT \"v=TLSRPTv1; rua=mailto:tlsrpt@REPORTS.EXAMPLE,https://REPORTS.EXAMPLE/v1/tlsrpt\". \
              --to URI sends to one that is not published yet."
         );
-        let none = |verdict: String, next: String| Verdict::new(Fate::NotDelivered, verdict, next);
+        let none = |verdict: String, next: String| ProbeVerdict::new(ProbeFate::NotDelivered, verdict, next);
         let records = match self.resolver.txt(&name).await {
             Ok(found) => found,
             Err(DnsError::NotFound) => {

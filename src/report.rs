@@ -4,6 +4,8 @@
 //! read; nothing outside this module sees wire types. `identity` names a report across channels and retries.
 
 pub mod deviation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod identity;
 pub mod types;
 
@@ -18,11 +20,11 @@ mod tests;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    fault::{Fault, FaultCode, Layer, Place},
+    fault::{Fault, FaultCode, FaultPlace, Layer},
     limits::{Limits, REPORTS_PER_DOCUMENT_MAX},
 };
 pub use deviation::{Deviation, Deviations};
-use json::{Kind, Reader};
+use json::{JsonKind, Reader};
 pub use types::*;
 use wire::Reading;
 
@@ -60,7 +62,7 @@ struct Judge {
 
 fn read(json: &[u8], judge: Judge, limits: &Limits) -> Result<Vec<Result<Report, Fault>>, Fault> {
     let text = std::str::from_utf8(json).map_err(|error| {
-        let place = Place::Byte { offset: error.valid_up_to() as u64, of: Layer::Unpacked };
+        let place = FaultPlace::Byte { offset: error.valid_up_to() as u64, of: Layer::Unpacked };
         Fault::new(FaultCode::BadEncoding, "the text is not UTF-8 (RFC 7493 §2.1)", place)
     })?;
     let mut reader = Reader::open(text, limits.json_string_max_bytes)?;
@@ -68,15 +70,15 @@ fn read(json: &[u8], judge: Judge, limits: &Limits) -> Result<Vec<Result<Report,
     let mut reports = Vec::new();
     let at = reader.at();
     match reader.kind() {
-        Kind::Object => reports.push(report(&mut reader, &mut reading, judge)?),
-        Kind::Array => reader.array(|reader, index| {
+        JsonKind::Object => reports.push(report(&mut reader, &mut reading, judge)?),
+        JsonKind::Array => reader.array(|reader, index| {
             let at = reader.at();
             reader.set_origin(format!("/{index}"));
             if index == REPORTS_PER_DOCUMENT_MAX {
                 let detail = format!("the document holds more than {REPORTS_PER_DOCUMENT_MAX} reports");
                 return Err(reader.fault(FaultCode::TooManyElements, detail, at));
             }
-            if reader.kind() == Kind::Object {
+            if reader.kind() == JsonKind::Object {
                 reading.notes.add(Deviation::ReportArray, at);
                 reports.push(report(reader, &mut reading, judge)?);
             } else {

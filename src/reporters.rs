@@ -10,7 +10,7 @@ mod registry;
 
 use std::sync::OnceLock;
 
-pub use key::{Standing, key, same_sender};
+pub use key::{KeyProof, key, same_sender};
 pub use registry::{Registry, Reporter};
 
 static IN_USE: OnceLock<Registry> = OnceLock::new();
@@ -35,36 +35,36 @@ pub fn named(key: &str) -> Option<String> {
     if let Some(reporter) = known().by_key(key) {
         return Some(reporter.name.clone());
     }
-    let standing = Standing::of(key);
+    let standing = KeyProof::of(key);
     let whose = standing.claimed(key);
     match standing {
-        Standing::Known | Standing::Proven => None,
-        Standing::Signed => key.split_once('/').map(|(from, signer)| format!("{from}, signed by {signer}")),
-        Standing::Trusted | Standing::Imported | Standing::Claimed => Some(format!("{whose} ({})", standing.as_str())),
+        KeyProof::Known | KeyProof::Proven => None,
+        KeyProof::Signed => key.split_once('/').map(|(from, signer)| format!("{from}, signed by {signer}")),
+        KeyProof::Trusted | KeyProof::Imported | KeyProof::Claimed => Some(format!("{whose} ({})", standing.as_str())),
     }
 }
 
 /// How far it is proven who a key stands for, and what its reports say of themselves beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
+pub struct SenderIdentity {
     /// What is shown for the key, without the word.
     pub name: String,
-    pub standing: Standing,
+    pub standing: KeyProof,
     /// `organization-name` as sent, where the name is not the registry's.
     pub says: Option<String>,
     /// Name and key of the known reporter that it may be taken for.
     pub taken_for: Option<(String, String)>,
 }
 
-impl Sender {
-    pub fn of(key: &str, says: Option<&str>) -> Sender {
-        let standing = Standing::of(key);
+impl SenderIdentity {
+    pub fn of(key: &str, says: Option<&str>) -> SenderIdentity {
+        let standing = KeyProof::of(key);
         let name = match standing {
-            Standing::Known | Standing::Signed | Standing::Proven => shown(key),
-            Standing::Trusted | Standing::Imported | Standing::Claimed => standing.claimed(key).to_owned(),
+            KeyProof::Known | KeyProof::Signed | KeyProof::Proven => shown(key),
+            KeyProof::Trusted | KeyProof::Imported | KeyProof::Claimed => standing.claimed(key).to_owned(),
         };
-        let says = says.filter(|says| standing != Standing::Known && !says.eq_ignore_ascii_case(&name));
+        let says = says.filter(|says| standing != KeyProof::Known && !says.eq_ignore_ascii_case(&name));
         let taken_for = known().confusable_with(key, says).map(|known| (known.name.clone(), known.key.clone()));
-        Sender { name, standing, says: says.map(str::to_owned), taken_for }
+        SenderIdentity { name, standing, says: says.map(str::to_owned), taken_for }
     }
 }

@@ -14,12 +14,12 @@ mod session;
 use std::collections::BTreeSet;
 
 pub use address::Address;
-pub use reply::Reply;
-pub use session::Session;
+pub use reply::SmtpReply;
+pub use session::SmtpSession;
 
 /// What a session needs to know beforehand.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SmtpSettings {
     pub protocol: Protocol,
     /// The name in the greeting: printable ASCII.
     pub hostname: String,
@@ -42,14 +42,14 @@ pub enum Protocol {
 
 /// One mail, complete, with its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ReceivedMessage {
     /// As received, without the dots that SMTP adds.
     pub bytes: Vec<u8>,
     /// Empty for the null sender.
     pub mail_from: String,
     /// At least one, in the order in which they were named.
     pub recipients: Vec<Recipient>,
-    pub body: Body,
+    pub body: BodyType,
     pub smtputf8: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct Recipient {
 
 /// What the client said the message consists of (RFC 6152, RFC 3030 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Body {
+pub enum BodyType {
     #[default]
     SevenBit,
     EightBitMime,
@@ -78,7 +78,7 @@ pub enum Next {
     /// Send what was said and bring more bytes.
     More,
     /// Find out what becomes of the message, then call [`Session::answer`]. Until then no byte is taken.
-    Message(Box<Message>),
+    Message(Box<ReceivedMessage>),
     /// Send what was said, Ready to start TLS, then call [`Session::secured`]. Bytes that came before the handshake must be fed:
     /// they end the session.
     StartTls,

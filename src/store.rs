@@ -24,21 +24,23 @@ use uuid::Uuid;
 
 pub use engine::bulk::{Bulk, Loads};
 pub use engine::open::{is_there, open_to_others};
-pub use engine::recount::{Renewed, Reread, Stored};
+pub use engine::recount::{Renewed, Reread, StoredReportBytes};
 pub use engine::rekey::SenderKey;
 pub use engine::repair::{RepairReport, repair};
 pub use error::{Displaced, StoreError};
 #[cfg(test)]
 pub use fixtures::kept::{quarantined, raw};
-pub use settings::Settings;
-pub use tables::entry::{Arrival, Entry, Kind};
+pub use settings::StoreSettings;
+pub use tables::entry::{Arrival, EntryKind, StoredEntry};
 pub use tables::unproven::Bounds;
 
 use crate::{
     limits::STORE_ANSWER_MAX_S,
     submission::{Busy, Outcome},
 };
-use engine::{condition::Condition, open::DirectoryLock, place::Place, queue::Queue, reader::Readers, writer::Writer};
+use engine::{
+    condition::Condition, open::DirectoryLock, place::DataDirectory, queue::Queue, reader::Readers, writer::Writer,
+};
 
 /// The open store. Cheap to clone. `close` ends the writer; so does dropping the last clone.
 #[derive(Clone)]
@@ -56,13 +58,13 @@ struct Inner {
 
 impl Store {
     /// Opens or creates `tlsight.duckdb` in the data directory, recovers a torn write-ahead log, applies migrations.
-    pub fn open(data: &Path, settings: &Settings) -> Result<Store, StoreError> {
+    pub fn open(data: &Path, settings: &StoreSettings) -> Result<Store, StoreError> {
         let lock = engine::open::claim(data)?;
         let database = engine::open::open(data, settings)?;
         let queue = Arc::new(Queue::new(settings.queue_max));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
         let (committed, commits) = watch::channel(0);
-        let condition = Condition::new(Place::of(data));
+        let condition = Condition::new(DataDirectory::of(data));
         let shared = engine::writer::Shared {
             queue: Arc::clone(&queue),
             readers: Arc::clone(&readers),
@@ -80,7 +82,7 @@ impl Store {
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
-    pub async fn write(&self, entries: Vec<Entry>) -> Vec<Outcome> {
+    pub async fn write(&self, entries: Vec<StoredEntry>) -> Vec<Outcome> {
         let count = entries.len();
         let busy = |busy| vec![Outcome::Busy(busy); count];
         let answer = match self.0.queue.push(entries) {
@@ -96,7 +98,7 @@ impl Store {
     }
 
     /// The same for callers outside the async runtime, for a large batch in few transactions. Waits for room in the queue.
-    pub fn write_blocking(&self, entries: Vec<Entry>) -> Vec<Outcome> {
+    pub fn write_blocking(&self, entries: Vec<StoredEntry>) -> Vec<Outcome> {
         // One after the other is queued before the first is waited for, so that the writer never waits for us.
         let pushed =
             engine::queue::pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));

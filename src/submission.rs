@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::fault::Fault;
 pub use accept::{Accept, Accepting};
-pub use budget::Budget;
+pub use budget::ClientBudget;
 pub use by_domain::{ByDomain, Foremost};
 pub use client_network::ClientNetwork;
 
@@ -244,18 +244,18 @@ pub enum Busy {
 
 /// What became of one submission: one outcome for each report in it, never empty.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Receipt(pub Vec<Outcome>, pub Notes);
+pub struct Receipt(pub Vec<Outcome>, pub SubmissionNotes);
 
 /// What a sender may want to know of a submission beside its outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Notes {
+pub struct SubmissionNotes {
     /// The token was valid, but not for every domain that a report is about.
     pub token_of_other_domain: bool,
 }
 
 impl Receipt {
     pub fn new(outcomes: Vec<Outcome>) -> Receipt {
-        Receipt(outcomes, Notes::default())
+        Receipt(outcomes, SubmissionNotes::default())
     }
 
     /// The one answer a transport gives where it can give only one. Busy wins, because the sender's retry is

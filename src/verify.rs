@@ -1,9 +1,9 @@
 //! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` and `network` ask the DNS.
 
-#[cfg(feature = "server")]
+#[cfg(feature = "dns")]
 pub mod dkim;
 mod domain;
-#[cfg(feature = "server")]
+#[cfg(feature = "dns")]
 pub mod network;
 pub mod senders;
 
@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::{Deviation, Policy, PolicyType, Report},
     submission::{Channel, Hints, Trust},
 };
@@ -143,7 +143,7 @@ pub fn check_token(hints: &Hints, served: &Served) -> Result<Option<Vec<String>>
     let Some(token) = hints.token.as_deref() else { return Ok(None) };
     match served.token_domains(token) {
         Some(domains) => Ok(Some(domains)),
-        None => Err(Fault::new(FaultCode::UnknownToken, "the token in the URL belongs to nobody", Place::Whole)),
+        None => Err(Fault::new(FaultCode::UnknownToken, "the token in the URL belongs to nobody", FaultPlace::Whole)),
     }
 }
 
@@ -186,7 +186,7 @@ fn foreign(report: &Report) -> Fault {
         domains.into_iter().filter(|domain| domain.len() <= DOMAIN_MAX_BYTES).take(NAMED_MAX).map(str::to_owned);
     Fault {
         domains: domains.collect(),
-        ..Fault::new(FaultCode::ForeignDomain, detail, Place::Path("/policies".to_owned()))
+        ..Fault::new(FaultCode::ForeignDomain, detail, FaultPlace::Path("/policies".to_owned()))
     }
 }
 

@@ -134,19 +134,19 @@ pub fn new_since(since: Option<NaiveDate>, earlier: bool, has_before: bool) -> S
 }
 
 /// How the number of failed sessions changed against the period before.
-pub fn moved(trend: Trend, now: i64, before: i64, period: &str) -> String {
+pub fn moved(trend: TrendWord, now: i64, before: i64, period: &str) -> String {
     match trend {
-        Trend::Grew => format!("up from {}", thousands(before)),
-        Trend::Fell => format!("down from {}", thousands(before)),
-        Trend::Same if now == before => format!("as the {period} before"),
-        Trend::Same => format!("much as before ({})", thousands(before)),
-        Trend::New | Trend::Resolved | Trend::Quiet => String::new(),
+        TrendWord::Grew => format!("up from {}", thousands(before)),
+        TrendWord::Fell => format!("down from {}", thousands(before)),
+        TrendWord::Same if now == before => format!("as the {period} before"),
+        TrendWord::Same => format!("much as before ({})", thousands(before)),
+        TrendWord::New | TrendWord::Resolved | TrendWord::Quiet => String::new(),
     }
 }
 
 /// How failed sessions moved against the period before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trend {
+pub enum TrendWord {
     New,
     Grew,
     Same,
@@ -155,28 +155,28 @@ pub enum Trend {
     Quiet,
 }
 
-impl Trend {
+impl TrendWord {
     /// A change counts from a quarter and three sessions on; below that it is noise.
-    pub fn of(now: i64, before: i64) -> Trend {
+    pub fn of(now: i64, before: i64) -> TrendWord {
         let changed = now.abs_diff(before) >= 3 && now.abs_diff(before) >= before.unsigned_abs() / 4;
         match (now, before) {
-            (0, 0) => Trend::Quiet,
-            (0, _) => Trend::Resolved,
-            (_, 0) => Trend::New,
-            _ if !changed => Trend::Same,
-            _ if now > before => Trend::Grew,
-            _ => Trend::Fell,
+            (0, 0) => TrendWord::Quiet,
+            (0, _) => TrendWord::Resolved,
+            (_, 0) => TrendWord::New,
+            _ if !changed => TrendWord::Same,
+            _ if now > before => TrendWord::Grew,
+            _ => TrendWord::Fell,
         }
     }
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Trend::New => "new",
-            Trend::Grew => "grew",
-            Trend::Same => "same",
-            Trend::Fell => "fell",
-            Trend::Resolved => "resolved",
-            Trend::Quiet => "none",
+            TrendWord::New => "new",
+            TrendWord::Grew => "grew",
+            TrendWord::Same => "same",
+            TrendWord::Fell => "fell",
+            TrendWord::Resolved => "resolved",
+            TrendWord::Quiet => "none",
         }
     }
 }
@@ -216,12 +216,12 @@ mod tests {
 
     #[test]
     fn small_changes_are_no_trend() {
-        assert_eq!(Trend::of(12, 0), Trend::New);
-        assert_eq!(Trend::of(0, 12), Trend::Resolved);
-        assert_eq!(Trend::of(14, 13), Trend::Same);
-        assert_eq!(Trend::of(2, 1), Trend::Same);
-        assert_eq!(Trend::of(812, 14), Trend::Grew);
-        assert_eq!(Trend::of(14, 812), Trend::Fell);
-        assert_eq!(Trend::of(i64::MAX, i64::MAX - 1), Trend::Same);
+        assert_eq!(TrendWord::of(12, 0), TrendWord::New);
+        assert_eq!(TrendWord::of(0, 12), TrendWord::Resolved);
+        assert_eq!(TrendWord::of(14, 13), TrendWord::Same);
+        assert_eq!(TrendWord::of(2, 1), TrendWord::Same);
+        assert_eq!(TrendWord::of(812, 14), TrendWord::Grew);
+        assert_eq!(TrendWord::of(14, 812), TrendWord::Fell);
+        assert_eq!(TrendWord::of(i64::MAX, i64::MAX - 1), TrendWord::Same);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use duckdb::Connection;
-use tlsight::{alerts::Plan, store::tables::known};
+use tlsight::{alerts::AlertPlan, store::tables::known};
 
 /// The last day that is reported on, a Sunday.
 pub const LAST_DAY: &str = "2026-11-22";
@@ -52,6 +52,6 @@ pub fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
     ))?;
     // As after the first evaluation.
     let now = "2026-11-23T12:00:00Z".parse().expect("a time");
-    known::note_all(&connection, &Plan::default(), now).expect("the failures are noted");
+    known::note_all(&connection, &AlertPlan::default(), now).expect("the failures are noted");
     Ok(())
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Rule;
-use crate::explain::Mail;
+use super::AlertRule;
+use crate::explain::MailEffect;
 
 /// What an alert is about; the parts a rule does not need are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Subject {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Status {
+pub enum AlertStatus {
     Firing,
     Resolved,
 }
@@ -38,9 +38,9 @@ pub enum Status {
 pub struct Alert {
     /// Digest of rule, subject and `fired_at`, so that the same evaluation gives the same name.
     pub uuid: Uuid,
-    pub rule: Rule,
+    pub rule: AlertRule,
     pub subject: Subject,
-    pub status: Status,
+    pub status: AlertStatus,
     /// When the trouble began, as far as the data tell: the start of the first failing day, or a moment.
     pub since: DateTime<Utc>,
     /// When it fired first.
@@ -55,13 +55,13 @@ pub struct Alert {
     /// How often it fired: more than once where it came back soon after it was resolved.
     pub times: u32,
     /// As of the last evaluation that changed something worth telling; the resolving one adds `clear_day`.
-    pub evidence: Evidence,
+    pub evidence: AlertEvidence,
 }
 
 /// What an alert rests on. The parts a rule does not need are empty.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Evidence {
+pub struct AlertEvidence {
     /// Those for whom it is not over first, then most failed sessions first; at most twenty.
     pub organisations: Vec<Affected>,
     /// How many there are in all.
@@ -73,10 +73,10 @@ pub struct Evidence {
     /// MX hosts to look at, those with the most failed sessions first, at most three.
     pub mx_hosts: Vec<String>,
     /// What became of the mail.
-    pub mails: Vec<Mail>,
+    pub mails: Vec<MailEffect>,
     /// The rule whose alert tells of it in place of this one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken_over_by: Option<Rule>,
+    pub taken_over_by: Option<AlertRule>,
     pub result_types: Vec<String>,
     /// Reason codes as the senders gave them, at most three.
     pub reasons: Vec<String>,
@@ -120,7 +120,7 @@ pub struct Affected {
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event {
+pub enum AlertEvent {
     Fired,
     /// It came back soon after it was resolved: the same alert goes on.
     Reopened,
@@ -138,7 +138,7 @@ pub enum Event {
 /// A change of one alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
-    pub event: Event,
+    pub event: AlertEvent,
     /// As it is after the change.
     pub alert: Alert,
     /// Whether the channels are told.
@@ -150,7 +150,7 @@ pub struct Transition {
 
 impl Alert {
     /// The name of an alert that fires now.
-    pub fn name(rule: Rule, subject: &Subject, fired_at: DateTime<Utc>) -> Uuid {
+    pub fn name(rule: AlertRule, subject: &Subject, fired_at: DateTime<Utc>) -> Uuid {
         let mut digest = Sha256::new();
         let parts =
             [&subject.policy_domain, &subject.organisation, &subject.result_type, &subject.mx_host, &subject.part];
@@ -175,48 +175,48 @@ impl Alert {
     }
 
     pub fn is_firing(&self) -> bool {
-        self.status == Status::Firing
+        self.status == AlertStatus::Firing
     }
 }
 
-impl Status {
+impl AlertStatus {
     pub fn as_str(self) -> &'static str {
         match self {
-            Status::Firing => "firing",
-            Status::Resolved => "resolved",
+            AlertStatus::Firing => "firing",
+            AlertStatus::Resolved => "resolved",
         }
     }
 
-    pub fn from_name(name: &str) -> Option<Status> {
-        [Status::Firing, Status::Resolved].into_iter().find(|status| status.as_str() == name)
+    pub fn from_name(name: &str) -> Option<AlertStatus> {
+        [AlertStatus::Firing, AlertStatus::Resolved].into_iter().find(|status| status.as_str() == name)
     }
 }
 
-impl Event {
-    pub const ALL: [Event; 7] = [
-        Event::Fired,
-        Event::Reopened,
-        Event::Reminded,
-        Event::Resolved,
-        Event::Expired,
-        Event::TakenOver,
-        Event::Acknowledged,
+impl AlertEvent {
+    pub const ALL: [AlertEvent; 7] = [
+        AlertEvent::Fired,
+        AlertEvent::Reopened,
+        AlertEvent::Reminded,
+        AlertEvent::Resolved,
+        AlertEvent::Expired,
+        AlertEvent::TakenOver,
+        AlertEvent::Acknowledged,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Event::Fired => "fired",
-            Event::Reopened => "reopened",
-            Event::Reminded => "reminded",
-            Event::Resolved => "resolved",
-            Event::Expired => "expired",
-            Event::TakenOver => "taken-over",
-            Event::Acknowledged => "acknowledged",
+            AlertEvent::Fired => "fired",
+            AlertEvent::Reopened => "reopened",
+            AlertEvent::Reminded => "reminded",
+            AlertEvent::Resolved => "resolved",
+            AlertEvent::Expired => "expired",
+            AlertEvent::TakenOver => "taken-over",
+            AlertEvent::Acknowledged => "acknowledged",
         }
     }
 
-    pub fn from_name(name: &str) -> Option<Event> {
-        Event::ALL.into_iter().find(|event| event.as_str() == name)
+    pub fn from_name(name: &str) -> Option<AlertEvent> {
+        AlertEvent::ALL.into_iter().find(|event| event.as_str() == name)
     }
 }
 
@@ -228,11 +228,11 @@ mod tests {
     fn an_alert_is_named_by_rule_subject_and_time() {
         let at = DateTime::from_timestamp(1_764_000_000, 0).unwrap();
         let domain = |name: &str| Subject { policy_domain: Some(name.to_owned()), ..Subject::default() };
-        let name = Alert::name(Rule::PolicyFetch, &domain("example.com"), at);
-        assert_eq!(name, Alert::name(Rule::PolicyFetch, &domain("example.com"), at));
-        assert_ne!(name, Alert::name(Rule::Dane, &domain("example.com"), at));
-        assert_ne!(name, Alert::name(Rule::PolicyFetch, &domain("example.net"), at));
+        let name = Alert::name(AlertRule::PolicyFetch, &domain("example.com"), at);
+        assert_eq!(name, Alert::name(AlertRule::PolicyFetch, &domain("example.com"), at));
+        assert_ne!(name, Alert::name(AlertRule::Dane, &domain("example.com"), at));
+        assert_ne!(name, Alert::name(AlertRule::PolicyFetch, &domain("example.net"), at));
         let host = Subject { mx_host: Some("example.com".to_owned()), ..Subject::default() };
-        assert_ne!(name, Alert::name(Rule::PolicyFetch, &host, at));
+        assert_ne!(name, Alert::name(AlertRule::PolicyFetch, &host, at));
     }
 }

@@ -16,7 +16,10 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Alert, Evidence, Facts, Mute, Plan, Rule, Subject, Transition, facts::Trouble, hosts::Owners};
+use super::{
+    Alert, AlertEvidence, AlertFacts, AlertPlan, AlertRule, Mute, Subject, Transition, facts::FailureFact,
+    hosts::Owners,
+};
 
 pub use failures::{BESIDES, CERTIFICATE, DANE};
 pub use senders::GRACE_MIN_H;
@@ -38,8 +41,15 @@ impl Evaluation {
     /// Only what does not depend on stored reports: what comes in from senders, the sources, the disk. For a time in which
     /// reports are loaded that belong together.
     pub fn without_stored(self) -> Evaluation {
-        let stays = |rule: Rule| {
-            matches!(rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk)
+        let stays = |rule: AlertRule| {
+            matches!(
+                rule,
+                AlertRule::NoReports
+                    | AlertRule::Quarantine
+                    | AlertRule::Conflict
+                    | AlertRule::Source
+                    | AlertRule::Disk
+            )
         };
         let transitions = self.transitions.into_iter().filter(|it| stays(it.alert.rule)).collect();
         let refreshed = self.refreshed.into_iter().filter(|alert| stays(alert.rule)).collect();
@@ -60,15 +70,15 @@ pub struct Triple {
 /// How one subject of one rule stands.
 #[derive(Debug, Clone, PartialEq)]
 struct Finding {
-    rule: Rule,
+    rule: AlertRule,
     subject: Subject,
-    state: State,
+    state: FindingState,
     since: DateTime<Utc>,
-    evidence: Evidence,
+    evidence: AlertEvidence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FindingState {
     Failing,
     /// Not enough to fire, not enough to resolve.
     Open,
@@ -82,22 +92,28 @@ enum State {
     /// Nobody says anything about it any more.
     Expired,
     /// The alert of this rule tells of it.
-    TakenOver(Rule),
+    TakenOver(AlertRule),
 }
 
 /// The alerts an evaluation starts from: those that fire, and those resolved lately. They can be thousands, and each finding
 /// is looked up in them.
-struct Standing<'a> {
+struct OpenAlerts<'a> {
     alerts: &'a [Alert],
-    firing: HashMap<(Rule, &'a Subject), &'a Alert>,
-    over: HashMap<(Rule, &'a Subject), &'a Alert>,
+    firing: HashMap<(AlertRule, &'a Subject), &'a Alert>,
+    over: HashMap<(AlertRule, &'a Subject), &'a Alert>,
     /// Whose MX hosts are whose.
     owners: Owners<'a>,
 }
 
 /// Holds the facts against the rules. The same input gives the same output, uuids included.
-pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], now: DateTime<Utc>) -> Evaluation {
-    let standing = Standing::new(standing, Owners::new(plan, &facts.mx_seen));
+pub fn evaluate(
+    standing: &[Alert],
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    mutes: &[Mute],
+    now: DateTime<Utc>,
+) -> Evaluation {
+    let standing = OpenAlerts::new(standing, Owners::new(plan, &facts.mx_seen));
     let mut findings = failures::causes(facts, plan, &standing, now);
     let causes = causes(&findings, plan, &standing, now);
     let (news, known) = failures::news(facts, plan, &standing, &causes, now);
@@ -106,7 +122,8 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
     findings.extend(senders::senders(facts, plan, &standing, now));
     findings.extend(intake::intake(facts, plan, &standing, now));
     findings.retain(|finding| {
-        let changes = finding.state == State::Failing || standing.firing(finding.rule, &finding.subject).is_some();
+        let changes =
+            finding.state == FindingState::Failing || standing.firing(finding.rule, &finding.subject).is_some();
         changes && plan.is_on(finding.rule)
     });
     let mut refreshed = lifecycle::refreshed(&standing, &findings);
@@ -117,9 +134,14 @@ pub fn evaluate(standing: &[Alert], facts: &Facts, plan: &Plan, mutes: &[Mute], 
 }
 
 /// What is told already, or was until lately, so that no other rule tells it again.
-fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> BTreeSet<(Rule, Subject)> {
+fn causes(
+    findings: &[Finding],
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
+    now: DateTime<Utc>,
+) -> BTreeSet<(AlertRule, Subject)> {
     let lately = now - TimeDelta::days(days(plan.settings.failure_share_days.saturating_add(1)));
-    let firing = findings.iter().filter(|finding| finding.state == State::Failing);
+    let firing = findings.iter().filter(|finding| finding.state == FindingState::Failing);
     let recent = standing.alerts.iter().filter(|alert| alert.is_firing() || alert.changed_at >= lately);
     firing
         .map(|finding| (finding.rule, finding.subject.clone()))
@@ -128,9 +150,9 @@ fn causes(findings: &[Finding], plan: &Plan, standing: &Standing<'_>, now: DateT
         .collect()
 }
 
-impl<'a> Standing<'a> {
-    fn new(alerts: &'a [Alert], owners: Owners<'a>) -> Standing<'a> {
-        let mut standing = Standing { alerts, firing: HashMap::new(), over: HashMap::new(), owners };
+impl<'a> OpenAlerts<'a> {
+    fn new(alerts: &'a [Alert], owners: Owners<'a>) -> OpenAlerts<'a> {
+        let mut standing = OpenAlerts { alerts, firing: HashMap::new(), over: HashMap::new(), owners };
         for alert in alerts {
             let key = (alert.rule, &alert.subject);
             if alert.is_firing() {
@@ -145,21 +167,21 @@ impl<'a> Standing<'a> {
         standing
     }
 
-    fn firing(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
+    fn firing(&self, rule: AlertRule, subject: &Subject) -> Option<&'a Alert> {
         self.firing.get(&(rule, subject)).copied()
     }
 
-    fn firing_of(&self, rule: Rule) -> impl Iterator<Item = &'a Alert> {
+    fn firing_of(&self, rule: AlertRule) -> impl Iterator<Item = &'a Alert> {
         self.alerts.iter().filter(move |alert| alert.is_firing() && alert.rule == rule)
     }
 
     /// The last one of this rule and subject that is over.
-    fn over(&self, rule: Rule, subject: &Subject) -> Option<&'a Alert> {
+    fn over(&self, rule: AlertRule, subject: &Subject) -> Option<&'a Alert> {
         self.over.get(&(rule, subject)).copied()
     }
 }
 
-impl Trouble {
+impl FailureFact {
     fn last_day(&self) -> NaiveDate {
         self.days.last_key_value().map_or(NaiveDate::MIN, |(day, _)| *day)
     }

@@ -5,29 +5,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::explain::Mail;
+use crate::explain::MailEffect;
 
 /// Policy domain and organisation key.
-pub type Pair = (String, String);
+pub type DomainAndOrganisation = (String, String);
 
 /// Everything an evaluation looks at besides the alerts that stand.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Facts {
-    pub troubles: Vec<Trouble>,
+pub struct AlertFacts {
+    pub troubles: Vec<FailureFact>,
     /// The days on which each pair in `troubles` was reported on, over the days that were looked at.
-    pub reported: BTreeMap<Pair, BTreeSet<NaiveDate>>,
+    pub reported: BTreeMap<DomainAndOrganisation, BTreeSet<NaiveDate>>,
     /// The same, only where sessions took place under an MTA-STS policy.
-    pub reported_under_sts: BTreeMap<Pair, BTreeSet<NaiveDate>>,
+    pub reported_under_sts: BTreeMap<DomainAndOrganisation, BTreeSet<NaiveDate>>,
     /// By policy domain the MX hosts and wildcards in the policies that senders hold, of reports that are proven or imported.
     /// Looked up only where a trouble is about an MX host.
     pub mx_seen: BTreeMap<String, BTreeSet<String>>,
-    pub shares: Vec<Share>,
+    pub shares: Vec<FailureShare>,
     /// Nothing was ever noted as known: this is the first evaluation.
     pub first: bool,
     /// Days of which any report is stored; looked up only where a trouble is unknown.
     pub learned_days: u64,
     /// Organisations with enough report days to have a rhythm.
-    pub senders: Vec<Sender>,
+    pub senders: Vec<SenderRhythm>,
     /// Keys of known reporters; their news come first.
     pub known: BTreeSet<String>,
     /// Keys of organisations on probation: nobody knows them, and they have not reported for a week. They add to what fires, and make
@@ -38,7 +38,7 @@ pub struct Facts {
     pub arrivals: Arrivals,
     pub intake: Intake,
     /// The health registry; `None` where it is not looked at, as in a backtest.
-    pub parts: Option<Vec<Part>>,
+    pub parts: Option<Vec<SourceHealth>>,
     /// Bytes free on the disk of the data directory; `None` where it is not looked at.
     pub disk_free_bytes: Option<u64>,
     /// Why the store can take nothing now, in words; `None` where it can, or is not looked at.
@@ -47,7 +47,7 @@ pub struct Facts {
 
 /// What one organisation reports to fail at one policy domain with one result type.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Trouble {
+pub struct FailureFact {
     pub policy_domain: String,
     /// Organisation key.
     pub organisation: String,
@@ -58,7 +58,7 @@ pub struct Trouble {
     /// Receiving MX hostnames of any result type, lower case: a few of them.
     pub mx_hosts: BTreeSet<String>,
     /// What became of the mail, by the policies these sessions were under.
-    pub mails: BTreeSet<Mail>,
+    pub mails: BTreeSet<MailEffect>,
     /// One reason code the sender gave.
     pub reason: Option<String>,
     /// Failed sessions by report day; never empty.
@@ -79,14 +79,14 @@ pub enum Of {
 
 /// How many of the sessions failed lately, and in the four weeks before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Share {
+pub struct FailureShare {
     pub of: Of,
     /// Policy domain, organisation key or result type.
     pub key: String,
     /// Of an organisation.
     pub name: Option<String>,
-    pub now: Counted,
-    pub before: Counted,
+    pub now: SessionCount,
+    pub before: SessionCount,
     /// Report days in the window.
     pub days: u64,
     /// First and last day of the window with a failed session.
@@ -103,11 +103,11 @@ pub struct Share {
 pub struct Worst {
     /// Organisation key.
     pub organisation: String,
-    pub now: Counted,
+    pub now: SessionCount,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counted {
+pub struct SessionCount {
     pub failed: i64,
     /// Failed and successful sessions.
     pub sessions: i64,
@@ -115,7 +115,7 @@ pub struct Counted {
 
 /// When one organisation reports.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sender {
+pub struct SenderRhythm {
     /// Organisation key.
     pub organisation: String,
     pub name: Option<String>,
@@ -149,7 +149,7 @@ pub struct Intake {
 
 /// A source, as the health registry shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Part {
+pub struct SourceHealth {
     pub name: String,
     /// It works.
     pub well: bool,
@@ -161,7 +161,7 @@ pub struct Part {
     pub words: String,
 }
 
-impl Counted {
+impl SessionCount {
     /// 0 to 1.
     pub fn share(self) -> f64 {
         if self.sessions <= 0 { 0.0 } else { self.failed as f64 / self.sessions as f64 }

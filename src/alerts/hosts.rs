@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Plan;
+use super::AlertPlan;
 
 /// MX hosts to the domains they take mail for.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Owners<'a> {
 
 impl<'a> Owners<'a> {
     /// `seen`: by policy domain the names and wildcards in the policies that senders hold.
-    pub fn new(plan: &'a Plan, seen: &'a BTreeMap<String, BTreeSet<String>>) -> Owners<'a> {
+    pub fn new(plan: &'a AlertPlan, seen: &'a BTreeMap<String, BTreeSet<String>>) -> Owners<'a> {
         let mut owners = Owners { any: plan.mx_hosts.is_empty(), ..Owners::default() };
         owners.domains.extend(plan.domains.iter().map(|(domain, hosts)| (domain.as_str(), hosts.is_empty())));
         for (domain, hosts) in &plan.domains {
@@ -78,7 +78,7 @@ impl<'a> Owners<'a> {
 }
 
 /// The names in the policies senders hold that no configured host answers to, of served domains that list hosts.
-pub fn unlisted(plan: &Plan, seen: &BTreeMap<String, BTreeSet<String>>) -> Vec<(String, String)> {
+pub fn unlisted(plan: &AlertPlan, seen: &BTreeMap<String, BTreeSet<String>>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (domain, names) in seen {
         let Some(hosts) = plan.domains.get(domain).filter(|hosts| !hosts.is_empty()) else { continue };
@@ -94,15 +94,15 @@ pub fn unlisted(plan: &Plan, seen: &BTreeMap<String, BTreeSet<String>>) -> Vec<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::Settings;
+    use crate::alerts::AlertSettings;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn plan(domains: &[(&str, &[&str])]) -> Plan {
+    fn plan(domains: &[(&str, &[&str])]) -> AlertPlan {
         let domains = domains.iter().map(|(domain, hosts)| ((*domain).to_owned(), set(hosts)));
-        Plan::new(Settings::default(), domains, &[]).unwrap()
+        AlertPlan::new(AlertSettings::default(), domains, &[]).unwrap()
     }
 
     #[test]

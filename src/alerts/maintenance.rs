@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, str::FromStr};
 use chrono::{DateTime, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
-use super::{Maintenance, plan::Wrong};
+use super::{Maintenance, plan::AlertSettingError};
 
 /// A maintenance window whose times were understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +41,9 @@ pub struct UnderMaintenance {
 
 impl Maintenance {
     /// Reads the times. An error names the value that cannot be used.
-    pub fn compile(&self) -> Result<Window, Wrong> {
-        let wrong = |key, value: &Option<String>, why| Wrong { key, value: value.clone().unwrap_or_default(), why };
+    pub fn compile(&self) -> Result<Window, AlertSettingError> {
+        let wrong =
+            |key, value: &Option<String>, why| AlertSettingError { key, value: value.clone().unwrap_or_default(), why };
         let when = match (&self.from, &self.to, &self.weekly) {
             (Some(_), Some(_), None) => {
                 let (from, to) = (moment("from", &self.from)?, moment("to", &self.to)?);
@@ -95,9 +96,9 @@ impl Window {
 }
 
 /// A time with its zone, RFC 3339.
-pub fn moment(key: &'static str, text: &Option<String>) -> Result<DateTime<Utc>, Wrong> {
+pub fn moment(key: &'static str, text: &Option<String>) -> Result<DateTime<Utc>, AlertSettingError> {
     let text = text.as_deref().unwrap_or_default();
-    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).map_err(|_| Wrong {
+    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).map_err(|_| AlertSettingError {
         key,
         value: text.to_owned(),
         why: "not a time with its zone such as 2026-12-01T08:00:00Z",

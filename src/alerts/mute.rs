@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Alert, Rule, Silence, maintenance::moment, plan::Wrong};
+use super::{Alert, AlertRule, Silence, maintenance::moment, plan::AlertSettingError};
 
 /// Whom nobody wants to hear until when. Parts that are `None` match everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mute {
     pub until: DateTime<Utc>,
     pub reason: String,
-    pub rule: Option<Rule>,
+    pub rule: Option<AlertRule>,
     pub policy_domain: Option<String>,
     /// Organisation key.
     pub organisation: Option<String>,
@@ -18,7 +18,7 @@ pub struct Mute {
 
 impl Silence {
     /// Reads the end. An error names the value that cannot be used.
-    pub fn compile(&self) -> Result<Mute, Wrong> {
+    pub fn compile(&self) -> Result<Mute, AlertSettingError> {
         Ok(Mute {
             until: moment("until", &Some(self.until.clone()))?,
             reason: self.reason.clone(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Event, Rule, Severity};
+use super::{AlertEvent, AlertRule, Severity};
 
 /// What one outbox entry delivers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub enum Payload {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     /// `None`: a test.
-    pub event: Option<Event>,
-    pub rule: Option<Rule>,
+    pub event: Option<AlertEvent>,
+    pub rule: Option<AlertRule>,
     pub severity: Severity,
     /// One sentence without a full stop at its end: what happened, with its numbers. At most about 120 characters.
     pub title: String,

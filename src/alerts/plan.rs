@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 
 use super::{
-    Maintenance, Rule, Settings,
+    AlertRule, AlertSettings, Maintenance,
     facts::Of,
     maintenance::{UnderMaintenance, Window},
 };
@@ -17,7 +17,7 @@ pub const LOOK_BACK_MAX_DAYS: u64 = 60;
 /// A value of `[alerts]`, `[[silence]]` or `[[maintenance]]` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key} = {value:?}`: {why}")]
-pub struct Wrong {
+pub struct AlertSettingError {
     pub key: &'static str,
     pub value: String,
     pub why: &'static str,
@@ -25,8 +25,8 @@ pub struct Wrong {
 
 /// `[alerts]` and `[[maintenance]]`, with the MX hosts of the served domains.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub settings: Settings,
+pub struct AlertPlan {
+    pub settings: AlertSettings,
     /// The served domains with their configured MX hosts, in lower case.
     pub domains: BTreeMap<String, BTreeSet<String>>,
     /// All of these hosts; empty: every MX host in a report is taken for ours.
@@ -38,19 +38,19 @@ pub struct Plan {
     shares_of: Vec<Of>,
 }
 
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan::new(Settings::default(), [], &[]).expect("the defaults can be used")
+impl Default for AlertPlan {
+    fn default() -> AlertPlan {
+        AlertPlan::new(AlertSettings::default(), [], &[]).expect("the defaults can be used")
     }
 }
 
-impl Plan {
+impl AlertPlan {
     /// Checks the settings and the maintenance windows.
     pub fn new(
-        settings: Settings,
+        settings: AlertSettings,
         domains: impl IntoIterator<Item = (String, BTreeSet<String>)>,
         maintenance: &[Maintenance],
-    ) -> Result<Plan, Wrong> {
+    ) -> Result<AlertPlan, AlertSettingError> {
         let (min_trust, shares_of) = (min_trust(&settings)?, shares_of(&settings)?);
         if let Some(wrong) = out_of_bounds(&settings).next() {
             return Err(wrong);
@@ -61,10 +61,10 @@ impl Plan {
         let domains: BTreeMap<String, BTreeSet<String>> =
             domains.into_iter().map(|(domain, mx)| (name(&domain), hosts(mx))).collect();
         let mx_hosts = domains.values().flatten().cloned().collect();
-        Ok(Plan { settings, domains, mx_hosts, audiences: Vec::new(), windows, min_trust, shares_of })
+        Ok(AlertPlan { settings, domains, mx_hosts, audiences: Vec::new(), windows, min_trust, shares_of })
     }
 
-    pub fn is_on(&self, rule: Rule) -> bool {
+    pub fn is_on(&self, rule: AlertRule) -> bool {
         !self.settings.off.contains(&rule)
     }
 
@@ -119,24 +119,24 @@ impl Plan {
     }
 }
 
-impl Settings {
+impl AlertSettings {
     /// Everything that cannot be used; the first of it is what `Plan::new` refuses.
-    pub fn problems(&self) -> Vec<Wrong> {
+    pub fn problems(&self) -> Vec<AlertSettingError> {
         min_trust(self).err().into_iter().chain(shares_of(self).err()).chain(out_of_bounds(self)).collect()
     }
 }
 
-fn min_trust(settings: &Settings) -> Result<Trust, Wrong> {
-    Trust::from_name(&settings.min_trust).ok_or_else(|| Wrong {
+fn min_trust(settings: &AlertSettings) -> Result<Trust, AlertSettingError> {
+    Trust::from_name(&settings.min_trust).ok_or_else(|| AlertSettingError {
         key: "min_trust",
         value: settings.min_trust.clone(),
         why: "not one of \"none\", \"token\", \"import\", \"network\" and \"dkim\"",
     })
 }
 
-fn shares_of(settings: &Settings) -> Result<Vec<Of>, Wrong> {
+fn shares_of(settings: &AlertSettings) -> Result<Vec<Of>, AlertSettingError> {
     let share = |name: &String| {
-        Of::from_name(name).ok_or_else(|| Wrong {
+        Of::from_name(name).ok_or_else(|| AlertSettingError {
             key: "failure_share_of",
             value: name.clone(),
             why: "not one of \"policy_domain\", \"organisation\" and \"result_type\"",
@@ -145,7 +145,7 @@ fn shares_of(settings: &Settings) -> Result<Vec<Of>, Wrong> {
     settings.failure_share_of.iter().map(share).collect()
 }
 
-fn out_of_bounds(settings: &Settings) -> impl Iterator<Item = Wrong> {
+fn out_of_bounds(settings: &AlertSettings) -> impl Iterator<Item = AlertSettingError> {
     let numbers = [
         ("failure_share_percent", settings.failure_share_percent, 100.0),
         ("failure_share_times", settings.failure_share_times, 1e6),
@@ -159,8 +159,12 @@ fn out_of_bounds(settings: &Settings) -> impl Iterator<Item = Wrong> {
     let numbers = numbers.into_iter().filter(|(_, number, max)| !(0.0..=*max).contains(number));
     let days = days.into_iter().filter(|(_, days)| !(1..=30).contains(days));
     numbers
-        .map(|(key, number, _)| Wrong { key, value: number.to_string(), why: "outside what makes sense" })
-        .chain(days.map(|(key, days)| Wrong { key, value: days.to_string(), why: "not a number of days from 1 to 30" }))
+        .map(|(key, number, _)| AlertSettingError { key, value: number.to_string(), why: "outside what makes sense" })
+        .chain(days.map(|(key, days)| AlertSettingError {
+            key,
+            value: days.to_string(),
+            why: "not a number of days from 1 to 30",
+        }))
 }
 
 pub fn back(day: NaiveDate, days: u64) -> NaiveDate {
@@ -171,10 +175,10 @@ pub fn back(day: NaiveDate, days: u64) -> NaiveDate {
 mod tests {
     use super::*;
 
-    fn wrong(change: impl FnOnce(&mut Settings)) -> String {
-        let mut settings = Settings::default();
+    fn wrong(change: impl FnOnce(&mut AlertSettings)) -> String {
+        let mut settings = AlertSettings::default();
         change(&mut settings);
-        Plan::new(settings, [], &[]).unwrap_err().to_string()
+        AlertPlan::new(settings, [], &[]).unwrap_err().to_string()
     }
 
     #[test]
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn by_default_what_is_proven_or_imported_counts() {
         let served = [("example.com".to_owned(), ["MX.example.com.".to_owned()].into())];
-        let plan = Plan::new(Settings::default(), served, &[]).unwrap();
+        let plan = AlertPlan::new(AlertSettings::default(), served, &[]).unwrap();
         assert_eq!(plan.trusts().collect::<Vec<_>>(), [Trust::Import, Trust::Network, Trust::Dkim]);
         assert!(plan.mx_hosts.contains("mx.example.com"));
         let today = "2026-11-25".parse().unwrap();

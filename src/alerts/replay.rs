@@ -4,17 +4,17 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Alert, Evaluation, Event, Facts, Plan, Rule, Transition, Triple, evaluate};
+use super::{Alert, AlertEvent, AlertFacts, AlertPlan, AlertRule, Evaluation, Transition, Triple, evaluate};
 
 /// Evaluates one rule at `from`, then every `step` up to and including `to`, from an empty state; `facts` says what was known
 /// at a moment. Reminders are left out. Stops at the first moment whose facts cannot be had.
 pub fn replay<E>(
-    rule: Rule,
+    rule: AlertRule,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     step: TimeDelta,
-    plan: &Plan,
-    mut facts: impl FnMut(DateTime<Utc>) -> Result<Facts, E>,
+    plan: &AlertPlan,
+    mut facts: impl FnMut(DateTime<Utc>) -> Result<AlertFacts, E>,
 ) -> Result<Vec<Transition>, E> {
     let mut state = State::default();
     let mut found = Vec::new();
@@ -22,7 +22,7 @@ pub fn replay<E>(
     let mut moment = from;
     while moment <= to {
         let transitions = state.step(&mut facts(moment)?, plan, moment).transitions;
-        found.extend(transitions.into_iter().filter(|it| it.alert.rule == rule && it.event != Event::Reminded));
+        found.extend(transitions.into_iter().filter(|it| it.alert.rule == rule && it.event != AlertEvent::Reminded));
         let Some(next) = moment.checked_add_signed(step) else { break };
         moment = next;
     }
@@ -37,7 +37,7 @@ struct State {
 }
 
 impl State {
-    fn step(&mut self, facts: &mut Facts, plan: &Plan, now: DateTime<Utc>) -> Evaluation {
+    fn step(&mut self, facts: &mut AlertFacts, plan: &AlertPlan, now: DateTime<Utc>) -> Evaluation {
         for trouble in &mut facts.troubles {
             let triple = (trouble.policy_domain.clone(), trouble.organisation.clone(), trouble.result_type.clone());
             trouble.unknown &= !self.known.contains(&triple);

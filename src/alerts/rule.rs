@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What can be wrong. The names are those of the configuration, the pages and the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Rule {
+pub enum AlertRule {
     /// Senders cannot fetch the MTA-STS policy of a domain, or cannot use it (RFC 8460 §4.3.2.2).
     PolicyFetch,
     /// Too many of a domain's, an organisation's or a result type's sessions fail, or many more than usual.
@@ -39,48 +39,53 @@ pub enum Severity {
     Critical,
 }
 
-impl Rule {
-    pub const ALL: [Rule; 11] = [
-        Rule::PolicyFetch,
-        Rule::Certificate,
-        Rule::Dane,
-        Rule::FailureShare,
-        Rule::NewFailure,
-        Rule::SilentSender,
-        Rule::NoReports,
-        Rule::Quarantine,
-        Rule::Conflict,
-        Rule::Source,
-        Rule::Disk,
+impl AlertRule {
+    pub const ALL: [AlertRule; 11] = [
+        AlertRule::PolicyFetch,
+        AlertRule::Certificate,
+        AlertRule::Dane,
+        AlertRule::FailureShare,
+        AlertRule::NewFailure,
+        AlertRule::SilentSender,
+        AlertRule::NoReports,
+        AlertRule::Quarantine,
+        AlertRule::Conflict,
+        AlertRule::Source,
+        AlertRule::Disk,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Rule::PolicyFetch => "policy-fetch",
-            Rule::FailureShare => "failure-share",
-            Rule::NewFailure => "new-failure",
-            Rule::Certificate => "certificate",
-            Rule::Dane => "dane",
-            Rule::SilentSender => "silent-sender",
-            Rule::NoReports => "no-reports",
-            Rule::Quarantine => "quarantine",
-            Rule::Conflict => "conflict",
-            Rule::Source => "source",
-            Rule::Disk => "disk",
+            AlertRule::PolicyFetch => "policy-fetch",
+            AlertRule::FailureShare => "failure-share",
+            AlertRule::NewFailure => "new-failure",
+            AlertRule::Certificate => "certificate",
+            AlertRule::Dane => "dane",
+            AlertRule::SilentSender => "silent-sender",
+            AlertRule::NoReports => "no-reports",
+            AlertRule::Quarantine => "quarantine",
+            AlertRule::Conflict => "conflict",
+            AlertRule::Source => "source",
+            AlertRule::Disk => "disk",
         }
     }
 
-    pub fn from_name(name: &str) -> Option<Rule> {
-        Rule::ALL.into_iter().find(|rule| rule.as_str() == name)
+    pub fn from_name(name: &str) -> Option<AlertRule> {
+        AlertRule::ALL.into_iter().find(|rule| rule.as_str() == name)
     }
 
     pub fn severity(self) -> Severity {
         match self {
-            Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NoReports | Rule::Source | Rule::Disk => {
-                Severity::Critical
+            AlertRule::PolicyFetch
+            | AlertRule::Certificate
+            | AlertRule::Dane
+            | AlertRule::NoReports
+            | AlertRule::Source
+            | AlertRule::Disk => Severity::Critical,
+            AlertRule::FailureShare | AlertRule::SilentSender | AlertRule::Quarantine | AlertRule::Conflict => {
+                Severity::Warning
             }
-            Rule::FailureShare | Rule::SilentSender | Rule::Quarantine | Rule::Conflict => Severity::Warning,
-            Rule::NewFailure => Severity::Info,
+            AlertRule::NewFailure => Severity::Info,
         }
     }
 }
@@ -97,14 +102,14 @@ impl Severity {
 
 #[cfg(test)]
 mod tests {
-    use super::Rule;
+    use super::AlertRule;
 
     #[test]
     fn every_rule_is_found_by_its_name() {
-        for rule in Rule::ALL {
-            assert_eq!(Rule::from_name(rule.as_str()), Some(rule));
+        for rule in AlertRule::ALL {
+            assert_eq!(AlertRule::from_name(rule.as_str()), Some(rule));
             assert_eq!(serde_json::to_value(rule).unwrap(), rule.as_str());
         }
-        assert_eq!(Rule::from_name("policy_fetch"), None);
+        assert_eq!(AlertRule::from_name("policy_fetch"), None);
     }
 }

@@ -12,10 +12,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 pub use advice::of_rule;
 
 use super::{
-    Alert, Event, Rule, Status, Subject, Transition,
+    Alert, AlertEvent, AlertRule, AlertStatus, Subject, Transition,
     notice::{About, Notice},
 };
-use crate::explain::{Mail, result_types};
+use crate::explain::{MailEffect, result_types};
 
 /// Alerts, organisations and result types that a notice lists before it says how many more there are.
 const LISTED_MAX: usize = 10;
@@ -23,22 +23,24 @@ const LISTED_MAX: usize = 10;
 /// An alert in one sentence without a full stop at its end: what is wrong, or that it is over. Names are as the reports give
 /// them, shortened and without control characters; what shows it still has to escape it.
 pub fn sentence(alert: &Alert) -> String {
-    let by_reports =
-        !matches!(alert.rule, Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk);
+    let by_reports = !matches!(
+        alert.rule,
+        AlertRule::NoReports | AlertRule::Quarantine | AlertRule::Conflict | AlertRule::Source | AlertRule::Disk
+    );
     let event = match alert.status {
-        Status::Firing => Event::Fired,
-        Status::Resolved if alert.evidence.taken_over_by.is_some() => Event::TakenOver,
+        AlertStatus::Firing => AlertEvent::Fired,
+        AlertStatus::Resolved if alert.evidence.taken_over_by.is_some() => AlertEvent::TakenOver,
         // No report showed that it is over.
-        Status::Resolved if by_reports && alert.evidence.clear_day.is_none() => Event::Expired,
-        Status::Resolved => Event::Resolved,
+        AlertStatus::Resolved if by_reports && alert.evidence.clear_day.is_none() => AlertEvent::Expired,
+        AlertStatus::Resolved => AlertEvent::Resolved,
     };
     sentence::title(event, alert)
 }
 
 /// Alerts of one rule that began on the same day: mostly one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    pub rule: Rule,
+pub struct CommonCause {
+    pub rule: AlertRule,
     /// The first day of all of them.
     pub since: NaiveDate,
     /// How many alerts.
@@ -47,17 +49,17 @@ pub struct Cause {
 }
 
 /// What several firing alerts have in common, those with the most alerts first; a single one is its own cause.
-pub fn causes(alerts: &[Alert]) -> Vec<Cause> {
-    let mut groups: BTreeMap<(Rule, NaiveDate), Vec<&Alert>> = BTreeMap::new();
-    let about_domains = [Rule::PolicyFetch, Rule::Dane, Rule::NewFailure];
+pub fn causes(alerts: &[Alert]) -> Vec<CommonCause> {
+    let mut groups: BTreeMap<(AlertRule, NaiveDate), Vec<&Alert>> = BTreeMap::new();
+    let about_domains = [AlertRule::PolicyFetch, AlertRule::Dane, AlertRule::NewFailure];
     for alert in alerts.iter().filter(|alert| alert.is_firing() && about_domains.contains(&alert.rule)) {
         groups.entry((alert.rule, alert.since.date_naive())).or_default().push(alert);
     }
     let several = groups.into_iter().filter(|(_, alerts)| alerts.len() > 1);
-    let mut causes: Vec<Cause> = several
+    let mut causes: Vec<CommonCause> = several
         .map(|((rule, since), alerts)| {
-            let sentence = sentence::title_of_several(rule, Event::Fired, &alerts);
-            Cause { rule, since, alerts: alerts.len(), sentence }
+            let sentence = sentence::title_of_several(rule, AlertEvent::Fired, &alerts);
+            CommonCause { rule, since, alerts: alerts.len(), sentence }
         })
         .collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.alerts));
@@ -67,10 +69,10 @@ pub fn causes(alerts: &[Alert]) -> Vec<Cause> {
 /// What the channels are told of one evaluation. Where several alerts of a rule changed in the same way, one notice tells of
 /// all.
 pub fn notices(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
-    let mut groups: BTreeMap<(Rule, Event), Vec<&Alert>> = BTreeMap::new();
+    let mut groups: BTreeMap<(AlertRule, AlertEvent), Vec<&Alert>> = BTreeMap::new();
     // Of what was taken over only those hear that were told of it and keep a state of their own.
     let is_notified =
-        |it: &&Transition| it.notified || (it.event == Event::TakenOver && it.alert.notified_at.is_some());
+        |it: &&Transition| it.notified || (it.event == AlertEvent::TakenOver && it.alert.notified_at.is_some());
     for transition in transitions.iter().filter(is_notified) {
         groups.entry((transition.alert.rule, transition.event)).or_default().push(&transition.alert);
     }
@@ -85,7 +87,7 @@ pub fn notices(transitions: &[Transition], now: DateTime<Utc>) -> Vec<Notice> {
     notices
 }
 
-fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {
+fn single(event: AlertEvent, alert: &Alert, now: DateTime<Utc>) -> Notice {
     Notice {
         event: Some(event),
         rule: Some(alert.rule),
@@ -100,7 +102,7 @@ fn single(event: Event, alert: &Alert, now: DateTime<Utc>) -> Notice {
     }
 }
 
-fn several(rule: Rule, event: Event, alerts: &[&Alert], now: DateTime<Utc>) -> Notice {
+fn several(rule: AlertRule, event: AlertEvent, alerts: &[&Alert], now: DateTime<Utc>) -> Notice {
     let mut lines: Vec<String> = alerts.iter().take(LISTED_MAX).map(|alert| sentence::title(event, alert)).collect();
     if alerts.len() > LISTED_MAX {
         lines.push(format!("and {} more", alerts.len() - LISTED_MAX));
@@ -123,7 +125,7 @@ fn several(rule: Rule, event: Event, alerts: &[&Alert], now: DateTime<Utc>) -> N
     }
 }
 
-fn about(event: Event, alert: &Alert) -> About {
+fn about(event: AlertEvent, alert: &Alert) -> About {
     let Subject { policy_domain, organisation, result_type, mx_host, part } = alert.subject.clone();
     About {
         alert: alert.uuid,
@@ -139,21 +141,21 @@ fn about(event: Event, alert: &Alert) -> About {
     }
 }
 
-fn is_end(event: Event) -> bool {
-    matches!(event, Event::Resolved | Event::Expired | Event::TakenOver)
+fn is_end(event: AlertEvent) -> bool {
+    matches!(event, AlertEvent::Resolved | AlertEvent::Expired | AlertEvent::TakenOver)
 }
 
 fn path(alert: &Alert) -> String {
     format!("/alerts/{}", alert.uuid)
 }
 
-fn lines(event: Event, alert: &Alert) -> Vec<String> {
+fn lines(event: AlertEvent, alert: &Alert) -> Vec<String> {
     let evidence = &alert.evidence;
     let mut lines = Vec::new();
-    if event == Event::Resolved {
+    if event == AlertEvent::Resolved {
         lines.extend(sentence::lasted(alert));
     }
-    if event == Event::Expired {
+    if event == AlertEvent::Expired {
         lines.push(match who::over_for(evidence) {
             None => {
                 "No report that could tell whether it is over has come for a long time; the alert is closed.".to_owned()
@@ -166,7 +168,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
     if alert.times > 1 && !is_end(event) {
         lines.push(format!("It has come {} times since {}.", alert.times, time::moment(alert.fired_at)));
     }
-    if alert.rule == Rule::FailureShare {
+    if alert.rule == AlertRule::FailureShare {
         lines.push(format!("{} of {} failed.", evidence.failed, sentence::count(evidence.sessions, "session")));
     }
     if evidence.organisations.iter().any(|affected| affected.failed > 0) {
@@ -174,7 +176,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
             let days = time::days(affected.first_day, affected.last_day);
             let name = sentence::name(&affected.name);
             let then = match affected.clear_day {
-                Some(clear) if event != Event::Resolved => format!("; over on {}", time::day(clear)),
+                Some(clear) if event != AlertEvent::Resolved => format!("; over on {}", time::day(clear)),
                 None if evidence.unheard => "; not heard of since".to_owned(),
                 _ => String::new(),
             };
@@ -185,7 +187,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
             lines.push(format!("and {more} more organisations"));
         }
     }
-    if let Some(last_at) = evidence.last_seen_at.filter(|_| alert.rule == Rule::NoReports) {
+    if let Some(last_at) = evidence.last_seen_at.filter(|_| alert.rule == AlertRule::NoReports) {
         lines.push(format!("The last report came on {}.", time::moment(last_at)));
     }
     if is_end(event) {
@@ -205,7 +207,7 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
         lines.push(format!("{}.", sentence::cut(words, 1_000)));
         lines.push("Senders are asked to come again later. What was acknowledged before is not touched.".to_owned());
     }
-    if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == Rule::SilentSender) {
+    if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == AlertRule::SilentSender) {
         lines.push(format!("Before, {}.", sentence::cut(detail, 200)));
     }
     lines
@@ -214,15 +216,16 @@ fn lines(event: Event, alert: &Alert) -> Vec<String> {
 /// What became of the mail, as far as the reports tell; of alerts from before that was kept what the rule alone tells.
 fn became(alert: &Alert) -> Option<String> {
     let mails = &alert.evidence.mails;
-    let words: Vec<&str> = mails.iter().filter(|mail| **mail != Mail::Unknown).map(|mail| mail.sentence()).collect();
+    let words: Vec<&str> =
+        mails.iter().filter(|mail| **mail != MailEffect::Unknown).map(|mail| mail.sentence()).collect();
     let words = match (alert.rule, words.as_slice()) {
-        (Rule::PolicyFetch, []) => {
+        (AlertRule::PolicyFetch, []) => {
             "mail went out without your policy’s protection, unless the sender held a cached policy".to_owned()
         }
-        (Rule::Dane, []) => Mail::Refused.sentence().to_owned(),
-        (Rule::Certificate, []) => "under a policy in mode enforce it was not delivered on that try".to_owned(),
-        (Rule::PolicyFetch | Rule::Dane | Rule::Certificate, [one]) => (*one).to_owned(),
-        (Rule::PolicyFetch | Rule::Dane | Rule::Certificate, several) => {
+        (AlertRule::Dane, []) => MailEffect::Refused.sentence().to_owned(),
+        (AlertRule::Certificate, []) => "under a policy in mode enforce it was not delivered on that try".to_owned(),
+        (AlertRule::PolicyFetch | AlertRule::Dane | AlertRule::Certificate, [one]) => (*one).to_owned(),
+        (AlertRule::PolicyFetch | AlertRule::Dane | AlertRule::Certificate, several) => {
             format!("{}, by session", several.join("; or "))
         }
         _ => return None,

@@ -15,7 +15,7 @@ use crate::{
     limits::NETWORK_PROOF_DEADLINE_S,
     pipeline::{Networks, PENDING_INTERVAL, Pipeline},
     reporters::Registry,
-    verify::network::{Network, Rule, Rules},
+    verify::network::{AddressBlock, ProofRule, ProofRules},
 };
 
 /// As configured. Nothing is asked where nothing is posted. With a resolver of their own, so that no stranger who posts keeps
@@ -32,18 +32,18 @@ pub fn networks(config: &Config, handle: &Handle) -> anyhow::Result<Networks> {
 }
 
 /// What proves the known reporters.
-fn rules(registry: &Registry) -> anyhow::Result<Rules> {
+fn rules(registry: &Registry) -> anyhow::Result<ProofRules> {
     let mut rules = HashMap::new();
     for reporter in registry.reporters() {
-        let networks = reporter.networks.iter().map(|text| text.parse::<Network>());
-        let rule = Rule {
+        let networks = reporter.networks.iter().map(|text| text.parse::<AddressBlock>());
+        let rule = ProofRule {
             networks: networks.collect::<Result<_, _>>().map_err(anyhow::Error::msg).context("reporter.networks")?,
             host_patterns: reporter.hosts.clone(),
             forbidden: !reporter.by_dns,
         };
         rules.extend(reporter.signing_domains.iter().map(|domain| (domain.clone(), rule.clone())));
     }
-    Ok(Rules::new(rules))
+    Ok(ProofRules::new(rules))
 }
 
 /// Looks at reports again whose proof could not be looked up when they came, until told to stop.

@@ -1,7 +1,7 @@
 //! What the pages show of the configuration of alerts and digests.
 
 use crate::{
-    config::{Channel, ChannelKind, Config, Digest},
+    config::{ChannelKind, Config, DigestConfig, NotifyChannel},
     schedule::Cadence,
     web::{ChannelShown, DigestShown, Rules},
 };
@@ -18,7 +18,7 @@ pub fn rules(config: &Config) -> Rules {
     }
 }
 
-fn channel(channel: &Channel) -> ChannelShown {
+fn channel(channel: &NotifyChannel) -> ChannelShown {
     ChannelShown {
         name: channel.name().to_owned(),
         kind: channel.kind.as_str().to_owned(),
@@ -31,7 +31,7 @@ fn channel(channel: &Channel) -> ChannelShown {
     }
 }
 
-fn to(channel: &Channel) -> String {
+fn to(channel: &NotifyChannel) -> String {
     if channel.kind == ChannelKind::Mail {
         return channel.to.join(", ");
     }
@@ -51,7 +51,7 @@ fn host(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
-fn digest(digest: &Digest) -> DigestShown {
+fn digest(digest: &DigestConfig) -> DigestShown {
     let day = match digest.cadence {
         Cadence::Daily => "every day".to_owned(),
         Cadence::Weekly => {
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn of_an_address_only_the_host_is_shown() {
-        let slack = Channel {
+        let slack = NotifyChannel {
             kind: ChannelKind::Slack,
             url: Some("https://user:pass@hooks.slack.com/services/T0/B0/secret?x=secret".to_owned()),
             secret: Some("secret".to_owned()),
-            ..Channel::default()
+            ..NotifyChannel::default()
         };
         let shown = channel(&slack);
         assert_eq!((shown.name.as_str(), shown.to.as_str()), ("slack", "hooks.slack.com"));
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_digest_says_when_it_comes() {
-        let of = |cadence| digest(&Digest { cadence, ..Digest::default() }).cadence;
+        let of = |cadence| digest(&DigestConfig { cadence, ..DigestConfig::default() }).cadence;
         assert_eq!(of(Cadence::Weekly), "every Monday at 12:00 UTC");
         assert_eq!(of(Cadence::Daily), "every day at 12:00 UTC");
         assert_eq!(of(Cadence::Monthly), "every month, on its first day at 12:00 UTC");

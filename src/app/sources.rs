@@ -9,11 +9,11 @@ use tokio::task::JoinHandle;
 use crate::{
     clock::Clock,
     collect::{
-        imap::{self, Collector, Kept},
+        imap::{self, Collector, KeptResponse},
         maildir::{self, Watch},
     },
     config::Config,
-    health::{Counted, HealthRegistry},
+    health::{CountedAccept, HealthRegistry},
     pipeline::Pipeline,
     receive::{certificate::Certificate, https, smtp},
     submission::Accept,
@@ -25,7 +25,7 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 /// Bound, not yet serving.
 pub struct Sources {
     pub public: Option<https::HttpsListener>,
-    pub mail: Option<smtp::Listener>,
+    pub mail: Option<smtp::SmtpListener>,
     pub certificate: Option<Arc<Certificate>>,
     collectors: Vec<Collector>,
     watches: Vec<Watch>,
@@ -34,10 +34,10 @@ pub struct Sources {
 }
 
 /// At work.
-pub struct Running {
+pub struct RunningSources {
     public: Option<https::RunningHttps>,
-    mail: Option<smtp::Running>,
-    collectors: Vec<imap::Running>,
+    mail: Option<smtp::RunningSmtp>,
+    collectors: Vec<imap::RunningImap>,
     watches: Vec<maildir::Watching>,
     certificate: Option<JoinHandle<()>>,
 }
@@ -55,7 +55,7 @@ impl Sources {
         // Listed also while it is idle; where it is off nobody asks.
         let https = match config.public.listen {
             crate::config::Listen::Off => Arc::clone(&accept),
-            crate::config::Listen::At(_) => Arc::new(Counted::new(Arc::clone(&accept), health.part("https"))),
+            crate::config::Listen::At(_) => Arc::new(CountedAccept::new(Arc::clone(&accept), health.part("https"))),
         };
         let public = https::HttpsListener::bind(&config.public, wire_max_bytes, https, clock.clone())?;
         let certificate = match (&public, &config.public.certificate, &config.public.key) {
@@ -71,8 +71,8 @@ impl Sources {
             accept: Arc::clone(&accept),
             clock: clock.clone(),
         };
-        let mail = smtp::Listener::bind(&config.smtp, context, health)?;
-        let memory = Arc::new(Kept::new(pipeline.store().clone(), clock.clone()));
+        let mail = smtp::SmtpListener::bind(&config.smtp, context, health)?;
+        let memory = Arc::new(KeptResponse::new(pipeline.store().clone(), clock.clone()));
         let collector = |account: &crate::config::Imap| {
             let (accept, memory) = (Arc::clone(&accept), Arc::clone(&memory));
             Collector::new(account.clone(), mail_max_bytes, accept, memory, clock.clone(), health)
@@ -84,7 +84,7 @@ impl Sources {
     }
 
     /// Begins to serve. Must be called within a Tokio runtime.
-    pub fn start(self) -> anyhow::Result<Running> {
+    pub fn start(self) -> anyhow::Result<RunningSources> {
         let unattended = self.certificate.filter(|_| self.public.is_none() && self.mail.is_some());
         if let Some(public) = &self.public {
             self.health.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
@@ -99,9 +99,9 @@ impl Sources {
             let smtp::Addresses { smtp, lmtp } = mail.addresses();
             tracing::info!(smtp = smtp.map(tracing::field::display), %lmtp, "reports are taken by mail");
         }
-        Ok(Running {
+        Ok(RunningSources {
             public: self.public.map(https::HttpsListener::start).transpose().context("the public listener")?,
-            mail: self.mail.map(smtp::Listener::start).transpose().context("the mail listeners")?,
+            mail: self.mail.map(smtp::SmtpListener::start).transpose().context("the mail listeners")?,
             collectors: self.collectors.into_iter().map(Collector::start).collect(),
             watches: self.watches.into_iter().map(Watch::start).collect(),
             certificate: unattended.map(|certificate| tokio::spawn(attend(certificate))),
@@ -109,7 +109,7 @@ impl Sources {
     }
 }
 
-impl Running {
+impl RunningSources {
     /// Lets nothing new in and finishes what is under way, all of them at the same time.
     pub async fn stop(self) {
         if let Some(task) = &self.certificate {
@@ -125,7 +125,7 @@ impl Running {
                 mail.stop().await;
             }
         };
-        let collectors = futures_util::future::join_all(self.collectors.into_iter().map(imap::Running::stop));
+        let collectors = futures_util::future::join_all(self.collectors.into_iter().map(imap::RunningImap::stop));
         let watches = futures_util::future::join_all(self.watches.into_iter().map(maildir::Watching::stop));
         tokio::join!(public, mail, collectors, watches);
     }

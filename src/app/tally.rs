@@ -17,15 +17,15 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub struct Tally {
+pub struct SourceCounters {
     store: Store,
     health: HealthRegistry,
     clock: Clock,
 }
 
-impl Tally {
+impl SourceCounters {
     /// Goes on where the counters were when the server last ended. Every part must be in the registry.
-    pub async fn resume(store: &Store, health: &HealthRegistry, clock: &Clock) -> Result<Tally, StoreError> {
+    pub async fn resume(store: &Store, health: &HealthRegistry, clock: &Clock) -> Result<SourceCounters, StoreError> {
         for kept in store.read(source_counts::counts).await? {
             let SourceCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy } = kept;
             health.resume(
@@ -40,7 +40,7 @@ impl Tally {
                 health.resume(&name, SourceCounts::default(), now);
             }
         }
-        Ok(Tally { store: store.clone(), health: health.clone(), clock: clock.clone() })
+        Ok(SourceCounters { store: store.clone(), health: health.clone(), clock: clock.clone() })
     }
 
     /// Writes until told to stop.
@@ -98,7 +98,7 @@ mod tests {
         let temp = temp_store();
         let (health, clock) = (HealthRegistry::default(), Clock::fixed(october(2)));
         let part = health.part("smtp");
-        let tally = Tally::resume(&temp.store, &health, &clock).await.unwrap();
+        let tally = SourceCounters::resume(&temp.store, &health, &clock).await.unwrap();
         let outcomes = vec![Outcome::Stored(uuid::Uuid::nil()), Outcome::Busy(Busy::DiskFull)];
         part.count(&Receipt::new(outcomes.clone()));
         tally.end().await;
@@ -108,7 +108,7 @@ mod tests {
         let part = health.part("smtp");
         health.part("https");
         let later = Clock::fixed(october(3));
-        let tally = Tally::resume(&store, &health, &later).await.unwrap();
+        let tally = SourceCounters::resume(&store, &health, &later).await.unwrap();
         part.count(&Receipt::new(outcomes));
         tally.end().await;
         let kept: Vec<_> = store.read(source_counts::counts).await.unwrap();

@@ -9,7 +9,7 @@ use super::open;
 use crate::{
     clock::Clock,
     config::{Config, Listen},
-    control::{AdminHandler, Client},
+    control::{AdminHandler, ControlClient},
     digest::DigestRenderer,
     jobs::admin::{self, AdminCommands},
     notify, store,
@@ -87,6 +87,6 @@ fn address(config: &Config) -> Option<SocketAddr> {
     }
 }
 
-fn connect(config: &Config) -> anyhow::Result<Option<Client>> {
-    Client::connect(&config.data).context("cannot ask the server")
+fn connect(config: &Config) -> anyhow::Result<Option<ControlClient>> {
+    ControlClient::connect(&config.data).context("cannot ask the server")
 }

@@ -15,7 +15,7 @@ use crate::{
     app::shortage,
     collect::imap,
     config::{ChannelKind, Config, ConfigError, DEFAULT_FILE, Environment, Listen, LmtpListen, Maildir},
-    control::Client,
+    control::ControlClient,
     dns::Records,
     jobs::{admin, alert_evaluator, digests},
     receive::{
@@ -135,7 +135,9 @@ impl Findings {
 
     /// Without a server nothing is said of them: to open the database is not for a check.
     fn look_at_mx_hosts(&mut self, config: &Config, data: &Path) {
-        let (Ok(plan), Ok(Some(mut client))) = (alert_evaluator::plan(config), Client::connect(data)) else { return };
+        let (Ok(plan), Ok(Some(mut client))) = (alert_evaluator::plan(config), ControlClient::connect(data)) else {
+            return;
+        };
         let Ok(Ok(seen)) = client.ask(admin::MX_SEEN, &serde_json::Value::Null) else { return };
         let Ok(seen) = serde_json::from_value::<BTreeMap<String, BTreeSet<String>>>(seen) else { return };
         for (domain, host) in unlisted(&plan, &seen) {

@@ -10,14 +10,14 @@ use crate::{
     app::Options,
     clock::Clock,
     config::{Config, Environment, Listen},
-    demo::{self, Place},
+    demo::{self, DemoDirectory},
     jobs::alert_evaluator,
 };
 
 pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
     let keep = demo.keep.or_else(|| common.data.clone());
     let kept = keep.is_some();
-    let place = Place::open(keep).context("cannot create the directory for the demo's data")?;
+    let place = DemoDirectory::open(keep).context("cannot create the directory for the demo's data")?;
     let config = config(common, place.path(), &demo.listeners)?;
     if place.wants_filling().context("cannot read the demo's directory")? {
         fill(&config, place.path())?;

@@ -7,14 +7,14 @@ use clap::Args;
 use super::{Common, ask};
 use crate::{
     config::Environment,
-    jobs::admin::{self, DigestAnswer, DigestOrder, Written},
+    jobs::admin::{self, DigestAnswer, DigestOrder, WrittenDigest},
 };
 
 /// Something could not be sent.
 const NOT_SENT: u8 = 2;
 
 #[derive(Debug, Args)]
-pub struct Digest {
+pub struct DigestCommand {
     /// The ISO week it is about, such as 2026-W47 [default: the last one that is over]
     #[arg(long, value_name = "WEEK", group = "period")]
     week: Option<String>,
@@ -35,7 +35,7 @@ pub struct Digest {
     dry_run: bool,
 }
 
-pub fn run(common: &Common, digest: Digest) -> anyhow::Result<ExitCode> {
+pub fn run(common: &Common, digest: DigestCommand) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let (dry_run, has_digests) = (digest.dry_run, !config.digest.is_empty());
     let order = DigestOrder {
@@ -63,7 +63,7 @@ fn digest_configured(answer: &DigestAnswer) -> bool {
 }
 
 /// The email where it went to nobody, else where it went.
-fn print(written: &Written) {
+fn print(written: &WrittenDigest) {
     if written.sent.is_empty() && written.errors.is_empty() {
         println!("Subject: {}\n", written.subject);
         print!("{}", written.text);

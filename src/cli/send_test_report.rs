@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::{Config, Environment},
     dns,
-    probe::{self, Address, Fate, Order, Probe, Relay, Sample, Signer, Verdict},
+    probe::{self, MailtoAddress, Order, Probe, ProbeFate, ProbeVerdict, Relay, Sample, Signer},
 };
 use print::ProbeOutput;
 
@@ -29,7 +29,7 @@ pub struct SendTestReport {
     relay: Option<Relay>,
     /// Author of the report and of the mail [default: postmaster@ this machine's domain, else DOMAIN]
     #[arg(long, value_name = "ADDRESS")]
-    from: Option<Address>,
+    from: Option<MailtoAddress>,
     /// Sign mail with this private key: PEM, RSA or Ed25519
     #[arg(long, value_name = "FILE", requires = "dkim_selector")]
     dkim_key: Option<PathBuf>,
@@ -85,7 +85,7 @@ fn order(asked: SendTestReport) -> anyhow::Result<Order> {
     let from = match (asked.from, &asked.dkim_domain) {
         (Some(from), _) => from,
         // Who signs for a domain speaks for it.
-        (None, Some(dkim_domain)) => Address::new("postmaster", dkim_domain).context("--dkim-domain")?,
+        (None, Some(dkim_domain)) => MailtoAddress::new("postmaster", dkim_domain).context("--dkim-domain")?,
         (None, None) => probe::default_from(&domain)?,
     };
     let signer = match (&asked.dkim_key, &asked.dkim_selector) {
@@ -101,11 +101,11 @@ fn order(asked: SendTestReport) -> anyhow::Result<Order> {
 }
 
 /// The worst of several is not the whole truth: some may have taken it.
-fn exit_code(verdicts: &[Verdict]) -> u8 {
+fn exit_code(verdicts: &[ProbeVerdict]) -> u8 {
     let all = |fate| verdicts.iter().all(|verdict| verdict.fate == fate);
     match () {
-        () if all(Fate::NotDelivered) => 2,
-        () if all(Fate::Taken) => 0,
+        () if all(ProbeFate::NotDelivered) => 2,
+        () if all(ProbeFate::Taken) => 0,
         () => 1,
     }
 }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_sums_up() {
-        use Fate::*;
+        use ProbeFate::*;
         for (fates, code) in [
             (&[Taken][..], 0),
             (&[Taken, Taken], 0),
@@ -190,7 +190,7 @@ mod tests {
             (&[NotDelivered], 2),
             (&[NotDelivered, NotDelivered], 2),
         ] {
-            let verdicts: Vec<Verdict> = fates.iter().map(|fate| Verdict::new(*fate, "", "")).collect();
+            let verdicts: Vec<ProbeVerdict> = fates.iter().map(|fate| ProbeVerdict::new(*fate, "", "")).collect();
             assert_eq!(exit_code(&verdicts), code, "{fates:?}");
         }
     }

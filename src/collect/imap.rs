@@ -31,20 +31,20 @@ use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use check::check;
-pub use kept::Kept;
+pub use kept::KeptResponse;
 pub use memory::Memory;
 pub use poll::Caught;
-pub use trouble::Trouble;
+pub use trouble::ImapTrouble;
 
 use crate::{
     clock::Clock,
     config::Imap,
-    health::{HealthRegistry, Part},
+    health::{Component, HealthRegistry},
     submission::Accept,
 };
-use backoff::Backoff;
-use notes::Notes;
-use session::{Session, Woken};
+use backoff::ImapBackoff;
+use notes::MailboxNotes;
+use session::{ImapSession, Woken};
 use wire::ImapTimeouts;
 
 /// How long a mailbox may take to stop before it is left alone. Nothing is lost by that.
@@ -59,13 +59,13 @@ pub struct Collector {
     accept: Arc<dyn Accept>,
     memory: Arc<dyn Memory>,
     clock: Clock,
-    part: Part,
-    notes: Notes,
+    part: Component,
+    notes: MailboxNotes,
     timing: Timing,
 }
 
 /// The mailbox at work. Dropping it ends the work as `stop` does, without waiting for it.
-pub struct Running {
+pub struct RunningImap {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -89,12 +89,12 @@ pub enum ImapError {
     #[error("`host` of the mailbox {name}: {reason}")]
     Host { name: String, reason: String },
     #[error("the mailbox {name}: {reason}")]
-    Authorities { name: String, reason: Trouble },
+    Authorities { name: String, reason: ImapTrouble },
 }
 
 /// Tells whether to stop.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+pub(crate) struct ImapStop(watch::Receiver<bool>);
 
 impl Collector {
     /// Looks at what can be known without the network. `mail_wire_max_bytes` is the largest mail that is read.
@@ -113,39 +113,39 @@ impl Collector {
         }
         let key = format!("{} {}@{}:{}", account.name, account.user, account.host, connect::port(&account));
         let part = health.part(format!("imap {}", account.name));
-        let (notes, timing) = (Notes::default(), Timing::new(Duration::from_secs(account.poll_s.max(1))));
+        let (notes, timing) = (MailboxNotes::default(), Timing::new(Duration::from_secs(account.poll_s.max(1))));
         Ok(Collector { account, key, mail_wire_max_bytes, accept, memory, clock, part, notes, timing })
     }
 
     /// Begins to read, in a task of its own.
-    pub fn start(self) -> Running {
+    pub fn start(self) -> RunningImap {
         let (sender, receiver) = watch::channel(false);
         let (part, clock) = (self.part.clone(), self.clock.clone());
         let task = tokio::spawn(async move {
-            if AssertUnwindSafe(self.run(Stop(receiver))).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(self.run(ImapStop(receiver))).catch_unwind().await.is_err() {
                 part.failing(clock.now(), "a bug ended the reading; restart the server to read on");
             }
         });
-        Running { stop: sender, task }
+        RunningImap { stop: sender, task }
     }
 
     /// Connects and takes what is there, once.
-    pub async fn step(&mut self) -> Result<Caught, Trouble> {
+    pub async fn step(&mut self) -> Result<Caught, ImapTrouble> {
         let (_sender, receiver) = watch::channel(false);
-        let mut session = Session::open(&self.account, &self.timing).await?;
-        let caught = self.catch_up(&mut session, &Stop(receiver)).await?;
+        let mut session = ImapSession::open(&self.account, &self.timing).await?;
+        let caught = self.catch_up(&mut session, &ImapStop(receiver)).await?;
         session.log_out().await;
         Ok(caught)
     }
 
-    async fn run(mut self, mut stop: Stop) {
+    async fn run(mut self, mut stop: ImapStop) {
         self.part.starting(format!("connecting to {}", connect::place(&self.account)));
-        let mut backoff = Backoff::new(self.timing.pause);
+        let mut backoff = ImapBackoff::new(self.timing.pause);
         let mut reported = String::new();
         loop {
             let opened = tokio::select! {
                 () = stop.wait() => return,
-                opened = Session::open(&self.account, &self.timing) => opened,
+                opened = ImapSession::open(&self.account, &self.timing) => opened,
             };
             let attended = match opened {
                 Ok(session) => self.attend(session, &mut stop, &mut backoff, &mut reported).await,
@@ -165,17 +165,17 @@ impl Collector {
     /// Takes mail over one connection until it fails. Ends well only when told to stop.
     async fn attend(
         &mut self,
-        mut session: Session,
-        stop: &mut Stop,
-        backoff: &mut Backoff,
+        mut session: ImapSession,
+        stop: &mut ImapStop,
+        backoff: &mut ImapBackoff,
         reported: &mut String,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ImapTrouble> {
         loop {
             let caught = match self.catch_up(&mut session, stop).await {
                 Ok(caught) => caught,
                 Err(trouble) => {
                     // Where only the store has failed the server deserves a goodbye.
-                    if let Trouble::Busy(_) | Trouble::Memory(_) = trouble {
+                    if let ImapTrouble::Busy(_) | ImapTrouble::Memory(_) = trouble {
                         session.log_out().await;
                     }
                     return Err(trouble);
@@ -213,7 +213,7 @@ impl Collector {
     }
 }
 
-impl Running {
+impl RunningImap {
     /// Finishes the mail at hand, says goodbye to the server and ends.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -223,7 +223,7 @@ impl Running {
     }
 }
 
-impl Stop {
+impl ImapStop {
     fn is_set(&self) -> bool {
         *self.0.borrow() || self.0.has_changed().is_err()
     }

@@ -22,11 +22,11 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     config,
-    health::{HealthRegistry, Part},
+    health::{Component, HealthRegistry},
     submission::{Accept, Busy, Channel, Hints, MAIL, Outcome, Receipt, Submission},
     text::visible_path,
 };
-use spool::{Found, Read, Spool};
+use spool::{Read, Spool, SpoolFile};
 
 /// The longest pause while nothing can be read or stored.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
@@ -40,7 +40,7 @@ pub struct Watch {
     poll: Duration,
     accept: Arc<dyn Accept>,
     clock: Clock,
-    part: Part,
+    part: Component,
     /// Mails that stay in `new` although they were looked at, by name.
     held: BTreeMap<OsString, Held>,
     /// Looks in a row that ended because nothing can be read or stored.
@@ -156,10 +156,10 @@ impl Watch {
     }
 
     /// Hands some mails on at once, so that they share a commit, and says which flags their outcomes earn.
-    async fn judge(&mut self, found: Vec<Found>, scan: &mut SpoolScan) -> Vec<(OsString, &'static str)> {
+    async fn judge(&mut self, found: Vec<SpoolFile>, scan: &mut SpoolScan) -> Vec<(OsString, &'static str)> {
         let mut judged = Vec::new();
         let mut accepting = Vec::new();
-        for Found { name, read } in found {
+        for SpoolFile { name, read } in found {
             match read {
                 Read::Mail { bytes, modified } => {
                     let submission = self.submission(&name, bytes, modified);

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{
-    Channel, Config, Digest, Domain, Imap, Maildir,
-    keys::{self, Key, Section},
+    Config, DigestConfig, Domain, Imap, Maildir, NotifyChannel,
+    keys::{self, ConfigKey, ConfigSection},
 };
 use crate::{
     alerts::{Maintenance, Silence},
@@ -50,13 +50,13 @@ fn one_of_each() -> Config {
         reporter: vec![Reporter::default()],
         silence: vec![Silence::default()],
         maintenance: vec![Maintenance::default()],
-        channel: vec![Channel::default()],
-        digest: vec![Digest::default()],
+        channel: vec![NotifyChannel::default()],
+        digest: vec![DigestConfig::default()],
         ..Config::default()
     }
 }
 
-fn value_of(section: &Section, key: &Key, defaults: &toml::Table) -> String {
+fn value_of(section: &ConfigSection, key: &ConfigKey, defaults: &toml::Table) -> String {
     let table = match section.name {
         "" => Some(defaults),
         name => defaults.get(name).and_then(|section| section.get(0).unwrap_or(section).as_table()),

@@ -1,23 +1,29 @@
-//! The keys there are, read from the source of the configuration structs, so that there is one manual: their doc comments.
+//! The keys there are, with what their doc comments say of them.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use super::Config;
+use crate::setting::{Field, Kind, Setting};
+
+/// Begins the line of a doc comment that shows a value.
+const EXAMPLE: &str = "Example: ";
 
 /// Letters that may differ before a key is taken for another word.
 const SLIPS_MAX: usize = 4;
 
 /// One `[section]`, the root first.
 #[derive(Debug)]
-pub struct Section {
+pub struct ConfigSection {
     /// `""` for the root.
     pub name: &'static str,
     /// `[[name]]`: may stand several times.
     pub repeated: bool,
     pub doc: Vec<&'static str>,
-    pub keys: Vec<Key>,
+    pub keys: Vec<ConfigKey>,
 }
 
 #[derive(Debug)]
-pub struct Key {
+pub struct ConfigKey {
     pub name: &'static str,
     pub doc: Vec<&'static str>,
     /// What the `Example:` line says, TOML.
@@ -26,18 +32,18 @@ pub struct Key {
     pub text: bool,
 }
 
-/// All sections in the order of the source.
-pub fn sections() -> &'static [Section] {
-    static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(read_sections);
+/// All sections in the order of `Config`.
+pub fn sections() -> &'static [ConfigSection] {
+    static SECTIONS: LazyLock<Vec<ConfigSection>> = LazyLock::new(read_sections);
     &SECTIONS
 }
 
-pub fn section(name: &str) -> Option<&'static Section> {
+pub fn section(name: &str) -> Option<&'static ConfigSection> {
     sections().iter().find(|section| section.name == name)
 }
 
-impl Section {
-    pub fn key(&self, name: &str) -> Option<&Key> {
+impl ConfigSection {
+    pub fn key(&self, name: &str) -> Option<&ConfigKey> {
         self.keys.iter().find(|key| key.name == name)
     }
 
@@ -81,68 +87,36 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// A struct as it stands in the source.
-#[derive(Default)]
-struct Source {
-    doc: Vec<&'static str>,
-    fields: Vec<(&'static str, &'static str, Vec<&'static str>)>,
-}
-
-fn read_sections() -> Vec<Section> {
-    let mut structs = BTreeMap::new();
-    read_structs(include_str!("../config.rs"), &mut structs);
-    read_structs(include_str!("mail.rs"), &mut structs);
-    read_structs(include_str!("notify.rs"), &mut structs);
-    read_structs(include_str!("../alerts/settings.rs"), &mut structs);
-    read_structs(include_str!("../limits.rs"), &mut structs);
-    read_structs(include_str!("../reporters/registry.rs"), &mut structs);
-    let root = structs.get("Config").map(|config| config.fields.as_slice()).unwrap_or_default();
-    let mut sections = vec![Section { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
-    for (name, kind, doc) in root {
-        let inner = kind.strip_prefix("Vec<").and_then(|kind| kind.strip_suffix('>'));
-        match structs.get(inner.unwrap_or(kind)) {
-            None => sections[0].keys.push(key(name, kind, doc)),
-            Some(found) => sections.push(Section {
-                name,
-                repeated: inner.is_some(),
-                doc: if doc.is_empty() { found.doc.clone() } else { doc.clone() },
-                keys: found.fields.iter().map(|(name, kind, doc)| key(name, kind, doc)).collect(),
+fn read_sections() -> Vec<ConfigSection> {
+    let Kind::Section { fields, .. } = Config::KIND else { return Vec::new() };
+    let mut sections = vec![ConfigSection { name: "", repeated: false, doc: Vec::new(), keys: Vec::new() }];
+    let mut root = Vec::new();
+    for field in fields {
+        match field.kind {
+            Kind::Section { doc, fields, repeated } => sections.push(ConfigSection {
+                name: field.name,
+                repeated,
+                doc: trimmed(if field.doc.is_empty() { doc } else { field.doc }).collect(),
+                keys: fields.iter().map(key).collect(),
             }),
+            Kind::Text | Kind::Value => root.push(key(field)),
         }
     }
+    sections[0].keys = root;
     sections
 }
 
-fn key(name: &'static str, kind: &str, doc: &[&'static str]) -> Key {
-    let kind = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>')).unwrap_or(kind);
-    Key {
-        name,
-        doc: doc.iter().copied().filter(|line| !line.starts_with("Example: ")).collect(),
-        example: doc.iter().find_map(|line| line.strip_prefix("Example: ")),
-        text: ["String", "PathBuf", "Listen", "LmtpListen", "ImapTls", "MailTls", "ChannelKind", "Cadence", "Rule"]
-            .contains(&kind),
+fn key(field: &Field) -> ConfigKey {
+    ConfigKey {
+        name: field.name,
+        doc: trimmed(field.doc).filter(|line| !line.starts_with(EXAMPLE)).collect(),
+        example: trimmed(field.doc).find_map(|line| line.strip_prefix(EXAMPLE)),
+        text: matches!(field.kind, Kind::Text),
     }
 }
 
-fn read_structs(source: &'static str, structs: &mut BTreeMap<&'static str, Source>) {
-    let mut doc = Vec::new();
-    let mut current: Option<(&'static str, Source)> = None;
-    for line in source.lines() {
-        let text = line.trim();
-        if let Some(comment) = text.strip_prefix("///") {
-            doc.push(comment.trim());
-        } else if let Some(name) = line.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {")) {
-            current = Some((name, Source { doc: std::mem::take(&mut doc), fields: Vec::new() }));
-        } else if line == "}" {
-            structs.extend(current.take());
-        } else if let Some((name, kind)) = text.strip_prefix("pub ").and_then(|rest| rest.split_once(": ")) {
-            if let Some((_, found)) = &mut current {
-                found.fields.push((name, kind.trim_end_matches(','), std::mem::take(&mut doc)));
-            }
-        } else if !text.starts_with("#[") {
-            doc.clear();
-        }
-    }
+fn trimmed(doc: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+    doc.iter().map(|line| line.trim())
 }
 
 #[cfg(test)]
@@ -160,7 +134,7 @@ mod tests {
             };
             for name in table.keys() {
                 let known = section.key(name).is_some() || (section.name.is_empty() && super::section(name).is_some());
-                assert!(known, "`{name}` of [{}] was not found in the source", section.name);
+                assert!(known, "`{name}` of [{}] is not known", section.name);
             }
             for key in &section.keys {
                 assert!(table.contains_key(key.name) || key.example.is_some(), "{} needs an Example: line", key.name);

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Config, ConfigError,
-    keys::{self, Section},
+    keys::{self, ConfigSection},
     problem::Problems,
 };
 
@@ -186,7 +186,7 @@ impl Survey<'_> {
         }
     }
 
-    fn keys(&mut self, section: &Section, path: &str, table: &DeTable<'_>) {
+    fn keys(&mut self, section: &ConfigSection, path: &str, table: &DeTable<'_>) {
         for key in table.keys() {
             let name: &str = key.get_ref();
             let line = self.line(key.span().start);

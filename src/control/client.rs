@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ANSWER_MAX_BYTES, Answer, ControlError, Header, ReportedOutcome, socket_path};
+use super::{ANSWER_MAX_BYTES, ControlAnswer, ControlError, Header, ReportedOutcome, socket_path};
 use crate::submission::Submission;
 
 /// A server that says nothing for so long is given up.
@@ -18,7 +18,7 @@ const ADMIN_HANDLER_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// A connection to the server that holds a data directory.
 #[derive(Debug)]
-pub struct Client {
+pub struct ControlClient {
     path: PathBuf,
     write: UnixStream,
     read: BufReader<UnixStream>,
@@ -26,9 +26,9 @@ pub struct Client {
     mail_wire_max_bytes: usize,
 }
 
-impl Client {
+impl ControlClient {
     /// Connects to the server that holds the data directory; `None` where none answers.
-    pub fn connect(data: &Path) -> Result<Option<Client>, ControlError> {
+    pub fn connect(data: &Path) -> Result<Option<ControlClient>, ControlError> {
         let path = socket_path(data)?;
         let write = match UnixStream::connect(&path) {
             Ok(stream) => stream,
@@ -45,7 +45,7 @@ impl Client {
             Ok(read) => BufReader::new(read),
             Err(error) => return Err(ControlError::Io { path, error }),
         };
-        let mut client = Client { path, write, read, report_wire_max_bytes: 0, mail_wire_max_bytes: 0 };
+        let mut client = ControlClient { path, write, read, report_wire_max_bytes: 0, mail_wire_max_bytes: 0 };
         client.greet()?;
         Ok(Some(client))
     }
@@ -63,13 +63,13 @@ impl Client {
     fn greet(&mut self) -> Result<(), ControlError> {
         write_request(&mut self.write, &Header::plain("hello"), &[]).map_err(|error| self.failed(error))?;
         match self.answer()? {
-            Answer::Hello { report_wire_max_bytes, mail_wire_max_bytes, .. } => {
+            ControlAnswer::Hello { report_wire_max_bytes, mail_wire_max_bytes, .. } => {
                 self.report_wire_max_bytes = report_wire_max_bytes;
                 self.mail_wire_max_bytes = mail_wire_max_bytes.unwrap_or(report_wire_max_bytes);
                 Ok(())
             }
-            Answer::Error { detail } => Err(self.unexpected(detail)),
-            Answer::Receipt { .. } | Answer::Said { .. } => {
+            ControlAnswer::Error { detail } => Err(self.unexpected(detail)),
+            ControlAnswer::Receipt { .. } | ControlAnswer::Said { .. } => {
                 Err(self.unexpected("another answer than a greeting".to_owned()))
             }
         }
@@ -111,9 +111,9 @@ impl Client {
         self.write.set_read_timeout(Some(ADMIN_HANDLER_DEADLINE)).map_err(|error| self.failed(error))?;
         write_request(&mut self.write, &header, body.as_bytes()).map_err(|error| self.failed(error))?;
         match self.answer()? {
-            Answer::Said { value } => Ok(Ok(value)),
-            Answer::Error { detail } => Ok(Err(detail)),
-            Answer::Hello { .. } | Answer::Receipt { .. } => {
+            ControlAnswer::Said { value } => Ok(Ok(value)),
+            ControlAnswer::Error { detail } => Ok(Err(detail)),
+            ControlAnswer::Hello { .. } | ControlAnswer::Receipt { .. } => {
                 Err(self.unexpected("another answer than to the question".to_owned()))
             }
         }
@@ -121,15 +121,15 @@ impl Client {
 
     fn receipt(&mut self) -> Result<Vec<ReportedOutcome>, ControlError> {
         match self.answer()? {
-            Answer::Receipt { outcomes } => Ok(outcomes),
-            Answer::Error { detail } => Err(self.unexpected(detail)),
-            Answer::Hello { .. } | Answer::Said { .. } => {
+            ControlAnswer::Receipt { outcomes } => Ok(outcomes),
+            ControlAnswer::Error { detail } => Err(self.unexpected(detail)),
+            ControlAnswer::Hello { .. } | ControlAnswer::Said { .. } => {
                 Err(self.unexpected("another answer than a receipt".to_owned()))
             }
         }
     }
 
-    fn answer(&mut self) -> Result<Answer, ControlError> {
+    fn answer(&mut self) -> Result<ControlAnswer, ControlError> {
         let mut line = Vec::new();
         let read = (&mut self.read).take(ANSWER_MAX_BYTES as u64).read_until(b'\n', &mut line);
         read.map_err(|error| self.failed(error))?;

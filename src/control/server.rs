@@ -12,7 +12,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{AdminHandler, Answer, ControlError, HEADER_MAX_BYTES, Header, VERSION, batch, reported, socket_path};
+use super::{
+    AdminHandler, ControlAnswer, ControlError, HEADER_MAX_BYTES, Header, VERSION, batch, reported, socket_path,
+};
 use crate::{
     clock::Clock,
     pipeline::Pipeline,
@@ -108,7 +110,7 @@ struct Context {
 enum Request {
     Submit(Box<Submission>, OwnedSemaphorePermit),
     Ask(String, Vec<u8>),
-    Known(Answer),
+    Known(ControlAnswer),
 }
 
 async fn converse(stream: UnixStream, context: Arc<Context>, stop: watch::Receiver<bool>) {
@@ -174,7 +176,7 @@ async fn read_requests(
             }
             Ok(None) => return,
             Err(error) => {
-                let _ = requests.send(Request::Known(Answer::Error { detail: error.to_string() })).await;
+                let _ = requests.send(Request::Known(ControlAnswer::Error { detail: error.to_string() })).await;
                 return;
             }
         }
@@ -222,9 +224,9 @@ fn invalid(detail: String) -> io::Error {
 
 impl Context {
     fn request(&self, header: Header, body: Vec<u8>, permit: OwnedSemaphorePermit) -> Request {
-        let error = |detail: String| Request::Known(Answer::Error { detail });
+        let error = |detail: String| Request::Known(ControlAnswer::Error { detail });
         match header.command.as_str() {
-            "hello" => Request::Known(Answer::Hello {
+            "hello" => Request::Known(ControlAnswer::Hello {
                 version: VERSION,
                 program: concat!("tlsight ", env!("CARGO_PKG_VERSION")).to_owned(),
                 report_wire_max_bytes: self.pipeline.limits().report_wire_max_bytes,
@@ -249,7 +251,7 @@ impl Context {
 
     /// One line for each request, in order.
     fn answer(&self, requests: Vec<Request>) -> Vec<u8> {
-        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(requests.len());
+        let mut answers: Vec<Option<ControlAnswer>> = Vec::with_capacity(requests.len());
         let mut submissions = VecDeque::new();
         let mut permits = Vec::new();
         for request in requests {
@@ -266,7 +268,7 @@ impl Context {
         let mut receipts = self.take(submissions).into_iter();
         let mut lines = Vec::new();
         for answer in answers {
-            let lost = || Answer::Error { detail: "the store gave no answer".to_owned() };
+            let lost = || ControlAnswer::Error { detail: "the store gave no answer".to_owned() };
             let answer = answer.or_else(|| receipts.next()).unwrap_or_else(lost);
             // Plain structs of text and numbers: writing them to memory cannot fail.
             let _ = serde_json::to_writer(&mut lines, &answer);
@@ -275,15 +277,15 @@ impl Context {
         lines
     }
 
-    fn ask(&self, command: &str, body: &[u8]) -> Answer {
+    fn ask(&self, command: &str, body: &[u8]) -> ControlAnswer {
         match self.admin_handler.ask(command, body) {
-            Some(Ok(value)) => Answer::Said { value },
-            Some(Err(detail)) => Answer::Error { detail },
-            None => Answer::Error { detail: format!("unknown command {command:?}") },
+            Some(Ok(value)) => ControlAnswer::Said { value },
+            Some(Err(detail)) => ControlAnswer::Error { detail },
+            None => ControlAnswer::Error { detail: format!("unknown command {command:?}") },
         }
     }
 
-    fn take(&self, mut submissions: VecDeque<Submission>) -> Vec<Answer> {
+    fn take(&self, mut submissions: VecDeque<Submission>) -> Vec<ControlAnswer> {
         let mut answers = Vec::with_capacity(submissions.len());
         while !submissions.is_empty() {
             let prepared = batch::batch(&mut submissions, |submission| {
@@ -292,7 +294,7 @@ impl Context {
                 (prepared, weight)
             });
             let receipts = self.pipeline.store_blocking(prepared);
-            answers.extend(receipts.iter().map(|receipt| Answer::Receipt { outcomes: reported(receipt) }));
+            answers.extend(receipts.iter().map(|receipt| ControlAnswer::Receipt { outcomes: reported(receipt) }));
         }
         answers
     }

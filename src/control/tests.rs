@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     limits::Limits,
     pipeline::{Pipeline, fixtures::signatures},
-    store::{Settings, Store},
+    store::{Store, StoreSettings},
     submission::{Channel, Hints, MAIL, Submission},
     verify::Served,
 };
@@ -42,7 +42,7 @@ struct Running {
 impl Running {
     fn start() -> Running {
         let data = tempfile::tempdir().unwrap();
-        let settings = Settings { memory_max_bytes: 256 << 20, threads: 1, ..Settings::default() };
+        let settings = StoreSettings { memory_max_bytes: 256 << 20, threads: 1, ..StoreSettings::default() };
         let store = Store::open(data.path(), &settings).expect("a new store opens");
         let pipeline = Pipeline::new(Limits::default(), Served::default(), signatures(""), store.clone()).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -56,8 +56,8 @@ impl Running {
         Running { data, stop, runtime, task, store }
     }
 
-    fn client(&self) -> Client {
-        Client::connect(self.data.path()).expect("no error").expect("a server answers")
+    fn client(&self) -> ControlClient {
+        ControlClient::connect(self.data.path()).expect("no error").expect("a server answers")
     }
 
     fn raw(&self) -> UnixStream {
@@ -162,7 +162,7 @@ fn mail_has_its_own_limit_and_the_operator_may_trust_it() {
     assert!(!header.trusted_input);
     assert_eq!(serde_json::to_string(&header).unwrap(), plain);
     let old = r#"{"answer":"hello","version":1,"program":"tlsight 0.1.0","report_wire_max_bytes":7}"#;
-    assert!(matches!(serde_json::from_str(old).unwrap(), Answer::Hello { mail_wire_max_bytes: None, .. }));
+    assert!(matches!(serde_json::from_str(old).unwrap(), ControlAnswer::Hello { mail_wire_max_bytes: None, .. }));
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn clients_are_served_beside_each_other_and_a_silent_one_does_not_hold_up_the_st
     });
     let data = server.stop();
     assert!(!data.path().join("control.sock").exists(), "the socket is removed");
-    assert!(Client::connect(data.path()).expect("no error").is_none());
+    assert!(ControlClient::connect(data.path()).expect("no error").is_none());
     drop(silent);
 }
 
@@ -229,7 +229,7 @@ fn the_socket_is_private_and_replaces_only_a_dead_one() {
     let path = other.path().join("control.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "a server that died leaves its socket");
-    assert!(Client::connect(other.path()).expect("no error").is_none());
+    assert!(ControlClient::connect(other.path()).expect("no error").is_none());
     drop(Control::bind(other.path()).expect("replaces it"));
     std::fs::write(&path, "").unwrap();
     assert!(matches!(Control::bind(other.path()), Err(ControlError::NotASocket(_))));

@@ -1,7 +1,7 @@
 //! How many bytes may come out of a compressed body.
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{Limits, RATIO_FREE_BYTES},
 };
 
@@ -10,7 +10,7 @@ const DAMAGED_MAX: u64 = 8;
 
 /// The lower of the two bounds on the unpacked size: `report_decompressed_max_bytes`, and the ratio over the received bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub struct DecodeBudget {
     bytes_max: u64,
     ratio_bytes_max: u64,
     ratio_max: u64,
@@ -18,10 +18,10 @@ pub struct Budget {
     spent: u64,
 }
 
-impl Budget {
-    pub fn new(received_bytes: usize, limits: &Limits) -> Budget {
+impl DecodeBudget {
+    pub fn new(received_bytes: usize, limits: &Limits) -> DecodeBudget {
         let by_ratio = (received_bytes as u64).saturating_mul(limits.report_compression_ratio_max);
-        Budget {
+        DecodeBudget {
             bytes_max: limits.report_decompressed_max_bytes as u64,
             ratio_bytes_max: by_ratio.max(RATIO_FREE_BYTES),
             ratio_max: limits.report_compression_ratio_max,
@@ -52,6 +52,6 @@ impl Budget {
         } else {
             return Ok(());
         };
-        Err(Fault::new(FaultCode::TooLargeUnpacked, detail, Place::Whole))
+        Err(Fault::new(FaultCode::TooLargeUnpacked, detail, FaultPlace::Whole))
     }
 }

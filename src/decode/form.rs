@@ -1,7 +1,7 @@
 //! `multipart/form-data` (RFC 7578): nobody's sender, but what `curl -F` makes of a report sent by hand.
 
 use super::{media, source::Received};
-use crate::fault::{Fault, FaultCode, Layer, Place};
+use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 /// The boundary, where the media type is `multipart/form-data`.
 pub fn boundary(media_type: Option<&str>) -> Option<String> {
@@ -53,5 +53,5 @@ fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
 }
 
 fn fault(offset: usize, detail: &str) -> Fault {
-    Fault::new(FaultCode::BadRequest, detail, Place::Byte { offset: offset as u64, of: Layer::Received })
+    Fault::new(FaultCode::BadRequest, detail, FaultPlace::Byte { offset: offset as u64, of: Layer::Received })
 }

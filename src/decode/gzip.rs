@@ -2,9 +2,9 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::{budget::Budget, source::Source};
+use super::{budget::DecodeBudget, source::Source};
 use crate::{
-    fault::{Fault, FaultCode, Layer, Place},
+    fault::{Fault, FaultCode, FaultPlace, Layer},
     limits::{GZIP_HEADER_MAX_BYTES, GZIP_MEMBERS_MAX},
 };
 
@@ -29,7 +29,7 @@ pub struct Gunzip<S> {
     members: usize,
     /// Bytes that came out, over all members.
     produced: u64,
-    budget: Budget,
+    budget: DecodeBudget,
     trailing: bool,
 }
 
@@ -44,7 +44,7 @@ enum State {
 }
 
 impl<S: Source> Gunzip<S> {
-    pub fn new(input: S, budget: Budget) -> Gunzip<S> {
+    pub fn new(input: S, budget: DecodeBudget) -> Gunzip<S> {
         Gunzip {
             input,
             inflate: Decompress::new(false),
@@ -127,7 +127,7 @@ impl<S: Source> Gunzip<S> {
                 return Ok(());
             }
         };
-        Err(Fault::new(FaultCode::GzipCrc, wrong, Place::Byte { offset: at, of: Layer::Received }))
+        Err(Fault::new(FaultCode::GzipCrc, wrong, FaultPlace::Byte { offset: at, of: Layer::Received }))
     }
 
     /// Another member begins with its magic bytes; whatever else follows is not ours to read, but read to its end.
@@ -150,7 +150,7 @@ impl<S: Source> Gunzip<S> {
     }
 
     fn fault(&self, code: FaultCode, detail: impl Into<String>) -> Fault {
-        Fault::new(code, detail, Place::Byte { offset: self.input.received(), of: Layer::Received })
+        Fault::new(code, detail, FaultPlace::Byte { offset: self.input.received(), of: Layer::Received })
     }
 }
 
@@ -228,7 +228,11 @@ impl<S: Source> Header<'_, S> {
     }
 
     fn fault(&self, detail: impl Into<String>) -> Fault {
-        Fault::new(FaultCode::GzipHeader, detail, Place::Byte { offset: self.input.received(), of: Layer::Received })
+        Fault::new(
+            FaultCode::GzipHeader,
+            detail,
+            FaultPlace::Byte { offset: self.input.received(), of: Layer::Received },
+        )
     }
 }
 
@@ -241,7 +245,7 @@ fn next_byte(input: &mut impl Source, part: &str) -> Result<u8, Fault> {
         None => Err(Fault::new(
             FaultCode::GzipTruncated,
             format!("the gzip stream ends in its {part}"),
-            Place::Byte { offset: input.received(), of: Layer::Received },
+            FaultPlace::Byte { offset: input.received(), of: Layer::Received },
         )),
     }
 }

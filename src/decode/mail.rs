@@ -25,7 +25,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::Limits,
     report::Deviations,
 };
@@ -35,17 +35,17 @@ pub use start::{after_from_line, is_header};
 
 /// A mail taken apart.
 #[derive(Debug)]
-pub struct Mail {
+pub struct ParsedMail {
     /// The mail itself first, then the forwarded mails within it, each before those within it.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MailMessage>,
     /// What may be a report, in order of appearance; never empty, at most `MAIL_REPORT_PARTS_MAX`.
-    pub parts: Vec<Part>,
+    pub parts: Vec<MailPart>,
 }
 
 /// The mail itself, or one that was forwarded in it.
 #[derive(Debug)]
-pub struct Message {
-    pub raw: Raw,
+pub struct MailMessage {
+    pub raw: MessageBytes,
     /// Domain of the one address in the one From field (RFC 5322 §3.6.2), in normal form; none where the field is missing,
     /// stands there several times, has several addresses or cannot be read.
     pub from_domain: Option<String>,
@@ -61,7 +61,7 @@ pub struct Message {
 
 /// The bytes of a message, as a signature needs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Raw {
+pub enum MessageBytes {
     /// All that was received.
     Whole,
     /// These bytes of what was received.
@@ -70,20 +70,20 @@ pub enum Raw {
     Decoded(Vec<u8>),
 }
 
-impl Raw {
+impl MessageBytes {
     /// The bytes themselves; `mail` is what was given to `open`.
     pub fn bytes<'a>(&'a self, mail: &'a [u8]) -> &'a [u8] {
         match self {
-            Raw::Whole => mail,
-            Raw::Range(range) => mail.get(range.clone()).unwrap_or_default(),
-            Raw::Decoded(bytes) => bytes,
+            MessageBytes::Whole => mail,
+            MessageBytes::Range(range) => mail.get(range.clone()).unwrap_or_default(),
+            MessageBytes::Decoded(bytes) => bytes,
         }
     }
 }
 
 /// A part that may be a report. What it is, `decode::decode` and `report::parse` say.
 #[derive(Debug)]
-pub struct Part {
+pub struct MailPart {
     /// Without the transfer encoding.
     pub bytes: Vec<u8>,
     /// `Content-Type` as claimed, unfolded, without control characters, cut at 255 characters.
@@ -104,14 +104,14 @@ pub struct Part {
 /// Faults, all about the mail as a whole: `Empty`, `TooLargeWire`, `MimeLimits`; `NoReportPart` where a mail that
 /// announces a TLS report (`report-type=tlsrpt`, a `TLS-Report-` field, a part named as one) has no part that may be one;
 /// `NotTlsrpt` where a mail without one announces none, with a guess what it is instead.
-pub fn open(mail: &[u8], limits: &Limits) -> Result<Mail, Fault> {
+pub fn open(mail: &[u8], limits: &Limits) -> Result<ParsedMail, Fault> {
     if mail.is_empty() {
-        return Err(Fault::new(FaultCode::Empty, "there are no bytes", Place::Whole));
+        return Err(Fault::new(FaultCode::Empty, "there are no bytes", FaultPlace::Whole));
     }
     if mail.len() > limits.mail_wire_max_bytes {
         let detail =
             format!("{} bytes were received, `mail_wire_max_bytes` allows {}", mail.len(), limits.mail_wire_max_bytes);
-        return Err(Fault::new(FaultCode::TooLargeWire, detail, Place::Whole));
+        return Err(Fault::new(FaultCode::TooLargeWire, detail, FaultPlace::Whole));
     }
     let mut walk = Walk::new(mail, limits);
     walk.mail(mail)?;
@@ -120,5 +120,5 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<Mail, Fault> {
 
 /// The mail goes beyond a limit.
 fn beyond(detail: String) -> Fault {
-    Fault::new(FaultCode::MimeLimits, detail, Place::Whole)
+    Fault::new(FaultCode::MimeLimits, detail, FaultPlace::Whole)
 }

@@ -2,7 +2,7 @@
 
 use super::unpack::Wrapping;
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::{Deviation, Deviations},
     submission::Hints,
 };
@@ -24,7 +24,7 @@ pub fn content_encoding(hints: &Hints) -> Result<bool, Fault> {
             _ => {
                 let shown: String = coding.trim().chars().filter(|c| c.is_ascii_graphic()).take(32).collect();
                 let detail = format!("the content coding `{shown}` is not understood, only gzip and identity are");
-                return Err(Fault::new(FaultCode::Encoding, detail, Place::Whole));
+                return Err(Fault::new(FaultCode::Encoding, detail, FaultPlace::Whole));
             }
         }
     }

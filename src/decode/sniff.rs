@@ -3,7 +3,7 @@
 use flate2::{Decompress, FlushDecompress};
 
 use super::utf16;
-use crate::fault::{Fault, FaultCode, Layer, Place};
+use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -19,12 +19,12 @@ pub enum Form {
 
 impl Form {
     /// The fault of a form that holds no report.
-    pub fn fault(self, place: Place) -> Fault {
+    pub fn fault(self, place: FaultPlace) -> Fault {
         match self {
             Form::Foreign(code, detail) => Fault::new(code, detail, place),
             Form::Mail => {
                 let detail = match place {
-                    Place::Byte { of: Layer::Unpacked, .. } => "a compressed mail or mailbox: unpack it first",
+                    FaultPlace::Byte { of: Layer::Unpacked, .. } => "a compressed mail or mailbox: unpack it first",
                     _ => "this is a mail or a mailbox, a report was expected",
                 };
                 Fault::new(FaultCode::NotJson, detail, place)

@@ -64,13 +64,13 @@ impl Source for Received<'_> {
 }
 
 /// Takes pieces of a document and counts them.
-pub struct Sink {
+pub struct DocumentSink {
     document: Vec<u8>,
     size: u64,
     held_max: u64,
 }
 
-impl Sink {
+impl DocumentSink {
     pub fn take(&mut self, piece: &[u8]) {
         self.size += piece.len() as u64;
         if self.size <= self.held_max {
@@ -82,19 +82,19 @@ impl Sink {
 }
 
 /// Gathers what `pass` pours into the sink. `pass` is called a second time for large documents.
-pub fn collect(mut pass: impl FnMut(&mut Sink) -> Result<(), Fault>) -> Result<Vec<u8>, Fault> {
-    let mut sink = Sink { document: Vec::new(), size: 0, held_max: HELD_MAX_BYTES };
+pub fn collect(mut pass: impl FnMut(&mut DocumentSink) -> Result<(), Fault>) -> Result<Vec<u8>, Fault> {
+    let mut sink = DocumentSink { document: Vec::new(), size: 0, held_max: HELD_MAX_BYTES };
     pass(&mut sink)?;
     if sink.size <= sink.held_max {
         return Ok(sink.document);
     }
     let size = sink.size;
-    let mut sink = Sink { document: Vec::with_capacity(size as usize), size: 0, held_max: size };
+    let mut sink = DocumentSink { document: Vec::with_capacity(size as usize), size: 0, held_max: size };
     pass(&mut sink)?;
     Ok(sink.document)
 }
 
-pub fn pour(source: &mut impl Source, sink: &mut Sink) -> Result<(), Fault> {
+pub fn pour(source: &mut impl Source, sink: &mut DocumentSink) -> Result<(), Fault> {
     loop {
         let piece = source.fill()?;
         let count = piece.len();

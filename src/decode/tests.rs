@@ -111,7 +111,7 @@ fn every_truncation_is_told() {
     for length in 3..bytes.len() {
         let fault = read(&bytes[..length]).unwrap_err();
         assert_eq!(fault.code, FaultCode::GzipTruncated, "{length}");
-        assert_eq!(fault.place, Place::Byte { offset: length as u64, of: Layer::Received }, "{length}");
+        assert_eq!(fault.place, FaultPlace::Byte { offset: length as u64, of: Layer::Received }, "{length}");
     }
     assert_eq!(fault(&gz(&gz(JSON)[..20])), FaultCode::GzipTruncated);
 }
@@ -126,7 +126,7 @@ fn damage_is_told() {
         let fault = read(&damaged).unwrap_err();
         assert_eq!(fault.code, FaultCode::GzipCrc);
         assert!(fault.detail.contains(name), "{}", fault.detail);
-        assert_eq!(fault.place, Place::Byte { offset: bytes.len() as u64 - 8, of: Layer::Received });
+        assert_eq!(fault.place, FaultPlace::Byte { offset: bytes.len() as u64 - 8, of: Layer::Received });
     }
     let mut damaged = bytes.clone();
     damaged[10] = 0xff;
@@ -196,7 +196,10 @@ fn a_compressed_mail_is_to_be_unpacked_first() {
     for mail in [&b"From a@x.example Mon Jan  1 00:00:00 2024\nTo: b\n"[..], b"Received: from x\n", b"X-Y:\tz\n"] {
         for packed in [gz(mail), gz(&gz(mail)), zip(&[("mail.txt", mail)])] {
             let fault = read(&packed).unwrap_err();
-            assert_eq!((fault.code, fault.place), (FaultCode::NotJson, Place::Byte { offset: 0, of: Layer::Unpacked }));
+            assert_eq!(
+                (fault.code, fault.place),
+                (FaultCode::NotJson, FaultPlace::Byte { offset: 0, of: Layer::Unpacked })
+            );
             assert_eq!(fault.detail, "a compressed mail or mailbox: unpack it first");
         }
         assert_eq!(read(mail).unwrap_err().detail, "this is a mail or a mailbox, a report was expected");
@@ -432,7 +435,7 @@ fn forms_give_their_file() {
     }
     let body = form(&[("name=f; filename=r", &gz(JSON)[..20])]);
     let fault = upload(&body).unwrap_err();
-    assert_eq!(fault.place, Place::Byte { offset: body.len() as u64 - 9, of: Layer::Received });
+    assert_eq!(fault.place, FaultPlace::Byte { offset: body.len() as u64 - 9, of: Layer::Received });
     for body in [&b"x"[..], b"--B", b"--B--", b"--B\r\n\r\n", b"--B\r\n\r\n{}", b"--B\r\nA: b\r\n"] {
         assert_eq!(upload(body).unwrap_err().code, FaultCode::BadRequest, "{body:?}");
     }

@@ -1,8 +1,8 @@
 //! What may surround a JSON text without being part of it.
 
-use super::{budget::Budget, utf16};
+use super::{budget::DecodeBudget, utf16};
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::{Deviation, Deviations},
 };
 
@@ -10,7 +10,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Makes UTF-8 of UTF-16, blanks out one byte order mark, so that offsets still count in what the sender wrote, and cuts
 /// white space and NULs at the end.
-pub fn tidy(json: &mut Vec<u8>, budget: Budget, deviations: &mut Deviations) -> Result<(), Fault> {
+pub fn tidy(json: &mut Vec<u8>, budget: DecodeBudget, deviations: &mut Deviations) -> Result<(), Fault> {
     if let Some(text) = utf16::to_utf8(json, budget) {
         *json = text?.into_bytes();
         deviations.add(Deviation::Utf16, "");
@@ -21,7 +21,7 @@ pub fn tidy(json: &mut Vec<u8>, budget: Budget, deviations: &mut Deviations) -> 
     let is_padding = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
     let end = json.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
     if end == 0 {
-        return Err(Fault::new(FaultCode::Empty, "the document holds nothing but white space", Place::Whole));
+        return Err(Fault::new(FaultCode::Empty, "the document holds nothing but white space", FaultPlace::Whole));
     }
     if json[end..].contains(&0) {
         deviations.add(Deviation::TrailingNul, "");

@@ -1,14 +1,14 @@
 //! The layers around a document, off.
 
 use super::{
-    budget::Budget,
+    budget::DecodeBudget,
     gzip::Gunzip,
     sniff::{Form, sniff},
     source::{Received, Source, collect, drain, pour},
     zip::{self, Archive},
 };
 use crate::{
-    fault::{Fault, FaultCode, Layer, Place},
+    fault::{Fault, FaultCode, FaultPlace, Layer},
     limits::{GZIP_LAYERS_MAX, Limits},
     report::{Deviation, Deviations},
 };
@@ -17,7 +17,7 @@ use crate::{
 pub struct Unpacked {
     pub json: Vec<u8>,
     pub wrapping: Wrapping,
-    pub budget: Budget,
+    pub budget: DecodeBudget,
     /// Its place among the files of its zip archive, from one, where there are several.
     pub file: Option<usize>,
 }
@@ -33,7 +33,7 @@ pub struct Wrapping {
 
 /// The documents in a body, never none: several in a zip archive only, each with its own fate there.
 pub fn unpack(body: Received<'_>, limits: &Limits) -> Result<Vec<Result<Unpacked, Fault>>, Fault> {
-    let budget = Budget::new(body.rest().len(), limits);
+    let budget = DecodeBudget::new(body.rest().len(), limits);
     if sniff(body.rest()) == Form::Zip {
         return unpack_zip(body.rest(), budget);
     }
@@ -41,19 +41,19 @@ pub fn unpack(body: Received<'_>, limits: &Limits) -> Result<Vec<Result<Unpacked
     Ok(vec![Ok(Unpacked { json, wrapping, budget, file: None })])
 }
 
-fn unpack_one(body: Received<'_>, budget: Budget) -> Result<(Vec<u8>, Wrapping), Fault> {
+fn unpack_one(body: Received<'_>, budget: DecodeBudget) -> Result<(Vec<u8>, Wrapping), Fault> {
     match sniff(body.rest()) {
         Form::Json => Ok((body.rest().to_vec(), Wrapping::default())),
         Form::Gzip => unpack_gzip(body, budget),
         Form::Zip => Err(zip::fault("a zip archive lies inside another one")),
         form @ (Form::Empty | Form::Mail | Form::Foreign(..)) => {
-            Err(form.fault(Place::Byte { offset: body.offset(), of: Layer::Received }))
+            Err(form.fault(FaultPlace::Byte { offset: body.offset(), of: Layer::Received }))
         }
     }
 }
 
 /// What is plainly no report is left out beside others; where there is nothing else it is what is wrong.
-fn unpack_zip(bytes: &[u8], mut budget: Budget) -> Result<Vec<Result<Unpacked, Fault>>, Fault> {
+fn unpack_zip(bytes: &[u8], mut budget: DecodeBudget) -> Result<Vec<Result<Unpacked, Fault>>, Fault> {
     let mut archive = Archive::open(bytes)?;
     let several = archive.files.len() > 1;
     let mut documents = Vec::new();
@@ -70,13 +70,17 @@ fn unpack_zip(bytes: &[u8], mut budget: Budget) -> Result<Vec<Result<Unpacked, F
     }
     if documents.is_empty() {
         let form = archive.files.first().and_then(zip::File::form).unwrap_or(Form::Empty);
-        let fault = form.fault(Place::Byte { offset: 0, of: Layer::Unpacked });
+        let fault = form.fault(FaultPlace::Byte { offset: 0, of: Layer::Unpacked });
         return Err(if several { archive.in_file(0, fault) } else { fault });
     }
     Ok(documents)
 }
 
-fn unpack_file(archive: &mut Archive<'_>, position: usize, budget: &mut Budget) -> Result<(Vec<u8>, Wrapping), Fault> {
+fn unpack_file(
+    archive: &mut Archive<'_>,
+    position: usize,
+    budget: &mut DecodeBudget,
+) -> Result<(Vec<u8>, Wrapping), Fault> {
     let file = archive.read(position, budget).map_err(|fault| archive.in_file(position, fault))?;
     let of_zip = |wrapping| Wrapping { zip: true, ..wrapping };
     if sniff(&file) == Form::Json {
@@ -94,7 +98,7 @@ fn unpack_file(archive: &mut Archive<'_>, position: usize, budget: &mut Budget) 
     }
 }
 
-fn unpack_gzip(body: Received<'_>, budget: Budget) -> Result<(Vec<u8>, Wrapping), Fault> {
+fn unpack_gzip(body: Received<'_>, budget: DecodeBudget) -> Result<(Vec<u8>, Wrapping), Fault> {
     let open = || Gunzip::new(body, budget);
     let mut layer = open();
     match sniff(layer.fill()?) {
@@ -106,7 +110,7 @@ fn unpack_gzip(body: Received<'_>, budget: Budget) -> Result<(Vec<u8>, Wrapping)
     match sniff(layer.fill()?) {
         Form::Gzip => {
             let detail = format!("the report is compressed more than {GZIP_LAYERS_MAX} times over");
-            Err(Fault::new(FaultCode::TooManyLayers, detail, Place::Whole))
+            Err(Fault::new(FaultCode::TooManyLayers, detail, FaultPlace::Whole))
         }
         form => unpack_layer(layer, open, form, 2),
     }
@@ -125,7 +129,7 @@ fn unpack_layer<S: Source>(
         // Read to the end all the same: damaged or outsized compression is the truer reason.
         other => {
             drain(&mut layer)?;
-            return Err(other.fault(Place::Byte { offset: 0, of: Layer::Unpacked }));
+            return Err(other.fault(FaultPlace::Byte { offset: 0, of: Layer::Unpacked }));
         }
     }
     let mut trailing = false;

@@ -1,7 +1,7 @@
 //! UTF-16 behind its byte order mark: what the `>` of PowerShell makes of a report.
 
-use super::budget::Budget;
-use crate::fault::{Fault, FaultCode, Layer, Place};
+use super::budget::DecodeBudget;
+use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 /// Characters that tell what a text is.
 const START_CHARS: usize = 64;
@@ -36,10 +36,10 @@ pub fn begins_json(bytes: &[u8]) -> bool {
 }
 
 /// The whole text in UTF-8, without the mark; `None` where no mark of UTF-16 stands there.
-pub fn to_utf8(bytes: &[u8], budget: Budget) -> Option<Result<String, Fault>> {
+pub fn to_utf8(bytes: &[u8], budget: DecodeBudget) -> Option<Result<String, Fault>> {
     let characters = characters(bytes)?;
     let bad = |detail: &str, offset: u64| {
-        Some(Err(Fault::new(FaultCode::BadEncoding, detail, Place::Byte { offset, of: Layer::Unpacked })))
+        Some(Err(Fault::new(FaultCode::BadEncoding, detail, FaultPlace::Byte { offset, of: Layer::Unpacked })))
     };
     if !bytes.len().is_multiple_of(2) {
         return bad("the UTF-16 text ends in the middle of a unit", bytes.len() as u64 - 1);

@@ -6,11 +6,11 @@ use std::io::{Cursor, Read};
 use ::zip::{CompressionMethod, ZipArchive};
 
 use super::{
-    budget::Budget,
+    budget::DecodeBudget,
     sniff::{Form, sniff},
-    source::{Sink, collect},
+    source::{DocumentSink, collect},
 };
-use crate::fault::{Fault, FaultCode, Layer, Place};
+use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 const CHUNK_BYTES: usize = 32 * 1024;
 /// Bytes of a file that show what it is.
@@ -90,7 +90,7 @@ impl<'a> Archive<'a> {
     }
 
     /// All bytes of the file at `position` in `files`; they are taken from the budget of all of them.
-    pub fn read(&mut self, position: usize, budget: &mut Budget) -> Result<Vec<u8>, Fault> {
+    pub fn read(&mut self, position: usize, budget: &mut DecodeBudget) -> Result<Vec<u8>, Fault> {
         let file = self.files.get(position).ok_or_else(|| fault("the zip archive has no such file"))?;
         if let Err(fault) = &file.head {
             return Err(fault.clone());
@@ -106,17 +106,19 @@ impl<'a> Archive<'a> {
     /// Says which file a fault is about, where there are several. An offset in it says nothing about what was received.
     pub fn in_file(&self, position: usize, fault: Fault) -> Fault {
         let place = match fault.place {
-            Place::Byte { offset, .. } => format!(" at byte {offset}"),
+            FaultPlace::Byte { offset, .. } => format!(" at byte {offset}"),
             _ => String::new(),
         };
         match (self.files.len(), &fault.place) {
-            (1, Place::Byte { of: Layer::Received, .. }) => {
-                Fault::new(fault.code, format!("{}{place} of the file in the zip archive", fault.detail), Place::Whole)
-            }
+            (1, FaultPlace::Byte { of: Layer::Received, .. }) => Fault::new(
+                fault.code,
+                format!("{}{place} of the file in the zip archive", fault.detail),
+                FaultPlace::Whole,
+            ),
             (1, _) => fault,
             _ => {
                 let detail = format!("{}{place}, in file {} of the zip archive", fault.detail, position + 1);
-                Fault::new(fault.code, detail, Place::Whole)
+                Fault::new(fault.code, detail, FaultPlace::Whole)
             }
         }
     }
@@ -158,8 +160,8 @@ fn little_endian(bytes: &[u8], at: usize, length: usize) -> u64 {
 fn pour(
     zip: &mut ZipArchive<Cursor<&[u8]>>,
     index: usize,
-    budget: Budget,
-    sink: &mut Sink,
+    budget: DecodeBudget,
+    sink: &mut DocumentSink,
     produced: &mut u64,
 ) -> Result<(), Fault> {
     let mut member = zip.by_index(index).map_err(|error| damaged(&error))?;
@@ -185,5 +187,5 @@ fn damaged(error: &dyn std::error::Error) -> Fault {
 }
 
 pub fn fault(detail: &str) -> Fault {
-    Fault::new(FaultCode::Zip, detail, Place::Whole)
+    Fault::new(FaultCode::Zip, detail, FaultPlace::Whole)
 }

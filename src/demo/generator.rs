@@ -19,11 +19,11 @@ use flate2::{Compression, GzBuilder};
 
 pub use scale::Scale;
 pub use senders::SENDERS;
-pub use sites::{SITES, Site};
+pub use sites::{DemoSite, SITES};
 
 use super::random::Random;
 use crate::submission::{Channel, Hints, MAIL, Origin, Submission};
-use senders::{Sender, Way};
+use senders::{DemoSender, DemoTransport};
 
 /// One report as it arrives.
 #[derive(Debug, Clone)]
@@ -122,29 +122,29 @@ impl Generator {
     }
 }
 
-fn arrive(sender: &Sender, site: &Site, day: NaiveDate, json: &[u8], random: &mut Random) -> Generated {
+fn arrive(sender: &DemoSender, site: &DemoSite, day: NaiveDate, json: &[u8], random: &mut Random) -> Generated {
     let (first, last) = sender.arrives_h;
     let minutes = random.between(u64::from(first) * 60, u64::from(last) * 60);
     let midnight = (day + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
     let (from, to) = (day.and_time(NaiveTime::MIN).and_utc().timestamp(), midnight.timestamp() - 1);
     let file_name = format!("{}!{}!{from}!{to}!{:04x}.json", sender.domain, site.domain, random.below(0x1_0000));
-    let gzipped = !matches!(sender.way, Way::PostPlain);
+    let gzipped = !matches!(sender.way, DemoTransport::PostPlain);
     let document = if gzipped { gzip(json, &file_name) } else { json.to_vec() };
     Generated {
         bytes: document,
-        envelope: (sender.way == Way::Mail).then(|| proof::envelope(sender, site, &file_name)),
+        envelope: (sender.way == DemoTransport::Mail).then(|| proof::envelope(sender, site, &file_name)),
         media_type: match sender.way {
-            Way::Mail => None,
-            Way::Post => Some("application/tlsrpt+gzip"),
-            Way::PostPlain => Some("application/tlsrpt+json;"),
+            DemoTransport::Mail => None,
+            DemoTransport::Post => Some("application/tlsrpt+gzip"),
+            DemoTransport::PostPlain => Some("application/tlsrpt+json;"),
         },
         received_at: midnight + TimeDelta::minutes(minutes as i64),
         organisation: sender.organisation.to_owned(),
         domain: site.domain.to_owned(),
         day,
-        channel: if sender.way == Way::Mail { Channel::Smtp } else { Channel::Https },
+        channel: if sender.way == DemoTransport::Mail { Channel::Smtp } else { Channel::Https },
         proven: proof::of(sender, midnight + TimeDelta::minutes(minutes as i64)),
-        token: if sender.way == Way::Mail { None } else { site.token },
+        token: if sender.way == DemoTransport::Mail { None } else { site.token },
         file_name: if gzipped { file_name + ".gz" } else { file_name },
     }
 }

@@ -2,15 +2,15 @@
 
 use super::{
     DigestRecipient,
-    content::{Item, Links, Section},
+    content::{DigestItem, DigestSection, Links},
 };
-use crate::{explain::result_types, query::week::Figures, wording};
+use crate::{explain::result_types, query::week::PeriodFigures, wording};
 
 /// Domains with a command of their own.
 const DOMAINS_MAX: usize = 3;
 
 /// In the order in which reports get lost.
-pub(crate) fn section(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Section {
+pub(crate) fn section(figures: &PeriodFigures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> DigestSection {
     let mut domains: Vec<&str> = digest_recipient.policy_domains.iter().map(String::as_str).collect();
     // They are for a shell.
     domains.retain(|domain| result_types::is_host_name(domain));
@@ -19,7 +19,7 @@ pub(crate) fn section(figures: &Figures, digest_recipient: &DigestRecipient, lin
     if stand_in {
         domains.push("example.com");
     }
-    Section {
+    DigestSection {
         title: "What to check".to_owned(),
         alarming: true,
         note: if stand_in { "With your own domain in place of example.com." } else { "" }.to_owned(),
@@ -36,8 +36,8 @@ pub(crate) fn section(figures: &Figures, digest_recipient: &DigestRecipient, lin
     }
 }
 
-fn record(domains: &[&str], links: &Links<'_>) -> Item {
-    Item {
+fn record(domains: &[&str], links: &Links<'_>) -> DigestItem {
+    DigestItem {
         head: "The record".to_owned(),
         text: ": senders report to the address in the domain’s TLSRPT record".to_owned(),
         commands: domains
@@ -56,7 +56,7 @@ fn record(domains: &[&str], links: &Links<'_>) -> Item {
 }
 
 /// A report as small as can be, as a sender posts it.
-fn post(domains: &[&str], figures: &Figures, links: &Links<'_>) -> Item {
+fn post(domains: &[&str], figures: &PeriodFigures, links: &Links<'_>) -> DigestItem {
     let day = figures.filter.range.last();
     let domain = domains[0];
     let commands = [
@@ -73,7 +73,7 @@ fn post(domains: &[&str], figures: &Figures, links: &Links<'_>) -> Item {
         "   \"total-failure-session-count\": 0}}]}".to_owned(),
         "END".to_owned(),
     ];
-    Item {
+    DigestItem {
         head: "Receiving".to_owned(),
         text: ": this posts a small report from outside, as a sender does, and must answer 201".to_owned(),
         commands: commands.into(),
@@ -86,7 +86,7 @@ fn post(domains: &[&str], figures: &Figures, links: &Links<'_>) -> Item {
 }
 
 /// Input that is kept and not counted says nothing of a single domain.
-fn uncounted(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Option<Item> {
+fn uncounted(figures: &PeriodFigures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Option<DigestItem> {
     if !digest_recipient.policy_domains.is_empty() {
         return None;
     }
@@ -96,18 +96,18 @@ fn uncounted(figures: &Figures, digest_recipient: &DigestRecipient, links: &Link
             format!(": {} that came in these days could not be counted", wording::counted(inputs, "input", "inputs"))
         }
     };
-    Some(Item {
+    Some(DigestItem {
         head: "The quarantine".to_owned(),
         text,
         url: format!("{}/quarantine", links.base_url),
-        ..Item::default()
+        ..DigestItem::default()
     })
 }
 
 /// What nobody proved is stored and shown, and in none of the figures here.
-fn claimed(figures: &Figures, links: &Links<'_>) -> Option<Item> {
+fn claimed(figures: &PeriodFigures, links: &Links<'_>) -> Option<DigestItem> {
     let claims = figures.claims?;
-    Some(Item {
+    Some(DigestItem {
         head: "Claimed by anybody who can post".to_owned(),
         text: format!(
             ": {} of {}, {} failed; this digest leaves them out",
@@ -116,6 +116,6 @@ fn claimed(figures: &Figures, links: &Links<'_>) -> Option<Item> {
             wording::thousands(claims.sessions.failed),
         ),
         url: links.to("/reports", &[("trust", "beside")]),
-        ..Item::default()
+        ..DigestItem::default()
     })
 }

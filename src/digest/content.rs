@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{DigestRecipient, sections};
 use crate::{
     links,
-    period::{Kind, Period, Phase},
-    query::{Range, shares::Sessions, week::Figures},
+    period::{Period, PeriodKind, Phase},
+    query::{Range, shares::Sessions, week::PeriodFigures},
     share,
     submission::Trust,
     summary,
@@ -38,15 +38,15 @@ pub(crate) struct DigestContent {
     pub(crate) more: Vec<String>,
     /// One line is all there is to say.
     pub(crate) quiet: bool,
-    pub(crate) sections: Vec<Section>,
+    pub(crate) sections: Vec<DigestSection>,
     pub(crate) types: Vec<Type>,
     /// What the pictures show, as a table for the text part.
-    pub(crate) trend: Trend,
+    pub(crate) trend: DigestTrend,
     /// The same numbers for who does not see the pictures.
     pub(crate) trend_words: String,
     pub(crate) failed_words: String,
     /// How many reports, from whom, how complete.
-    pub(crate) proof: Vec<Item>,
+    pub(crate) proof: Vec<DigestItem>,
     /// The page that says the same.
     pub(crate) url: String,
     pub(crate) foot: Vec<String>,
@@ -54,17 +54,17 @@ pub(crate) struct DigestContent {
 
 /// Lines under one head, most important first.
 #[derive(Debug, Serialize)]
-pub(crate) struct Section {
+pub(crate) struct DigestSection {
     pub(crate) title: String,
     pub(crate) alarming: bool,
     pub(crate) note: String,
-    pub(crate) lines: Vec<Item>,
+    pub(crate) lines: Vec<DigestItem>,
     /// What is not listed, and where it is.
-    pub(crate) rest: Option<Item>,
+    pub(crate) rest: Option<DigestItem>,
 }
 
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Item {
+pub(crate) struct DigestItem {
     /// Who or what.
     pub(crate) head: String,
     /// What about it, with its numbers; follows the head without a blank.
@@ -78,7 +78,7 @@ pub(crate) struct Item {
 
 /// A value for each period, oldest first; the rows have as many as there are labels.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Trend {
+pub(crate) struct DigestTrend {
     pub(crate) labels: Vec<String>,
     /// Policy type and its secure share in percent.
     pub(crate) secure: Vec<(String, Vec<String>)>,
@@ -96,7 +96,7 @@ pub(crate) struct Type {
 
 /// Makes addresses that lead to the pages.
 pub(crate) struct Links<'a> {
-    pub(crate) figures: &'a Figures,
+    pub(crate) figures: &'a PeriodFigures,
     pub(crate) base_url: &'a str,
     /// The pages can be asked about one domain, not about a set.
     policy_domain: Option<&'a str>,
@@ -111,14 +111,14 @@ impl Links<'_> {
     /// The same about another period.
     pub(crate) fn within(&self, period: Period, path: &str, more: &[(&str, &str)]) -> String {
         match period.kind() {
-            Kind::Week => self.address(path, vec![("week".to_owned(), period.name())], more),
-            Kind::Day | Kind::Month => self.over(period.range(), path, more),
+            PeriodKind::Week => self.address(path, vec![("week".to_owned(), period.name())], more),
+            PeriodKind::Day | PeriodKind::Month => self.over(period.range(), path, more),
         }
     }
 
     /// The same about any days.
     pub(crate) fn over(&self, range: Range, path: &str, more: &[(&str, &str)]) -> String {
-        if self.figures.period.kind() == Kind::Week && range == self.figures.period.range() {
+        if self.figures.period.kind() == PeriodKind::Week && range == self.figures.period.range() {
             return self.to(path, more);
         }
         let days = vec![("from".to_owned(), range.first().to_string()), ("to".to_owned(), range.last().to_string())];
@@ -129,8 +129,8 @@ impl Links<'_> {
     pub(crate) fn page(&self) -> String {
         let period = self.figures.period;
         match period.kind() {
-            Kind::Week => self.address(&format!("/weeks/{}", period.name()), Vec::new(), &[]),
-            Kind::Day | Kind::Month => self.to("/", &[]),
+            PeriodKind::Week => self.address(&format!("/weeks/{}", period.name()), Vec::new(), &[]),
+            PeriodKind::Day | PeriodKind::Month => self.to("/", &[]),
         }
     }
 
@@ -165,7 +165,7 @@ fn cut(text: &str, characters_max: usize) -> String {
     }
 }
 
-pub(crate) fn tell(figures: &Figures, digest_recipient: &DigestRecipient) -> DigestContent {
+pub(crate) fn tell(figures: &PeriodFigures, digest_recipient: &DigestRecipient) -> DigestContent {
     let policy_domain = match digest_recipient.policy_domains.as_slice() {
         [one] => Some(one.as_str()),
         _ => None,
@@ -222,7 +222,7 @@ impl DigestContent {
 }
 
 /// What matters most, first, and short: it is read in a list.
-fn subject(figures: &Figures, digest_recipient: &DigestRecipient) -> String {
+fn subject(figures: &PeriodFigures, digest_recipient: &DigestRecipient) -> String {
     let once = figures.shares.once;
     let ongoing = figures.outages.totals.policy_domains_ongoing;
     let domain = figures.outages.rows.iter().find(|outage| outage.ongoing).map(|outage| outage.policy_domain.as_str());
@@ -250,7 +250,7 @@ fn subject(figures: &Figures, digest_recipient: &DigestRecipient) -> String {
 }
 
 /// What changed, in a few words each, most important first.
-fn movement(figures: &Figures) -> Vec<String> {
+fn movement(figures: &PeriodFigures) -> Vec<String> {
     let (totals, silent) = (figures.pairs.totals, figures.silent.total);
     if figures.reported.reports == 0 {
         return Vec::new();
@@ -262,7 +262,7 @@ fn movement(figures: &Figures) -> Vec<String> {
     [new, resolved, silent].into_iter().flatten().collect()
 }
 
-fn types(figures: &Figures, links: &Links<'_>) -> Vec<Type> {
+fn types(figures: &PeriodFigures, links: &Links<'_>) -> Vec<Type> {
     let row = |(name, sessions): &(String, Sessions)| {
         let before = figures.shares_before.by_policy_type.iter().find(|(other, _)| other == name);
         Type {
@@ -277,7 +277,7 @@ fn types(figures: &Figures, links: &Links<'_>) -> Vec<Type> {
 }
 
 /// Policy type and its secure share in each period of the trend.
-pub(crate) fn shares(figures: &Figures) -> Vec<(String, Vec<Option<f64>>)> {
+pub(crate) fn shares(figures: &PeriodFigures) -> Vec<(String, Vec<Option<f64>>)> {
     let share = |sessions: &Sessions| match sessions.total() {
         0 => None,
         total => Some(sessions.successful as f64 / total as f64),
@@ -292,19 +292,19 @@ pub(crate) fn shares(figures: &Figures) -> Vec<(String, Vec<Option<f64>>)> {
 }
 
 /// The periods since the first one with sessions: what was before tells nothing.
-fn trend(figures: &Figures) -> Trend {
+fn trend(figures: &PeriodFigures) -> DigestTrend {
     let begun = figures.trend.once.iter().position(|sessions| sessions.total() > 0);
-    let Some(begun) = begun else { return Trend::default() };
+    let Some(begun) = begun else { return DigestTrend::default() };
     let secure = |sessions: &Sessions| share::secure(sessions.successful, sessions.total()).replace(" %", "");
     let rows = figures.trend.by_policy_type.iter().take(TYPES_SHOWN);
-    Trend {
+    DigestTrend {
         labels: figures.periods.iter().skip(begun).map(|period| period.label()).collect(),
         secure: rows.map(|(name, row)| (shown(name), row.iter().skip(begun).map(secure).collect())).collect(),
         failed: figures.trend.once.iter().skip(begun).map(|sessions| sessions.failed).collect(),
     }
 }
 
-fn foot(digest_recipient: &DigestRecipient, figures: &Figures) -> Vec<String> {
+fn foot(digest_recipient: &DigestRecipient, figures: &PeriodFigures) -> Vec<String> {
     let domains = match digest_recipient.policy_domains.len() {
         0 => "all policy domains".to_owned(),
         _ => wording::listed(&digest_recipient.policy_domains, DOMAINS_NAMED),

@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
-    content::{Item, Links, Section, shown},
+    content::{DigestItem, DigestSection, Links, shown},
     sections::{self, LINES_MAX, NAMES_SHOWN},
 };
 use crate::{
-    explain::{Mail, result_types},
+    explain::{MailEffect, result_types},
     query::{
-        pairs::{Pair, State},
-        week::Figures,
+        pairs::{PairState, SenderPair},
+        week::PeriodFigures,
     },
     share, wording,
 };
@@ -23,11 +23,11 @@ const CAUSES_SHOWN: usize = 3;
 
 /// What the mail has explained already: a result type, and what became of the mail. Each is said where it comes first.
 #[derive(Default)]
-pub(crate) struct Explained(BTreeSet<String>, BTreeSet<(String, Mail)>);
+pub(crate) struct Explained(BTreeSet<String>, BTreeSet<(String, MailEffect)>);
 
 impl Explained {
     /// What is not yet told about this result type; empty where all is.
-    pub(crate) fn explain(&mut self, result_type: &str, mail: Mail) -> String {
+    pub(crate) fn explain(&mut self, result_type: &str, mail: MailEffect) -> String {
         let mut said = Vec::new();
         if self.0.insert(result_type.to_owned()) {
             said.push(result_types::short(result_type).to_owned());
@@ -40,27 +40,27 @@ impl Explained {
 }
 
 /// Result types with their failed sessions, the most first.
-type Causes<'a> = Vec<((&'a str, Mail), i64)>;
+type Causes<'a> = Vec<((&'a str, MailEffect), i64)>;
 
 pub(crate) fn failures(
-    figures: &Figures,
+    figures: &PeriodFigures,
     links: &Links<'_>,
-    state: State,
+    state: PairState,
     title: &str,
     explained: &mut Explained,
-) -> Section {
+) -> DigestSection {
     let organisations = by_organisation(figures, state);
-    let line = |(failed, pairs): &(i64, Vec<&Pair>)| {
-        let sum = |pick: fn(&Pair) -> i64| pairs.iter().fold(0, |sum: i64, pair| sum.saturating_add(pick(pair)));
+    let line = |(failed, pairs): &(i64, Vec<&SenderPair>)| {
+        let sum = |pick: fn(&SenderPair) -> i64| pairs.iter().fold(0, |sum: i64, pair| sum.saturating_add(pick(pair)));
         let (sessions, before) = (sum(|pair| pair.sessions.total()), sum(|pair| pair.before.failed));
-        let moved = match wording::Trend::of(*failed, before) {
-            wording::Trend::Grew => format!(", up from {}", wording::thousands(before)),
-            wording::Trend::Fell => format!(", down from {}", wording::thousands(before)),
-            wording::Trend::Same => ", much as before".to_owned(),
-            wording::Trend::New | wording::Trend::Quiet | wording::Trend::Resolved => String::new(),
+        let moved = match wording::TrendWord::of(*failed, before) {
+            wording::TrendWord::Grew => format!(", up from {}", wording::thousands(before)),
+            wording::TrendWord::Fell => format!(", down from {}", wording::thousands(before)),
+            wording::TrendWord::Same => ", much as before".to_owned(),
+            wording::TrendWord::New | wording::TrendWord::Quiet | wording::TrendWord::Resolved => String::new(),
         };
         let causes = causes(pairs);
-        Item {
+        DigestItem {
             head: shown(pairs[0].name()),
             text: format!(
                 " at {}: {} of {} failed ({}{moved}), {}",
@@ -72,13 +72,13 @@ pub(crate) fn failures(
             ),
             notes: meanings(&causes, explained),
             url: links.to("/reports", &asked(pairs)),
-            ..Item::default()
+            ..DigestItem::default()
         }
     };
-    let lines: Vec<Item> = organisations.iter().take(LINES_MAX).map(line).collect();
-    Section {
+    let lines: Vec<DigestItem> = organisations.iter().take(LINES_MAX).map(line).collect();
+    DigestSection {
         title: title.to_owned(),
-        alarming: state == State::New && !figures.is_first(),
+        alarming: state == PairState::New && !figures.is_first(),
         note: if organisations.len() > lines.len() { summary(&organisations) } else { String::new() },
         rest: rest(figures, state, organisations.len(), lines.len(), links),
         lines,
@@ -86,9 +86,15 @@ pub(crate) fn failures(
 }
 
 /// What failed before and does not now is told in one line each.
-pub(crate) fn past(figures: &Figures, links: &Links<'_>, state: State, title: &str, note: &str) -> Section {
+pub(crate) fn past(
+    figures: &PeriodFigures,
+    links: &Links<'_>,
+    state: PairState,
+    title: &str,
+    note: &str,
+) -> DigestSection {
     let organisations = by_organisation(figures, state);
-    let line = |(failed, pairs): &(i64, Vec<&Pair>)| {
+    let line = |(failed, pairs): &(i64, Vec<&SenderPair>)| {
         let last = pairs
             .iter()
             .filter_map(|pair| pair.last_failed)
@@ -102,15 +108,15 @@ pub(crate) fn past(figures: &Figures, links: &Links<'_>, state: State, title: &s
         let types =
             if types.is_empty() { String::new() } else { format!(" ({})", wording::listed(&types, CAUSES_SHOWN)) };
         let sessions = wording::counted(*failed, "failed session", "failed sessions");
-        Item {
+        DigestItem {
             head: shown(pairs[0].name()),
             text: format!(" at {}: {sessions} before{types}, last on {last}", domains(pairs)),
             url: links.within(figures.period.previous(), "/reports", &asked(pairs)),
-            ..Item::default()
+            ..DigestItem::default()
         }
     };
-    let lines: Vec<Item> = organisations.iter().take(PAST_LINES_MAX).map(line).collect();
-    Section {
+    let lines: Vec<DigestItem> = organisations.iter().take(PAST_LINES_MAX).map(line).collect();
+    DigestSection {
         title: title.to_owned(),
         alarming: false,
         note: note.to_owned(),
@@ -120,32 +126,32 @@ pub(crate) fn past(figures: &Figures, links: &Links<'_>, state: State, title: &s
 }
 
 /// The pairs of one state by organisation, with their failed sessions, the most first; none of them is empty.
-fn by_organisation(figures: &Figures, state: State) -> Vec<(i64, Vec<&Pair>)> {
-    let mut by_organisation: BTreeMap<&str, Vec<&Pair>> = BTreeMap::new();
+fn by_organisation(figures: &PeriodFigures, state: PairState) -> Vec<(i64, Vec<&SenderPair>)> {
+    let mut by_organisation: BTreeMap<&str, Vec<&SenderPair>> = BTreeMap::new();
     for pair in figures.pairs.in_state(state) {
         by_organisation.entry(&pair.organisation).or_default().push(pair);
     }
-    let failed = |pairs: &[&Pair]| {
+    let failed = |pairs: &[&SenderPair]| {
         let each = pairs.iter().map(|pair| match state {
-            State::New | State::Ongoing => pair.sessions.failed,
-            State::Resolved | State::Silent => pair.before.failed,
+            PairState::New | PairState::Ongoing => pair.sessions.failed,
+            PairState::Resolved | PairState::Silent => pair.before.failed,
         });
         each.fold(0, i64::saturating_add)
     };
-    let mut organisations: Vec<(i64, Vec<&Pair>)> =
+    let mut organisations: Vec<(i64, Vec<&SenderPair>)> =
         by_organisation.into_values().map(|pairs| (failed(&pairs), pairs)).collect();
     // Stable: those with as many stay in the order of their keys.
     organisations.sort_by_key(|(failed, _)| Reverse(*failed));
     organisations
 }
 
-fn domains(pairs: &[&Pair]) -> String {
+fn domains(pairs: &[&SenderPair]) -> String {
     let domains: Vec<String> = pairs.iter().map(|pair| shown(&pair.policy_domain)).collect();
     wording::listed(&domains, NAMES_SHOWN)
 }
 
 /// What leads to the reports behind the line of an organisation.
-fn asked<'a>(pairs: &[&'a Pair]) -> Vec<(&'static str, &'a str)> {
+fn asked<'a>(pairs: &[&'a SenderPair]) -> Vec<(&'static str, &'a str)> {
     let mut asked = vec![("organisation", pairs[0].organisation.as_str())];
     if let [one] = pairs {
         asked.push(("policy_domain", &one.policy_domain));
@@ -154,10 +160,10 @@ fn asked<'a>(pairs: &[&'a Pair]) -> Vec<(&'static str, &'a str)> {
     asked
 }
 
-fn causes<'a>(pairs: &[&'a Pair]) -> Causes<'a> {
-    let mut sums: BTreeMap<(&str, Mail), i64> = BTreeMap::new();
+fn causes<'a>(pairs: &[&'a SenderPair]) -> Causes<'a> {
+    let mut sums: BTreeMap<(&str, MailEffect), i64> = BTreeMap::new();
     for cause in pairs.iter().flat_map(|pair| &pair.causes) {
-        let mail = Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref());
+        let mail = MailEffect::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref());
         let sum = sums.entry((&cause.result_type, mail)).or_default();
         *sum = sum.saturating_add(cause.failed);
     }
@@ -196,7 +202,7 @@ fn meanings(causes: &Causes<'_>, explained: &mut Explained) -> Vec<String> {
 }
 
 /// Over all organisations, for when not all have a line: a cause they share is told, whoever they are.
-fn summary(organisations: &[(i64, Vec<&Pair>)]) -> String {
+fn summary(organisations: &[(i64, Vec<&SenderPair>)]) -> String {
     let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for (_, pairs) in organisations {
         let mut of_one: BTreeMap<&str, i64> = BTreeMap::new();
@@ -230,7 +236,7 @@ fn summary(organisations: &[(i64, Vec<&Pair>)]) -> String {
 }
 
 /// The question lists so many pairs at most.
-fn rest(figures: &Figures, state: State, known: usize, said: usize, links: &Links<'_>) -> Option<Item> {
+fn rest(figures: &PeriodFigures, state: PairState, known: usize, said: usize, links: &Links<'_>) -> Option<DigestItem> {
     let is_cut = figures.pairs.in_state(state).count() < usize::try_from(figures.pairs.totals.of(state)).unwrap_or(0);
     let what = if is_cut { "organisations at least" } else { "organisations" };
     sections::rest(known, said, what, links.page())

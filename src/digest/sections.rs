@@ -2,16 +2,16 @@
 
 use super::{
     DigestRecipient, advice,
-    content::{Item, Links, Section, quoted, shown},
+    content::{DigestItem, DigestSection, Links, quoted, shown},
     failures::{Explained, failures, past},
 };
 use crate::{
-    explain::Mail,
-    period::{Kind, Period},
-    query::{pairs::State, silent::Missing, week::Figures},
+    explain::MailEffect,
+    period::{Period, PeriodKind},
+    query::{pairs::PairState, silent::MissingSender, week::PeriodFigures},
     summary::{
         self,
-        outages::{self, Trouble},
+        outages::{self, OutageRow},
     },
     wording::{self, Dates},
 };
@@ -22,7 +22,11 @@ pub(crate) const NAMES_SHOWN: usize = 4;
 const DIFFERENCES_SHOWN: usize = 6;
 const SILENT_NAMES_SHOWN: usize = 8;
 
-pub(crate) fn sections(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Vec<Section> {
+pub(crate) fn sections(
+    figures: &PeriodFigures,
+    digest_recipient: &DigestRecipient,
+    links: &Links<'_>,
+) -> Vec<DigestSection> {
     if figures.reported.reports == 0 {
         // That each of the senders fell silent, and that nothing is known of each failure, is one and the same.
         return vec![advice::section(figures, digest_recipient, links)];
@@ -31,10 +35,10 @@ pub(crate) fn sections(figures: &Figures, digest_recipient: &DigestRecipient, li
     let mut explained = Explained::default();
     let mut sections = vec![
         fetch(figures, links, &mut explained),
-        failures(figures, links, State::New, new, &mut explained),
-        failures(figures, links, State::Ongoing, "Ongoing failures", &mut explained),
-        past(figures, links, State::Resolved, "Resolved", "Failed before; reported since, without failures."),
-        past(figures, links, State::Silent, "Not known whether over", "Failed before; not reported on since."),
+        failures(figures, links, PairState::New, new, &mut explained),
+        failures(figures, links, PairState::Ongoing, "Ongoing failures", &mut explained),
+        past(figures, links, PairState::Resolved, "Resolved", "Failed before; reported since, without failures."),
+        past(figures, links, PairState::Silent, "Not known whether over", "Failed before; not reported on since."),
         silent(figures, links),
         changes(figures, links),
     ];
@@ -42,27 +46,27 @@ pub(crate) fn sections(figures: &Figures, digest_recipient: &DigestRecipient, li
     sections
 }
 
-fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Section {
+fn fetch(figures: &PeriodFigures, links: &Links<'_>, explained: &mut Explained) -> DigestSection {
     let troubles = outages::troubles(&figures.outages.rows, figures.filter.range.last());
     let total = troubles.len();
     let mut lines = Vec::new();
     for trouble in troubles.iter().take(LINES_MAX) {
-        let meaning = explained.explain(&trouble.result_type, Mail::Unprotected);
+        let meaning = explained.explain(&trouble.result_type, MailEffect::Unprotected);
         let mut notes = vec![format!("{}. {meaning}", shown(&trouble.result_type)).trim_end().to_owned()];
         notes.extend(trouble.reasons.iter().map(|reason| format!("“{}”", quoted(reason))));
         let days =
             crate::query::Range::new(trouble.since.min(figures.filter.range.first()), figures.filter.range.last());
         let asked = [("policy_domain", trouble.domain.as_str()), ("result_type", &trouble.result_type)];
-        lines.push(Item {
+        lines.push(DigestItem {
             head: shown(&trouble.domain),
             text: format!(": {}", course(figures, trouble)),
             notes,
             url: links.over(days.unwrap_or(figures.filter.range), "/reports", &asked),
-            ..Item::default()
+            ..DigestItem::default()
         });
     }
     let ongoing = troubles.iter().any(|trouble| trouble.ongoing);
-    Section {
+    DigestSection {
         title: if ongoing { "Policy cannot be fetched" } else { "Policy could not be fetched" }.to_owned(),
         alarming: ongoing,
         note: String::new(),
@@ -72,7 +76,7 @@ fn fetch(figures: &Figures, links: &Links<'_>, explained: &mut Explained) -> Sec
 }
 
 /// Who has or had the trouble, from when to when, and in how many sessions.
-fn course(figures: &Figures, trouble: &Trouble) -> String {
+fn course(figures: &PeriodFigures, trouble: &OutageRow) -> String {
     let named = |over: bool| -> Vec<String> {
         let those = trouble.organisations.iter().filter(|who| who.over == over);
         those.map(|who| shown(&who.name)).collect()
@@ -108,25 +112,25 @@ fn course(figures: &Figures, trouble: &Trouble) -> String {
 }
 
 /// Said of the period: the reader's own week is another one.
-fn days(figures: &Figures) -> &'static str {
+fn days(figures: &PeriodFigures) -> &'static str {
     match figures.period.kind() {
-        Kind::Day => "on this day",
-        Kind::Week | Kind::Month => "in these days",
+        PeriodKind::Day => "on this day",
+        PeriodKind::Week | PeriodKind::Month => "in these days",
     }
 }
 
-fn silent(figures: &Figures, links: &Links<'_>) -> Section {
-    let usual = |missing: &Missing| match missing.days_a_week {
+fn silent(figures: &PeriodFigures, links: &Links<'_>) -> DigestSection {
+    let usual = |missing: &MissingSender| match missing.days_a_week {
         ..1.5 => "one day a week".to_owned(),
         6.5.. => "daily".to_owned(),
         days => format!("on {days:.0} days a week"),
     };
-    let lines: Vec<Item> = figures
+    let lines: Vec<DigestItem> = figures
         .silent
         .rows
         .iter()
         .take(LINES_MAX)
-        .map(|missing| Item {
+        .map(|missing| DigestItem {
             head: shown(missing.name()),
             text: format!(": reported {}, last about {}", usual(missing), Dates::Iso.day(missing.last_day)),
             url: links.over(
@@ -134,11 +138,11 @@ fn silent(figures: &Figures, links: &Links<'_>) -> Section {
                 "/reports",
                 &[("organisation", &missing.organisation)],
             ),
-            ..Item::default()
+            ..DigestItem::default()
         })
         .collect();
     let total = usize::try_from(figures.silent.total).unwrap_or(usize::MAX);
-    Section {
+    DigestSection {
         title: "Fell silent".to_owned(),
         alarming: false,
         note: format!("Reported regularly before, and not {}.", days(figures)),
@@ -147,10 +151,10 @@ fn silent(figures: &Figures, links: &Links<'_>) -> Section {
     }
 }
 
-fn changes(figures: &Figures, links: &Links<'_>) -> Section {
+fn changes(figures: &PeriodFigures, links: &Links<'_>) -> DigestSection {
     let changes = summary::changes::changes(figures, Dates::Iso);
     let total = changes.rows.len() + changes.left_out;
-    let lines: Vec<Item> = changes
+    let lines: Vec<DigestItem> = changes
         .rows
         .iter()
         .take(LINES_MAX)
@@ -161,7 +165,7 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
             if left > 0 {
                 notes.push(format!("and {left} more"));
             }
-            Item {
+            DigestItem {
                 head: shown(&change.domain),
                 text: format!(
                     ": {} policy {}, {}, as seen by {}",
@@ -172,11 +176,11 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
                 ),
                 notes,
                 url: links.to("/reports", &[("policy_domain", &change.domain), ("policy_type", &change.policy_type)]),
-                ..Item::default()
+                ..DigestItem::default()
             }
         })
         .collect();
-    Section {
+    DigestSection {
         title: "Policies that changed, as senders saw them".to_owned(),
         alarming: false,
         note: String::new(),
@@ -186,7 +190,7 @@ fn changes(figures: &Figures, links: &Links<'_>) -> Section {
 }
 
 /// How much stands behind all this.
-pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Vec<Item> {
+pub(crate) fn proof(figures: &PeriodFigures, digest_recipient: &DigestRecipient, links: &Links<'_>) -> Vec<DigestItem> {
     let mut items = Vec::new();
     let before = figures.reported_before;
     if figures.reported.reports > 0 {
@@ -199,7 +203,7 @@ pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links
                 wording::thousands(before.organisations)
             ),
         };
-        items.push(Item {
+        items.push(DigestItem {
             head: format!(
                 "{} from {}",
                 wording::counted(figures.reported.reports, "report", "reports"),
@@ -207,15 +211,15 @@ pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links
             ),
             text: compared,
             url: links.to("/reports", &[]),
-            ..Item::default()
+            ..DigestItem::default()
         });
         if let (Some(sentence), Some(coverage)) = (summary::changes::coverage(figures, Dates::Iso), &figures.coverage) {
             let day = crate::query::Range::new(coverage.day, coverage.day).unwrap_or(figures.filter.range);
             let url = links.over(day, "/reports", &[]);
-            items.push(Item { head: quoted(&sentence), url, ..Item::default() });
+            items.push(DigestItem { head: quoted(&sentence), url, ..DigestItem::default() });
         }
     } else if before.reports > 0 {
-        items.push(Item {
+        items.push(DigestItem {
             head: format!(
                 "{} from {} the {} before",
                 wording::counted(before.reports, "report", "reports"),
@@ -224,7 +228,7 @@ pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links
             ),
             text: String::new(),
             url: links.within(figures.period.previous(), "/reports", &[]),
-            ..Item::default()
+            ..DigestItem::default()
         });
     }
     items.extend(regulars(figures, links, figures.period.previous()));
@@ -233,38 +237,38 @@ pub(crate) fn proof(figures: &Figures, digest_recipient: &DigestRecipient, links
         let codes =
             figures.quarantined.codes.iter().map(|(code, inputs)| format!("{code} {}", wording::thousands(*inputs)));
         let codes: Vec<String> = codes.collect();
-        items.push(Item {
+        items.push(DigestItem {
             head: format!("{} quarantined", wording::thousands(figures.quarantined.total)),
             text: format!(", kept and not counted: {}", wording::listed(&codes, NAMES_SHOWN)),
             url: format!("{}/quarantine", links.base_url),
-            ..Item::default()
+            ..DigestItem::default()
         });
     }
     items
 }
 
 /// Where nobody has reported: who usually does.
-fn regulars(figures: &Figures, links: &Links<'_>, before: Period) -> Option<Item> {
+fn regulars(figures: &PeriodFigures, links: &Links<'_>, before: Period) -> Option<DigestItem> {
     if figures.reported.reports > 0 || figures.silent.rows.is_empty() {
         return None;
     }
     let names: Vec<String> = figures.silent.rows.iter().map(|missing| shown(missing.name())).collect();
-    Some(Item {
+    Some(DigestItem {
         head: format!(
             "{} reported regularly before",
             wording::counted(figures.silent.total, "organisation", "organisations")
         ),
         text: format!(": {}", wording::listed(&names, SILENT_NAMES_SHOWN)),
         url: links.within(before, "/reports", &[]),
-        ..Item::default()
+        ..DigestItem::default()
     })
 }
 
-pub(crate) fn rest(total: usize, said: usize, what: &str, url: String) -> Option<Item> {
+pub(crate) fn rest(total: usize, said: usize, what: &str, url: String) -> Option<DigestItem> {
     let left = total.saturating_sub(said);
-    (left > 0).then(|| Item {
+    (left > 0).then(|| DigestItem {
         head: format!("and {} more {what}", wording::thousands(i64::try_from(left).unwrap_or(i64::MAX))),
         url,
-        ..Item::default()
+        ..DigestItem::default()
     })
 }

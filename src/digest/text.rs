@@ -1,7 +1,7 @@
 //! The digest as plain text: lines of at most 76 characters but for addresses, which must not be broken. They stand together at
 //! the end, so that what is said can be read in one go.
 
-use super::content::{DigestContent, Item, Section};
+use super::content::{DigestContent, DigestItem, DigestSection};
 use crate::wording;
 
 const WIDTH: usize = 76;
@@ -63,7 +63,7 @@ impl Text {
         self.line(&title.to_uppercase());
     }
 
-    fn section(&mut self, section: &Section) {
+    fn section(&mut self, section: &DigestSection) {
         self.head(&section.title);
         if !section.note.is_empty() {
             self.wrapped("", &section.note);
@@ -76,7 +76,7 @@ impl Text {
         }
     }
 
-    fn item(&mut self, item: &Item) {
+    fn item(&mut self, item: &DigestItem) {
         let number = self.number(&item.url);
         self.wrapped("* ", &format!("{}{}{GLUE}[{number}]", item.head, item.text));
         for command in &item.commands {

@@ -19,7 +19,7 @@ use hickory_resolver::{
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
-use super::{DnsError, Family, Found, Lookup, Resolver, reverse_name, silent::Silent};
+use super::{DnsAnswer, DnsError, Family, Lookup, Resolver, reverse_name, silent::SilentResolver};
 use crate::limits::{
     DNS_CACHE_MAX_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_MAX_S, DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES,
 };
@@ -38,7 +38,7 @@ struct Inner {
     resolver: TokioResolver,
     permits: Semaphore,
     deadline: Duration,
-    silent: Silent,
+    silent: SilentResolver,
 }
 
 impl Hickory {
@@ -61,7 +61,8 @@ impl Hickory {
             .with_tls_config(no_tls())
             .build()
             .map_err(|error| format!("the resolver cannot be started: {error}"))?;
-        let inner = Inner { resolver, permits: Semaphore::new(DNS_LOOKUPS_MAX), deadline, silent: Silent::default() };
+        let inner =
+            Inner { resolver, permits: Semaphore::new(DNS_LOOKUPS_MAX), deadline, silent: SilentResolver::default() };
         Ok(Hickory { inner: Arc::new(inner), handle: handle.clone() })
     }
 
@@ -103,7 +104,7 @@ impl Inner {
         name: &str,
         kind: RecordType,
         read: fn(&[Record]) -> Vec<T>,
-    ) -> Result<Found<Vec<T>>, DnsError> {
+    ) -> Result<DnsAnswer<Vec<T>>, DnsError> {
         let begun = Instant::now();
         if self.silent.is_silent(name, begun) {
             return Err(DnsError::Temporary(format!("no answer about {name} a short while ago")));
@@ -127,7 +128,7 @@ impl Inner {
         name: &str,
         kind: RecordType,
         read: fn(&[Record]) -> Vec<T>,
-    ) -> Result<Found<Vec<T>>, DnsError> {
+    ) -> Result<DnsAnswer<Vec<T>>, DnsError> {
         let Ok(mut query) = Name::from_ascii(name) else { return Err(DnsError::NotFound) };
         query.set_fqdn(true);
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
@@ -137,7 +138,7 @@ impl Inner {
             return Err(DnsError::NotFound);
         }
         let secure = answer.answers().iter().all(|record| record.proof == Proof::Secure);
-        Ok(Found { value, secure })
+        Ok(DnsAnswer { value, secure })
     }
 }
 

@@ -25,7 +25,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{DnsError, Family, Found, Lookup, Resolver, reverse_name};
+use super::{DnsAnswer, DnsError, Family, Lookup, Resolver, reverse_name};
 
 /// Aliases that lead to each other at most.
 const ALIASES_MAX: usize = 8;
@@ -86,7 +86,7 @@ impl Records {
         Box::pin(ready(self.find(name, read)))
     }
 
-    fn find<T>(&self, name: &str, read: fn(&Entry) -> Vec<T>) -> Result<Found<Vec<T>>, DnsError> {
+    fn find<T>(&self, name: &str, read: fn(&Entry) -> Vec<T>) -> Result<DnsAnswer<Vec<T>>, DnsError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.path
             && (held.stamp.is_none() || held.stamp != stamp(path))
@@ -105,7 +105,7 @@ impl Records {
             return Err(DnsError::Temporary(format!("the file of records answers about {name}: SERVFAIL")));
         }
         let value = read(entry);
-        if value.is_empty() { Err(DnsError::NotFound) } else { Ok(Found { value, secure: false }) }
+        if value.is_empty() { Err(DnsError::NotFound) } else { Ok(DnsAnswer { value, secure: false }) }
     }
 }
 

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
-pub struct Silent(Mutex<HashMap<String, Quiet>>);
+pub struct SilentResolver(Mutex<HashMap<String, Quiet>>);
 
 #[derive(Debug)]
 struct Quiet {
@@ -22,7 +22,7 @@ struct Quiet {
     pause: Duration,
 }
 
-impl Silent {
+impl SilentResolver {
     /// Whether the servers of this name are left alone now.
     pub fn is_silent(&self, name: &str, now: Instant) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_silent_organisation_is_asked_again_after_a_pause_that_grows() {
-        let (silent, begun) = (Silent::default(), Instant::now());
+        let (silent, begun) = (SilentResolver::default(), Instant::now());
         assert!(!silent.is_silent("a._domainkey.example.net", begun));
         silent.said_nothing("a._domainkey.example.net", begun);
         assert!(silent.is_silent("B._domainkey.mail.Example.net.", begun + PAUSE / 2));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn strangers_cannot_make_it_grow() {
-        let (silent, now) = (Silent::default(), Instant::now());
+        let (silent, now) = (SilentResolver::default(), Instant::now());
         for number in 0..DNS_SILENT_MAX + 10 {
             silent.said_nothing(&format!("s._domainkey.d{number}.example"), now);
         }

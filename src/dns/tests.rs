@@ -12,7 +12,7 @@ mod records;
 mod server;
 
 /// Waits on a thread that has no runtime, as other parts of the program do.
-fn wait<T>(lookup: Lookup<T>) -> Result<Found<T>, DnsError> {
+fn wait<T>(lookup: Lookup<T>) -> Result<DnsAnswer<T>, DnsError> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::Part;
+use super::Component;
 use crate::submission::{Accept, Accepting, Submission};
 
 /// Hands on, and counts what comes back in the registry.
-pub struct Counted {
+pub struct CountedAccept {
     accept: Arc<dyn Accept>,
-    part: Part,
+    part: Component,
 }
 
-impl Counted {
-    pub fn new(accept: Arc<dyn Accept>, part: Part) -> Counted {
-        Counted { accept, part }
+impl CountedAccept {
+    pub fn new(accept: Arc<dyn Accept>, part: Component) -> CountedAccept {
+        CountedAccept { accept, part }
     }
 }
 
-impl Accept for Counted {
+impl Accept for CountedAccept {
     fn accept(&self, submission: Submission) -> Accepting {
         let (accepting, part) = (self.accept.accept(submission), self.part.clone());
         Box::pin(async move {

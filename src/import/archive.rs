@@ -16,7 +16,7 @@ use ::zip::{CompressionMethod, ZipReadOptions, read::ZipFileEntry, unstable::rea
 use super::{
     container::{Piece, inside, mails},
     load::{Input, Loader, ignored, refused, start_of},
-    sniff::{Content, sniff},
+    sniff::{FileContent, sniff},
 };
 use crate::{control::ReportedOutcome, decode::is_beside, fault::FaultCode, limits::RATIO_FREE_BYTES};
 
@@ -64,7 +64,8 @@ impl Archive {
                 let start = only.with_reader(&mut self.body, ZipReadOptions::default());
                 let start = start.map_err(io::Error::from).and_then(|mut file| start_of(&mut file, None));
                 start.is_ok_and(|start| {
-                    matches!(sniff(&start, false), Content::Mail | Content::Mbox) || start.starts_with(b"\x1f\x8b")
+                    matches!(sniff(&start, false), FileContent::Mail | FileContent::Mbox)
+                        || start.starts_with(b"\x1f\x8b")
                 })
             }
             (None, _) => false,

@@ -13,7 +13,7 @@ use super::{
     container::{Container, Piece},
     load::{Input, Loaded, Loader},
     sink::{Judge, Judged},
-    walk::Found,
+    walk::FoundFile,
 };
 use crate::control::batch;
 
@@ -31,8 +31,8 @@ enum Looked {
 
 impl Batches<'_> {
     /// Works until the walk has ended, the receiver is gone, or the import is interrupted.
-    pub fn run(&self, found: &Receiver<Found>) {
-        let mut gathered: VecDeque<Found> = VecDeque::new();
+    pub fn run(&self, found: &Receiver<FoundFile>) {
+        let mut gathered: VecDeque<FoundFile> = VecDeque::new();
         loop {
             gather(found, &mut gathered);
             if gathered.is_empty() || self.is_interrupted() {
@@ -50,11 +50,11 @@ impl Batches<'_> {
     }
 
     /// One file, with the bytes of memory that are held for it.
-    fn look(&self, found: Found) -> (Looked, usize) {
+    fn look(&self, found: FoundFile) -> (Looked, usize) {
         let loaded = self.loader.load(&found);
         let path = match found {
-            Found::File { path, .. } | Found::Settled { path, .. } => path,
-            Found::Stdin => PathBuf::from("-"),
+            FoundFile::File { path, .. } | FoundFile::Settled { path, .. } => path,
+            FoundFile::Stdin => PathBuf::from("-"),
         };
         match loaded {
             Loaded::One(input) => {
@@ -118,7 +118,7 @@ impl Batches<'_> {
 }
 
 /// Fills up to a batch; waits for the first only, so that a slow walk (or a slow pipe) does not hold back what is there.
-fn gather(found: &Receiver<Found>, gathered: &mut VecDeque<Found>) {
+fn gather(found: &Receiver<FoundFile>, gathered: &mut VecDeque<FoundFile>) {
     if gathered.is_empty() {
         gathered.extend(found.recv().ok());
     }

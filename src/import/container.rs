@@ -12,7 +12,7 @@ use std::{
 use super::{
     archive::Archive,
     load::{Input, Loader, unreadable},
-    mbox::{Mbox, Message},
+    mbox::{Mbox, MboxMessage},
 };
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -81,8 +81,8 @@ pub fn mails(
         number += 1;
         let path = inside(path, '#', number.to_string().as_bytes());
         let bytes = match message {
-            Message::Whole(bytes) => Some(bytes),
-            Message::TooLarge => None,
+            MboxMessage::Whole(bytes) => Some(bytes),
+            MboxMessage::TooLarge => None,
         };
         let input = loader.mail(bytes, &path);
         if !hand(Piece { path, input }) {

@@ -10,13 +10,13 @@ use std::{
 use super::{
     archive::Archive,
     container::Container,
-    sniff::{Content, SNIFF_BYTES, after_from_line, sniff},
-    walk::{Found, Why},
+    sniff::{FileContent, SNIFF_BYTES, after_from_line, sniff},
+    walk::{FileReason, FoundFile},
 };
 use crate::{
     clock::Clock,
     control::{OutcomeWord, ReportedOutcome},
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::Limits,
     submission::{Channel, Hints, MAIL, Outcome, Submission},
 };
@@ -46,14 +46,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn load(&self, found: &Found) -> Loaded {
+    pub fn load(&self, found: &FoundFile) -> Loaded {
         let loaded = match found {
-            Found::Stdin => self.open(io::stdin(), Path::new("-"), Why::Named, None),
-            Found::File { path, why } => File::open(path).and_then(|file| {
+            FoundFile::Stdin => self.open(io::stdin(), Path::new("-"), FileReason::Named, None),
+            FoundFile::File { path, why } => File::open(path).and_then(|file| {
                 let regular = file.metadata().ok().filter(std::fs::Metadata::is_file);
                 self.open(file, path, *why, regular.map(|metadata| metadata.len()))
             }),
-            Found::Settled { outcome, .. } => return Loaded::One(Input::Settled(outcome.clone())),
+            FoundFile::Settled { outcome, .. } => return Loaded::One(Input::Settled(outcome.clone())),
         };
         loaded.unwrap_or_else(|error| Loaded::One(Input::Settled(unreadable(&error))))
     }
@@ -63,17 +63,17 @@ impl Loader {
         &self,
         mut input: impl Read + Send + 'static,
         path: &Path,
-        why: Why,
+        why: FileReason,
         size: Option<u64>,
     ) -> io::Result<Loaded> {
         let mut bytes = start_of(&mut input, size)?;
         match self.content(&bytes, path, why) {
-            Content::Mbox if size.is_some() => Ok(Loaded::Several(Container::MboxFile)),
-            Content::Mbox => {
+            FileContent::Mbox if size.is_some() => Ok(Loaded::Several(Container::MboxFile)),
+            FileContent::Mbox => {
                 let stream = io::Cursor::new(bytes).chain(input);
                 Ok(Loaded::Several(Container::MboxStream(Box::new(stream))))
             }
-            Content::Zip => {
+            FileContent::Zip => {
                 if size.is_some() && Archive::of_file(path).is_ok_and(|mut archive| archive.is_container()) {
                     return Ok(Loaded::Several(Container::ZipFile));
                 }
@@ -85,28 +85,30 @@ impl Loader {
                     one => Ok(Loaded::One(one)),
                 }
             }
-            Content::Mail => self.whole(&mut bytes, input, path, Some(MAIL), size).map(Loaded::One),
-            Content::Other if why == Why::Below => Ok(Loaded::One(Input::Settled(no_report()))),
-            Content::Other | Content::Document => self.whole(&mut bytes, input, path, None, size).map(Loaded::One),
+            FileContent::Mail => self.whole(&mut bytes, input, path, Some(MAIL), size).map(Loaded::One),
+            FileContent::Other if why == FileReason::Below => Ok(Loaded::One(Input::Settled(no_report()))),
+            FileContent::Other | FileContent::Document => {
+                self.whole(&mut bytes, input, path, None, size).map(Loaded::One)
+            }
         }
     }
 
     /// What a mailbox's directory holds is mail unless it is plainly something else.
-    fn content(&self, start: &[u8], path: &Path, why: Why) -> Content {
+    fn content(&self, start: &[u8], path: &Path, why: FileReason) -> FileContent {
         let named_mail = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"));
         match (sniff(start, named_mail), why) {
-            (Content::Other | Content::Mbox, Why::Maildir) => Content::Mail,
+            (FileContent::Other | FileContent::Mbox, FileReason::Maildir) => FileContent::Mail,
             (content, _) => content,
         }
     }
 
     /// One member of an archive as far as it was read, `None` for an mbox.
     pub fn member(&self, start: &mut Vec<u8>, rest: impl Read, path: &Path) -> io::Result<Option<Input>> {
-        match self.content(start, path, Why::Below) {
-            Content::Mbox => Ok(None),
-            Content::Mail => self.whole(start, rest, path, Some(MAIL), None).map(Some),
-            Content::Zip | Content::Document => self.whole(start, rest, path, None, None).map(Some),
-            Content::Other => Ok(Some(Input::Settled(no_report()))),
+        match self.content(start, path, FileReason::Below) {
+            FileContent::Mbox => Ok(None),
+            FileContent::Mail => self.whole(start, rest, path, Some(MAIL), None).map(Some),
+            FileContent::Zip | FileContent::Document => self.whole(start, rest, path, None, None).map(Some),
+            FileContent::Other => Ok(Some(Input::Settled(no_report()))),
         }
     }
 
@@ -118,11 +120,11 @@ impl Loader {
         if bytes.is_empty() {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing came through the pipe"));
         }
-        if matches!(sniff(&bytes, true), Content::Document | Content::Zip) {
+        if matches!(sniff(&bytes, true), FileContent::Document | FileContent::Zip) {
             return self.whole(&mut bytes, input, path, None, None);
         }
         bytes = from_first_field(&bytes).to_vec();
-        if sniff(&bytes, true) == Content::Mbox {
+        if sniff(&bytes, true) == FileContent::Mbox {
             bytes = after_from_line(&bytes).unwrap_or_default().to_vec();
         }
         self.whole(&mut bytes, input, path, Some(MAIL), None)
@@ -229,7 +231,7 @@ fn outcome_too_large(max_bytes: usize, key: &str) -> ReportedOutcome {
 }
 
 pub fn refused(code: FaultCode, detail: impl Into<String>) -> ReportedOutcome {
-    ReportedOutcome::from(&Outcome::Refused(Fault::new(code, detail, Place::Whole)))
+    ReportedOutcome::from(&Outcome::Refused(Fault::new(code, detail, FaultPlace::Whole)))
 }
 
 /// A file that cannot be read was not taken; nobody looked into it.

@@ -19,7 +19,7 @@ pub struct Mbox<R> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Message {
+pub enum MboxMessage {
     /// As it was before it was put into the mbox; the empty line before the next `From ` line is not part of it.
     Whole(Vec<u8>),
     TooLarge,
@@ -32,7 +32,7 @@ impl<R: BufRead> Mbox<R> {
     }
 
     /// The next mail; `None` at the end. Behind a mail that is too large the next one follows all the same.
-    pub fn next(&mut self) -> io::Result<Option<Message>> {
+    pub fn next(&mut self) -> io::Result<Option<MboxMessage>> {
         if !self.begun {
             self.begun = true;
             self.skip_line()?;
@@ -81,7 +81,7 @@ impl<R: BufRead> Mbox<R> {
             let _ = mail.pop_if(|byte| *byte == b'\r');
         }
         let too_large = too_large || mail.len() > self.mail_max_bytes;
-        Ok(Some(if too_large { Message::TooLarge } else { Message::Whole(mail) }))
+        Ok(Some(if too_large { MboxMessage::TooLarge } else { MboxMessage::Whole(mail) }))
     }
 
     fn skip_line(&mut self) -> io::Result<()> {

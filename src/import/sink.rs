@@ -2,17 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Item, Stop, load::Input};
+use super::{ImportItem, ImportStop, load::Input};
 use crate::{
-    control::{Client, ReportedOutcome, reported},
+    control::{ControlClient, ReportedOutcome, reported},
     limits::Limits,
     pipeline::{Pipeline, Prepared},
     submission::Submission,
 };
 
-pub enum Sink {
+pub enum ImportSink {
     Local(Arc<Pipeline>),
-    Server(Box<Client>),
+    Server(Box<ControlClient>),
 }
 
 /// The part that works on all cores.
@@ -25,7 +25,7 @@ pub enum Judge {
 /// The part that stores, one batch at a time.
 pub enum Writer<'a> {
     Local(Arc<Pipeline>),
-    Server(&'a mut Client),
+    Server(&'a mut ControlClient),
 }
 
 /// A file on its way from the one to the other.
@@ -40,12 +40,12 @@ enum Step {
     Submission(Submission),
 }
 
-impl Sink {
+impl ImportSink {
     /// The bounds for reading; of a server those that it tells, which it will hold us to.
     pub fn limits(&self) -> Limits {
         match self {
-            Sink::Local(pipeline) => pipeline.limits().clone(),
-            Sink::Server(client) => Limits {
+            ImportSink::Local(pipeline) => pipeline.limits().clone(),
+            ImportSink::Server(client) => Limits {
                 report_wire_max_bytes: client.report_wire_max_bytes(),
                 mail_wire_max_bytes: client.mail_wire_max_bytes(),
                 ..Limits::default()
@@ -55,8 +55,8 @@ impl Sink {
 
     pub(crate) fn split(&mut self) -> (Judge, Writer<'_>) {
         match self {
-            Sink::Local(pipeline) => (Judge::Local(Arc::clone(pipeline)), Writer::Local(Arc::clone(pipeline))),
-            Sink::Server(client) => (Judge::Server, Writer::Server(client)),
+            ImportSink::Local(pipeline) => (Judge::Local(Arc::clone(pipeline)), Writer::Local(Arc::clone(pipeline))),
+            ImportSink::Server(client) => (Judge::Server, Writer::Server(client)),
         }
     }
 }
@@ -82,7 +82,7 @@ impl Judge {
 
 impl Writer<'_> {
     /// Commits a batch and tells what became of each file, in order.
-    pub fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<Item>, Stop> {
+    pub fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<ImportItem>, ImportStop> {
         let (mut prepared, mut submissions) = (Vec::new(), Vec::new());
         let mut files: Vec<(PathBuf, Option<ReportedOutcome>)> = Vec::with_capacity(batch.len());
         for Judged { path, step } in batch {
@@ -108,8 +108,8 @@ impl Writer<'_> {
             let reported = settled.map(|reported| vec![reported]).or_else(|| stored.next());
             reported
                 .filter(|reported| !reported.is_empty())
-                .map(|reported| Item { path, outcomes: reported })
-                .ok_or_else(|| Stop::Busy("the store gave no answer".to_owned()))
+                .map(|reported| ImportItem { path, outcomes: reported })
+                .ok_or_else(|| ImportStop::Busy("the store gave no answer".to_owned()))
         };
         files.into_iter().map(item).collect()
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Item;
+use super::ImportItem;
 use crate::{control::OutcomeWord, submission::ByDomain};
 
 /// Reports, and what is none, by outcome; an input with several reports counts each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ImportTally {
     /// Files, or the mails and members in them.
     pub inputs: u64,
     pub stored: u64,
@@ -25,8 +25,8 @@ pub struct Tally {
     pub foreign: ByDomain,
 }
 
-impl Tally {
-    pub fn add(&mut self, item: &Item) {
+impl ImportTally {
+    pub fn add(&mut self, item: &ImportItem) {
         self.inputs += 1;
         for reported in &item.outcomes {
             let code = || reported.code.clone().unwrap_or_default();

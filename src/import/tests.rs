@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    control::{Client, Control},
+    control::{Control, ControlClient},
     limits::Limits,
     pipeline::{Pipeline, fixtures::signatures},
-    store::{Settings, Store},
+    store::{Store, StoreSettings},
     verify::Served,
 };
 
@@ -28,7 +28,7 @@ fn clock() -> Clock {
 }
 
 fn pipeline(data: &Path, limits: Limits) -> Arc<Pipeline> {
-    let settings = Settings { memory_max_bytes: 256 << 20, threads: 1, ..Settings::default() };
+    let settings = StoreSettings { memory_max_bytes: 256 << 20, threads: 1, ..StoreSettings::default() };
     let store = Store::open(data, &settings).expect("a new store opens");
     Pipeline::new(limits, Served::default(), signatures(""), store).unwrap()
 }
@@ -52,11 +52,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Path below the root, outcome, code.
 type Line = (String, &'static str, String);
 
-fn run(sink: &mut Sink, root: &Path, paths: &[&str]) -> (Vec<Line>, Tally) {
+fn run(sink: &mut ImportSink, root: &Path, paths: &[&str]) -> (Vec<Line>, ImportTally) {
     let mut lines = Vec::new();
-    let mut tally = Tally::default();
+    let mut tally = ImportTally::default();
     let paths = paths.iter().map(|path| root.join(path)).collect();
-    import(Request { paths, trusted_input: false }, sink, &clock(), &AtomicBool::new(false), |item| {
+    import(ImportRequest { paths, trusted_input: false }, sink, &clock(), &AtomicBool::new(false), |item| {
         tally.add(item);
         let path = item.path.strip_prefix(root).unwrap_or(&item.path).display().to_string();
         for reported in &item.outcomes {
@@ -123,7 +123,7 @@ fn a_directory_is_walked_in_order_and_run_again_ends_the_same() {
     let directory = mixed();
     let socket = UnixListener::bind(directory.path().join("in/socket")).unwrap();
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), small_limits()));
     let (lines, tally) = run(&mut sink, directory.path(), &["in"]);
     let mut expected = expected_of_mixed();
     expected.push(line("in/socket", "ignored", ""));
@@ -149,16 +149,16 @@ fn the_server_is_handed_the_same_files_with_the_same_end() {
         Control::bind(data.path()).expect("bound")
     };
     let task = runtime.spawn(control.run(pipeline, Arc::new(()), clock(), stopped));
-    let client = Client::connect(data.path()).expect("no error").expect("answers");
-    let mut sink = Sink::Server(Box::new(client));
+    let client = ControlClient::connect(data.path()).expect("no error").expect("answers");
+    let mut sink = ImportSink::Server(Box::new(client));
     let (lines, _) = run(&mut sink, directory.path(), &["in"]);
     assert_eq!(lines, expected_of_mixed());
     stop.send(true).unwrap();
     runtime.block_on(task).expect("stops");
 
-    let request = Request { paths: vec![directory.path().join("in")], trusted_input: false };
+    let request = ImportRequest { paths: vec![directory.path().join("in")], trusted_input: false };
     let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |_| {});
-    assert!(matches!(result, Err(Stop::Control(_))), "the server is gone: {result:?}");
+    assert!(matches!(result, Err(ImportStop::Control(_))), "the server is gone: {result:?}");
 }
 
 #[test]
@@ -194,12 +194,12 @@ fn links_are_followed_within_what_was_named_and_not_out_of_it() {
     };
     for named in ["tree", "named"] {
         let data = tempfile::tempdir().unwrap();
-        let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
+        let mut sink = ImportSink::Local(pipeline(data.path(), Limits::default()));
         assert_eq!(run(&mut sink, root, &[named]).0, expected(named));
     }
     let mut reported = Vec::new();
     walk::walk(&[root.join("tree")], &mut |found| {
-        if let walk::Found::Settled { path, outcome } = found {
+        if let walk::FoundFile::Settled { path, outcome } = found {
             reported.push((path.file_name().unwrap().to_owned(), outcome.detail.unwrap_or_default()));
         }
         true
@@ -212,7 +212,7 @@ fn links_are_followed_within_what_was_named_and_not_out_of_it() {
 fn named_files_are_always_tried() {
     let directory = mixed();
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), small_limits()));
     let (lines, _) =
         run(&mut sink, directory.path(), &["in/c.txt", "in/b/.hidden.json", "in/empty", "in/none", "outside.json"]);
     assert_eq!(
@@ -234,15 +234,15 @@ fn an_interrupted_import_ends_with_whole_batchs() {
         fs::write(directory.path().join(format!("{n:05}.json")), report(&n.to_string(), 1)).unwrap();
     }
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), Limits::default()));
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
-    let request = Request { paths: vec![directory.path().to_owned()], trusted_input: false };
+    let request = ImportRequest { paths: vec![directory.path().to_owned()], trusted_input: false };
     let result = import(request, &mut sink, &clock(), &interrupted, |_| {
         seen += 1;
         interrupted.store(true, Ordering::Relaxed);
     });
-    assert!(matches!(result, Err(Stop::Interrupted)));
+    assert!(matches!(result, Err(ImportStop::Interrupted)));
     assert!((1..=BATCH_INPUTS).contains(&seen), "{seen}");
 
     let (_, tally) = run(&mut sink, directory.path(), &["."]);

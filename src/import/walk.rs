@@ -16,10 +16,10 @@ use crate::control::ReportedOutcome;
 
 /// Something to import, or a path that was decided on the way.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundFile {
     File {
         path: PathBuf,
-        why: Why,
+        why: FileReason,
     },
     Stdin,
     /// Nothing to read here.
@@ -31,7 +31,7 @@ pub enum Found {
 
 /// Why a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum FileReason {
     /// The operator named it.
     Named,
     /// The operator named a directory above it.
@@ -45,20 +45,20 @@ pub enum Why {
 /// What is named is read, also where it is a symbolic link. Below it a link is followed only to what lies in the same tree,
 /// so that a stray one does not lead over the whole machine; a directory is entered once, however many links lead to it.
 /// Hidden names are left out, but for the folders of a Maildir, whose names begin with a dot.
-pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(Found) -> bool) {
+pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(FoundFile) -> bool) {
     let mut walk = Walk { entered: HashSet::new(), root: PathBuf::new(), hand };
     for path in paths {
         let go_on = match fs::metadata(path) {
-            _ if path.as_os_str() == "-" => (walk.hand)(Found::Stdin),
+            _ if path.as_os_str() == "-" => (walk.hand)(FoundFile::Stdin),
             Ok(found) if found.is_dir() => match fs::canonicalize(path) {
                 Ok(root) => {
                     walk.root = root;
-                    walk.directory(path, &found, Why::Below)
+                    walk.directory(path, &found, FileReason::Below)
                 }
                 Err(error) => walk.unreadable(path, &error),
             },
             // Also what is no file: a pipe of the shell's `<(…)` can be read.
-            Ok(_) => (walk.hand)(Found::File { path: path.clone(), why: Why::Named }),
+            Ok(_) => (walk.hand)(FoundFile::File { path: path.clone(), why: FileReason::Named }),
             Err(error) => walk.unreadable(path, &error),
         };
         if !go_on {
@@ -77,12 +77,12 @@ struct Walk<'a> {
     entered: HashSet<(u64, u64)>,
     /// The named directory that is being walked, without links in its path.
     root: PathBuf,
-    hand: &'a mut dyn FnMut(Found) -> bool,
+    hand: &'a mut dyn FnMut(FoundFile) -> bool,
 }
 
 impl Walk<'_> {
     /// The files in it are handed over for the reason `why`. False when the receiver wants no more.
-    fn directory(&mut self, path: &Path, found: &fs::Metadata, why: Why) -> bool {
+    fn directory(&mut self, path: &Path, found: &fs::Metadata, why: FileReason) -> bool {
         if !self.entered.insert((found.dev(), found.ino())) {
             return self.ignored(path, "this directory was read already");
         }
@@ -97,7 +97,7 @@ impl Walk<'_> {
         names.into_iter().all(|name| {
             let entry = path.join(&name);
             match name.as_bytes() {
-                b"cur" | b"new" if maildir => self.entry(&entry, Why::Maildir),
+                b"cur" | b"new" if maildir => self.entry(&entry, FileReason::Maildir),
                 b"tmp" if maildir => self.ignored(&entry, "mail that is still being delivered"),
                 [b'.', ..] if !(maildir && is_folder(&entry)) => self.ignored(&entry, "hidden"),
                 _ => self.entry(&entry, why),
@@ -105,7 +105,7 @@ impl Walk<'_> {
         })
     }
 
-    fn entry(&mut self, path: &Path, why: Why) -> bool {
+    fn entry(&mut self, path: &Path, why: FileReason) -> bool {
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
             match fs::canonicalize(path) {
                 Ok(target) if target.starts_with(&self.root) => {}
@@ -119,7 +119,7 @@ impl Walk<'_> {
         }
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => self.directory(path, &found, why),
-            Ok(found) if found.is_file() => (self.hand)(Found::File { path: path.to_owned(), why }),
+            Ok(found) if found.is_file() => (self.hand)(FoundFile::File { path: path.to_owned(), why }),
             Ok(found) => {
                 let kind = found.file_type();
                 let what = if kind.is_fifo() {
@@ -136,11 +136,11 @@ impl Walk<'_> {
     }
 
     fn ignored(&mut self, path: &Path, why: &str) -> bool {
-        (self.hand)(Found::Settled { path: path.to_owned(), outcome: ignored(why) })
+        (self.hand)(FoundFile::Settled { path: path.to_owned(), outcome: ignored(why) })
     }
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) -> bool {
-        (self.hand)(Found::Settled { path: path.to_owned(), outcome: unreadable(error) })
+        (self.hand)(FoundFile::Settled { path: path.to_owned(), outcome: unreadable(error) })
     }
 }
 

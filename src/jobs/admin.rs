@@ -67,12 +67,12 @@ pub struct DigestOrder {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DigestAnswer {
-    pub emails: Vec<Written>,
+    pub emails: Vec<WrittenDigest>,
 }
 
 /// One digest that was written, and whether it was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Written {
+pub struct WrittenDigest {
     /// As configured; `None` for one by hand.
     pub digest: Option<String>,
     pub period: String,
@@ -128,7 +128,7 @@ impl AdminCommands {
         Ok(DigestAnswer { emails })
     }
 
-    fn write(&self, edition: &Edition, period: Option<Period>, dry_run: bool) -> anyhow::Result<Written> {
+    fn write(&self, edition: &Edition, period: Option<Period>, dry_run: bool) -> anyhow::Result<WrittenDigest> {
         let today = self.clock.now().date_naive();
         let period = period.unwrap_or_else(|| Period::last_complete(edition.kind, today));
         // The question's own error and that of the store are told alike.
@@ -136,7 +136,7 @@ impl AdminCommands {
             .store
             .read_blocking(|connection| Ok(edition.email(connection, &self.renderer, &self.base_url, period, today)));
         let email = written??;
-        let mut written = Written {
+        let mut written = WrittenDigest {
             digest: edition.name.clone(),
             period: period.name(),
             to: edition.to.clone(),

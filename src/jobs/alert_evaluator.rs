@@ -16,10 +16,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    alerts::{Alert, Evaluation, Facts, Mute, Plan, Silence, Transition, evaluate, facts, words},
+    alerts::{Alert, AlertFacts, AlertPlan, Evaluation, Mute, Silence, Transition, evaluate, facts, words},
     clock::Clock,
-    config::{Channel, Config},
-    health::{HealthRegistry, State},
+    config::{Config, NotifyChannel},
+    health::{ComponentState, HealthRegistry},
     limits::{FORGET_EVERY_H, FORGOTTEN_AT_ONCE_MAX},
     notify::{self, Dispatcher},
     query,
@@ -52,10 +52,10 @@ pub struct AlertEvaluator {
     clock: Clock,
     health: HealthRegistry,
     data: PathBuf,
-    plan: Arc<Plan>,
+    plan: Arc<AlertPlan>,
     /// The silences of the configuration.
     mutes: Vec<Mute>,
-    channels: Arc<Vec<Channel>>,
+    channels: Arc<Vec<NotifyChannel>>,
     /// Wakes who delivers.
     poke: Arc<Notify>,
     later: Mutex<BTreeMap<String, Later>>,
@@ -146,7 +146,7 @@ impl AlertEvaluator {
             mutes.extend(silence::silences(conn)?.iter().filter_map(SetSilence::mute));
             Ok((standing, query::facts::facts(conn, now, &plan)?, mutes))
         };
-        let (standing, mut facts, mutes): (Vec<Alert>, Facts, Vec<Mute>) = self.store.read(asked).await?;
+        let (standing, mut facts, mutes): (Vec<Alert>, AlertFacts, Vec<Mute>) = self.store.read(asked).await?;
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
         facts.store_trouble = self.store_trouble().await;
@@ -224,7 +224,7 @@ impl AlertEvaluator {
     }
 
     /// The health registry without the channels: that a channel fails cannot be told by it, and is shown on the pages.
-    fn parts(&self, now: DateTime<Utc>) -> Vec<facts::Part> {
+    fn parts(&self, now: DateTime<Utc>) -> Vec<facts::SourceHealth> {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = self.health.sources().into_iter();
         sources
@@ -233,9 +233,9 @@ impl AlertEvaluator {
                 if health.counts.busy > seen.busy {
                     *seen = Later { busy: health.counts.busy, at: Some(now) };
                 }
-                facts::Part {
-                    well: health.state == State::Well,
-                    failing_since: health.since.filter(|_| health.state == State::Failing),
+                facts::SourceHealth {
+                    well: health.state == ComponentState::Well,
+                    failing_since: health.since.filter(|_| health.state == ComponentState::Failing),
                     later_at: seen.at,
                     words: health.words,
                     name,
@@ -260,9 +260,9 @@ impl AlertEvaluator {
 }
 
 /// The rules with what the configuration says of the served domains.
-pub fn plan(config: &Config) -> anyhow::Result<Plan> {
+pub fn plan(config: &Config) -> anyhow::Result<AlertPlan> {
     let mut plan =
-        Plan::new(config.alerts.clone(), config.served()?.domains, &config.maintenances()?).context("[alerts]")?;
+        AlertPlan::new(config.alerts.clone(), config.served()?.domains, &config.maintenances()?).context("[alerts]")?;
     plan.audiences = config.channels()?.into_iter().map(|channel| channel.policy_domains).collect();
     Ok(plan)
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    alerts::{Plan, Rule, Transition, replay, sentence},
+    alerts::{AlertPlan, AlertRule, Transition, replay, sentence},
     query,
     store::{Store, StoreError},
 };
@@ -32,7 +32,7 @@ pub struct AlertsTestOrder {
 pub struct AlertsTestAnswer {
     pub rule: String,
     /// What would have happened, oldest first.
-    pub happened: Vec<Moment>,
+    pub happened: Vec<BacktestMoment>,
     /// What would have been firing at the end.
     pub firing: Vec<Firing>,
     /// How often the rule was evaluated.
@@ -40,7 +40,7 @@ pub struct AlertsTestAnswer {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Moment {
+pub struct BacktestMoment {
     pub at: DateTime<Utc>,
     pub event: String,
     pub notified: bool,
@@ -57,15 +57,15 @@ pub struct Firing {
 /// is known. Blocks.
 pub fn backtest(
     store: &Store,
-    plan: &Plan,
+    plan: &AlertPlan,
     order: &AlertsTestOrder,
     now: DateTime<Utc>,
 ) -> anyhow::Result<AlertsTestAnswer> {
-    let rule = Rule::from_name(&order.rule).with_context(|| {
-        let known: Vec<&str> = Rule::ALL.into_iter().map(Rule::as_str).collect();
+    let rule = AlertRule::from_name(&order.rule).with_context(|| {
+        let known: Vec<&str> = AlertRule::ALL.into_iter().map(AlertRule::as_str).collect();
         format!("no rule {:?}; there are {}", order.rule, known.join(", "))
     })?;
-    if matches!(rule, Rule::Source | Rule::Disk) {
+    if matches!(rule, AlertRule::Source | AlertRule::Disk) {
         bail!("the rule {} looks at the machine, of whose past nothing is stored", rule.as_str());
     }
     if !plan.is_on(rule) {
@@ -94,8 +94,8 @@ pub fn backtest(
     })
 }
 
-fn moment(transition: &Transition) -> Moment {
-    Moment {
+fn moment(transition: &Transition) -> BacktestMoment {
+    BacktestMoment {
         at: transition.alert.changed_at,
         event: transition.event.as_str().to_owned(),
         notified: transition.notified,

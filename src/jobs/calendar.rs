@@ -47,7 +47,7 @@ impl Calendar {
         poke: Arc<Notify>,
     ) -> anyhow::Result<Calendar> {
         let least = digests::least(config);
-        let entry = |digest: crate::config::Digest| {
+        let entry = |digest: crate::config::DigestConfig| {
             let schedule = Schedule::new(digest.cadence, &digest.weekday, &digest.time, &digest.zone);
             let named = |(key, why): (&str, String)| anyhow::anyhow!("`digest.{key}` of {:?}: {why}", digest.name());
             Ok((Edition::of(&digest, least), schedule.map_err(named)?))

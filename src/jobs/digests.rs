@@ -6,10 +6,10 @@ use duckdb::Connection;
 
 use crate::{
     alerts::notice::Email,
-    config::{Config, Digest},
+    config::{Config, DigestConfig},
     digest::{DigestRecipient, DigestRenderer},
-    period::{Kind, Period},
-    query::{Filter, week::Figures},
+    period::{Period, PeriodKind},
+    query::{Filter, week::PeriodFigures},
     schedule::Cadence,
     submission::Trust,
 };
@@ -25,12 +25,12 @@ pub struct Edition {
     pub trust: Option<String>,
     /// What counts by default.
     pub least: Trust,
-    pub kind: Kind,
+    pub kind: PeriodKind,
 }
 
 impl Edition {
     /// `digest` as `Config::digests` gives it.
-    pub fn of(digest: &Digest, least: Trust) -> Edition {
+    pub fn of(digest: &DigestConfig, least: Trust) -> Edition {
         Edition {
             name: Some(digest.name().to_owned()),
             to: digest.to.clone(),
@@ -42,7 +42,7 @@ impl Edition {
     }
 
     /// One about everything, for whoever asks.
-    pub fn by_hand(kind: Kind, to: Vec<String>, least: Trust) -> Edition {
+    pub fn by_hand(kind: PeriodKind, to: Vec<String>, least: Trust) -> Edition {
         Edition { name: None, to, policy_domains: Vec::new(), trust: None, least, kind }
     }
 
@@ -62,7 +62,7 @@ impl Edition {
             ..Filter::new(period.range())
         };
         let filter = filter.settled(connection)?;
-        let figures = Figures::ask(connection, &filter, period, today)?;
+        let figures = PeriodFigures::ask(connection, &filter, period, today)?;
         let digest_recipient = DigestRecipient {
             name: self.name.clone(),
             policy_domains: self.policy_domains.clone(),
@@ -82,14 +82,14 @@ pub fn least(config: &Config) -> Trust {
 pub fn editions(
     config: &Config,
     name: Option<&str>,
-    kind: Option<Kind>,
+    kind: Option<PeriodKind>,
     to: &[String],
 ) -> anyhow::Result<Vec<Edition>> {
     let (digests, least) = (config.digests()?, least(config));
     let mut found: Vec<Edition> = match name {
         Some(name) => {
             let named = digests.iter().find(|digest| digest.name() == name);
-            let known: Vec<&str> = digests.iter().map(Digest::name).collect();
+            let known: Vec<&str> = digests.iter().map(DigestConfig::name).collect();
             match named {
                 Some(digest) => vec![Edition::of(digest, least)],
                 None if known.is_empty() => bail!("no digest {name:?}: no [[digest]] is configured"),
@@ -98,12 +98,12 @@ pub fn editions(
         }
         None if !to.is_empty() => Vec::new(),
         None => {
-            let wanted = kind.unwrap_or(Kind::Week);
+            let wanted = kind.unwrap_or(PeriodKind::Week);
             digests.iter().map(|digest| Edition::of(digest, least)).filter(|edition| edition.kind == wanted).collect()
         }
     };
     if found.is_empty() {
-        found.push(Edition::by_hand(kind.unwrap_or(Kind::Week), Vec::new(), least));
+        found.push(Edition::by_hand(kind.unwrap_or(PeriodKind::Week), Vec::new(), least));
     }
     if !to.is_empty() {
         found.iter_mut().for_each(|edition| edition.to = to.to_vec());
@@ -111,11 +111,11 @@ pub fn editions(
     Ok(found)
 }
 
-pub fn kind(cadence: Cadence) -> Kind {
+pub fn kind(cadence: Cadence) -> PeriodKind {
     match cadence {
-        Cadence::Daily => Kind::Day,
-        Cadence::Weekly => Kind::Week,
-        Cadence::Monthly => Kind::Month,
+        Cadence::Daily => PeriodKind::Day,
+        Cadence::Weekly => PeriodKind::Week,
+        Cadence::Monthly => PeriodKind::Month,
     }
 }
 
@@ -141,7 +141,12 @@ cadence = "monthly"
 to = ["b@example.net"]
 "#;
 
-    fn found(text: &str, name: Option<&str>, kind: Option<Kind>, to: &[&str]) -> Vec<(Option<String>, String, Kind)> {
+    fn found(
+        text: &str,
+        name: Option<&str>,
+        kind: Option<PeriodKind>,
+        to: &[&str],
+    ) -> Vec<(Option<String>, String, PeriodKind)> {
         let to: Vec<String> = to.iter().map(|address| (*address).to_owned()).collect();
         let found = editions(&config(text), name, kind, &to).unwrap();
         found.into_iter().map(|edition| (edition.name, edition.to.join(" "), edition.kind)).collect()
@@ -151,15 +156,18 @@ to = ["b@example.net"]
     fn an_order_means_the_configured_ones_of_its_kind() {
         let named = |name: &str, to: &str, kind| vec![(Some(name.to_owned()), to.to_owned(), kind)];
         let by_hand = |to: &str, kind| vec![(None, to.to_owned(), kind)];
-        assert_eq!(found(TWO, None, None, &[]), named("weekly", "a@example.net", Kind::Week));
-        assert_eq!(found(TWO, None, Some(Kind::Month), &[]), named("monthly", "b@example.net", Kind::Month));
-        assert_eq!(found(TWO, None, Some(Kind::Day), &[]), by_hand("", Kind::Day));
-        assert_eq!(found("", None, None, &[]), by_hand("", Kind::Week));
+        assert_eq!(found(TWO, None, None, &[]), named("weekly", "a@example.net", PeriodKind::Week));
+        assert_eq!(
+            found(TWO, None, Some(PeriodKind::Month), &[]),
+            named("monthly", "b@example.net", PeriodKind::Month)
+        );
+        assert_eq!(found(TWO, None, Some(PeriodKind::Day), &[]), by_hand("", PeriodKind::Day));
+        assert_eq!(found("", None, None, &[]), by_hand("", PeriodKind::Week));
         // Somebody else gets one about everything, or the named one.
-        assert_eq!(found(TWO, None, None, &["c@example.net"]), by_hand("c@example.net", Kind::Week));
+        assert_eq!(found(TWO, None, None, &["c@example.net"]), by_hand("c@example.net", PeriodKind::Week));
         assert_eq!(
             found(TWO, Some("monthly"), None, &["c@example.net"]),
-            named("monthly", "c@example.net", Kind::Month)
+            named("monthly", "c@example.net", PeriodKind::Month)
         );
     }
 
@@ -170,7 +178,7 @@ to = ["b@example.net"]
             (editions[0].policy_domains.clone(), editions[0].trust.clone()),
             (vec!["example.com".to_owned()], Some("all".to_owned()))
         );
-        let by_hand = Edition::by_hand(Kind::Week, Vec::new(), Trust::Import);
+        let by_hand = Edition::by_hand(PeriodKind::Week, Vec::new(), Trust::Import);
         assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), None));
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    failure::Failure,
+    failure::DeliveryFailure,
     format::{self, Context},
     host,
     http_sender::HttpSender,
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{
     alerts::{Severity, notice::Notice},
-    config::{Channel, ChannelKind, Config},
+    config::{ChannelKind, Config, NotifyChannel},
 };
 
 /// Days for which Alertmanager takes an alert for firing where nobody is reminded.
 const FIRES_FOR_DAYS: i64 = 30;
 
 pub struct ChannelSender {
-    pub channel: Channel,
+    pub channel: NotifyChannel,
     /// `None`: it is for mail.
     http_sender: Option<HttpSender>,
     sender_context: SenderContext,
@@ -52,7 +52,7 @@ impl SenderContext {
 
 impl ChannelSender {
     /// `channel` as `Config::channels` gives it.
-    pub fn open(channel: Channel, sender_context: &SenderContext) -> Result<ChannelSender, String> {
+    pub fn open(channel: NotifyChannel, sender_context: &SenderContext) -> Result<ChannelSender, String> {
         let deadline = Duration::from_secs(channel.deadline_s);
         let http_sender = match channel.kind {
             ChannelKind::Mail => None,
@@ -73,7 +73,7 @@ impl ChannelSender {
         delivery: Uuid,
         created_at: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, DeliveryFailure> {
         let SenderContext { base, host, fires_for } = &self.sender_context;
         let Some(http_sender) = &self.http_sender else {
             let email = format::mail::email(notices, base);

@@ -18,19 +18,19 @@ use super::{
     MAIL,
     channel_sender::{ChannelSender, SenderContext},
     drafts::{drafts, keeps_state},
-    failure::Failure,
+    failure::DeliveryFailure,
     mail::Mailer,
-    plan::{Busy, DeliveryPolicy, QueueKey, plan, queue_key},
+    plan::{BusyQueues, DeliveryPolicy, QueueKey, plan, queue_key},
 };
 use crate::{
     alerts::notice::{Draft, Notice, Payload},
     clock::Clock,
     config::{ChannelKind, Config, ConfigError},
-    health::{HealthRegistry, Part},
+    health::{Component, HealthRegistry},
     limits::NOTIFY_SHUTDOWN_DEADLINE_S,
     store::{
         Store, StoreError,
-        tables::outbox::{self, Sent, State, Waiting},
+        tables::outbox::{self, OutboxState, Sent, Waiting},
     },
 };
 
@@ -48,7 +48,7 @@ pub struct Dispatcher {
     channel_senders: BTreeMap<String, ChannelSender>,
     mailer: Mailer,
     /// Their places on the health page, by channel.
-    parts: BTreeMap<String, Part>,
+    parts: BTreeMap<String, Component>,
     /// Which channels fail now and why; of mail, for which recipient.
     failing: Mutex<BTreeMap<QueueKey, String>>,
     /// What came of a delivery and could not be written down yet.
@@ -67,7 +67,7 @@ enum Failed {
 #[derive(Default)]
 struct InFlight<F> {
     running: FuturesUnordered<F>,
-    busy: Busy,
+    busy: BusyQueues,
 }
 
 struct Ended {
@@ -117,7 +117,7 @@ impl Dispatcher {
 
     /// Delivers until told to stop; what is under way then is given a moment to end.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
-        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: Busy::default() };
+        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: BusyQueues::default() };
         // Nothing is begun before then, as its end could not be written down.
         let mut not_before: Option<Instant> = None;
         loop {
@@ -154,7 +154,7 @@ impl Dispatcher {
 
     /// Delivers everything that is due now; ends when nothing is. What failed is due later.
     pub async fn deliver_due(&self) -> Result<(), StoreError> {
-        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: Busy::default() };
+        let mut in_flight = InFlight { running: FuturesUnordered::new(), busy: BusyQueues::default() };
         loop {
             self.start(&mut in_flight, |waiting| self.attempt(waiting)).await?;
             let Some(ended) = in_flight.running.next().await else { return Ok(()) };
@@ -237,7 +237,7 @@ impl Dispatcher {
             return self.write_down(uuid, came).await;
         }
         let sent = match self.store.read(move |conn| outbox::entry(conn, uuid)).await {
-            Ok(Some(sent)) if sent.state == State::Pending => sent,
+            Ok(Some(sent)) if sent.state == OutboxState::Pending => sent,
             Ok(_) => return Ok(()),
             Err(StoreError::Duckdb(duckdb::Error::FromSqlConversionFailure(_, _, error))) => {
                 let words = format!("the entry cannot be read: {error}");
@@ -266,7 +266,7 @@ impl Dispatcher {
     }
 
     /// `Err(None)`: there is no such channel.
-    async fn deliver(&self, sent: &Sent) -> Result<String, Option<Failure>> {
+    async fn deliver(&self, sent: &Sent) -> Result<String, Option<DeliveryFailure>> {
         let delivered = match (&sent.payload, self.channel_senders.get(&sent.channel)) {
             (Payload::Email(email), _) => {
                 self.mailer.send(email, sent.uuid, sent.created_at, &sent.recipient, None).await
@@ -293,7 +293,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn tell_health(&self, sent: &Sent, came: &Result<(), Option<Failure>>, now: DateTime<Utc>) {
+    fn tell_health(&self, sent: &Sent, came: &Result<(), Option<DeliveryFailure>>, now: DateTime<Utc>) {
         let Some(part) = self.parts.get(&sent.channel) else { return };
         let by_mail = self.delivery_policy(&sent.channel).group == MAIL_GROUP;
         let recipient = if by_mail { sent.recipient.clone() } else { String::new() };

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use super::{EMAIL_TERMS, MAIL, format::is_over};
 use crate::{
     alerts::{
-        Event,
+        AlertEvent,
         notice::{About, Draft, Email, Notice, Payload},
     },
-    config::{Channel, ChannelKind},
+    config::{ChannelKind, NotifyChannel},
     limits::{NOTIFY_ALERTS_MAX_BYTES, NOTIFY_LINE_MAX_CHARS, NOTIFY_LINES_MAX, NOTIFY_LISTED_MAX},
     store::{
         StoreError,
@@ -21,7 +21,12 @@ use crate::{
 };
 
 /// Puts the notices into the outbox for every channel that wants them. The channels are those of `Config::channels`.
-pub fn put(conn: &Connection, channels: &[Channel], notices: &[Notice], now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn put(
+    conn: &Connection,
+    channels: &[NotifyChannel],
+    notices: &[Notice],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     for channel in channels {
         let (drafts, terms) = (drafts(channel, notices), terms(channel));
         if keeps_state(channel.kind) {
@@ -35,7 +40,7 @@ pub fn put(conn: &Connection, channels: &[Channel], notices: &[Notice], now: Dat
 
 /// The entries for one channel: one for each notice and recipient; for services that keep a state of their own, one for each
 /// alert, so that what succeeded is not sent again with what did not.
-pub fn drafts(channel: &Channel, notices: &[Notice]) -> Vec<Draft> {
+pub fn drafts(channel: &NotifyChannel, notices: &[Notice]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for notice in notices.iter().filter_map(|notice| wanted(channel, notice)) {
         let key = key(&notice);
@@ -96,7 +101,7 @@ pub fn keeps_state(kind: ChannelKind) -> bool {
     matches!(kind, ChannelKind::PagerDuty | ChannelKind::Alertmanager)
 }
 
-pub fn terms(channel: &Channel) -> Terms {
+pub fn terms(channel: &NotifyChannel) -> Terms {
     let hours = i64::try_from(channel.give_up_after_h).ok().and_then(TimeDelta::try_hours);
     Terms {
         per_hour_max: if keeps_state(channel.kind) { u32::MAX } else { channel.notices_per_hour_max },
@@ -105,10 +110,10 @@ pub fn terms(channel: &Channel) -> Terms {
 }
 
 /// The notice as far as the channel wants it.
-fn wanted(channel: &Channel, notice: &Notice) -> Option<Notice> {
+fn wanted(channel: &NotifyChannel, notice: &Notice) -> Option<Notice> {
     let is_rule = channel.rules.is_empty() || notice.rule.is_none_or(|rule| channel.rules.contains(&rule));
     // Nobody reads of it, but an incident must not stay open for what another one is about.
-    let is_silent = notice.event == Some(Event::TakenOver) && !keeps_state(channel.kind);
+    let is_silent = notice.event == Some(AlertEvent::TakenOver) && !keeps_state(channel.kind);
     if !is_rule || is_silent || (is_over(notice) && !channel.resolved) {
         return None;
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct DeliveryFailure {
     /// One sentence without a full stop.
     pub words: String,
     pub retry_after: RetryAfter,
@@ -27,13 +27,13 @@ pub enum RetryAfter {
     AtLeast(TimeDelta),
 }
 
-impl Failure {
-    pub fn soon(words: impl Into<String>) -> Failure {
-        Failure { words: words.into(), retry_after: RetryAfter::Soon }
+impl DeliveryFailure {
+    pub fn soon(words: impl Into<String>) -> DeliveryFailure {
+        DeliveryFailure { words: words.into(), retry_after: RetryAfter::Soon }
     }
 
-    pub fn refused(words: impl Into<String>) -> Failure {
-        Failure { words: words.into(), retry_after: RetryAfter::Refused }
+    pub fn refused(words: impl Into<String>) -> DeliveryFailure {
+        DeliveryFailure { words: words.into(), retry_after: RetryAfter::Refused }
     }
 
     /// How long to wait after this failure, which was preceded by `attempts` others: 30 seconds, then twice as long each time,
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_from_half_a_minute_to_an_hour() {
-        let failure = Failure::soon("x");
+        let failure = DeliveryFailure::soon("x");
         let mut all = Vec::new();
         for attempts in 0..200 {
             for name in [0, 77, u128::MAX] {
@@ -93,9 +93,11 @@ mod tests {
         }
         all.dedup();
         assert!(all.len() > 10, "they are spread");
-        assert!(Failure::refused("x").pause(0, Uuid::nil()).num_seconds() >= 2_880);
-        let asked =
-            |seconds| Failure { words: String::new(), retry_after: RetryAfter::AtLeast(TimeDelta::seconds(seconds)) };
+        assert!(DeliveryFailure::refused("x").pause(0, Uuid::nil()).num_seconds() >= 2_880);
+        let asked = |seconds| DeliveryFailure {
+            words: String::new(),
+            retry_after: RetryAfter::AtLeast(TimeDelta::seconds(seconds)),
+        };
         assert_eq!(asked(300).pause(0, Uuid::nil()).num_seconds(), 300);
         assert_eq!(asked(86_400).pause(0, Uuid::nil()).num_seconds(), 3_600);
         assert_eq!(asked(0).pause(0, Uuid::nil()).num_seconds(), 24);

@@ -16,8 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    alerts::{Event, Severity, notice::Notice},
-    config::{Channel, ChannelKind},
+    alerts::{AlertEvent, Severity, notice::Notice},
+    config::{ChannelKind, NotifyChannel},
     limits::NOTIFY_LISTED_MAX,
     text::visible,
 };
@@ -38,7 +38,7 @@ pub struct Context<'a> {
 
 /// One POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ChannelRequest {
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
@@ -47,13 +47,13 @@ pub struct Request {
 
 /// What a person reads: one notice, or several that were held back, as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ChannelMessage {
     /// The title with a word before it that says what kind of news it is.
     pub heading: String,
     pub lines: Vec<String>,
     pub advice: Vec<String>,
     /// Titles and links of several notices.
-    pub items: Vec<Item>,
+    pub items: Vec<NoticeItem>,
     /// Notices beyond those listed.
     pub more: usize,
     pub link: String,
@@ -62,7 +62,7 @@ pub struct Message {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct NoticeItem {
     pub heading: String,
     pub link: String,
 }
@@ -77,9 +77,9 @@ pub enum Tone {
 }
 
 /// What is to be posted for the notices: one request, or one for each alert where the service wants that.
-pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) -> Vec<Request> {
+pub fn requests(channel: &NotifyChannel, notices: &[Notice], context: &Context<'_>) -> Vec<ChannelRequest> {
     let url = channel.url.clone().unwrap_or_default();
-    let message = || Message::of(notices, context.base);
+    let message = || ChannelMessage::of(notices, context.base);
     let mut headers = vec![("content-type", "application/json".to_owned())];
     let bearer = || channel.secret.iter().map(|token| ("authorization", format!("Bearer {token}")));
     let (url, body) = match channel.kind {
@@ -89,7 +89,7 @@ pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) ->
         ChannelKind::Webhook => {
             let body = webhook::body(notices, context).to_string();
             headers.extend(webhook::headers(channel.secret.as_deref(), body.as_bytes(), context));
-            return vec![Request { url, headers, body: body.into_bytes() }];
+            return vec![ChannelRequest { url, headers, body: body.into_bytes() }];
         }
         ChannelKind::Slack => (url, slack::body(&message())),
         ChannelKind::Teams => (url, teams::body(&message())),
@@ -105,16 +105,16 @@ pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) ->
             (at_path(&url, "/api/v2/alerts"), alertmanager::body(notices, context))
         }
     };
-    vec![Request { url, headers, body: body.to_string().into_bytes() }]
+    vec![ChannelRequest { url, headers, body: body.to_string().into_bytes() }]
 }
 
-impl Message {
+impl ChannelMessage {
     /// The notices as one message; links lead below `base`.
-    pub fn of(notices: &[Notice], base: &str) -> Message {
+    pub fn of(notices: &[Notice], base: &str) -> ChannelMessage {
         let tone = notices.iter().map(tone).max().unwrap_or(Tone::Info);
         let at = notices.iter().map(|notice| notice.at).max().unwrap_or_default();
         match notices {
-            [notice] => Message {
+            [notice] => ChannelMessage {
                 heading: heading(notice),
                 lines: evidence(notice),
                 advice: shown(&notice.advice),
@@ -124,14 +124,14 @@ impl Message {
                 tone,
                 at,
             },
-            several => Message {
+            several => ChannelMessage {
                 heading: format!("{} notices held back by the hourly limit", several.len()),
                 lines: Vec::new(),
                 advice: Vec::new(),
                 items: several
                     .iter()
                     .take(NOTIFY_LISTED_MAX)
-                    .map(|notice| Item { heading: heading(notice), link: link(base, &notice.path) })
+                    .map(|notice| NoticeItem { heading: heading(notice), link: link(base, &notice.path) })
                     .collect(),
                 more: several.len().saturating_sub(NOTIFY_LISTED_MAX),
                 link: link(base, "/alerts"),
@@ -142,7 +142,7 @@ impl Message {
     }
 
     /// Everything below the heading, one paragraph each; `item` writes one of several notices.
-    fn paragraphs(&self, item: impl Fn(&Item) -> String) -> Vec<String> {
+    fn paragraphs(&self, item: impl Fn(&NoticeItem) -> String) -> Vec<String> {
         let mut all = Vec::new();
         all.extend(Some(self.lines.join("\n")).filter(|lines| !lines.is_empty()));
         all.extend(Some(self.items.iter().map(item).collect::<Vec<_>>().join("\n")).filter(|items| !items.is_empty()));
@@ -180,7 +180,7 @@ pub fn link(base: &str, path: &str) -> String {
 }
 
 pub fn is_over(notice: &Notice) -> bool {
-    matches!(notice.event, Some(Event::Resolved | Event::Expired | Event::TakenOver))
+    matches!(notice.event, Some(AlertEvent::Resolved | AlertEvent::Expired | AlertEvent::TakenOver))
 }
 
 fn heading(notice: &Notice) -> String {
@@ -191,13 +191,13 @@ fn heading(notice: &Notice) -> String {
     };
     let label = match notice.event {
         None => "Test".to_owned(),
-        Some(Event::Fired) => severity.to_owned(),
-        Some(Event::Reopened) => format!("{severity}, again"),
+        Some(AlertEvent::Fired) => severity.to_owned(),
+        Some(AlertEvent::Reopened) => format!("{severity}, again"),
         // An acknowledgement is the operator's own word, and not told.
-        Some(Event::Reminded | Event::Acknowledged) => format!("{severity}, still"),
-        Some(Event::Resolved) => "Resolved".to_owned(),
-        Some(Event::Expired) => "Expired".to_owned(),
-        Some(Event::TakenOver) => "Taken over".to_owned(),
+        Some(AlertEvent::Reminded | AlertEvent::Acknowledged) => format!("{severity}, still"),
+        Some(AlertEvent::Resolved) => "Resolved".to_owned(),
+        Some(AlertEvent::Expired) => "Expired".to_owned(),
+        Some(AlertEvent::TakenOver) => "Taken over".to_owned(),
     };
     format!("{label}: {}", visible(&notice.title))
 }

@@ -8,8 +8,8 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::{
-    failure::{Failure, RetryAfter, innermost, quoted},
-    format::Request,
+    failure::{DeliveryFailure, RetryAfter, innermost, quoted},
+    format::ChannelRequest,
 };
 use crate::limits::NOTIFY_ANSWER_MAX_BYTES;
 
@@ -35,7 +35,7 @@ impl HttpSender {
     }
 
     /// The status that the other side answered with, where it is one of success.
-    pub async fn post(&self, request: Request) -> Result<String, Failure> {
+    pub async fn post(&self, request: ChannelRequest) -> Result<String, DeliveryFailure> {
         let mut builder = self.client.post(request.url).body(request.body);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
@@ -49,9 +49,9 @@ impl HttpSender {
         if status.is_success() { Ok(format!("answered {status}")) } else { Err(refusal(status, answer).await) }
     }
 
-    fn not_sent(&self, error: &reqwest::Error) -> Failure {
+    fn not_sent(&self, error: &reqwest::Error) -> DeliveryFailure {
         let reason = innermost(error);
-        Failure::soon(if error.is_timeout() {
+        DeliveryFailure::soon(if error.is_timeout() {
             format!("no answer within {} s", self.deadline.as_secs())
         } else if error.is_connect() {
             format!("no connection: {reason}")
@@ -61,12 +61,12 @@ impl HttpSender {
     }
 }
 
-async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
+async fn refusal(status: StatusCode, mut answer: Response) -> DeliveryFailure {
     let of_header = |name| answer.headers().get(name).map(|value| quoted(&String::from_utf8_lossy(value.as_bytes())));
     if status.is_redirection() {
         // Often the same path by https, and the paths of such URLs are secrets.
         let to = of_header(header::LOCATION).map_or_else(|| "nowhere".to_owned(), |to| without_path(&to));
-        return Failure::refused(format!("answered {status} and sent us to {to}: redirects are not followed"));
+        return DeliveryFailure::refused(format!("answered {status} and sent us to {to}: redirects are not followed"));
     }
     let asked = of_header(header::RETRY_AFTER).and_then(|value| value.parse::<u32>().ok());
     let retry_after = match (status, asked) {
@@ -88,7 +88,7 @@ async fn refusal(status: StatusCode, mut answer: Response) -> Failure {
     }
     let said = quoted(&String::from_utf8_lossy(&body));
     let said = if said.is_empty() { said } else { format!(": {said}") };
-    Failure { words: format!("answered {status}{said}"), retry_after }
+    DeliveryFailure { words: format!("answered {status}{said}"), retry_after }
 }
 
 /// `https://hooks.example.net/…` of a URL, `another path` of anything else.

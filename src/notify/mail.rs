@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use super::{
     compose::{Post, compose},
-    failure::{Failure, RetryAfter, quoted},
+    failure::{DeliveryFailure, RetryAfter, quoted},
     host,
 };
 use crate::{
     alerts::notice::Email,
-    config::{Config, ConfigError, Mail, MailTls},
+    config::{Config, ConfigError, MailConfig, MailTls},
 };
 
 const PORT: u16 = 25;
@@ -53,7 +53,7 @@ impl Mailer {
     }
 
     /// `mail` with its password read.
-    fn new(mail: &Mail, served: BTreeSet<String>) -> Result<Mailer, String> {
+    fn new(mail: &MailConfig, served: BTreeSet<String>) -> Result<Mailer, String> {
         let from = mail.from.clone().unwrap_or_else(|| format!("tlsight@{}", host()));
         let from = from.parse().map_err(|error| format!("`mail.from` = {from:?}: {error}"))?;
         let way = match &mail.relay {
@@ -72,12 +72,13 @@ impl Mailer {
         at: DateTime<Utc>,
         to: &str,
         thread: Option<Uuid>,
-    ) -> Result<String, Failure> {
-        let to: Address = to.parse().map_err(|error| Failure::refused(format!("{to:?} is no address: {error}")))?;
+    ) -> Result<String, DeliveryFailure> {
+        let to: Address =
+            to.parse().map_err(|error| DeliveryFailure::refused(format!("{to:?} is no address: {error}")))?;
         let without_tls = self.served.contains(&to.domain().to_ascii_lowercase());
         let post = Post { email, delivery, at, from: &self.from, to: &to, thread, without_tls };
         let (envelope, mail) =
-            compose(&post).map_err(|error| Failure::refused(format!("the mail cannot be written: {error}")))?;
+            compose(&post).map_err(|error| DeliveryFailure::refused(format!("the mail cannot be written: {error}")))?;
         let handed = async {
             match &self.way {
                 Way::Relay(relay) => match relay.send_raw(&envelope, &mail).await {
@@ -89,13 +90,13 @@ impl Mailer {
                 Way::Program(program) => run(program, &to, &mail).await,
             }
         };
-        timeout(self.deadline, handed)
-            .await
-            .unwrap_or_else(|_| Err(Failure::soon(format!("not handed over within {} s", self.deadline.as_secs()))))
+        timeout(self.deadline, handed).await.unwrap_or_else(|_| {
+            Err(DeliveryFailure::soon(format!("not handed over within {} s", self.deadline.as_secs())))
+        })
     }
 }
 
-fn relay_of(mail: &Mail, relay: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+fn relay_of(mail: &MailConfig, relay: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let port = mail.port.unwrap_or(match mail.tls {
         MailTls::Implicit => SUBMISSIONS_PORT,
         _ if mail.user.is_some() => SUBMISSION_PORT,
@@ -126,8 +127,8 @@ fn relay_of(mail: &Mail, relay: &str) -> Result<AsyncSmtpTransport<Tokio1Executo
 }
 
 /// What all of sendmail, Postfix, Exim and the small ones understand: mail on stdin, dots are dots, no sender.
-async fn run(program: &PathBuf, to: &Address, mail: &[u8]) -> Result<String, Failure> {
-    let named = |error: std::io::Error| Failure::soon(format!("{}: {error}", program.display()));
+async fn run(program: &PathBuf, to: &Address, mail: &[u8]) -> Result<String, DeliveryFailure> {
+    let named = |error: std::io::Error| DeliveryFailure::soon(format!("{}: {error}", program.display()));
     let mut child = Command::new(program)
         .args(["-i", "-f", "<>", "--"])
         .arg(to)
@@ -149,14 +150,14 @@ async fn run(program: &PathBuf, to: &Address, mail: &[u8]) -> Result<String, Fai
     }
     let said = quoted(&String::from_utf8_lossy(&output.stderr));
     let said = if said.is_empty() { said } else { format!(": {said}") };
-    Err(Failure::soon(format!("{} ended with {}{said}", program.display(), output.status)))
+    Err(DeliveryFailure::soon(format!("{} ended with {}{said}", program.display(), output.status)))
 }
 
 fn is_loopback(relay: &str) -> bool {
     relay == "localhost" || relay.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-fn failure(error: &smtp::Error, is_near: bool) -> Failure {
+fn failure(error: &smtp::Error, is_near: bool) -> DeliveryFailure {
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     let words = match error.status() {
         None if is_near && (source.contains(NO_STARTTLS) || error.to_string().contains(NO_STARTTLS)) => {
@@ -168,5 +169,5 @@ fn failure(error: &smtp::Error, is_near: bool) -> Failure {
     };
     // RFC 5321 §4.2.1: the same again will be refused again.
     let retry_after = if error.is_permanent() { RetryAfter::Refused } else { RetryAfter::Soon };
-    Failure { words: quoted(&words), retry_after }
+    DeliveryFailure { words: quoted(&words), retry_after }
 }

@@ -18,7 +18,7 @@ pub type QueueKey = (String, String);
 
 /// What is under way.
 #[derive(Debug, Default)]
-pub struct Busy {
+pub struct BusyQueues {
     queues: BTreeSet<QueueKey>,
     /// How many of each group: a channel, or all of mail.
     groups: BTreeMap<String, usize>,
@@ -34,12 +34,12 @@ pub struct DeliveryPolicy {
 
 /// What can be done now, and when there will be more to do.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct DispatchPlan {
     pub now: Vec<Waiting>,
     pub next_at: Option<DateTime<Utc>>,
 }
 
-impl Busy {
+impl BusyQueues {
     pub fn begin(&mut self, queue_key: &QueueKey, group: &str) {
         self.queues.insert(queue_key.clone());
         *self.groups.entry(group.to_owned()).or_default() += 1;
@@ -61,13 +61,13 @@ pub fn queue_key(waiting: &Waiting) -> QueueKey {
 /// reason enough to plan again.
 pub fn plan(
     waiting: Vec<Waiting>,
-    busy: &Busy,
+    busy: &BusyQueues,
     delivery_policy: impl Fn(&str) -> DeliveryPolicy,
     now: DateTime<Utc>,
-) -> Plan {
+) -> DispatchPlan {
     let mut taken = busy.queues.clone();
     let mut groups = busy.groups.clone();
-    let mut plan = Plan { now: Vec::new(), next_at: None };
+    let mut plan = DispatchPlan { now: Vec::new(), next_at: None };
     for waiting in waiting {
         let queue_key = queue_key(&waiting);
         if taken.contains(&queue_key) {
@@ -113,7 +113,7 @@ mod tests {
         DeliveryPolicy { group: channel.to_owned(), in_order: channel == "pagerduty" }
     }
 
-    fn planned(all: Vec<Waiting>, busy: &Busy) -> (Vec<u128>, Option<i64>) {
+    fn planned(all: Vec<Waiting>, busy: &BusyQueues) -> (Vec<u128>, Option<i64>) {
         let plan = plan(all, busy, delivery_policy, at(100));
         (plan.now.iter().map(|entry| entry.uuid.as_u128()).collect(), plan.next_at.map(|at| at.timestamp()))
     }
@@ -129,8 +129,8 @@ mod tests {
                 waiting(5, "slack", "", 101),
             ]
         };
-        assert_eq!(planned(all(), &Busy::default()), (vec![1, 3, 4], Some(101)));
-        let mut busy = Busy::default();
+        assert_eq!(planned(all(), &BusyQueues::default()), (vec![1, 3, 4], Some(101)));
+        let mut busy = BusyQueues::default();
         busy.begin(&("webhook".into(), String::new()), "webhook");
         assert_eq!(planned(all(), &busy), (vec![3, 4], Some(101)));
         busy.end(&("webhook".into(), String::new()), "webhook");
@@ -140,19 +140,19 @@ mod tests {
     #[test]
     fn what_waits_for_another_attempt_holds_up_only_where_order_matters() {
         let all = |channel| vec![waiting(1, channel, "alert", 130), waiting(2, channel, "alert", 90)];
-        assert_eq!(planned(all("webhook"), &Busy::default()), (vec![2], Some(130)));
-        assert_eq!(planned(all("pagerduty"), &Busy::default()), (vec![], Some(130)));
+        assert_eq!(planned(all("webhook"), &BusyQueues::default()), (vec![2], Some(130)));
+        assert_eq!(planned(all("pagerduty"), &BusyQueues::default()), (vec![], Some(130)));
     }
 
     #[test]
     fn what_was_put_in_while_the_clock_was_ahead_does_not_wait_for_that_time() {
         let all = vec![waiting(1, "webhook", "", 100 + 3_600), waiting(2, "pagerduty", "a", 100 + 86_400 * 365)];
-        assert_eq!(planned(all, &Busy::default()), (vec![2], Some(3_700)));
+        assert_eq!(planned(all, &BusyQueues::default()), (vec![2], Some(3_700)));
     }
 
     #[test]
     fn there_is_a_bound_on_what_is_under_way() {
         let all = (0..50).map(|number| waiting(number, "pagerduty", &number.to_string(), 1)).collect();
-        assert_eq!(planned(all, &Busy::default()), ((0..NOTIFY_AT_ONCE_MAX as u128).collect(), None));
+        assert_eq!(planned(all, &BusyQueues::default()), ((0..NOTIFY_AT_ONCE_MAX as u128).collect(), None));
     }
 }

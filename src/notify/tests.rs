@@ -15,14 +15,14 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     alerts::{
-        Event, Rule, Severity,
+        AlertEvent, AlertRule, Severity,
         notice::{About, Draft, Email, Notice, Payload, Picture},
     },
-    health::{HealthRegistry, State as Health},
+    health::{ComponentState as Health, HealthRegistry},
     store::{
         Store,
         fixtures::{TempStore, open, temp_store},
-        tables::outbox::{self as table, Sent, State},
+        tables::outbox::{self as table, OutboxState, Sent},
     },
 };
 
@@ -57,8 +57,8 @@ fn about(number: u128) -> About {
 
 fn notice(number: u128) -> Notice {
     Notice {
-        event: Some(Event::Fired),
-        rule: Some(Rule::PolicyFetch),
+        event: Some(AlertEvent::Fired),
+        rule: Some(AlertRule::PolicyFetch),
         severity: Severity::Critical,
         title: about(number).title,
         lines: vec!["evidence".to_owned()],
@@ -72,7 +72,12 @@ fn notice(number: u128) -> Notice {
 
 fn over(number: u128) -> Notice {
     let ended = About { ended_at: Some(start()), ..about(number) };
-    Notice { event: Some(Event::Resolved), alerts: vec![ended], at: start() + TimeDelta::hours(1), ..notice(number) }
+    Notice {
+        event: Some(AlertEvent::Resolved),
+        alerts: vec![ended],
+        at: start() + TimeDelta::hours(1),
+        ..notice(number)
+    }
 }
 
 /// A dispatcher with its store and a clock that stands still.

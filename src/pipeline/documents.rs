@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     decode::{self, Document},
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{Limits, REPORTS_PER_DOCUMENT_MAX},
     report::{self, Report},
     submission::Hints,
 };
 
 /// A report, or what is wrong with it.
-pub struct Found {
+pub struct DocumentReport {
     /// Index of its document among those of the body.
     pub document: usize,
     pub report: Result<Report, Fault>,
@@ -36,11 +36,11 @@ pub struct Stray {
 
 /// The reports in the body, never none. `certain` is set where somebody said that it holds reports. What is something else is
 /// left out, where the body may be anything and beside reports in an archive.
-pub fn reports(bytes: &[u8], hints: &Hints, certain: bool, reading: Reading<'_>) -> Result<Vec<Found>, Stray> {
+pub fn reports(bytes: &[u8], hints: &Hints, certain: bool, reading: Reading<'_>) -> Result<Vec<DocumentReport>, Stray> {
     let of_whole = |fault| Stray { fault, looks_like_one: certain };
     let documents = decode::documents(bytes, hints, reading.limits).map_err(of_whole)?;
     let several = documents.len() > 1;
-    let mut found: Vec<(Found, bool)> = Vec::new();
+    let mut found: Vec<(DocumentReport, bool)> = Vec::new();
     let mut size = Size::default();
     for (index, document) in documents.into_iter().enumerate() {
         let (looks_like_one, file, reports) = match document {
@@ -57,7 +57,7 @@ pub fn reports(bytes: &[u8], hints: &Hints, certain: bool, reading: Reading<'_>)
             let report = report.map_err(|fault| in_file(fault, file));
             let unlikely = !looks_like_one && (several || !certain);
             let stray = report.as_ref().is_err_and(|fault| unlikely && is_something_else(fault.code));
-            found.push((Found { document: index, report }, stray));
+            found.push((DocumentReport { document: index, report }, stray));
         }
     }
     if found.iter().all(|(_, stray)| *stray) {
@@ -65,12 +65,12 @@ pub fn reports(bytes: &[u8], hints: &Hints, certain: bool, reading: Reading<'_>)
         return Err(of_whole(fault.unwrap_or_else(none)));
     }
     // A file that cannot be had may be a report like those beside it.
-    let is_locked = |found: &Found| found.report.as_ref().is_err_and(|fault| fault.code == FaultCode::Zip);
+    let is_locked = |found: &DocumentReport| found.report.as_ref().is_err_and(|fault| fault.code == FaultCode::Zip);
     Ok(found.into_iter().filter(|(found, stray)| !stray || is_locked(found)).map(|(found, _)| found).collect())
 }
 
 fn none() -> Fault {
-    Fault::new(FaultCode::NotAReport, "there is no report", Place::Whole)
+    Fault::new(FaultCode::NotAReport, "there is no report", FaultPlace::Whole)
 }
 
 /// What the reports of one body have together: the bounds on one document hold for all of them.
@@ -97,7 +97,7 @@ impl Size {
         } else {
             return Ok(());
         };
-        Err(Fault::new(code, format!("the zip archive holds more than {max} {what}"), Place::Whole))
+        Err(Fault::new(code, format!("the zip archive holds more than {max} {what}"), FaultPlace::Whole))
     }
 }
 

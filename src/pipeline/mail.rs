@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use super::{
     documents::{self, Reading, is_something_else},
     prepared::report_bytes,
-    signatures::{Asked, Signatures, Standing},
-    verdict::{Judged, Name, Provenance, Verdict, Verdicts},
+    signatures::{Asked, SignatureAssessment, Signatures},
+    verdict::{Decision, Decisions, Judged, Name, Provenance},
 };
 use crate::{
-    decode::{self, mail::Mail},
-    fault::{Fault, FaultCode, Layer, Place},
+    decode::{self, mail::ParsedMail},
+    fault::{Fault, FaultCode, FaultPlace, Layer},
     limits::{Limits, MAIL_REPORTS_MAX_BYTES},
     report::{self, Deviation, Report},
     submission::{Busy, Channel, Hints, Origin, Submission, Trust},
@@ -27,13 +27,13 @@ const REPORT_DOMAIN: &str = "tls-report-domain";
 /// A mail whose reports are read.
 pub struct Opened {
     /// Without the bytes of its parts, which have been read.
-    mail: Mail,
-    found: Vec<Found>,
+    mail: ParsedMail,
+    found: Vec<MailReport>,
     reached_us_at: DateTime<Utc>,
 }
 
 /// One report of a mail, or what is wrong with it.
-pub struct Found {
+pub struct MailReport {
     /// Index of the mail it stands in: the received one, or one that was forwarded within it.
     pub message: usize,
     /// Index of its part, and of its document among those in the part.
@@ -51,7 +51,7 @@ pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<
     let opened = Opened { mail, found, reached_us_at };
     if opened.weight_bytes() > MAIL_REPORTS_MAX_BYTES {
         let detail = format!("the reports of one mail take more than {MAIL_REPORTS_MAX_BYTES} bytes of memory");
-        return Err(Fault::new(FaultCode::TooManyDetails, detail, Place::Whole));
+        return Err(Fault::new(FaultCode::TooManyDetails, detail, FaultPlace::Whole));
     }
     Ok(opened)
 }
@@ -59,24 +59,24 @@ pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<
 /// The reports in the parts of a mail, in their order: what is counted as elements of its bytes. A file that nobody said was
 /// a report and that is none is left out.
 pub fn reports(
-    mail: &Mail,
+    mail: &ParsedMail,
     reached_us_at: DateTime<Utc>,
     admitted: bool,
     limits: &Limits,
-) -> Result<Vec<Found>, Fault> {
+) -> Result<Vec<MailReport>, Fault> {
     let mut found = Vec::new();
     let mut strange = None;
     let reading = Reading { received_at: reached_us_at, admitted, limits };
     for (index, part) in mail.parts.iter().enumerate() {
         let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
         let mut push = |document, report: Result<Report, Fault>| {
-            found.push(Found { message: part.message, part: index, document, report: report.map(Box::new) });
+            found.push(MailReport { message: part.message, part: index, document, report: report.map(Box::new) });
         };
         match documents::reports(&part.bytes, &hints, part.certain, reading) {
             Err(stray) if !stray.looks_like_one && is_something_else(stray.fault.code) => strange = Some(stray.fault),
             Err(stray) => push(0, Err(in_attachment(stray.fault))),
             Ok(reports) => {
-                for documents::Found { document, mut report } in reports {
+                for documents::DocumentReport { document, mut report } in reports {
                     if let Ok(report) = &mut report {
                         report.deviations.merge(&part.deviations);
                     }
@@ -88,9 +88,9 @@ pub fn reports(
     match (found.is_empty(), strange) {
         (true, Some(fault)) => {
             let detail = format!("an attached file is no TLS report: {}", fault.detail);
-            Err(Fault::new(FaultCode::NotTlsrpt, detail, Place::Whole))
+            Err(Fault::new(FaultCode::NotTlsrpt, detail, FaultPlace::Whole))
         }
-        (true, None) => Err(Fault::new(FaultCode::NoReportPart, "the mail holds no report", Place::Whole)),
+        (true, None) => Err(Fault::new(FaultCode::NoReportPart, "the mail holds no report", FaultPlace::Whole)),
         (false, _) => Ok(found),
     }
 }
@@ -98,15 +98,15 @@ pub fn reports(
 /// An offset in an attached file says nothing about the mail, which is what is kept.
 fn in_attachment(fault: Fault) -> Fault {
     match fault.place {
-        Place::Byte { offset, of: Layer::Received } => {
-            Fault::new(fault.code, format!("{} at byte {offset} of the attached file", fault.detail), Place::Whole)
+        FaultPlace::Byte { offset, of: Layer::Received } => {
+            Fault::new(fault.code, format!("{} at byte {offset} of the attached file", fault.detail), FaultPlace::Whole)
         }
         _ => fault,
     }
 }
 
 /// When the mail reached the mailbox: as the transport says, else as the receiving server wrote on top of a file.
-fn reached_us_at(submission: &Submission, mail: &Mail) -> DateTime<Utc> {
+fn reached_us_at(submission: &Submission, mail: &ParsedMail) -> DateTime<Utc> {
     let written = mail.messages.first().and_then(|message| message.received_at);
     let written = written.filter(|at| submission.channel == Channel::Import && *at < submission.received_at);
     submission.hints.mailed_at.or(written).unwrap_or(submission.received_at)
@@ -129,8 +129,8 @@ impl Opened {
         let mut standings = BTreeMap::new();
         for message in self.worth_asking(served) {
             let standing = self.ask(message, submission, trusted_input, signatures).await;
-            if matches!(standing, Standing::Later) {
-                return Judged(Verdicts::Later(Busy::KeyLookup));
+            if matches!(standing, SignatureAssessment::Later) {
+                return Judged(Decisions::Later(Busy::KeyLookup));
             }
             standings.insert(message, standing);
         }
@@ -140,7 +140,7 @@ impl Opened {
     /// The mails that hold a report which may be ours.
     fn worth_asking(&self, served: &Served) -> Vec<usize> {
         let may_be_ours =
-            |found: &&Found| found.report.as_ref().is_ok_and(|report| verify::may_be_ours(report, served));
+            |found: &&MailReport| found.report.as_ref().is_ok_and(|report| verify::may_be_ours(report, served));
         let mut messages: Vec<usize> = self.found.iter().filter(may_be_ours).map(|found| found.message).collect();
         messages.sort_unstable();
         messages.dedup();
@@ -153,19 +153,19 @@ impl Opened {
         submission: &Submission,
         trusted_input: bool,
         signatures: &Signatures,
-    ) -> Standing {
+    ) -> SignatureAssessment {
         let from_domain = self.sender(message);
         let believed = vec![REPORT_DOMAIN.to_owned()];
         if let Some(judged) = self.judged_before(message, submission) {
             // What it covered is not kept; that it passed is what counts.
             let origin = Origin { from_address: self.address(message), ..judged.clone() };
-            return Standing::Counts { trust: Trust::Dkim, origin, covers: believed, late: false };
+            return SignatureAssessment::Counts { trust: Trust::Dkim, origin, covers: believed, late: false };
         }
         if trusted_input {
             let before = submission.hints.judged.as_deref().filter(|judged| judged.from_domain == from_domain);
             let mut origin = before.cloned().unwrap_or(Origin { from_domain, ..Origin::default() });
             origin.from_address = self.address(message);
-            return Standing::Counts { trust: Trust::Import, origin, covers: believed, late: false };
+            return SignatureAssessment::Counts { trust: Trust::Import, origin, covers: believed, late: false };
         }
         let raw =
             self.mail.messages.get(message).map_or(&submission.bytes[..], |found| found.raw.bytes(&submission.bytes));
@@ -179,7 +179,7 @@ impl Opened {
                 received_at: submission.received_at,
             })
             .await;
-        if let Standing::Counts { origin, .. } | Standing::Kept { origin, .. } = &mut standing {
+        if let SignatureAssessment::Counts { origin, .. } | SignatureAssessment::Kept { origin, .. } = &mut standing {
             origin.mailed_at = Some(self.reached_us_at);
             origin.from_address = self.address(message);
         }
@@ -194,9 +194,16 @@ impl Opened {
         (alone && judged.from_domain == self.sender(message)).then_some(judged)
     }
 
-    fn verdicts(self, submission: &Submission, standings: &BTreeMap<usize, Standing>, served: &Served) -> Verdicts {
-        let unsigned = |found: &Found| match (&found.report, standings.get(&found.message)) {
-            (Ok(report), Some(Standing::Kept { fault, .. })) => Some(Verdict::against(report, fault.clone())),
+    fn verdicts(
+        self,
+        submission: &Submission,
+        standings: &BTreeMap<usize, SignatureAssessment>,
+        served: &Served,
+    ) -> Decisions {
+        let unsigned = |found: &MailReport| match (&found.report, standings.get(&found.message)) {
+            (Ok(report), Some(SignatureAssessment::Kept { fault, .. })) => {
+                Some(Decision::against(report, fault.clone()))
+            }
             _ => None,
         };
         let first = self.found.first();
@@ -206,20 +213,20 @@ impl Opened {
             && self.found.iter().all(|found| unsigned(found).is_some())
             && let Some((found, verdict)) = first.and_then(|first| Some((first, unsigned(first)?)))
         {
-            return Verdicts::Whole(Box::new((verdict, self.provenance(found.message, standings))));
+            return Decisions::Whole(Box::new((verdict, self.provenance(found.message, standings))));
         }
         if self.found.len() > 1
             && submission.bytes.len().saturating_mul(self.found.len()) > super::DOCUMENT_COPIES_MAX_BYTES
         {
-            return Verdicts::whole(super::too_many_copies(self.found.len()));
+            return Decisions::whole(super::too_many_copies(self.found.len()));
         }
         let provenances: BTreeMap<usize, Provenance> =
             self.found.iter().map(|found| (found.message, self.provenance(found.message, standings))).collect();
         let Opened { mail, found, .. } = self;
-        let judge = |found: Found| {
+        let judge = |found: MailReport| {
             let provenance = provenances.get(&found.message).cloned().unwrap_or_default();
             let verdict = match found.report {
-                Err(fault) => Verdict::of(fault),
+                Err(fault) => Decision::of(fault),
                 Ok(report) => {
                     let message = mail.messages.get(found.message);
                     let report_domain = message.and_then(|message| message.report_domain.as_deref());
@@ -229,13 +236,15 @@ impl Opened {
             };
             (verdict, provenance)
         };
-        Verdicts::Each(found.into_iter().map(judge).collect())
+        Decisions::Each(found.into_iter().map(judge).collect())
     }
 
     /// Who stands behind the reports in one of the mails.
-    fn provenance(&self, message: usize, standings: &BTreeMap<usize, Standing>) -> Provenance {
+    fn provenance(&self, message: usize, standings: &BTreeMap<usize, SignatureAssessment>) -> Provenance {
         let origin = match standings.get(&message) {
-            Some(Standing::Counts { origin, .. } | Standing::Kept { origin, .. }) => origin.clone(),
+            Some(SignatureAssessment::Counts { origin, .. } | SignatureAssessment::Kept { origin, .. }) => {
+                origin.clone()
+            }
             _ => Origin { from_domain: self.sender(message), from_address: self.address(message), ..Origin::default() },
         };
         let submitter = self.mail.messages.get(message).and_then(|message| message.submitter.clone());
@@ -253,16 +262,16 @@ impl Opened {
 
 fn judge_report(
     mut report: Box<Report>,
-    standing: Option<&Standing>,
+    standing: Option<&SignatureAssessment>,
     report_domain: Option<&str>,
     submitter: Option<&str>,
     submission: &Submission,
     served: &Served,
-) -> Verdict {
+) -> Decision {
     let mut field = None;
     let (trust, signed_by) = match standing {
-        Some(Standing::Kept { fault, .. }) => return Verdict::against(&report, fault.clone()),
-        Some(Standing::Counts { trust, origin, covers, late }) => {
+        Some(SignatureAssessment::Kept { fault, .. }) => return Decision::against(&report, fault.clone()),
+        Some(SignatureAssessment::Counts { trust, origin, covers, late }) => {
             if *late {
                 report.deviations.add(Deviation::DkimLate, "");
             }
@@ -271,7 +280,7 @@ fn judge_report(
             (*trust, origin.dkim_domain.as_deref().filter(|_| *trust == Trust::Dkim))
         }
         // None of its domains is ours, so that nobody asked; `standing` will say so.
-        Some(Standing::Later) | None => (Trust::None, None),
+        Some(SignatureAssessment::Later) | None => (Trust::None, None),
     };
     if differs_from_contact(&report, submitter) || differs_from_contact(&report, signed_by) {
         report.deviations.add(Deviation::SubmitterMismatch, "");
@@ -281,9 +290,9 @@ fn judge_report(
         Ok(by_token) => {
             let by_token = if by_token == Trust::Token { Trust::Token } else { Trust::None };
             let trust = trust.max(by_token);
-            Verdict::Report { report, trust, name }
+            Decision::Report { report, trust, name }
         }
-        Err(fault) => Verdict::against(&report, fault),
+        Err(fault) => Decision::against(&report, fault),
     }
 }
 

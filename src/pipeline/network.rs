@@ -30,9 +30,9 @@ use crate::{
     },
     report::{self, Report},
     submission::{NetworkState, Origin, Trust},
-    verify::network::{self, Network, Proof, Rules},
+    verify::network::{self, AddressBlock, Proof, ProofRules},
 };
-use budget::Budget;
+use budget::LookupBudget;
 use known::Known;
 
 /// Between two looks at the reports whose proof could not be looked up when they came.
@@ -43,11 +43,11 @@ pub struct Networks {
     /// `None`: nothing is asked, nothing is proven.
     resolver: Option<Arc<dyn Resolver>>,
     /// Addresses that speak for whoever is behind them.
-    proxies: Vec<Network>,
-    rules: ArcSwap<Rules>,
+    proxies: Vec<AddressBlock>,
+    rules: ArcSwap<ProofRules>,
     permits: Semaphore,
     known: Mutex<Known>,
-    budget: Mutex<Budget>,
+    budget: Mutex<LookupBudget>,
 }
 
 /// Who is asked about: an address, and the domains it may prove.
@@ -60,7 +60,7 @@ pub struct Question {
 
 /// What there is to ask about one report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum NetworkQuestion {
     /// Nothing, and nothing is known.
     Nothing,
     /// Nothing, because the answer is clear.
@@ -89,26 +89,26 @@ impl Networks {
     }
 
     /// Takes over what is known of some domains beforehand. Proofs that were found by other rules are forgotten.
-    pub fn follow(&self, rules: Rules) {
+    pub fn follow(&self, rules: ProofRules) {
         self.rules.store(Arc::new(rules));
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
     /// What there is to ask about a report.
-    pub fn question(&self, peer: Option<IpAddr>, claim: Claim<'_>) -> Asked {
+    pub fn question(&self, peer: Option<IpAddr>, claim: NetworkClaim<'_>) -> NetworkQuestion {
         if self.resolver.is_none() {
-            return Asked::Nothing;
+            return NetworkQuestion::Nothing;
         }
-        let Some(address) = peer.map(|peer| peer.to_canonical()) else { return Asked::Nothing };
+        let Some(address) = peer.map(|peer| peer.to_canonical()) else { return NetworkQuestion::Nothing };
         if self.proxies.iter().any(|proxy| proxy.contains(address)) {
             let detail = format!("the proxy {address} does not say for whom it posts");
-            return Asked::Settled(Proof::NotProven(detail));
+            return NetworkQuestion::Settled(Proof::NotProven(detail));
         }
         let domains = claim.domains();
         if domains.is_empty() {
-            return Asked::Settled(Proof::NotProven("the report names no domain it comes from".to_owned()));
+            return NetworkQuestion::Settled(Proof::NotProven("the report names no domain it comes from".to_owned()));
         }
-        Asked::Question(Question { address, domains })
+        NetworkQuestion::Question(Question { address, domains })
     }
 
     /// The answer as far as it is remembered.
@@ -141,10 +141,10 @@ impl Networks {
 
     /// The whole of it: remembered, or looked up within two seconds. `None` where nothing is asked.
     pub async fn judge(&self, peer: Option<IpAddr>, report: &Report, now: DateTime<Utc>) -> Option<Proof> {
-        match self.question(peer, Claim::of(report)) {
-            Asked::Nothing => None,
-            Asked::Settled(proof) => Some(proof),
-            Asked::Question(question) => Some(match self.known(&question, now) {
+        match self.question(peer, NetworkClaim::of(report)) {
+            NetworkQuestion::Nothing => None,
+            NetworkQuestion::Settled(proof) => Some(proof),
+            NetworkQuestion::Question(question) => Some(match self.known(&question, now) {
                 Some(proof) => proof,
                 None => self.ask(question, now, deadline()).await,
             }),
@@ -159,14 +159,14 @@ pub fn deadline() -> Instant {
 
 /// What a report says of where it comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
+pub struct NetworkClaim<'a> {
     pub contact: Option<&'a str>,
     pub organisation: Option<&'a str>,
 }
 
-impl Claim<'_> {
-    pub fn of(report: &Report) -> Claim<'_> {
-        Claim { contact: report.contact.as_deref(), organisation: report.organisation.as_deref() }
+impl NetworkClaim<'_> {
+    pub fn of(report: &Report) -> NetworkClaim<'_> {
+        NetworkClaim { contact: report.contact.as_deref(), organisation: report.organisation.as_deref() }
     }
 
     /// The domains it may come from: that of its contact, and its organisation's name where that is a domain.

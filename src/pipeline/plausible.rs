@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{IMPLAUSIBLE_FREE_SESSIONS, IMPLAUSIBLE_TIMES_USUAL},
     report::Report,
     store::{Store, tables::usual},
@@ -73,7 +73,7 @@ impl Plausible {
                     "{claimed} sessions with {domain}, where {usual} a day are usual, and nothing proves who sent this: more than \
                      {IMPLAUSIBLE_TIMES_USUAL} times that is kept and not counted"
                 );
-                Fault::new(FaultCode::Implausible, detail, Place::Path("/policies".to_owned()))
+                Fault::new(FaultCode::Implausible, detail, FaultPlace::Path("/policies".to_owned()))
             })
         })
     }

@@ -3,33 +3,33 @@
 use super::unproven;
 use crate::{
     report::{self, Deviation, Report},
-    store::{Entry, Kind},
-    submission::{Busy, Notes, Outcome, Receipt},
+    store::{EntryKind, StoredEntry},
+    submission::{Busy, Outcome, Receipt, SubmissionNotes},
 };
 
 /// What the writer has to do, and outcomes that need no writing.
-pub struct Prepared(pub(super) Vec<Step>);
+pub struct Prepared(pub(super) Vec<PreparedStep>);
 
-pub(super) enum Step {
+pub(super) enum PreparedStep {
     Done(Outcome),
-    Write(Box<Entry>),
+    Write(Box<StoredEntry>),
 }
 
 /// The outcomes of one submission with gaps where the writer's belong.
-pub(super) struct Unwritten(Vec<Option<Outcome>>, Notes);
+pub(super) struct Unwritten(Vec<Option<Outcome>>, SubmissionNotes);
 
 impl Prepared {
     /// About the bytes of memory it holds, for callers that gather many and must not hold too much.
     pub fn weight_bytes(&self) -> usize {
         let entries = self.0.iter().filter_map(|step| match step {
-            Step::Write(entry) => Some(entry),
-            Step::Done(_) => None,
+            PreparedStep::Write(entry) => Some(entry),
+            PreparedStep::Done(_) => None,
         });
         // The bytes of a document with several reports are shared, so that they count once.
         let bytes = entries.clone().map(|entry| entry.arrival.bytes.len()).max().unwrap_or(0);
         let reports = entries.filter_map(|entry| match &entry.kind {
-            Kind::Report { report, .. } => Some(report_bytes(report)),
-            Kind::Quarantine { .. } => None,
+            EntryKind::Report { report, .. } => Some(report_bytes(report)),
+            EntryKind::Quarantine { .. } => None,
         });
         size_of::<Prepared>() + bytes + reports.sum::<usize>()
     }
@@ -37,11 +37,11 @@ impl Prepared {
     /// Rows that would be written of what nobody proved; `None` where there is nothing of that kind.
     pub(super) fn unproven_rows(&self) -> Option<usize> {
         let rows = self.0.iter().filter_map(|step| match step {
-            Step::Write(entry) if !entry.arrival.trust.is_counted_by_default() => Some(match &entry.kind {
-                Kind::Report { report, .. } => unproven::rows(report),
-                Kind::Quarantine { .. } => 1,
+            PreparedStep::Write(entry) if !entry.arrival.trust.is_counted_by_default() => Some(match &entry.kind {
+                EntryKind::Report { report, .. } => unproven::rows(report),
+                EntryKind::Quarantine { .. } => 1,
             }),
-            Step::Write(_) | Step::Done(_) => None,
+            PreparedStep::Write(_) | PreparedStep::Done(_) => None,
         });
         rows.reduce(|sum, rows| sum + rows)
     }
@@ -49,18 +49,18 @@ impl Prepared {
     /// The receipt of what is not to be written now.
     pub(super) fn put_off(self, busy: Busy) -> Receipt {
         let outcomes = self.0.into_iter().map(|step| match step {
-            Step::Done(outcome) => outcome,
-            Step::Write(_) => Outcome::Busy(busy),
+            PreparedStep::Done(outcome) => outcome,
+            PreparedStep::Write(_) => Outcome::Busy(busy),
         });
         Receipt::new(outcomes.collect())
     }
 
-    pub(super) fn split(self) -> (Vec<Entry>, Unwritten) {
-        let (mut entries, mut notes) = (Vec::new(), Notes::default());
+    pub(super) fn split(self) -> (Vec<StoredEntry>, Unwritten) {
+        let (mut entries, mut notes) = (Vec::new(), SubmissionNotes::default());
         let outcomes = self.0.into_iter().map(|step| match step {
-            Step::Done(outcome) => Some(outcome),
-            Step::Write(entry) => {
-                if let Kind::Report { report, .. } = &entry.kind {
+            PreparedStep::Done(outcome) => Some(outcome),
+            PreparedStep::Write(entry) => {
+                if let EntryKind::Report { report, .. } = &entry.kind {
                     notes.token_of_other_domain |= report.deviations.contains(Deviation::TokenOtherDomain);
                 }
                 entries.push(*entry);
@@ -108,11 +108,11 @@ impl Prepared {
     pub fn signed_by(mut self, domain: &str, address: String) -> Prepared {
         use crate::{
             reporters,
-            store::Kind,
+            store::EntryKind,
             submission::{Origin, Trust},
         };
         for step in &mut self.0 {
-            let Step::Write(entry) = step else { continue };
+            let PreparedStep::Write(entry) = step else { continue };
             let origin = Origin {
                 from_domain: address.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
                 from_address: Some(address.clone()),
@@ -120,7 +120,7 @@ impl Prepared {
                 dkim_domain: Some(domain.to_owned()),
                 ..Origin::default()
             };
-            if let Kind::Report { report, organisation_key, .. } = &mut entry.kind {
+            if let EntryKind::Report { report, organisation_key, .. } = &mut entry.kind {
                 *organisation_key =
                     reporters::key(Trust::Dkim, &origin, report.contact.as_deref(), report.organisation.as_deref());
             }

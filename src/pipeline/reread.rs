@@ -10,7 +10,7 @@ use crate::{
     limits::Limits,
     report::{Deviation, Report},
     reporters,
-    store::{self, Renewed, SenderKey, Stored},
+    store::{self, Renewed, SenderKey, StoredReportBytes},
     submission::{self, Channel, Hints, Trust},
     verify::{self, Served},
 };
@@ -23,7 +23,7 @@ pub struct Reread {
 }
 
 impl store::Reread for Reread {
-    fn reread(&self, stored: &Stored) -> Option<Renewed> {
+    fn reread(&self, stored: &StoredReportBytes) -> Option<Renewed> {
         let arrival = &stored.arrival;
         let Read { mut report, field, from_address } = self.read(stored)?;
         if arrival.channel == Channel::Import {
@@ -46,7 +46,7 @@ impl store::Reread for Reread {
         Some(Renewed { report, content, from_address })
     }
 
-    fn sender_key(&self, stored: &Stored) -> Option<SenderKey> {
+    fn sender_key(&self, stored: &StoredReportBytes) -> Option<SenderKey> {
         let arrival = &stored.arrival;
         let mut origin = arrival.origin.clone();
         if origin.from_address.is_none() && arrival.trust == Trust::Dkim && origin.has_passed() {
@@ -74,7 +74,7 @@ impl Reread {
         domains.iter().all(|domain| self.served.domains.contains_key(domain))
     }
 
-    fn read(&self, stored: &Stored) -> Option<Read> {
+    fn read(&self, stored: &StoredReportBytes) -> Option<Read> {
         let arrival = &stored.arrival;
         let received_at = arrival.origin.mailed_at.unwrap_or(arrival.received_at);
         let element = stored.element.unwrap_or(0) as usize;

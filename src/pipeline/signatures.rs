@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use crate::{
     dns::Resolver,
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{DKIM_DEADLINE_S, DKIM_DEFER_MAX_H, DKIM_DEFERRED_MAX},
     store,
     submission::{Channel, Origin, Trust},
     verify::{
-        dkim::{self, Verdict},
-        senders::{Sender, Senders},
+        dkim::{self, DkimVerdict},
+        senders::{AcceptedSender, Senders},
     },
 };
 
@@ -45,7 +45,7 @@ pub struct Asked<'a> {
 }
 
 /// What becomes of the reports in a mail.
-pub enum Standing {
+pub enum SignatureAssessment {
     Counts {
         trust: Trust,
         origin: Origin,
@@ -71,11 +71,11 @@ impl Signatures {
     pub fn trust(&self, stored: Vec<store::tables::sender::TrustedSender>) {
         let in_force = stored.into_iter().filter(|sender| sender.revoked_at.is_none());
         let senders =
-            in_force.map(|sender| Sender { from_domain: sender.from_domain, dkim_domain: sender.dkim_domain });
+            in_force.map(|sender| AcceptedSender { from_domain: sender.from_domain, dkim_domain: sender.dkim_domain });
         self.senders.store(Arc::new(Senders::new(senders.collect())));
     }
 
-    pub async fn judge(&self, asked: Asked<'_>) -> Standing {
+    pub async fn judge(&self, asked: Asked<'_>) -> SignatureAssessment {
         let Asked { message, from_domain, channel, as_received, reached_us_at, received_at } = asked;
         // The server that sets the field removes those of strangers from the mail itself, but not from one within it; and who
         // comes by SMTP may not have passed it.
@@ -89,7 +89,7 @@ impl Signatures {
             None => {
                 let asking = dkim::verify(message, from_domain, reached_us_at, received_at, self.resolver.as_ref());
                 // A mail may have signatures with many keys, each with a server that says nothing.
-                let late = |_| Verdict::Deferred(format!("no key within {DKIM_DEADLINE_S} s"));
+                let late = |_| DkimVerdict::Deferred(format!("no key within {DKIM_DEADLINE_S} s"));
                 timeout(Duration::from_secs(DKIM_DEADLINE_S), asking).await.unwrap_or_else(late)
             }
         };
@@ -102,26 +102,31 @@ impl Signatures {
             ..Origin::default()
         };
         match verdict {
-            Verdict::Pass(signature) => {
+            DkimVerdict::Pass(signature) => {
                 let origin = origin(Origin::PASS, Some(&signature));
-                Standing::Counts { trust: Trust::Dkim, origin, covers: signature.covers, late: signature.late }
+                SignatureAssessment::Counts {
+                    trust: Trust::Dkim,
+                    origin,
+                    covers: signature.covers,
+                    late: signature.late,
+                }
             }
-            Verdict::Fail { fault, passing } => {
+            DkimVerdict::Fail { fault, passing } => {
                 let origin = origin(fault.code.as_str(), passing.first());
                 let signed_by: Vec<&str> = passing.iter().map(|signature| signature.domain.as_str()).collect();
                 match from_domain.and_then(|from| self.senders.load().trust(from, &signed_by)) {
-                    Some(trust) => Standing::Counts { trust, origin, covers: Vec::new(), late: false },
+                    Some(trust) => SignatureAssessment::Counts { trust, origin, covers: Vec::new(), late: false },
                     None => {
                         tracing::info!(
                             from_domain,
                             code = fault.code.as_str(),
                             "a mail is kept for its signature, not counted"
                         );
-                        Standing::Kept { fault, origin }
+                        SignatureAssessment::Kept { fault, origin }
                     }
                 }
             }
-            Verdict::Deferred(detail) => {
+            DkimVerdict::Deferred(detail) => {
                 // Of a file nobody is left to come again: its own time counts. Else the day begins when we first looked, so
                 // that a backlog is not given up for what happened while nobody was looking.
                 let since = match channel {
@@ -130,12 +135,12 @@ impl Signatures {
                 };
                 if received_at.signed_duration_since(since) < TimeDelta::hours(DKIM_DEFER_MAX_H) {
                     tracing::info!(from_domain, detail, "a mail waits until the key of its signature can be looked up");
-                    return Standing::Later;
+                    return SignatureAssessment::Later;
                 }
                 let detail = format!("the key could not be looked up for {DKIM_DEFER_MAX_H} hours: {detail}");
-                let fault = Fault::new(FaultCode::DkimTemperror, detail, Place::Whole);
+                let fault = Fault::new(FaultCode::DkimTemperror, detail, FaultPlace::Whole);
                 let origin = origin(fault.code.as_str(), None);
-                Standing::Kept { fault, origin }
+                SignatureAssessment::Kept { fault, origin }
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decode::{self, Document},
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::Limits,
     submission::{self, Channel, Hints},
 };
@@ -46,5 +46,5 @@ pub fn stored_document(
 }
 
 fn gone() -> Fault {
-    Fault::new(FaultCode::NoReportPart, "there is no such report in these bytes", Place::Whole)
+    Fault::new(FaultCode::NoReportPart, "there is no such report in these bytes", FaultPlace::Whole)
 }

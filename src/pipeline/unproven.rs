@@ -10,13 +10,13 @@ use std::{
 
 use super::{
     prepared::Prepared,
-    verdict::{Judged, Provenance, Verdict, Verdicts},
+    verdict::{Decision, Decisions, Judged, Provenance},
 };
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{BUDGET_CLIENTS_MAX, BUDGET_ROW_BYTES, Limits, STORED_ROW_BYTES},
     report::Report,
-    submission::{Budget, Busy, Channel, Submission},
+    submission::{Busy, Channel, ClientBudget, Submission},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,13 +29,13 @@ pub fn rows(report: &Report) -> usize {
 
 /// What each client has left.
 pub struct Budgets {
-    rows: Mutex<Budget>,
-    bytes: Mutex<Budget>,
+    rows: Mutex<ClientBudget>,
+    bytes: Mutex<ClientBudget>,
 }
 
 impl Budgets {
     pub fn new(limits: &Limits) -> Budgets {
-        let budget = |size, period| Mutex::new(Budget::new(size, period, BUDGET_CLIENTS_MAX));
+        let budget = |size, period| Mutex::new(ClientBudget::new(size, period, BUDGET_CLIENTS_MAX));
         Budgets {
             rows: budget(limits.unproven_rows_per_minute_max, MINUTE),
             bytes: budget(limits.unproven_bytes_per_day_max, DAY),
@@ -51,7 +51,7 @@ impl Budgets {
 
     fn spend(&self, peer: IpAddr, rows: u64, bytes: u64, now: Instant) -> Result<(), Busy> {
         let stored = bytes + rows * STORED_ROW_BYTES;
-        let charge = |budget: &Mutex<Budget>, units| {
+        let charge = |budget: &Mutex<ClientBudget>, units| {
             let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
             budget.charge(peer, units, now).map_err(seconds)
         };
@@ -81,9 +81,9 @@ fn seconds(wait: Duration) -> u32 {
 impl Judged {
     /// Keeps a body out of the figures that is larger than what is taken without proof.
     pub fn within(self, limits: &Limits) -> Judged {
-        let Verdicts::Each(verdicts) = &self.0 else { return self };
+        let Decisions::Each(verdicts) = &self.0 else { return self };
         let unproven = verdicts.iter().filter_map(|(verdict, provenance)| match verdict {
-            Verdict::Report { report, trust, .. } if !trust.is_counted_by_default() => Some((report, provenance)),
+            Decision::Report { report, trust, .. } if !trust.is_counted_by_default() => Some((report, provenance)),
             _ => None,
         });
         let (mut reports, mut policies, mut details) = (0, 0, 0);
@@ -105,12 +105,12 @@ impl Judged {
             "more than {max} {what} are taken in one body only of senders who prove who they are, by mail with a DKIM signature \
              (limits.{setting}): kept for the operator"
         );
-        let fault = Fault::new(FaultCode::UnprovenLarge, detail, Place::Whole);
+        let fault = Fault::new(FaultCode::UnprovenLarge, detail, FaultPlace::Whole);
         let whole = match unproven.clone().next() {
-            Some((report, provenance)) if verdicts.len() == 1 => (Verdict::against(report, fault), provenance.clone()),
-            _ => (Verdict::of(fault), Provenance::default()),
+            Some((report, provenance)) if verdicts.len() == 1 => (Decision::against(report, fault), provenance.clone()),
+            _ => (Decision::of(fault), Provenance::default()),
         };
-        Judged(Verdicts::Whole(Box::new(whole)))
+        Judged(Decisions::Whole(Box::new(whole)))
     }
 }
 

@@ -7,25 +7,25 @@ use uuid::Uuid;
 use super::{
     Retry,
     plausible::Plausible,
-    prepared::{Prepared, Step},
+    prepared::{Prepared, PreparedStep},
 };
 use crate::{
-    fault::{Disposition, Fault, FaultCode, Place},
+    fault::{Disposition, Fault, FaultCode, FaultPlace},
     report::{self, Report, identity},
     reporters,
-    store::{Arrival, Entry, Kind},
+    store::{Arrival, EntryKind, StoredEntry},
     submission::{Busy, Origin, Outcome, Submission, Trust},
     verify::Served,
 };
 
 /// What is said of one submission.
-pub struct Judged(pub Verdicts);
+pub struct Judged(pub Decisions);
 
-pub enum Verdicts {
+pub enum Decisions {
     /// One for the input as a whole.
-    Whole(Box<(Verdict, Provenance)>),
+    Whole(Box<(Decision, Provenance)>),
     /// One for each report in it, never none.
-    Each(Vec<(Verdict, Provenance)>),
+    Each(Vec<(Decision, Provenance)>),
     /// None can be given now.
     Later(Busy),
 }
@@ -39,7 +39,7 @@ pub struct Provenance {
 }
 
 /// What is said of one report.
-pub enum Verdict {
+pub enum Decision {
     Report { report: Box<Report>, trust: Trust, name: Name },
     Fault { fault: Fault, organisation: Option<String>, report_id: Option<String> },
 }
@@ -79,39 +79,41 @@ impl Name {
     }
 }
 
-impl Verdict {
-    pub fn of(fault: Fault) -> Verdict {
-        Verdict::Fault { fault, organisation: None, report_id: None }
+impl Decision {
+    pub fn of(fault: Fault) -> Decision {
+        Decision::Fault { fault, organisation: None, report_id: None }
     }
 
     /// The fault of a report that was read.
-    pub fn against(report: &Report, fault: Fault) -> Verdict {
-        Verdict::Fault { fault, organisation: report.organisation.clone(), report_id: Some(report.report_id.clone()) }
+    pub fn against(report: &Report, fault: Fault) -> Decision {
+        Decision::Fault { fault, organisation: report.organisation.clone(), report_id: Some(report.report_id.clone()) }
     }
 
     fn trust(&self) -> Trust {
         match self {
-            Verdict::Report { trust, .. } => *trust,
-            Verdict::Fault { .. } => Trust::None,
+            Decision::Report { trust, .. } => *trust,
+            Decision::Fault { .. } => Trust::None,
         }
     }
 
     /// `origin` is what was found out about who sent it.
-    fn kind(self, origin: &Origin) -> Kind {
+    fn kind(self, origin: &Origin) -> EntryKind {
         match self {
-            Verdict::Report { report, trust, name: Name { identity, alias, content } } => {
+            Decision::Report { report, trust, name: Name { identity, alias, content } } => {
                 let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
                 let organisation_key = reporters::key(trust, origin, contact, name);
-                Kind::Report { report, identity, alias, content, organisation_key }
+                EntryKind::Report { report, identity, alias, content, organisation_key }
             }
-            Verdict::Fault { fault, organisation, report_id } => Kind::Quarantine { fault, organisation, report_id },
+            Decision::Fault { fault, organisation, report_id } => {
+                EntryKind::Quarantine { fault, organisation, report_id }
+            }
         }
     }
 
     /// The outcome of a fault whose input is not kept. Of mail more is kept: nobody hears why it was refused, as nothing
     /// is ever answered by mail.
     fn not_kept(&self, is_mail: bool) -> Option<Outcome> {
-        let Verdict::Fault { fault, .. } = self else { return None };
+        let Decision::Fault { fault, .. } = self else { return None };
         let told_in_session = matches!(
             fault.code,
             FaultCode::ForeignDomain | FaultCode::UnknownToken | FaultCode::TooLargeWire | FaultCode::Empty
@@ -124,25 +126,25 @@ impl Verdict {
     }
 }
 
-impl Verdicts {
-    pub fn whole(fault: Fault) -> Verdicts {
-        Verdicts::Whole(Box::new((Verdict::of(fault), Provenance::default())))
+impl Decisions {
+    pub fn whole(fault: Fault) -> Decisions {
+        Decisions::Whole(Box::new((Decision::of(fault), Provenance::default())))
     }
 }
 
 impl Judged {
     pub fn whole(fault: Fault) -> Judged {
-        Judged(Verdicts::whole(fault))
+        Judged(Decisions::whole(fault))
     }
 
     /// Nobody who proves nothing is believed numbers that are far beyond what is usual.
     pub fn refuse_implausible(&mut self, plausible: &Plausible) {
-        let Verdicts::Each(verdicts) = &mut self.0 else { return };
+        let Decisions::Each(verdicts) = &mut self.0 else { return };
         for (verdict, _) in verdicts {
-            if let Verdict::Report { report, trust, .. } = verdict
+            if let Decision::Report { report, trust, .. } = verdict
                 && let Some(fault) = plausible.check(report, *trust)
             {
-                *verdict = Verdict::against(report, fault);
+                *verdict = Decision::against(report, fault);
             }
         }
     }
@@ -151,13 +153,13 @@ impl Judged {
     pub fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
         let is_mail = submission.is_mail();
         let wanted = retry.and_then(|retry| retry.element);
-        let numbered: Vec<(Option<u32>, Verdict, Provenance)> = match self.0 {
-            Verdicts::Later(busy) => return Prepared(vec![Step::Done(Outcome::Busy(busy))]),
-            Verdicts::Whole(whole) => {
+        let numbered: Vec<(Option<u32>, Decision, Provenance)> = match self.0 {
+            Decisions::Later(busy) => return Prepared(vec![PreparedStep::Done(Outcome::Busy(busy))]),
+            Decisions::Whole(whole) => {
                 let (verdict, provenance) = *whole;
                 vec![(wanted, verdict, provenance)]
             }
-            Verdicts::Each(verdicts) => {
+            Decisions::Each(verdicts) => {
                 let several = verdicts.len() > 1;
                 let number = |((verdict, provenance), index)| (several.then_some(index), verdict, provenance);
                 let numbered = verdicts.into_iter().zip(0u32..).map(number);
@@ -165,9 +167,9 @@ impl Judged {
             }
         };
         let gone =
-            || Fault::new(FaultCode::NotAReport, "the report is not found in its document any more", Place::Whole);
+            || Fault::new(FaultCode::NotAReport, "the report is not found in its document any more", FaultPlace::Whole);
         let numbered =
-            if numbered.is_empty() { vec![(wanted, Verdict::of(gone()), Provenance::default())] } else { numbered };
+            if numbered.is_empty() { vec![(wanted, Decision::of(gone()), Provenance::default())] } else { numbered };
         let token = submission.hints.token.as_deref();
         let arrival = Arc::new(Arrival {
             token_domains: token.and_then(|token| served.token_domains(token)),
@@ -183,8 +185,8 @@ impl Judged {
             content_encoding: submission.hints.content_encoding,
         });
         let steps = numbered.into_iter().map(|(element, verdict, provenance)| match verdict.not_kept(is_mail) {
-            Some(outcome) => Step::Done(outcome),
-            None => Step::Write(Box::new(Entry {
+            Some(outcome) => PreparedStep::Done(outcome),
+            None => PreparedStep::Write(Box::new(StoredEntry {
                 arrival: with_provenance(&arrival, verdict.trust(), provenance.clone()),
                 element,
                 kind: verdict.kind(&provenance.origin),

@@ -10,12 +10,12 @@ use crate::report;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     Https(Url),
-    Mailto(Address),
+    Mailto(MailtoAddress),
 }
 
 /// A mail address that needs no quoting, its domain in A-labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub struct MailtoAddress {
     local: String,
     domain: String,
 }
@@ -34,7 +34,7 @@ pub enum DestinationError {
     #[error("the URI names no host")]
     NoHost,
     #[error(transparent)]
-    Address(#[from] AddressError),
+    MailtoAddress(#[from] AddressError),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +57,9 @@ impl Destination {
     }
 }
 
-impl Address {
+impl MailtoAddress {
     /// `local` must be a dot-atom (RFC 5322 §3.2.3): whatever else could be written is quoted and not worth the trouble.
-    pub fn new(local: &str, domain: &str) -> Result<Address, AddressError> {
+    pub fn new(local: &str, domain: &str) -> Result<MailtoAddress, AddressError> {
         let error = || AddressError(format!("{local}@{domain}"));
         let is_atom = |atom: &str| {
             !atom.is_empty()
@@ -69,7 +69,7 @@ impl Address {
         if local.len() > 64 || !local.split('.').all(is_atom) {
             return Err(error());
         }
-        Ok(Address { local: local.to_owned(), domain: report::domain(domain).ok_or_else(error)? })
+        Ok(MailtoAddress { local: local.to_owned(), domain: report::domain(domain).ok_or_else(error)? })
     }
 
     pub fn local(&self) -> &str {
@@ -81,16 +81,16 @@ impl Address {
     }
 }
 
-impl FromStr for Address {
+impl FromStr for MailtoAddress {
     type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Address, AddressError> {
+    fn from_str(text: &str) -> Result<MailtoAddress, AddressError> {
         let (local, domain) = text.rsplit_once('@').ok_or_else(|| AddressError(text.to_owned()))?;
-        Address::new(local, domain)
+        MailtoAddress::new(local, domain)
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for MailtoAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.local, self.domain)
     }
@@ -103,7 +103,7 @@ fn url(uri: &str) -> Result<Url, DestinationError> {
 }
 
 /// RFC 6068: percent-encoded, header fields after a question mark, which a report does not use.
-fn mailto(rest: &str) -> Result<Address, AddressError> {
+fn mailto(rest: &str) -> Result<MailtoAddress, AddressError> {
     let encoded = rest.split('?').next().unwrap_or_default();
     let decoded = String::from_utf8(percent_decoded(encoded)).map_err(|_| AddressError(encoded.to_owned()))?;
     decoded.parse()

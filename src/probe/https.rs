@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::{
     Probe,
     sample::Sample,
-    steps::{Fate, Steps, Verdict},
-    tls::{Seen, Witness},
+    steps::{ProbeFate, ProbeVerdict, Steps},
+    tls::{HandshakeSeen, Witness},
 };
 use crate::limits::PROBE_ANSWER_MAX_BYTES;
 
 const MEDIA_TYPE: &str = "application/tlsrpt+gzip";
 
 /// Posts the report and tells what happened.
-pub async fn post(probe: &Probe, url: &Url, sample: &Sample, insecure: bool, steps: &mut Steps<'_>) -> Verdict {
+pub async fn post(probe: &Probe, url: &Url, sample: &Sample, insecure: bool, steps: &mut Steps<'_>) -> ProbeVerdict {
     let addresses = match look_up(probe, url, steps).await {
         Ok(addresses) => addresses,
         Err(verdict) => return verdict,
@@ -47,7 +47,7 @@ pub async fn post(probe: &Probe, url: &Url, sample: &Sample, insecure: bool, ste
     judged(status, &said, location.as_deref(), sample)
 }
 
-async fn look_up(probe: &Probe, url: &Url, steps: &mut Steps<'_>) -> Result<Vec<SocketAddr>, Verdict> {
+async fn look_up(probe: &Probe, url: &Url, steps: &mut Steps<'_>) -> Result<Vec<SocketAddr>, ProbeVerdict> {
     let host = host(url);
     let port = url.port_or_known_default().unwrap_or(443);
     match probe.addresses(host, port).await {
@@ -58,8 +58,8 @@ async fn look_up(probe: &Probe, url: &Url, steps: &mut Steps<'_>) -> Result<Vec<
         }
         Err(reason) => {
             steps.say("address", format!("{host}: {reason}"));
-            Err(Verdict::new(
-                Fate::NotDelivered,
+            Err(ProbeVerdict::new(
+                ProbeFate::NotDelivered,
                 format!("not delivered: no address of {host} is known ({reason})"),
                 "Publish an A or AAAA record for the host, or correct the URI.",
             ))
@@ -91,7 +91,7 @@ fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
 }
 
-fn say_tls(seen: &Seen, insecure: bool, steps: &mut Steps<'_>) {
+fn say_tls(seen: &HandshakeSeen, insecure: bool, steps: &mut Steps<'_>) {
     let Some(certificate) = &seen.certificate else { return };
     let version = seen.version.map(|version| format!("{version}, ")).unwrap_or_default();
     let certificate = match certificate {
@@ -104,10 +104,10 @@ fn say_tls(seen: &Seen, insecure: bool, steps: &mut Steps<'_>) {
     steps.say("tls", format!("{version}{certificate}"));
 }
 
-fn not_sent(error: &(dyn Error + 'static), seen: &Seen, insecure: bool) -> Verdict {
+fn not_sent(error: &(dyn Error + 'static), seen: &HandshakeSeen, insecure: bool) -> ProbeVerdict {
     if let (Some(Err(problem)), false) = (&seen.certificate, insecure) {
-        return Verdict::new(
-            Fate::NotDelivered,
+        return ProbeVerdict::new(
+            ProbeFate::NotDelivered,
             format!("not delivered: the certificate is not valid: {problem}"),
             "Mend the certificate: some senders check it and then do not deliver. --insecure tries it like a sender that does not \
              check (RFC 8460 §3).",
@@ -128,7 +128,7 @@ fn not_sent(error: &(dyn Error + 'static), seen: &Seen, insecure: bool) -> Verdi
     } else {
         (format!("the connection broke: {reason}"), "Look at the server's log, and at what stands in front of it.")
     };
-    Verdict::new(Fate::NotDelivered, format!("not delivered: {what}"), next)
+    ProbeVerdict::new(ProbeFate::NotDelivered, format!("not delivered: {what}"), next)
 }
 
 /// The last of a chain of errors: the ones above say only that something went wrong.
@@ -161,44 +161,44 @@ async fn body_of(mut answer: Response) -> String {
     }
 }
 
-fn judged(status: StatusCode, said: &str, location: Option<&str>, sample: &Sample) -> Verdict {
+fn judged(status: StatusCode, said: &str, location: Option<&str>, sample: &Sample) -> ProbeVerdict {
     let report_id = &sample.report_id;
     let (fate, verdict, next) = match status.as_u16() {
         200..=299 => (
-            Fate::Taken,
+            ProbeFate::Taken,
             format!("taken: the receiver answered {status}"),
             format!("Nothing. The receiver has it as {report_id}, and it counts from now on."),
         ),
         300..=399 => (
-            Fate::NotDelivered,
+            ProbeFate::NotDelivered,
             format!("not delivered: the receiver answered {status} and sent us to {}", location.unwrap_or("nowhere")),
             "Senders do not follow redirects: publish the URI that takes reports itself.".to_owned(),
         ),
         400 | 413 | 415 | 422 => (
-            Fate::NotCounted,
+            ProbeFate::NotCounted,
             format!("delivered, but not counted: the receiver answered {status}{said}"),
             "The report is valid, so look at the receiver: its answer says what it missed.".to_owned(),
         ),
         403 => (
-            Fate::NotCounted,
+            ProbeFate::NotCounted,
             format!("delivered, but not counted: the receiver answered {status}{said}"),
             format!("The receiver does not take reports for {}: add the domain there.", sample.domain),
         ),
         401 | 404 | 405 | 410 => (
-            Fate::NotDelivered,
+            ProbeFate::NotDelivered,
             format!("not delivered: the receiver answered {status}{said}"),
             "Compare the URI, with its token if it has one, with what the receiver takes.".to_owned(),
         ),
         408 | 425 | 429 | 503 => (
-            Fate::NotDelivered,
+            ProbeFate::NotDelivered,
             format!("not delivered: the receiver asks to come again, {status}{said}"),
             "Try again in some minutes; a sender would, for up to a day (RFC 8460 §5.5).".to_owned(),
         ),
         _ => (
-            Fate::NotDelivered,
+            ProbeFate::NotDelivered,
             format!("not delivered: the receiver answered {status}{said}"),
             "Look at the log of the receiver, and at what stands in front of it.".to_owned(),
         ),
     };
-    Verdict::new(fate, verdict, next)
+    ProbeVerdict::new(fate, verdict, next)
 }

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 
 use super::{
-    destination::Address,
+    destination::MailtoAddress,
     sample::{ORGANISATION, Sample},
 };
 
@@ -15,7 +15,7 @@ use super::{
 const BASE64_LINE: usize = 76;
 
 /// The whole mail, unsigned, with CRLF line ends.
-pub fn mail(sample: &Sample, to: &Address, now: DateTime<Utc>) -> Vec<u8> {
+pub fn mail(sample: &Sample, to: &MailtoAddress, now: DateTime<Utc>) -> Vec<u8> {
     let Sample { domain, contact, report_id, id, .. } = sample;
     let submitter = contact.domain();
     let boundary = format!("=_tlsight_{}", id.simple());
@@ -75,12 +75,12 @@ mod tests {
     use super::*;
 
     fn sample() -> Sample {
-        let contact = Address::new("postmaster", "sender.example").unwrap();
+        let contact = MailtoAddress::new("postmaster", "sender.example").unwrap();
         Sample::new("example.com", &contact, false, Uuid::from_u128(7), "2024-03-01T08:00:00Z".parse().unwrap())
     }
 
     fn built() -> Vec<u8> {
-        mail(&sample(), &Address::new("tlsrpt", "example.com").unwrap(), "2024-03-01T08:00:00Z".parse().unwrap())
+        mail(&sample(), &MailtoAddress::new("tlsrpt", "example.com").unwrap(), "2024-03-01T08:00:00Z".parse().unwrap())
     }
 
     #[test]

@@ -7,7 +7,7 @@ const VERSION: &str = "v=TLSRPTv1;";
 
 /// The one record that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct TlsrptRecord {
     /// As published, its strings joined.
     pub text: String,
     /// The `rua` list, each as written.
@@ -28,7 +28,7 @@ pub enum NoRecord {
 }
 
 /// Finds the record among the TXT records of the name. Each element is one record with its strings joined.
-pub fn read(records: &[Vec<u8>]) -> Result<Record, NoRecord> {
+pub fn read(records: &[Vec<u8>]) -> Result<TlsrptRecord, NoRecord> {
     let texts: Vec<String> = records.iter().map(|record| String::from_utf8_lossy(record).into_owned()).collect();
     let mut kept: Vec<&String> = texts.iter().filter(|text| text.starts_with(VERSION)).collect();
     match (kept.pop(), kept.is_empty()) {
@@ -39,7 +39,7 @@ pub fn read(records: &[Vec<u8>]) -> Result<Record, NoRecord> {
             let uris_dropped = uris.len().saturating_sub(PROBE_URIS_MAX);
             uris.truncate(PROBE_URIS_MAX);
             let text = cut(only);
-            if uris.is_empty() { Err(NoRecord::NoUri(text)) } else { Ok(Record { text, uris, uris_dropped }) }
+            if uris.is_empty() { Err(NoRecord::NoUri(text)) } else { Ok(TlsrptRecord { text, uris, uris_dropped }) }
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    fn read_texts(texts: &[&str]) -> Result<Record, NoRecord> {
+    fn read_texts(texts: &[&str]) -> Result<TlsrptRecord, NoRecord> {
         read(&texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>())
     }
 

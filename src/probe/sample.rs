@@ -7,7 +7,7 @@ use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::destination::Address;
+use super::destination::MailtoAddress;
 use crate::report::TEST_REPORT_ID;
 
 /// `organization-name` of every test report.
@@ -19,7 +19,7 @@ pub struct Sample {
     /// The domain it speaks of.
     pub domain: String,
     /// `contact-info`; its domain is the submitter (RFC 8460 §5.3).
-    pub contact: Address,
+    pub contact: MailtoAddress,
     pub report_id: String,
     /// The UTC day before it was made, to its last second.
     pub start: DateTime<Utc>,
@@ -31,7 +31,7 @@ pub struct Sample {
 
 impl Sample {
     /// A report of yesterday. With `failures` it tells of one session that failed besides the one that succeeded.
-    pub fn new(domain: &str, contact: &Address, failures: bool, id: Uuid, now: DateTime<Utc>) -> Sample {
+    pub fn new(domain: &str, contact: &MailtoAddress, failures: bool, id: Uuid, now: DateTime<Utc>) -> Sample {
         let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
         Sample {
             domain: domain.to_owned(),
@@ -106,7 +106,7 @@ mod tests {
     use crate::{limits::Limits, report};
 
     fn sample(failures: bool) -> Sample {
-        let contact = Address::new("postmaster", "sender.example").unwrap();
+        let contact = MailtoAddress::new("postmaster", "sender.example").unwrap();
         Sample::new("example.com", &contact, failures, Uuid::from_u128(7), "2024-03-01T00:00:00Z".parse().unwrap())
     }
 

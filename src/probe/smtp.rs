@@ -17,13 +17,13 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     Order, Probe,
-    destination::Address,
+    destination::MailtoAddress,
     sample::Sample,
     signature::{Published, Signer},
-    steps::{Fate, Steps, Verdict},
+    steps::{ProbeFate, ProbeVerdict, Steps},
 };
 use crate::{dns::DnsError, limits::PROBE_HOSTS_MAX};
-use verdict::{Flaw, not_delivered, taken};
+use verdict::{ReplyFlaw, not_delivered, taken};
 
 /// Why one attempt failed.
 #[derive(Debug)]
@@ -53,7 +53,13 @@ struct Host {
 }
 
 /// Signs the mail where there is a key, delivers it, and tells what happened.
-pub async fn post(probe: &Probe, order: &Order, sample: &Sample, to: &Address, steps: &mut Steps<'_>) -> Verdict {
+pub async fn post(
+    probe: &Probe,
+    order: &Order,
+    sample: &Sample,
+    to: &MailtoAddress,
+    steps: &mut Steps<'_>,
+) -> ProbeVerdict {
     let mut mail = super::mail::mail(sample, to, probe.clock.now());
     let flaw = match &order.signer {
         Some(signer) => match signer.sign(&mail) {
@@ -62,7 +68,11 @@ pub async fn post(probe: &Probe, order: &Order, sample: &Sample, to: &Address, s
                 say_signature(probe, signer, &sample.contact, steps).await
             }
             Err(error) => {
-                return Verdict::new(Fate::NotDelivered, format!("not delivered: {error}"), "Use another key.");
+                return ProbeVerdict::new(
+                    ProbeFate::NotDelivered,
+                    format!("not delivered: {error}"),
+                    "Use another key.",
+                );
             }
         },
         None => {
@@ -71,7 +81,7 @@ pub async fn post(probe: &Probe, order: &Order, sample: &Sample, to: &Address, s
                 "no DKIM signature: the receiver must ignore the report (RFC 8460 §3) and should keep it in quarantine. \
                  --dkim-key FILE --dkim-selector NAME signs it",
             );
-            Some(Flaw::Unsigned)
+            Some(ReplyFlaw::Unsigned)
         }
     };
     let hosts = match hosts(probe, order, to, steps).await {
@@ -95,7 +105,12 @@ pub async fn post(probe: &Probe, order: &Order, sample: &Sample, to: &Address, s
 }
 
 /// Tells how the mail is signed, and what of that no receiver can find valid.
-async fn say_signature(probe: &Probe, signer: &Signer, from: &Address, steps: &mut Steps<'_>) -> Option<Flaw> {
+async fn say_signature(
+    probe: &Probe,
+    signer: &Signer,
+    from: &MailtoAddress,
+    steps: &mut Steps<'_>,
+) -> Option<ReplyFlaw> {
     let name = signer.record_name();
     steps.say("signed", format!("DKIM, {}, for {}", signer.algorithm(), signer.domain()));
     if !signer.is_aligned(from.domain()) {
@@ -119,10 +134,15 @@ async fn say_signature(probe: &Probe, signer: &Signer, from: &Address, steps: &m
         Err(error) => (format!("{name} cannot be looked up: {error}"), true),
     };
     steps.say("key", told);
-    (!is_found).then_some(Flaw::Key(name))
+    (!is_found).then_some(ReplyFlaw::Key(name))
 }
 
-async fn hosts(probe: &Probe, order: &Order, to: &Address, steps: &mut Steps<'_>) -> Result<Vec<Host>, Verdict> {
+async fn hosts(
+    probe: &Probe,
+    order: &Order,
+    to: &MailtoAddress,
+    steps: &mut Steps<'_>,
+) -> Result<Vec<Host>, ProbeVerdict> {
     if let Some(relay) = &order.relay {
         steps.say("relay", format!("{}, port {}, as asked", relay.host, relay.port));
         return Ok(vec![Host { name: relay.host.clone(), port: relay.port }]);
@@ -135,8 +155,8 @@ async fn hosts(probe: &Probe, order: &Order, to: &Address, steps: &mut Steps<'_>
         Err(error) => {
             steps.say("mx", format!("the MX records of {domain} cannot be looked up: {error}"));
             let verdict = format!("not delivered: the MX records of {domain} cannot be looked up");
-            return Err(Verdict::new(
-                Fate::NotDelivered,
+            return Err(ProbeVerdict::new(
+                ProbeFate::NotDelivered,
                 verdict,
                 "Try again, or name a server with --relay HOST:PORT.",
             ));
@@ -152,7 +172,7 @@ async fn hosts(probe: &Probe, order: &Order, to: &Address, steps: &mut Steps<'_>
     if names.iter().all(String::is_empty) {
         steps.say("mx", format!("{domain} takes no mail (null MX, RFC 7505)"));
         let next = "Publish another mailto: URI, of a domain that takes mail.";
-        return Err(Verdict::new(Fate::NotDelivered, format!("not delivered: {domain} takes no mail"), next));
+        return Err(ProbeVerdict::new(ProbeFate::NotDelivered, format!("not delivered: {domain} takes no mail"), next));
     }
     let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).take(PROBE_HOSTS_MAX).collect();
     steps.say("mx", format!("{domain} is served by {}", names.join(", ")));
@@ -163,7 +183,7 @@ async fn hosts(probe: &Probe, order: &Order, to: &Address, steps: &mut Steps<'_>
 async fn try_host(
     probe: &Probe,
     host: &Host,
-    to: &Address,
+    to: &MailtoAddress,
     mail: &[u8],
     steps: &mut Steps<'_>,
 ) -> Result<Response, Failure> {
@@ -274,7 +294,7 @@ async fn start_tls(
 async fn hand_over(
     probe: &Probe,
     connection: &mut AsyncSmtpConnection,
-    to: &Address,
+    to: &MailtoAddress,
     mail: &[u8],
     steps: &mut Steps<'_>,
 ) -> Result<Response, Failure> {

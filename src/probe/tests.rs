@@ -14,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
 
 use super::*;
-use crate::dns::{Family, Found, Lookup};
+use crate::dns::{DnsAnswer, Family, Lookup};
 
 /// Records that a test publishes; every other name does not exist.
 #[derive(Default, Clone)]
@@ -27,13 +27,13 @@ impl Resolver for Records {
     fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>> {
         let answer = self.txt.get(name).cloned().unwrap_or(Err(DnsError::NotFound));
         let records = answer.map(|texts| texts.iter().map(|text| text.as_bytes().to_vec()).collect());
-        Box::pin(ready(records.map(|value| Found { value, secure: false })))
+        Box::pin(ready(records.map(|value| DnsAnswer { value, secure: false })))
     }
 
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         let answer = self.mx.get(name).cloned().unwrap_or(Err(DnsError::NotFound));
         let hosts = answer.map(|hosts| hosts.into_iter().map(str::to_owned).collect());
-        Box::pin(ready(hosts.map(|value| Found { value, secure: false })))
+        Box::pin(ready(hosts.map(|value| DnsAnswer { value, secure: false })))
     }
 
     fn addresses(&self, name: &str, _: Family) -> Lookup<Vec<IpAddr>> {
@@ -60,7 +60,7 @@ fn probe(records: Records, trusted: Option<&CertificateDer<'static>>, port: u16)
 fn order(to: &[&str]) -> Order {
     Order {
         domain: "example.com".to_owned(),
-        from: Address::new("postmaster", "sender.example").unwrap(),
+        from: MailtoAddress::new("postmaster", "sender.example").unwrap(),
         to: to.iter().map(|uri| (*uri).to_owned()).collect(),
         relay: None,
         signer: None,
@@ -69,15 +69,17 @@ fn order(to: &[&str]) -> Order {
 }
 
 /// Delivers and tells, with `port`, where it is not 0, replaced in what is told.
-async fn shown(probe: &Probe, order: &Order, port: u16) -> (Vec<Fate>, String) {
+async fn shown(probe: &Probe, order: &Order, port: u16) -> (Vec<ProbeFate>, String) {
     let sample = Sample::new(&order.domain, &order.from, false, Uuid::from_u128(7), probe.clock.now());
     let mut lines = Vec::new();
     let verdicts = probe
         .deliver(order, &sample, &mut |event| {
             lines.push(match event {
-                Event::Destination { uri, number, of } => format!("{uri} ({number} of {of})"),
-                Event::Step(Step { step, text }) => format!("  {step}: {text}"),
-                Event::Verdict(Verdict { fate, verdict, next }) => format!("  {fate:?}: {verdict}\n  next: {next}"),
+                ProbeEvent::Destination { uri, number, of } => format!("{uri} ({number} of {of})"),
+                ProbeEvent::Step(ProbeStep { step, text }) => format!("  {step}: {text}"),
+                ProbeEvent::Verdict(ProbeVerdict { fate, verdict, next }) => {
+                    format!("  {fate:?}: {verdict}\n  next: {next}")
+                }
             });
         })
         .await;

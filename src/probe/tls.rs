@@ -22,7 +22,7 @@ pub struct Authorities {
 
 /// What was seen of one handshake.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct HandshakeSeen {
     /// `TLS 1.2` or `TLS 1.3`.
     pub version: Option<&'static str>,
     /// What is wrong with the certificate, in words; `None` before one was presented.
@@ -35,7 +35,7 @@ pub struct Witness {
     authorities: Authorities,
     /// Go on whatever the certificate (RFC 8460 §3: senders need not validate it).
     insecure: bool,
-    seen: Mutex<Seen>,
+    seen: Mutex<HandshakeSeen>,
 }
 
 impl Authorities {
@@ -97,11 +97,11 @@ impl Witness {
         Ok(config)
     }
 
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> HandshakeSeen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, note: impl FnOnce(&mut Seen)) {
+    fn note(&self, note: impl FnOnce(&mut HandshakeSeen)) {
         note(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -16,7 +16,7 @@ const RECENT_DAYS: u64 = 7;
 const WEEKS_MAX: usize = 26;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum BreakdownBy {
     Organisation,
     PolicyDomain,
 }
@@ -24,7 +24,7 @@ pub enum By {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Breakdown {
     /// Most failed sessions first; at most 200.
-    pub rows: Vec<Part>,
+    pub rows: Vec<BreakdownPart>,
     /// How many there are, listed or not.
     pub total: i64,
     /// How many reported in the range, listed or not.
@@ -34,8 +34,8 @@ pub struct Breakdown {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    by: By,
+pub struct BreakdownPart {
+    by: BreakdownBy,
     pub key: String,
     /// What the key is called where that is not the key itself; means nothing for a policy domain.
     pub organisation: Option<String>,
@@ -59,10 +59,10 @@ pub struct Part {
     pub reported: bool,
 }
 
-impl Part {
+impl BreakdownPart {
     /// Whether its key is an organisation's.
     pub fn is_organisation(&self) -> bool {
-        self.by == By::Organisation
+        self.by == BreakdownBy::Organisation
     }
 }
 
@@ -102,10 +102,10 @@ pub fn periods(range: Range) -> Vec<Range> {
     weeks
 }
 
-pub fn breakdown(connection: &Connection, filter: &Filter, by: By) -> duckdb::Result<Breakdown> {
+pub fn breakdown(connection: &Connection, filter: &Filter, by: BreakdownBy) -> duckdb::Result<Breakdown> {
     let (key, name) = match by {
-        By::Organisation => ("organisation_key", "organisation"),
-        By::PolicyDomain => ("policy_domain", "NULL::VARCHAR"),
+        BreakdownBy::Organisation => ("organisation_key", "organisation"),
+        BreakdownBy::PolicyDomain => ("policy_domain", "NULL::VARCHAR"),
     };
     let periods = periods(filter.range);
     let sums = periods.iter().map(|period| {
@@ -123,11 +123,11 @@ pub fn breakdown(connection: &Connection, filter: &Filter, by: By) -> duckdb::Re
     let more: [(&str, &dyn duckdb::ToSql); 3] =
         [("rows_max", &ROWS_MAX), ("oldest_period_day", &oldest), ("recent_first_day", &recent)];
     let rows = ask_with(connection, include_str!("breakdown.sql"), &put_in, Some(filter), &more, |row| {
-        let part = Part {
+        let part = BreakdownPart {
             by,
             key: get(row, 0)?,
-            organisation: if by == By::Organisation { called(row, 0)? } else { None },
-            says: if by == By::Organisation { get(row, 1)? } else { None },
+            organisation: if by == BreakdownBy::Organisation { called(row, 0)? } else { None },
+            says: if by == BreakdownBy::Organisation { get(row, 1)? } else { None },
             sessions: Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? },
             before: Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? },
             failed_recently: sessions(row, 6)?,

@@ -5,7 +5,7 @@ use duckdb::Connection;
 use super::{Filter, ask, get, sessions};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct FailureCause {
     pub organisation: String,
     pub result_type: String,
     pub policy_type: String,
@@ -17,9 +17,9 @@ pub struct Cause {
 const CAUSES_MAX: i64 = 50;
 
 /// Largest first, at most 50 of each organisation.
-pub fn causes(connection: &Connection, filter: &Filter) -> duckdb::Result<Vec<Cause>> {
+pub fn causes(connection: &Connection, filter: &Filter) -> duckdb::Result<Vec<FailureCause>> {
     ask(connection, include_str!("causes.sql"), Some(filter), &[("causes_max", &CAUSES_MAX)], |row| {
-        Ok(Cause {
+        Ok(FailureCause {
             organisation: get(row, 0)?,
             result_type: get(row, 1)?,
             policy_type: get(row, 2)?,

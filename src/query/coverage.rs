@@ -21,18 +21,18 @@ pub struct Coverage {
     /// How many of them have reported on the day.
     pub reported: i64,
     /// Those that have not, by the last day they reported on, the oldest first; at most 20.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingReports>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingReports {
     /// Organisation key.
     pub organisation: String,
     pub organisation_name: Option<String>,
     pub last_day: NaiveDate,
 }
 
-impl Missing {
+impl MissingReports {
     /// The name to show.
     pub fn name(&self) -> &str {
         self.organisation_name.as_deref().unwrap_or(&self.organisation)
@@ -53,8 +53,11 @@ pub fn coverage(connection: &Connection, filter: &Filter, day: NaiveDate) -> duc
     let mut coverage = Coverage { day, usual: 0, reported: 0, missing: Vec::new() };
     for (missing, has_reported, usual, reported) in
         ask(connection, include_str!("coverage.sql"), Some(filter), &more, |row| {
-            let missing =
-                Missing { organisation: get(row, 0)?, organisation_name: called(row, 0)?, last_day: get(row, 2)? };
+            let missing = MissingReports {
+                organisation: get(row, 0)?,
+                organisation_name: called(row, 0)?,
+                last_day: get(row, 2)?,
+            };
             Ok((missing, get::<bool>(row, 1)?, get(row, 3)?, get(row, 4)?))
         })?
     {

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use duckdb::Connection;
 
 use crate::alerts::{
-    Facts, Plan,
+    AlertFacts, AlertPlan,
     evaluate::{CERTIFICATE, DANE},
 };
 pub use hosts::mx_seen;
@@ -21,21 +21,21 @@ use scope::Scope;
 pub use scope::TRUST_AS_NUMBER;
 
 /// What is known now. `parts` and `disk_free_bytes` are for the caller to fill in.
-pub fn facts(connection: &Connection, now: DateTime<Utc>, plan: &Plan) -> duckdb::Result<Facts> {
+pub fn facts(connection: &Connection, now: DateTime<Utc>, plan: &AlertPlan) -> duckdb::Result<AlertFacts> {
     gather(connection, &Scope::new(now, plan, false), plan)
 }
 
 /// What was known at that moment, by when each report came in; of one that was imported, by when it would have come. Failures
 /// are news where none was reported before.
-pub fn facts_as_of(connection: &Connection, at: DateTime<Utc>, plan: &Plan) -> duckdb::Result<Facts> {
+pub fn facts_as_of(connection: &Connection, at: DateTime<Utc>, plan: &AlertPlan) -> duckdb::Result<AlertFacts> {
     gather(connection, &Scope::new(at, plan, true), plan)
 }
 
-fn gather(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result<Facts> {
-    let mut facts = Facts {
+fn gather(connection: &Connection, scope: &Scope, plan: &AlertPlan) -> duckdb::Result<AlertFacts> {
+    let mut facts = AlertFacts {
         arrivals: senders::arrivals(connection, scope)?,
         intake: intake::intake(connection, scope)?,
-        ..Facts::default()
+        ..AlertFacts::default()
     };
     senders::senders(connection, scope, &mut facts)?;
     facts.shares = shares::shares(connection, scope, plan, &facts)?;

@@ -8,7 +8,7 @@ use duckdb::Connection;
 use super::{Filter, ask_with, get, reports::NOT_ITEMISED, sessions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum FailureOrder {
     Organisation,
     ResultType,
     PolicyDomain,
@@ -19,7 +19,7 @@ pub enum By {
 
 /// Where the page before ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
+pub struct FailureCursor {
     pub failed: i64,
     pub key: String,
 }
@@ -41,40 +41,46 @@ pub struct Failures {
 
 /// One page of them, with the totals over all pages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
+pub struct FailurePage {
     pub rows: Vec<Failures>,
     pub keys: i64,
     pub failed: i64,
-    pub next: Option<After>,
+    pub next: Option<FailureCursor>,
 }
 
-impl By {
-    pub const ALL: [By; 6] =
-        [By::Organisation, By::ResultType, By::PolicyDomain, By::ReceivingMxHostname, By::SendingMtaIp, By::Day];
+impl FailureOrder {
+    pub const ALL: [FailureOrder; 6] = [
+        FailureOrder::Organisation,
+        FailureOrder::ResultType,
+        FailureOrder::PolicyDomain,
+        FailureOrder::ReceivingMxHostname,
+        FailureOrder::SendingMtaIp,
+        FailureOrder::Day,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            By::Organisation => "organisation",
-            By::ResultType => "result_type",
-            By::PolicyDomain => "policy_domain",
-            By::ReceivingMxHostname => "receiving_mx_hostname",
-            By::SendingMtaIp => "sending_mta_ip",
-            By::Day => "day",
+            FailureOrder::Organisation => "organisation",
+            FailureOrder::ResultType => "result_type",
+            FailureOrder::PolicyDomain => "policy_domain",
+            FailureOrder::ReceivingMxHostname => "receiving_mx_hostname",
+            FailureOrder::SendingMtaIp => "sending_mta_ip",
+            FailureOrder::Day => "day",
         }
     }
 
-    pub fn from_name(name: &str) -> Option<By> {
-        By::ALL.into_iter().find(|by| by.as_str() == name)
+    pub fn from_name(name: &str) -> Option<FailureOrder> {
+        FailureOrder::ALL.into_iter().find(|by| by.as_str() == name)
     }
 
     fn column(self) -> &'static str {
         match self {
-            By::Organisation => "organisation_key",
-            By::PolicyDomain => "policy_domain",
-            By::ReceivingMxHostname => "receiving_mx_hostname",
-            By::SendingMtaIp => "sending_mta_ip",
-            By::ResultType => "result_type",
-            By::Day => "strftime(day, '%Y-%m-%d')",
+            FailureOrder::Organisation => "organisation_key",
+            FailureOrder::PolicyDomain => "policy_domain",
+            FailureOrder::ReceivingMxHostname => "receiving_mx_hostname",
+            FailureOrder::SendingMtaIp => "sending_mta_ip",
+            FailureOrder::ResultType => "result_type",
+            FailureOrder::Day => "strftime(day, '%Y-%m-%d')",
         }
     }
 
@@ -82,7 +88,7 @@ impl By {
     fn source(self, filter: &Filter) -> (String, &'static str) {
         let details = include_str!("failures_of_details.sql");
         let not_itemised = include_str!("failures_not_itemised.sql");
-        let is_of_details = matches!(self, By::ReceivingMxHostname | By::SendingMtaIp);
+        let is_of_details = matches!(self, FailureOrder::ReceivingMxHostname | FailureOrder::SendingMtaIp);
         if filter.result_type.as_deref() == Some(NOT_ITEMISED) {
             // What stands in no detail has neither host nor address.
             let not_itemised = match filter.names_host_or_address() {
@@ -90,7 +96,7 @@ impl By {
                 false => not_itemised.to_owned(),
             };
             return match self {
-                By::ResultType => (not_itemised, KEY_NOT_ITEMISED),
+                FailureOrder::ResultType => (not_itemised, KEY_NOT_ITEMISED),
                 _ if is_of_details => (not_itemised, "''"),
                 _ => (not_itemised, self.column()),
             };
@@ -98,7 +104,7 @@ impl By {
         let sql = match self {
             // A filter on single details can only be answered from the details.
             _ if is_of_details || filter.names_a_detail() => details.to_owned(),
-            By::ResultType => {
+            FailureOrder::ResultType => {
                 format!("{details} UNION ALL {}", not_itemised.replace("{{key}}", KEY_NOT_ITEMISED))
             }
             _ => include_str!("failures_of_summaries.sql").to_owned(),
@@ -114,10 +120,10 @@ const KEY_NOT_ITEMISED: &str = "'not-itemised'";
 pub fn failures(
     connection: &Connection,
     filter: &Filter,
-    by: By,
+    by: FailureOrder,
     rows_max: usize,
-    after: Option<&After>,
-) -> duckdb::Result<Page> {
+    after: Option<&FailureCursor>,
+) -> duckdb::Result<FailurePage> {
     let (after_key, after_failed) = (after.map(|after| after.key.as_str()), after.map_or(0, |after| after.failed));
     let asked = i64::try_from(rows_max).unwrap_or(i64::MAX).saturating_add(1);
     let more: [(&str, &dyn duckdb::ToSql); 3] =
@@ -125,14 +131,14 @@ pub fn failures(
     let (source, key) = by.source(filter);
     let source = source.replace("{{key}}", key);
     let (order, after) = match by {
-        By::Day => ("key", "($after_key IS NULL OR key > $after_key)"),
+        FailureOrder::Day => ("key", "($after_key IS NULL OR key > $after_key)"),
         _ => (
             "failed DESC, key",
             "($after_key IS NULL OR failed < $after_failed OR (failed = $after_failed AND key > $after_key))",
         ),
     };
     let put_in = [("source", source.as_str()), ("order", order), ("after", after)];
-    let mut page = Page::default();
+    let mut page = FailurePage::default();
     for (failures, keys, failed) in
         ask_with(connection, include_str!("failures.sql"), &put_in, Some(filter), &more, |row| {
             let failures = Failures {
@@ -153,7 +159,7 @@ pub fn failures(
     }
     if page.rows.len() > rows_max {
         page.rows.truncate(rows_max);
-        page.next = page.rows.last().map(|last| After { failed: last.failed, key: last.key.clone() });
+        page.next = page.rows.last().map(|last| FailureCursor { failed: last.failed, key: last.key.clone() });
     }
     Ok(page)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::Connection;
 
 use super::{ask, get};
-use crate::reporters::Standing;
+use crate::reporters::KeyProof;
 
 /// Listed at most; the rest is counted.
 const ROWS_MAX: i64 = 200;
@@ -50,7 +50,7 @@ pub fn newcomers(connection: &Connection, today: NaiveDate) -> duckdb::Result<(V
         })?;
     let total = rows.first().map_or(0, |(_, total)| *total);
     let is_listed = |newcomer: &Newcomer| {
-        let unknown = matches!(Standing::of(&newcomer.key), Standing::Signed | Standing::Proven);
+        let unknown = matches!(KeyProof::of(&newcomer.key), KeyProof::Signed | KeyProof::Proven);
         unknown && (newcomer.accepted.is_some() || !newcomer.established)
     };
     Ok((rows.into_iter().map(|(newcomer, _)| newcomer).filter(is_listed).collect(), total))

@@ -14,7 +14,7 @@ const CAUSES_MAX: i64 = 50;
 
 /// What became of a pair's failures from the period before to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum PairState {
     /// Failed sessions now, none before.
     New,
     /// Failed sessions in both.
@@ -27,13 +27,13 @@ pub enum State {
 
 /// One sending organisation and one policy domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub struct SenderPair {
     /// Organisation key.
     pub organisation: String,
     /// `organization-name` as sent last.
     pub organisation_name: Option<String>,
     pub policy_domain: String,
-    pub state: State,
+    pub state: PairState,
     pub sessions: Sessions,
     pub before: Sessions,
     /// Failed sessions of the period that no failure detail explains.
@@ -45,12 +45,12 @@ pub struct Pair {
     /// Whether the organisation reported on the domain in the period before.
     pub reported_before: bool,
     /// Most failed sessions first; at most 50.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<PairCause>,
 }
 
 /// As the failure details claim; their sum may differ from the summary (RFC 8460 §4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct PairCause {
     pub result_type: String,
     pub policy_type: String,
     pub mode: Option<String>,
@@ -60,7 +60,7 @@ pub struct Cause {
 
 /// How many pairs there are of each state, listed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
+pub struct PairTotals {
     pub new: i64,
     pub ongoing: i64,
     pub resolved: i64,
@@ -70,31 +70,31 @@ pub struct Totals {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pairs {
     /// Most failed sessions first, then most failed ones before; at most 2,000.
-    pub rows: Vec<Pair>,
-    pub totals: Totals,
+    pub rows: Vec<SenderPair>,
+    pub totals: PairTotals,
 }
 
-impl State {
+impl PairState {
     pub fn as_str(self) -> &'static str {
         match self {
-            State::New => "new",
-            State::Ongoing => "ongoing",
-            State::Resolved => "resolved",
-            State::Silent => "silent",
+            PairState::New => "new",
+            PairState::Ongoing => "ongoing",
+            PairState::Resolved => "resolved",
+            PairState::Silent => "silent",
         }
     }
 
-    fn of(failed: i64, failed_before: i64, reported: bool) -> State {
+    fn of(failed: i64, failed_before: i64, reported: bool) -> PairState {
         match (failed > 0, failed_before > 0) {
-            (true, false) => State::New,
-            (true, true) => State::Ongoing,
-            (false, _) if reported => State::Resolved,
-            (false, _) => State::Silent,
+            (true, false) => PairState::New,
+            (true, true) => PairState::Ongoing,
+            (false, _) if reported => PairState::Resolved,
+            (false, _) => PairState::Silent,
         }
     }
 }
 
-impl Pair {
+impl SenderPair {
     /// The name to show.
     pub fn name(&self) -> &str {
         self.organisation_name.as_deref().unwrap_or(&self.organisation)
@@ -102,18 +102,18 @@ impl Pair {
 }
 
 impl Pairs {
-    pub fn in_state(&self, state: State) -> impl Iterator<Item = &Pair> {
+    pub fn in_state(&self, state: PairState) -> impl Iterator<Item = &SenderPair> {
         self.rows.iter().filter(move |pair| pair.state == state)
     }
 }
 
-impl Totals {
-    pub fn of(&self, state: State) -> i64 {
+impl PairTotals {
+    pub fn of(&self, state: PairState) -> i64 {
         match state {
-            State::New => self.new,
-            State::Ongoing => self.ongoing,
-            State::Resolved => self.resolved,
-            State::Silent => self.silent,
+            PairState::New => self.new,
+            PairState::Ongoing => self.ongoing,
+            PairState::Resolved => self.resolved,
+            PairState::Silent => self.silent,
         }
     }
 
@@ -132,11 +132,11 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
             Sessions { successful: sessions(row, 2)?, failed: sessions(row, 3)? },
             Sessions { successful: sessions(row, 4)?, failed: sessions(row, 5)? },
         );
-        let pair = Pair {
+        let pair = SenderPair {
             organisation: get(row, 0)?,
             policy_domain: get(row, 1)?,
             organisation_name: called(row, 0)?,
-            state: State::of(now.failed, before.failed, get(row, 9)?),
+            state: PairState::of(now.failed, before.failed, get(row, 9)?),
             sessions: now,
             before,
             not_itemised: sessions(row, 6)?,
@@ -146,7 +146,7 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
             causes: Vec::new(),
         };
         let totals =
-            Totals { new: get(row, 11)?, ongoing: get(row, 12)?, resolved: get(row, 13)?, silent: get(row, 14)? };
+            PairTotals { new: get(row, 11)?, ongoing: get(row, 12)?, resolved: get(row, 13)?, silent: get(row, 14)? };
         Ok((pair, totals))
     })? {
         pairs.totals = totals;
@@ -163,11 +163,11 @@ pub fn pairs(connection: &Connection, filter: &Filter, before: Range) -> duckdb:
     Ok(pairs)
 }
 
-type Causes = HashMap<(String, String), Vec<Cause>>;
+type Causes = HashMap<(String, String), Vec<PairCause>>;
 
-fn causes(connection: &Connection, filter: &Filter, before: Range, pairs: &[Pair]) -> duckdb::Result<Causes> {
+fn causes(connection: &Connection, filter: &Filter, before: Range, pairs: &[SenderPair]) -> duckdb::Result<Causes> {
     let before_first_day = before.first();
-    let lines = |column: fn(&Pair) -> &str| pairs.iter().map(column).collect::<Vec<_>>().join("\n");
+    let lines = |column: fn(&SenderPair) -> &str| pairs.iter().map(column).collect::<Vec<_>>().join("\n");
     let (organisations, domains) = (lines(|pair| &pair.organisation), lines(|pair| &pair.policy_domain));
     let more: [(&str, &dyn duckdb::ToSql); 4] = [
         ("before_first_day", &before_first_day),
@@ -178,7 +178,7 @@ fn causes(connection: &Connection, filter: &Filter, before: Range, pairs: &[Pair
     let mut causes = Causes::new();
     for (key, cause) in ask(connection, include_str!("pairs_causes.sql"), Some(filter), &more, |row| {
         let key: (String, String) = (get(row, 0)?, get(row, 1)?);
-        let cause = Cause {
+        let cause = PairCause {
             result_type: get(row, 2)?,
             policy_type: get(row, 3)?,
             mode: get(row, 4)?,

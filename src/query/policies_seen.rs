@@ -12,20 +12,20 @@ const ROWS_MAX: i64 = 20_000;
 
 /// One policy of one domain that is not what it was in the period before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct PolicyChange {
     pub policy_domain: String,
     pub policy_type: String,
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// Policies seen in this period and by nobody in the one before.
-    pub new: Vec<Seen>,
+    pub new: Vec<PolicySeen>,
     /// Policies seen in the period before and by nobody in this one.
-    pub vanished: Vec<Seen>,
+    pub vanished: Vec<PolicySeen>,
     /// What `new` has that `vanished` has not, and the other way round.
     pub differences: Vec<Difference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChangeKind {
     /// The policy string is another.
     Changed,
     /// The domain was seen before, but without a policy of this type.
@@ -36,7 +36,7 @@ pub enum Kind {
 
 /// One policy string and who saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct PolicySeen {
     /// Elements in normal form: lower case, single blanks, sorted, each once. Empty for `no-policy-found`, and where the sender gave none.
     pub policy_string: Vec<String>,
     /// Key and name.
@@ -59,26 +59,26 @@ pub enum Difference {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Changes {
+pub struct PolicyChanges {
     /// By domain and policy type.
-    pub rows: Vec<Change>,
+    pub rows: Vec<PolicyChange>,
     /// Whether all domains were looked at.
     pub complete: bool,
 }
 
-impl Kind {
+impl ChangeKind {
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Changed => "changed",
-            Kind::Appeared => "appeared",
-            Kind::Vanished => "vanished",
+            ChangeKind::Changed => "changed",
+            ChangeKind::Appeared => "appeared",
+            ChangeKind::Vanished => "vanished",
         }
     }
 }
 
 /// `before` ends the day before the filter's range begins. Only an organisation that reported on the domain in both periods can
 /// see a change: what a new sender sees may have been there all the time.
-pub fn policies_seen(connection: &Connection, filter: &Filter, before: Range) -> duckdb::Result<Changes> {
+pub fn policies_seen(connection: &Connection, filter: &Filter, before: Range) -> duckdb::Result<PolicyChanges> {
     let before_first_day = before.first();
     let more: [(&str, &dyn duckdb::ToSql); 2] = [("before_first_day", &before_first_day), ("rows_max", &ROWS_MAX)];
     let mut sightings = ask(connection, include_str!("policies_seen.sql"), Some(filter), &more, |row| {
@@ -98,5 +98,5 @@ pub fn policies_seen(connection: &Connection, filter: &Filter, before: Range) ->
         // The rows of the last domain may be only half of them.
         sightings.retain(|sighting| sighting.policy_domain != cut);
     }
-    Ok(Changes { rows: compare::changes(&sightings, filter.policy_type.is_none()), complete })
+    Ok(PolicyChanges { rows: compare::changes(&sightings, filter.policy_type.is_none()), complete })
 }

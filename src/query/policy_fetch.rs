@@ -44,12 +44,12 @@ pub struct Outage {
 pub struct Outages {
     /// Ongoing ones first, then most failed sessions first; at most 20,000.
     pub rows: Vec<Outage>,
-    pub totals: Totals,
+    pub totals: PolicyFetchTotals,
 }
 
 /// Of all outages, listed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
+pub struct PolicyFetchTotals {
     pub outages: i64,
     pub policy_domains: i64,
     /// With an outage of whose end nothing is known.
@@ -92,7 +92,7 @@ pub fn policy_fetch(
             recovered,
             days: days(&get::<String>(row, 8)?),
         };
-        let totals = Totals {
+        let totals = PolicyFetchTotals {
             outages: get(row, 9)?,
             policy_domains: get(row, 10)?,
             policy_domains_ongoing: get(row, 11)?,

@@ -47,7 +47,7 @@ pub struct Quarantined {
 
 /// One entry with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct QuarantineRow {
     pub quarantined: Quarantined,
     /// `None`: came without a token.
     pub token_domains: Option<String>,
@@ -73,17 +73,17 @@ pub struct Narrowed {
 
 /// Where the page before ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct After {
+pub struct QuarantineCursor {
     pub received_at: DateTime<Utc>,
     pub uuid: Uuid,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
+pub struct QuarantinePage {
     pub rows: Vec<Quarantined>,
     /// Over all pages.
     pub total: i64,
-    pub next: Option<After>,
+    pub next: Option<QuarantineCursor>,
 }
 
 /// Last received first.
@@ -91,8 +91,8 @@ pub fn quarantine(
     connection: &Connection,
     narrowed: &Narrowed,
     rows_max: usize,
-    after: Option<&After>,
-) -> duckdb::Result<Page> {
+    after: Option<&QuarantineCursor>,
+) -> duckdb::Result<QuarantinePage> {
     let asked = rows_max as i64 + 1;
     let after_received_at = after.map(|after| after.received_at.naive_utc());
     let after_uuid = after.map(|after| after.uuid.to_string());
@@ -113,9 +113,9 @@ pub fn quarantine(
     let mut next = None;
     if rows.len() > rows_max {
         rows.truncate(rows_max);
-        next = rows.last().map(|last| After { received_at: last.last_received_at, uuid: last.uuid });
+        next = rows.last().map(|last| QuarantineCursor { received_at: last.last_received_at, uuid: last.uuid });
     }
-    Ok(Page { rows, total, next })
+    Ok(QuarantinePage { rows, total, next })
 }
 
 /// Input of one From domain with one of these fault codes, last received first.
@@ -132,10 +132,10 @@ pub fn of_sender(
     ask(connection, include_str!("quarantine_of_sender.sql"), None, &more, |row| get(row, 0))
 }
 
-pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Entry>> {
+pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<QuarantineRow>> {
     let text = uuid.to_string();
     let found = ask(connection, include_str!("quarantine_entry.sql"), None, &[("uuid", &text)], |row| {
-        Ok(Entry {
+        Ok(QuarantineRow {
             quarantined: read(row)?,
             token_domains: get(row, 23)?,
             bytes: get(row, 24)?,

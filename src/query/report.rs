@@ -5,13 +5,13 @@ use uuid::Uuid;
 
 use super::{
     ask, first, get, lines,
-    reports::{self, Report},
+    reports::{self, ReportRow},
     shares::Sessions,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {
-    pub report: Report,
+    pub report: ReportRow,
     pub submitter: Option<String>,
     pub contact: Option<String>,
     pub peer: Option<String>,
@@ -35,7 +35,7 @@ pub struct Whole {
     /// Whether DNSSEC secured the key; `None` where it was not asked for one.
     pub key_secure: Option<bool>,
     /// The first 1,000, with the first 2,000 failure details of the report.
-    pub policies: Vec<Policy>,
+    pub policies: Vec<PolicyRow>,
     /// How many there are.
     pub policies_total: i64,
     pub failures_total: i64,
@@ -50,7 +50,7 @@ pub struct Other {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub struct PolicyRow {
     /// Index in `policies`, from 0.
     pub position: i32,
     /// Empty where the sender gave none.
@@ -66,11 +66,11 @@ pub struct Policy {
     pub not_itemised: i64,
     /// What of it counts where each session counts once.
     pub once: Sessions,
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailureRow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailureRow {
     pub result_type: String,
     pub sending_mta_ip: Option<String>,
     pub receiving_mx_hostname: Option<String>,
@@ -83,7 +83,7 @@ pub struct Failure {
 
 /// The bytes as they came, with what the sender said about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raw {
+pub struct ReportBody {
     pub media_type: Option<String>,
     pub content_encoding: Option<String>,
     /// Index of the report in `bytes`, where they hold several.
@@ -122,7 +122,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
     whole.others = others(connection, &whole.report)?;
     let place: [(&str, &dyn duckdb::ToSql); 2] = [("uuid", &uuid), ("day", &whole.report.day)];
     whole.policies = ask(connection, include_str!("report_policies.sql"), None, &place, |row| {
-        Ok(Policy {
+        Ok(PolicyRow {
             position: get(row, 0)?,
             domain: get(row, 1)?,
             policy_type: get(row, 2)?,
@@ -138,7 +138,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
         })
     })?;
     let failures = ask(connection, include_str!("report_failures.sql"), None, &place, |row| {
-        let failure = Failure {
+        let failure = FailureRow {
             result_type: get(row, 1)?,
             sending_mta_ip: get(row, 2)?,
             receiving_mx_hostname: get(row, 3)?,
@@ -162,7 +162,7 @@ pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whol
 }
 
 /// What else was sent about these days under this report-id: a sender's own copies are one report, so that these are others'.
-fn others(connection: &Connection, report: &reports::Report) -> duckdb::Result<Vec<Other>> {
+fn others(connection: &Connection, report: &reports::ReportRow) -> duckdb::Result<Vec<Other>> {
     let uuid = report.uuid.to_string();
     let more: [(&str, &dyn duckdb::ToSql); 3] =
         [("day", &report.day), ("report_id", &report.report_id), ("uuid", &uuid)];
@@ -172,13 +172,13 @@ fn others(connection: &Connection, report: &reports::Report) -> duckdb::Result<V
 }
 
 /// `None` where there is no such report or its bytes are past their retention.
-pub fn raw(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Raw>> {
+pub fn raw(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<ReportBody>> {
     let text = uuid.to_string();
     let days =
         ask(connection, include_str!("report.sql"), None, &[("uuid", &text)], |row| get::<chrono::NaiveDate>(row, 1))?;
     let Some(day) = first(days) else { return Ok(None) };
     let found = ask(connection, include_str!("report_raw.sql"), None, &[("uuid", &text), ("day", &day)], |row| {
-        Ok(Raw {
+        Ok(ReportBody {
             media_type: get(row, 0)?,
             content_encoding: get(row, 1)?,
             element: get(row, 2)?,

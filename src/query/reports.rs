@@ -10,7 +10,7 @@ use super::{Filter, ask_with, get, lines, sessions, shares::Sessions};
 pub const NOT_ITEMISED: &str = "not-itemised";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ReportRow {
     pub uuid: Uuid,
     /// UTC day its range starts.
     pub day: NaiveDate,
@@ -25,12 +25,12 @@ pub struct Report {
     pub policy_domains: Vec<String>,
     /// Of the policies that were asked for.
     pub sessions: Sessions,
-    pub deviations: Vec<Deviation>,
+    pub deviations: Vec<ReportDeviation>,
 }
 
 /// Where a report strays from RFC 8460, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deviation {
+pub struct ReportDeviation {
     pub code: String,
     pub count: u64,
     /// JSON Pointer of the first one.
@@ -39,18 +39,18 @@ pub struct Deviation {
 
 /// Where the page before ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct After {
+pub struct ReportCursor {
     pub day: NaiveDate,
     pub received_at: DateTime<Utc>,
     pub uuid: Uuid,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
-    pub rows: Vec<Report>,
+pub struct ReportPage {
+    pub rows: Vec<ReportRow>,
     /// Over all pages.
     pub total: i64,
-    pub next: Option<After>,
+    pub next: Option<ReportCursor>,
 }
 
 /// Newest day first.
@@ -58,8 +58,8 @@ pub fn reports(
     connection: &Connection,
     filter: &Filter,
     rows_max: usize,
-    after: Option<&After>,
-) -> duckdb::Result<Page> {
+    after: Option<&ReportCursor>,
+) -> duckdb::Result<ReportPage> {
     let asked = rows_max as i64 + 1;
     let (after_day, after_received_at, after_uuid) = (
         after.map(|after| after.day),
@@ -72,7 +72,7 @@ pub fn reports(
         ("after_received_at", &after_received_at),
         ("after_uuid", &after_uuid),
     ];
-    let mut page = Page::default();
+    let mut page = ReportPage::default();
     let put_in = put_in(filter);
     for (report, total) in ask_with(connection, include_str!("reports.sql"), &put_in, Some(filter), &more, |row| {
         Ok((read(row)?, get::<i64>(row, 14)?))
@@ -83,7 +83,7 @@ pub fn reports(
     if page.rows.len() > rows_max {
         page.rows.truncate(rows_max);
         page.next =
-            page.rows.last().map(|last| After { day: last.day, received_at: last.received_at, uuid: last.uuid });
+            page.rows.last().map(|last| ReportCursor { day: last.day, received_at: last.received_at, uuid: last.uuid });
     }
     Ok(page)
 }
@@ -110,8 +110,8 @@ fn put_in(filter: &Filter) -> [(&'static str, &'static str); 3] {
     ]
 }
 
-pub(super) fn read(row: &Row<'_>) -> duckdb::Result<Report> {
-    Ok(Report {
+pub(super) fn read(row: &Row<'_>) -> duckdb::Result<ReportRow> {
+    Ok(ReportRow {
         uuid: get(row, 0)?,
         day: get(row, 1)?,
         organisation_key: get(row, 2)?,
@@ -129,12 +129,12 @@ pub(super) fn read(row: &Row<'_>) -> duckdb::Result<Report> {
 }
 
 /// Reads `code count path` lines.
-fn deviations(lines: &[String]) -> Vec<Deviation> {
+fn deviations(lines: &[String]) -> Vec<ReportDeviation> {
     lines
         .iter()
         .map(|line| {
             let mut words = line.splitn(3, ' ');
-            Deviation {
+            ReportDeviation {
                 code: words.next().unwrap_or_default().to_owned(),
                 count: words.next().and_then(|count| count.parse().ok()).unwrap_or(1),
                 path: words.next().unwrap_or_default().to_owned(),

@@ -15,7 +15,7 @@ pub struct Sessions {
 const POLICY_TYPES_MAX: i64 = 50;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Shares {
+pub struct SessionShares {
     /// Each session once; with a policy type in the filter, the sessions of that type.
     pub once: Sessions,
     /// Largest first; at most 50.
@@ -30,14 +30,14 @@ impl Sessions {
     }
 }
 
-pub fn shares(connection: &Connection, filter: &Filter) -> duckdb::Result<Shares> {
+pub fn shares(connection: &Connection, filter: &Filter) -> duckdb::Result<SessionShares> {
     let most: [(&str, &dyn duckdb::ToSql); 1] = [("rows_max", &POLICY_TYPES_MAX)];
     let rows = ask(connection, include_str!("shares.sql"), Some(filter), &most, |row| {
         let of_type = Sessions { successful: sessions(row, 1)?, failed: sessions(row, 2)? };
         let once = Sessions { successful: sessions(row, 3)?, failed: sessions(row, 4)? };
         Ok((get::<String>(row, 0)?, of_type, once, get::<i64>(row, 5)?))
     })?;
-    let mut shares = Shares::default();
+    let mut shares = SessionShares::default();
     for (policy_type, of_type, once, total) in rows {
         (shares.once, shares.policy_types_total) = (once, total);
         shares.by_policy_type.push((policy_type, of_type));

@@ -12,7 +12,7 @@ const ROWS_MAX: i64 = 200;
 pub const PERIODS: usize = 4;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Missing {
+pub struct MissingSender {
     /// Organisation key.
     pub organisation: String,
     pub organisation_name: Option<String>,
@@ -23,13 +23,13 @@ pub struct Missing {
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Silent {
+pub struct SilentSenders {
     /// Those that reported on the most days first; at most 200.
-    pub rows: Vec<Missing>,
+    pub rows: Vec<MissingSender>,
     pub total: i64,
 }
 
-impl Missing {
+impl MissingSender {
     /// The name to show.
     pub fn name(&self) -> &str {
         self.organisation_name.as_deref().unwrap_or(&self.organisation)
@@ -37,7 +37,7 @@ impl Missing {
 }
 
 /// `before`: the four periods before the filter's range, the oldest first.
-pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]) -> duckdb::Result<Silent> {
+pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]) -> duckdb::Result<SilentSenders> {
     let [oldest, third, second, newest] = before.map(Range::first);
     let more: [(&str, &dyn duckdb::ToSql); 5] = [
         ("start_4", &oldest),
@@ -49,7 +49,7 @@ pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]
     let looked_at_days = before.iter().map(|period| period.days()).sum::<i64>().max(1);
     let rows = ask(connection, include_str!("silent.sql"), Some(filter), &more, |row| {
         let days: i64 = get(row, 2)?;
-        let missing = Missing {
+        let missing = MissingSender {
             organisation: get(row, 0)?,
             organisation_name: called(row, 0)?,
             last_day: get(row, 1)?,
@@ -58,5 +58,5 @@ pub fn silent(connection: &Connection, filter: &Filter, before: [Range; PERIODS]
         Ok((missing, get::<i64>(row, 3)?))
     })?;
     let total = rows.first().map_or(0, |(_, total)| *total);
-    Ok(Silent { rows: rows.into_iter().map(|(missing, _)| missing).collect(), total })
+    Ok(SilentSenders { rows: rows.into_iter().map(|(missing, _)| missing).collect(), total })
 }

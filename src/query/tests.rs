@@ -15,7 +15,7 @@ use super::{Filter, Range};
 use crate::{
     report::{DateRange, PolicyResult, PolicyType, Report},
     store::{
-        Entry, Kind,
+        EntryKind, StoredEntry,
         fixtures::{self, TempStore, temp_store},
     },
     submission::{Outcome, Trust},
@@ -48,8 +48,8 @@ impl Bench {
             range: DateRange { start, end: start + chrono::Duration::days(1) },
             ..fixtures::report(&format!("r{}", self.sent), policies)
         };
-        let mut entry: Entry = fixtures::entry(report, trust);
-        if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+        let mut entry: StoredEntry = fixtures::entry(report, trust);
+        if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
             *organisation_key = organisation.to_owned();
         }
         let outcome = self.temp.store.write_blocking(vec![entry]).remove(0);

@@ -12,7 +12,7 @@ const POLICY_TYPES_MAX: i64 = 6;
 
 /// One number for each period, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Trend {
+pub struct PeriodTrend {
     /// Each session once; with a policy type in the filter, the sessions of that type.
     pub once: Vec<Sessions>,
     /// Most sessions first; at most six types.
@@ -20,8 +20,8 @@ pub struct Trend {
 }
 
 /// `periods` touch each other, the oldest first; the filter's own range is not looked at.
-pub fn trend(connection: &Connection, filter: &Filter, periods: &[Range]) -> duckdb::Result<Trend> {
-    let (Some(oldest), Some(newest)) = (periods.first(), periods.last()) else { return Ok(Trend::default()) };
+pub fn trend(connection: &Connection, filter: &Filter, periods: &[Range]) -> duckdb::Result<PeriodTrend> {
+    let (Some(oldest), Some(newest)) = (periods.first(), periods.last()) else { return Ok(PeriodTrend::default()) };
     let oldest_first_day = oldest.first();
     let more: [(&str, &dyn duckdb::ToSql); 2] =
         [("oldest_first_day", &oldest_first_day), ("policy_types_max", &POLICY_TYPES_MAX)];
@@ -32,7 +32,7 @@ pub fn trend(connection: &Connection, filter: &Filter, periods: &[Range]) -> duc
         Ok((get::<String>(row, 0)?, get::<NaiveDate>(row, 1)?, all, counted))
     })?;
     let nothing = vec![Sessions::default(); periods.len()];
-    let mut trend = Trend { once: nothing.clone(), by_policy_type: Vec::new() };
+    let mut trend = PeriodTrend { once: nothing.clone(), by_policy_type: Vec::new() };
     let mut types: BTreeMap<String, Vec<Sessions>> = BTreeMap::new();
     for (policy_type, day, all, counted) in rows {
         let at = periods.partition_point(|period| period.last() < day);

@@ -8,22 +8,22 @@ use super::{
     claims::{Claims, claims},
     coverage::{Coverage, coverage},
     pairs::{Pairs, pairs},
-    policies_seen::{Changes, policies_seen},
+    policies_seen::{PolicyChanges, policies_seen},
     policy_fetch::{Outages, policy_fetch},
     quarantine::{self, Codes},
     reported::{Reported, reported},
-    shares::{Shares, shares},
-    silent::{self, Silent, silent},
+    shares::{SessionShares, shares},
+    silent::{self, SilentSenders, silent},
     span::{Span, span},
-    trend::{Trend, trend},
+    trend::{PeriodTrend, trend},
 };
-use crate::period::{Kind, Period, Phase};
+use crate::period::{Period, PeriodKind, Phase};
 
 /// Periods of the trend, the asked one last.
 pub const TREND_PERIODS: usize = 12;
 
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct PeriodFigures {
     pub period: Period,
     /// What was asked, its range that of the period.
     pub filter: Filter,
@@ -36,24 +36,29 @@ pub struct Figures {
     pub quarantined: Codes,
     /// Of the last day of the period, or of yesterday where it runs; `None` for the future.
     pub coverage: Option<Coverage>,
-    pub shares: Shares,
-    pub shares_before: Shares,
+    pub shares: SessionShares,
+    pub shares_before: SessionShares,
     pub periods: Vec<Period>,
     /// One number for each of `periods`.
-    pub trend: Trend,
+    pub trend: PeriodTrend,
     /// Seen in the period, or seen in the one before and not known to be over when this one began. `failed` is that of the period.
     pub outages: Outages,
     pub pairs: Pairs,
     /// Empty while nobody can be called silent: the period runs, or its reports are still on their way.
-    pub silent: Silent,
-    pub changes: Changes,
+    pub silent: SilentSenders,
+    pub changes: PolicyChanges,
     /// What is only claimed, beside all of this.
     pub claims: Option<Claims>,
 }
 
-impl Figures {
+impl PeriodFigures {
     /// The filter's own range is not looked at. `today` is the UTC day.
-    pub fn ask(connection: &Connection, filter: &Filter, period: Period, today: NaiveDate) -> duckdb::Result<Figures> {
+    pub fn ask(
+        connection: &Connection,
+        filter: &Filter,
+        period: Period,
+        today: NaiveDate,
+    ) -> duckdb::Result<PeriodFigures> {
         let filter = filter.with_range(period.range());
         let before = period.previous().range();
         let filter_before = filter.with_range(before);
@@ -61,7 +66,7 @@ impl Figures {
         let ranges: Vec<Range> = periods.iter().map(|period| period.range()).collect();
         let phase = period.phase(today);
         let covered_day = period.range().last().min(today.pred_opt().unwrap_or(today));
-        Ok(Figures {
+        Ok(PeriodFigures {
             period,
             phase,
             span: span(connection, today)?,
@@ -82,7 +87,7 @@ impl Figures {
             silent: if is_settled(period, today) {
                 silent(connection, &filter, earlier(period))?
             } else {
-                Silent::default()
+                SilentSenders::default()
             },
             changes: policies_seen(connection, &filter, before)?,
             claims: claims(connection, &filter)?,
@@ -107,7 +112,7 @@ impl Figures {
 
 /// Reports arrive the day after. A day is judged another day later, a week or a month when it is over.
 fn is_settled(period: Period, today: NaiveDate) -> bool {
-    let grace_days = if period.kind() == Kind::Day { 1 } else { 0 };
+    let grace_days = if period.kind() == PeriodKind::Day { 1 } else { 0 };
     let last = period.range().last();
     today > last.checked_add_days(Days::new(grace_days)).unwrap_or(last)
 }
@@ -138,11 +143,11 @@ mod tests {
         let came = kept.arrival.received_at.date_naive();
         temp.store.write_blocking(vec![stored, kept]);
         let shown = |domains: Option<&str>, day: NaiveDate| {
-            let period = Period::containing(Kind::Day, day);
+            let period = Period::containing(PeriodKind::Day, day);
             let policy_domains = domains.map(|domain| vec![domain.to_owned()]);
             let filter = Filter { policy_domains, ..Filter::new(period.range()) };
             let today = day.checked_add_days(Days::new(40)).unwrap();
-            let asked = temp.store.read_blocking(|conn| Ok(Figures::ask(conn, &filter, period, today)?));
+            let asked = temp.store.read_blocking(|conn| Ok(PeriodFigures::ask(conn, &filter, period, today)?));
             let figures = asked.unwrap();
             (figures.quarantined.total, crate::summary::verdict::verdict(&figures, crate::wording::Dates::Iso).more)
         };

@@ -15,7 +15,7 @@ use std::{
 
 use super::network::PeerNetwork;
 use inside::Inside;
-pub use place::Place;
+pub use place::ConnectionSlot;
 
 /// Holds the open connections. Memory is bounded by the connections it lets through.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Permit {
     limiter: Arc<ConnectionLimiter>,
     id: u64,
     client: Option<PeerNetwork>,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     /// Somebody had to give way to this one.
     pub displaced: bool,
 }
@@ -83,7 +83,7 @@ impl Permit {
     }
 
     /// Where the connection says what it does, and hears that it has to go.
-    pub fn place(&self) -> Arc<Place> {
+    pub fn place(&self) -> Arc<ConnectionSlot> {
         Arc::clone(&self.place)
     }
 

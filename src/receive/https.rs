@@ -40,7 +40,7 @@ use super::{
     certificate::{Certificate, CertificateError},
     connection_limiter::ConnectionLimiter,
     memory::memory,
-    network::{self, Network},
+    network::{self, ProxyNetwork},
 };
 use crate::{
     clock::Clock,
@@ -144,7 +144,7 @@ impl HttpsListener {
         let tls = certificate.as_ref().map(|certificate| certificate.server_config(&[b"http/1.1"])).transpose()?;
         let rate =
             NonZeroU32::new(config.requests_per_minute_max).ok_or(HttpsBindError::Zero("requests_per_minute_max"))?;
-        let trusted_proxies: Vec<Network> = config
+        let trusted_proxies: Vec<ProxyNetwork> = config
             .trusted_proxies
             .iter()
             .map(|entry| entry.parse().map_err(HttpsBindError::TrustedProxy))

@@ -18,12 +18,12 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// An address block in CIDR notation (RFC 4632, RFC 4291 §2.3), or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct ProxyNetwork {
     base: IpAddr,
     prefix: u8,
 }
 
-impl Network {
+impl ProxyNetwork {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.base, address.to_canonical()) {
             (IpAddr::V4(base), IpAddr::V4(address)) => {
@@ -39,10 +39,10 @@ impl Network {
     }
 }
 
-impl FromStr for Network {
+impl FromStr for ProxyNetwork {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Network, String> {
+    fn from_str(text: &str) -> Result<ProxyNetwork, String> {
         let wrong = || format!("`{text}` is neither an address nor a network like 192.0.2.0/24 or 2001:db8::/32");
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -59,7 +59,7 @@ impl FromStr for Network {
         if prefix > most {
             return Err(format!("`{text}`: the prefix is longer than {most} bits"));
         }
-        Ok(Network { base, prefix })
+        Ok(ProxyNetwork { base, prefix })
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn contains(network: &str, address: &str) -> bool {
-        network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+        network.parse::<ProxyNetwork>().unwrap().contains(address.parse().unwrap())
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         for text in
             ["", "192.0.2.0/33", "::/129", "192.0.2/24", "proxy.example.com", "192.0.2.0/", "192.0.2.0/+8", "/8"]
         {
-            let error = text.parse::<Network>().unwrap_err();
+            let error = text.parse::<ProxyNetwork>().unwrap_err();
             assert!(error.contains(text), "{error}");
         }
     }

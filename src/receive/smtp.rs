@@ -31,14 +31,14 @@ pub use crate::unix_socket::SocketError;
 use super::{
     certificate::{Certificate, CertificateError},
     connection_limiter::ConnectionLimiter,
-    network::{self, Network},
+    network::{self, ProxyNetwork},
 };
 use crate::{
     clock::Clock,
     config::{self, Listen, LmtpListen},
-    health::{HealthRegistry, Part},
+    health::{Component, HealthRegistry},
     limits,
-    smtp::{Address, Protocol, Settings},
+    smtp::{Address, Protocol, SmtpSettings},
     submission::{Accept, Channel},
     unix_socket::{self, UnixSocket},
 };
@@ -49,12 +49,12 @@ use port::Port;
 const SOCKET_MODE: u32 = 0o660;
 
 /// The listeners, bound but not yet serving.
-pub struct Listener {
+pub struct SmtpListener {
     ports: Vec<Port>,
 }
 
 /// The listeners at work.
-pub struct Running {
+pub struct RunningSmtp {
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
 }
@@ -68,7 +68,7 @@ pub struct Addresses {
 
 /// Why a listener cannot be bound: each says what to set.
 #[derive(Debug, thiserror::Error)]
-pub enum BindError {
+pub enum SmtpBindError {
     #[error("smtp.recipients is empty: name the address of the rua=mailto: URI, like tlsrpt@reports.example.net")]
     NoRecipients,
     #[error("smtp.recipients: {0}")]
@@ -90,14 +90,14 @@ pub enum BindError {
 /// What the connections of one listener share.
 struct ListenerState {
     channel: Channel,
-    settings: Arc<Settings>,
+    settings: Arc<SmtpSettings>,
     tls: Option<Arc<rustls::ServerConfig>>,
     limiter: Arc<ConnectionLimiter>,
     connections_max: usize,
-    proxies: Vec<Network>,
+    proxies: Vec<ProxyNetwork>,
     accept: Arc<dyn Accept>,
     clock: Clock,
-    part: Part,
+    part: Component,
     memory: MessageMemory,
     deadlines: Deadlines,
 }
@@ -130,13 +130,13 @@ pub struct Context {
     pub clock: Clock,
 }
 
-impl Listener {
+impl SmtpListener {
     /// Checks the configuration and binds; `None` where both listeners are off.
     pub fn bind(
         config: &config::Smtp,
         context: Context,
         health: &HealthRegistry,
-    ) -> Result<Option<Listener>, BindError> {
+    ) -> Result<Option<SmtpListener>, SmtpBindError> {
         if config.listen == Listen::Off && config.lmtp == LmtpListen::Off {
             return Ok(None);
         }
@@ -158,11 +158,11 @@ impl Listener {
                 ports.push(Port::tcp(socket, address, plan.state(Protocol::Lmtp, true, health)));
             }
             LmtpListen::Unix(path) => {
-                let socket = UnixSocket::bind(path, SOCKET_MODE).map_err(BindError::Socket)?;
+                let socket = UnixSocket::bind(path, SOCKET_MODE).map_err(SmtpBindError::Socket)?;
                 ports.push(Port::unix(socket, plan.state(Protocol::Lmtp, false, health)));
             }
         }
-        Ok(Some(Listener { ports }))
+        Ok(Some(SmtpListener { ports }))
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -177,14 +177,14 @@ impl Listener {
     }
 
     /// Begins to serve. Must be called within a Tokio runtime.
-    pub fn start(self) -> io::Result<Running> {
+    pub fn start(self) -> io::Result<RunningSmtp> {
         let (stop, stopped) = watch::channel(false);
         let ports = self.ports.into_iter().map(|port| port.start(stopped.clone())).collect::<io::Result<_>>()?;
-        Ok(Running { stop, ports })
+        Ok(RunningSmtp { stop, ports })
     }
 }
 
-impl Running {
+impl RunningSmtp {
     /// Stops accepting, sends idle sessions away, gives messages under way until a deadline, then returns.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -203,9 +203,9 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 /// What both listeners are made of.
 struct Plan {
-    settings: Settings,
+    settings: SmtpSettings,
     tls: Option<Arc<rustls::ServerConfig>>,
-    proxies: Vec<Network>,
+    proxies: Vec<ProxyNetwork>,
     connections_max: usize,
     connections_per_address_max: usize,
     deadlines: Deadlines,
@@ -214,25 +214,25 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(config: &config::Smtp, context: Context) -> Result<Plan, BindError> {
+    fn new(config: &config::Smtp, context: Context) -> Result<Plan, SmtpBindError> {
         let recipients: Vec<Address> = config
             .recipients
             .iter()
-            .map(|recipient| recipient.parse().map_err(BindError::Recipient))
+            .map(|recipient| recipient.parse().map_err(SmtpBindError::Recipient))
             .collect::<Result<_, _>>()?;
         let hostname = match (&config.hostname, recipients.first()) {
-            (_, None) => return Err(BindError::NoRecipients),
+            (_, None) => return Err(SmtpBindError::NoRecipients),
             (None, Some(first)) => first.domain().to_owned(),
             (Some(hostname), _) => {
-                idna::domain_to_ascii_strict(hostname).map_err(|_| BindError::Hostname(hostname.clone()))?
+                idna::domain_to_ascii_strict(hostname).map_err(|_| SmtpBindError::Hostname(hostname.clone()))?
             }
         };
         let proxies = config
             .proxy_protocol_from
             .iter()
-            .map(|entry| entry.parse().map_err(BindError::Proxy))
+            .map(|entry| entry.parse().map_err(SmtpBindError::Proxy))
             .collect::<Result<_, _>>()?;
-        let settings = Settings {
+        let settings = SmtpSettings {
             protocol: Protocol::Smtp,
             hostname,
             recipients,
@@ -263,7 +263,7 @@ impl Plan {
         };
         ListenerState {
             channel,
-            settings: Arc::new(Settings { protocol, starttls: tls.is_some(), ..self.settings.clone() }),
+            settings: Arc::new(SmtpSettings { protocol, starttls: tls.is_some(), ..self.settings.clone() }),
             tls,
             limiter: ConnectionLimiter::new(self.connections_max, self.connections_per_address_max),
             connections_max: self.connections_max,
@@ -312,7 +312,7 @@ pub fn look_at_socket(path: &Path) -> Result<(), SocketError> {
 }
 
 /// A zero in one of these would refuse everything, which nobody means.
-fn check(config: &config::Smtp) -> Result<(), BindError> {
+fn check(config: &config::Smtp) -> Result<(), SmtpBindError> {
     let zero = [
         ("connections_max", config.connections_max == 0),
         ("connections_per_address_max", config.connections_per_address_max == 0),
@@ -322,19 +322,19 @@ fn check(config: &config::Smtp) -> Result<(), BindError> {
         ("messages_per_session_max", config.messages_per_session_max == 0),
     ];
     match zero.into_iter().find(|(_, zero)| *zero) {
-        Some((setting, _)) => Err(BindError::Zero(setting)),
+        Some((setting, _)) => Err(SmtpBindError::Zero(setting)),
         None => Ok(()),
     }
 }
 
-fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), BindError> {
+fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), SmtpBindError> {
     let bind = || {
         let socket = network::listen(address)?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok((socket, address))
     };
-    bind().map_err(|error| BindError::Listen { setting, address, error })
+    bind().map_err(|error| SmtpBindError::Listen { setting, address, error })
 }
 
 fn advice(setting: &str, error: &io::Error) -> &'static str {

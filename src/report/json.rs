@@ -25,11 +25,11 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    fault::{Fault, FaultCode, Layer, Place},
+    fault::{Fault, FaultCode, FaultPlace, Layer},
     limits::JSON_DEPTH_MAX,
 };
 use names::Names;
-pub use value::{Field, Value};
+pub use value::{JsonField, JsonValue};
 
 /// Stands before one value of a document that is known to be well-formed.
 pub struct Reader<'a> {
@@ -46,7 +46,7 @@ pub struct Reader<'a> {
 
 /// What kind of value comes next, by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     Object,
     Array,
     String,
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
                 Ok(reader)
             }
             Err(error) => Err(reader.depth_fault().unwrap_or_else(|| {
-                let place = Place::Byte { offset: byte_of(document, &error) as u64, of: Layer::Unpacked };
+                let place = FaultPlace::Byte { offset: byte_of(document, &error) as u64, of: Layer::Unpacked };
                 Fault::new(FaultCode::BadJson, without_position(&error), place)
             })),
         }
@@ -88,14 +88,14 @@ impl<'a> Reader<'a> {
         self.value
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> JsonKind {
         match self.value.as_bytes().first() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::Array,
-            Some(b'"') => Kind::String,
-            Some(b't' | b'f') => Kind::Bool,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
+            Some(b'{') => JsonKind::Object,
+            Some(b'[') => JsonKind::Array,
+            Some(b'"') => JsonKind::String,
+            Some(b't' | b'f') => JsonKind::Bool,
+            Some(b'n') => JsonKind::Null,
+            _ => JsonKind::Number,
         }
     }
 
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
 
     /// A fault at a value, found by its offset.
     pub fn fault(&self, code: FaultCode, detail: impl Into<String>, at: usize) -> Fault {
-        Fault::new(code, detail, Place::Path(self.pointers(&[at]).pop().unwrap_or_default()))
+        Fault::new(code, detail, FaultPlace::Path(self.pointers(&[at]).pop().unwrap_or_default()))
     }
 
     /// A fault at what was read last before this offset.

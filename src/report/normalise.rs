@@ -14,3 +14,7 @@ mod tlsa;
 pub use failure::failure;
 pub use policy::policy_result;
 pub use report::report;
+#[cfg(fuzzing)]
+pub use sts::sts;
+#[cfg(fuzzing)]
+pub use tlsa::tlsa;

@@ -9,7 +9,7 @@ mod names;
 
 use super::{
     deviation::Deviation,
-    json::{Field, Kind, Reader},
+    json::{JsonField, JsonKind, Reader},
     notes::Notes,
     types::PolicyResult,
 };
@@ -38,9 +38,9 @@ pub struct Envelope<'a> {
     pub at: usize,
     /// The report as written.
     pub text: &'a str,
-    pub organisation: Field<'a>,
-    pub contact: Field<'a>,
-    pub report_id: Field<'a>,
+    pub organisation: JsonField<'a>,
+    pub contact: JsonField<'a>,
+    pub report_id: JsonField<'a>,
     pub range: Range<'a>,
     pub policies: Policies,
     pub draft: Option<usize>,
@@ -52,8 +52,8 @@ pub enum Range<'a> {
     Wrong(usize),
     Given {
         at: usize,
-        start: Field<'a>,
-        end: Field<'a>,
+        start: JsonField<'a>,
+        end: JsonField<'a>,
     },
 }
 
@@ -102,9 +102,9 @@ impl<'l> Reading<'l> {
         let mut envelope = Envelope {
             at,
             text: "",
-            organisation: Field::absent(at),
-            contact: Field::absent(at),
-            report_id: Field::absent(at),
+            organisation: JsonField::absent(at),
+            contact: JsonField::absent(at),
+            report_id: JsonField::absent(at),
             range: Range::Absent,
             policies: Policies::Absent(at),
             draft: None,
@@ -144,11 +144,11 @@ impl<'l> Reading<'l> {
     fn range<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Range<'a>, Fault> {
         let at = reader.at();
         match reader.kind() {
-            Kind::Object => {}
-            Kind::Null => return reader.skip().map(|_| Range::Absent),
+            JsonKind::Object => {}
+            JsonKind::Null => return reader.skip().map(|_| Range::Absent),
             _ => return reader.skip().map(|_| Range::Wrong(at)),
         }
-        let (mut start, mut end) = (Field::absent(at), Field::absent(at));
+        let (mut start, mut end) = (JsonField::absent(at), JsonField::absent(at));
         reader.object(|reader, name| match find(RANGE_MEMBERS, name, &mut self.notes) {
             Some((true, exact)) => fill(&mut start, exact, reader),
             Some((false, exact)) => fill(&mut end, exact, reader),
@@ -163,12 +163,12 @@ impl<'l> Reading<'l> {
         let mut results = Vec::new();
         let mut entries = 0;
         match reader.kind() {
-            Kind::Array => reader.array(|reader, _| {
+            JsonKind::Array => reader.array(|reader, _| {
                 entries += 1;
                 results.extend(self.entry(reader)?);
                 Ok(())
             })?,
-            Kind::Object => {
+            JsonKind::Object => {
                 self.notes.add(Deviation::PoliciesNotArray, at);
                 entries += 1;
                 results.extend(self.entry(reader)?);
@@ -201,7 +201,7 @@ impl<'l> Reading<'l> {
 }
 
 /// Reads a member's value. Where a member stands twice under different names, its proper name wins.
-fn fill<'a>(slot: &mut Field<'a>, exact: bool, reader: &mut Reader<'a>) -> Result<(), Fault> {
+fn fill<'a>(slot: &mut JsonField<'a>, exact: bool, reader: &mut Reader<'a>) -> Result<(), Fault> {
     let field = reader.field()?;
     if exact || slot.is_absent() {
         *slot = field;

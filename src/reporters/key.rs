@@ -12,7 +12,7 @@ const CLAIMED: &str = "claimed:";
 
 /// How far it is proven that a key's reports are whose they say, as its form tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum KeyProof {
     /// Nobody proved it: posted to the open URL, or to one that stands in the DNS.
     Claimed,
     /// The operator fed it in; who sent it is what it says.
@@ -27,50 +27,50 @@ pub enum Standing {
     Known,
 }
 
-impl Standing {
-    pub fn of(key: &str) -> Standing {
+impl KeyProof {
+    pub fn of(key: &str) -> KeyProof {
         match key {
-            _ if key.starts_with(CLAIMED) => Standing::Claimed,
-            _ if key.starts_with(IMPORTED) => Standing::Imported,
-            _ if key.starts_with(TRUSTED) => Standing::Trusted,
-            _ if known().by_key(key).is_some() => Standing::Known,
-            _ if key.contains('@') => Standing::Signed,
-            _ => Standing::Proven,
+            _ if key.starts_with(CLAIMED) => KeyProof::Claimed,
+            _ if key.starts_with(IMPORTED) => KeyProof::Imported,
+            _ if key.starts_with(TRUSTED) => KeyProof::Trusted,
+            _ if known().by_key(key).is_some() => KeyProof::Known,
+            _ if key.contains('@') => KeyProof::Signed,
+            _ => KeyProof::Proven,
         }
     }
 
     /// The small word beside a name.
     pub fn as_str(self) -> &'static str {
         match self {
-            Standing::Claimed => "claimed",
-            Standing::Imported => "imported",
-            Standing::Trusted => "trusted",
-            Standing::Proven => "proven",
-            Standing::Signed => "signed",
-            Standing::Known => "known",
+            KeyProof::Claimed => "claimed",
+            KeyProof::Imported => "imported",
+            KeyProof::Trusted => "trusted",
+            KeyProof::Proven => "proven",
+            KeyProof::Signed => "signed",
+            KeyProof::Known => "known",
         }
     }
 
     /// What the word means.
     pub fn explained(self) -> &'static str {
         match self {
-            Standing::Claimed => "Nobody proved who sent this: anybody can post such reports.",
-            Standing::Imported => "You fed these reports in; who sent them is what they say.",
-            Standing::Trusted => "You trust mail of this From domain without a signature: anybody can write such mail.",
-            Standing::Proven => {
+            KeyProof::Claimed => "Nobody proved who sent this: anybody can post such reports.",
+            KeyProof::Imported => "You fed these reports in; who sent them is what they say.",
+            KeyProof::Trusted => "You trust mail of this From domain without a signature: anybody can write such mail.",
+            KeyProof::Proven => {
                 "The address that posted it belongs to this domain, or a signer that you named signed it."
             }
-            Standing::Signed => "Signed by this domain, from this address.",
-            Standing::Known => "Proven to be this reporter, which is known by its signing domain and its From address.",
+            KeyProof::Signed => "Signed by this domain, from this address.",
+            KeyProof::Known => "Proven to be this reporter, which is known by its signing domain and its From address.",
         }
     }
 
     /// The key without what its prefix says.
     pub fn claimed(self, key: &str) -> &str {
         let prefix = match self {
-            Standing::Claimed => CLAIMED,
-            Standing::Imported => IMPORTED,
-            Standing::Trusted => TRUSTED,
+            KeyProof::Claimed => CLAIMED,
+            KeyProof::Imported => IMPORTED,
+            KeyProof::Trusted => TRUSTED,
             _ => "",
         };
         key.strip_prefix(prefix).unwrap_or(key)
@@ -198,7 +198,7 @@ mod tests {
         ];
         for (trust, origin, key) in cases {
             assert_eq!(of(trust, &origin), key);
-            assert_eq!(Standing::of(key) >= Standing::Proven, trust >= Trust::Network, "{key}");
+            assert_eq!(KeyProof::of(key) >= KeyProof::Proven, trust >= Trust::Network, "{key}");
         }
     }
 

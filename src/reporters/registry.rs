@@ -3,37 +3,39 @@
 use serde::{Deserialize, Serialize};
 
 use super::confusable;
-use crate::report::domain;
+use crate::{report::domain, setting::settings};
 
 const SHIPPED: &str = include_str!("known.toml");
 
-/// One known reporter, `[[reporter]]`: what proves that a report is its own, and what it is called.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Reporter {
-    /// What its reports are kept under; a shipped reporter with the same key gives way. Usually its registrable domain.
-    /// Example: "example.org"
-    pub key: String,
-    /// What it is called on pages, in digests and in alerts.
-    /// Example: "Example Mail"
-    pub name: String,
-    /// Signing domains (`d=`) of its mails, and the domains it posts for over HTTPS.
-    /// Example: ["example.org"]
-    pub signing_domains: Vec<String>,
-    /// Whether every domain below those signs for it as well.
-    pub subdomains: bool,
-    /// From addresses of its mails. None: every address below its domains, so that everybody who may send there speaks for it.
-    /// Example: ["tlsrpt@example.org"]
-    pub addresses: Vec<String>,
-    /// Networks it posts from, which prove a post to be its own.
-    /// Example: ["192.0.2.0/24", "2001:db8::/32"]
-    pub networks: Vec<String>,
-    /// Patterns for the names of the hosts it posts from, `*` for one label. An address with another name proves nothing.
-    /// Example: ["*.out.example.org"]
-    pub hosts: Vec<String>,
-    /// Whether the name of the posting address and the SPF record prove a post to be its own. Of no use where others can
-    /// send from such addresses, as at large providers.
-    pub by_dns: bool,
+settings! {
+    /// One known reporter, `[[reporter]]`: what proves that a report is its own, and what it is called.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Reporter {
+        /// What its reports are kept under; a shipped reporter with the same key gives way. Usually its registrable domain.
+        /// Example: "example.org"
+        pub key: String,
+        /// What it is called on pages, in digests and in alerts.
+        /// Example: "Example Mail"
+        pub name: String,
+        /// Signing domains (`d=`) of its mails, and the domains it posts for over HTTPS.
+        /// Example: ["example.org"]
+        pub signing_domains: Vec<String>,
+        /// Whether every domain below those signs for it as well.
+        pub subdomains: bool,
+        /// From addresses of its mails. None: every address below its domains, so that everybody who may send there speaks for it.
+        /// Example: ["tlsrpt@example.org"]
+        pub addresses: Vec<String>,
+        /// Networks it posts from, which prove a post to be its own.
+        /// Example: ["192.0.2.0/24", "2001:db8::/32"]
+        pub networks: Vec<String>,
+        /// Patterns for the names of the hosts it posts from, `*` for one label. An address with another name proves nothing.
+        /// Example: ["*.out.example.org"]
+        pub hosts: Vec<String>,
+        /// Whether the name of the posting address and the SPF record prove a post to be its own. Of no use where others can
+        /// send from such addresses, as at large providers.
+        pub by_dns: bool,
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

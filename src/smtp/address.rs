@@ -16,7 +16,7 @@ pub struct Address {
 
 /// Where mail for an address belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing<'a> {
+pub enum AddressClass<'a> {
     Ours {
         /// What follows `local+` (RFC 5233).
         detail: Option<&'a str>,
@@ -45,10 +45,10 @@ impl Address {
 }
 
 /// Where an address, as a client wrote it, belongs among these.
-pub fn standing<'a>(address: &'a str, ours: &[Address]) -> Standing<'a> {
+pub fn standing<'a>(address: &'a str, ours: &[Address]) -> AddressClass<'a> {
     let Some((local, domain)) = address.rsplit_once('@') else {
         let postmaster = address.eq_ignore_ascii_case(POSTMASTER);
-        return if postmaster { Standing::Ours { detail: None } } else { Standing::Unknown };
+        return if postmaster { AddressClass::Ours { detail: None } } else { AddressClass::Unknown };
     };
     let domain = normal(domain);
     let of_domain = ours.iter().filter(|own| own.domain == domain);
@@ -58,10 +58,10 @@ pub fn standing<'a>(address: &'a str, ours: &[Address]) -> Standing<'a> {
         .filter_map(|own| Some((own.local.len(), own.detail(local)?)))
         .max_by_key(|(length, _)| *length);
     match found {
-        Some((_, detail)) => Standing::Ours { detail },
-        None if of_domain.count() == 0 => Standing::Foreign,
-        None if local.eq_ignore_ascii_case(POSTMASTER) => Standing::Ours { detail: None },
-        None => Standing::Unknown,
+        Some((_, detail)) => AddressClass::Ours { detail },
+        None if of_domain.count() == 0 => AddressClass::Foreign,
+        None if local.eq_ignore_ascii_case(POSTMASTER) => AddressClass::Ours { detail: None },
+        None => AddressClass::Unknown,
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
             ("Postmaster@Reports.example.net", None),
         ];
         for (address, detail) in cases {
-            assert_eq!(standing(address, &ours()), Standing::Ours { detail }, "{address}");
+            assert_eq!(standing(address, &ours()), AddressClass::Ours { detail }, "{address}");
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
             "root",
             "postmaster+x@reports.example.net",
         ] {
-            assert_eq!(standing(address, &ours()), Standing::Unknown, "{address}");
+            assert_eq!(standing(address, &ours()), AddressClass::Unknown, "{address}");
         }
         let foreign = [
             "tlsrpt@example.net",
@@ -145,7 +145,7 @@ mod tests {
             "é@é",
         ];
         for address in foreign {
-            assert_eq!(standing(address, &ours()), Standing::Foreign, "{address}");
+            assert_eq!(standing(address, &ours()), AddressClass::Foreign, "{address}");
         }
     }
 

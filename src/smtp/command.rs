@@ -6,7 +6,7 @@ use smtp_proto::{
     Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_BODY_BINARYMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
 };
 
-use super::{Body, address::POSTMASTER, reply::Reply};
+use super::{BodyType, address::POSTMASTER, reply::SmtpReply};
 
 /// Digits of a number that is read; one with more counts bytes that nobody has.
 const DIGITS_MAX: usize = 18;
@@ -15,7 +15,7 @@ const DIGITS_MAX: usize = 18;
 pub enum Command {
     /// HELO, EHLO or LHLO.
     Hello(Hello),
-    Mail(Mail),
+    Mail(MailCommand),
     /// The address, empty for `<>`. `postmaster` may have no domain (RFC 5321 §4.1.1.3).
     Rcpt(String),
     Data,
@@ -39,33 +39,33 @@ pub enum Hello {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mail {
+pub struct MailCommand {
     /// Empty for the null sender.
     pub from: String,
     /// What the client says of the message's size (RFC 1870); 0 where it says nothing.
     pub size: u64,
-    pub body: Body,
+    pub body: BodyType,
     pub smtputf8: bool,
 }
 
 /// Why a line is no command.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Wrong {
-    Error(Reply),
+pub enum CommandError {
+    Error(SmtpReply),
     /// The client may be sending something else than commands next.
-    HangUp(Reply),
+    HangUp(SmtpReply),
 }
 
-use Wrong::{Error as Fail, HangUp};
+use CommandError::{Error as Fail, HangUp};
 
 /// Reads a line that ends with CRLF.
-pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
+pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
     if text.iter().any(u8::is_ascii_control) {
-        return Err(Fail(Reply::new(500, "5.5.2", "Control character in command")));
+        return Err(Fail(SmtpReply::new(500, "5.5.2", "Control character in command")));
     }
     let Ok(text) = str::from_utf8(text) else {
-        return Err(Fail(Reply::new(500, "5.5.2", "Command is not valid UTF-8")));
+        return Err(Fail(SmtpReply::new(500, "5.5.2", "Command is not valid UTF-8")));
     };
     let (verb, arguments) = text.split_once(' ').unwrap_or((text, ""));
     let is = |name: &str| verb.eq_ignore_ascii_case(name);
@@ -77,16 +77,16 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
     }
     // The parser reads over these.
     if ["DATA", "RSET", "QUIT", "STARTTLS"].into_iter().any(is) && !arguments.trim_end_matches(' ').is_empty() {
-        return Err(Fail(Reply::new(501, "5.5.4", "No arguments allowed")));
+        return Err(Fail(SmtpReply::new(501, "5.5.4", "No arguments allowed")));
     }
     if ["AUTH", "EXPN", "ETRN", "ATRN", "BURL"].into_iter().any(is) {
-        return Err(Fail(Reply::new(502, "5.5.1", "Command not implemented")));
+        return Err(Fail(SmtpReply::new(502, "5.5.1", "Command not implemented")));
     }
     let too_many_digits = |word: &str| word.len() > DIGITS_MAX && word.bytes().all(|byte| byte.is_ascii_digit());
     if is("MAIL")
         && arguments.split(' ').filter_map(|word| word.split_once('=')).any(|(_, value)| too_many_digits(value))
     {
-        return Err(Fail(Reply::new(552, "5.3.4", "Message size exceeds fixed limit")));
+        return Err(Fail(SmtpReply::new(552, "5.3.4", "Message size exceeds fixed limit")));
     }
     match Request::parse(&mut line.iter()) {
         // The parser gives both no address.
@@ -99,7 +99,7 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
     }
 }
 
-fn command(request: Request<Cow<'_, str>>, ascii: bool) -> Result<Command, Wrong> {
+fn command(request: Request<Cow<'_, str>>, ascii: bool) -> Result<Command, CommandError> {
     Ok(match request {
         Request::Ehlo { .. } => Command::Hello(Hello::Ehlo),
         Request::Helo { .. } => Command::Hello(Hello::Helo),
@@ -117,7 +117,7 @@ fn command(request: Request<Cow<'_, str>>, ascii: bool) -> Result<Command, Wrong
     })
 }
 
-fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<Mail, Reply> {
+fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<MailCommand, SmtpReply> {
     let MailFrom { address, flags, size, trans_id, by, env_id, solicit, mtrk, auth, hold_for, hold_until, mt_priority } =
         from;
     let known = MAIL_BODY_7BIT | MAIL_BODY_8BITMIME | MAIL_BODY_BINARYMIME | MAIL_SMTPUTF8;
@@ -128,15 +128,15 @@ fn mail(from: MailFrom<Cow<'_, str>>, ascii: bool) -> Result<Mail, Reply> {
     }
     let smtputf8 = flags & MAIL_SMTPUTF8 != 0;
     if !ascii && !smtputf8 {
-        return Err(Reply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"));
+        return Err(SmtpReply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"));
     }
     let body = match flags & !MAIL_SMTPUTF8 {
-        0 | MAIL_BODY_7BIT => Body::SevenBit,
-        MAIL_BODY_8BITMIME => Body::EightBitMime,
-        MAIL_BODY_BINARYMIME => Body::BinaryMime,
-        _ => return Err(Reply::new(501, "5.5.4", "Duplicate BODY parameter")),
+        0 | MAIL_BODY_7BIT => BodyType::SevenBit,
+        MAIL_BODY_8BITMIME => BodyType::EightBitMime,
+        MAIL_BODY_BINARYMIME => BodyType::BinaryMime,
+        _ => return Err(SmtpReply::new(501, "5.5.4", "Duplicate BODY parameter")),
     };
-    Ok(Mail { from: address.into_owned(), size: size as u64, body, smtputf8 })
+    Ok(MailCommand { from: address.into_owned(), size: size as u64, body, smtputf8 })
 }
 
 fn is_bare_postmaster(arguments: &str) -> bool {
@@ -144,7 +144,7 @@ fn is_bare_postmaster(arguments: &str) -> bool {
     path.is_some_and(|(path, _)| path.trim().eq_ignore_ascii_case(POSTMASTER))
 }
 
-fn recipient(to: RcptTo<Cow<'_, str>>) -> Result<String, Reply> {
+fn recipient(to: RcptTo<Cow<'_, str>>) -> Result<String, SmtpReply> {
     let RcptTo { address, orcpt, rrvs, flags } = to;
     match orcpt.is_some() || rrvs != 0 || flags != 0 {
         true => Err(unsupported()),
@@ -154,58 +154,64 @@ fn recipient(to: RcptTo<Cow<'_, str>>) -> Result<String, Reply> {
 
 /// The arguments of BDAT (RFC 3030 §2). Whoever gets them wrong sends the chunk all the same, which must not be read as
 /// commands.
-fn chunk(arguments: &str) -> Result<Command, Wrong> {
+fn chunk(arguments: &str) -> Result<Command, CommandError> {
     let (size, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
     let last = rest.eq_ignore_ascii_case("LAST");
     if !size.bytes().all(|byte| byte.is_ascii_digit()) || size.len() > DIGITS_MAX || !(last || rest.is_empty()) {
-        return Err(HangUp(Reply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]")));
+        return Err(HangUp(SmtpReply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]")));
     }
     match size.parse() {
         Ok(size) => Ok(Command::Bdat { size, last }),
-        Err(_) => Err(HangUp(Reply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]"))),
+        Err(_) => Err(HangUp(SmtpReply::new(501, "5.5.4", "syntax: BDAT chunk-size [LAST]"))),
     }
 }
 
-fn wrong(error: Error) -> Reply {
+fn wrong(error: Error) -> SmtpReply {
     match error {
         Error::UnknownCommand => unknown(),
-        Error::InvalidSenderAddress => Reply::new(501, "5.1.7", "Bad sender address syntax"),
-        Error::InvalidRecipientAddress => Reply::new(501, "5.1.3", "Bad recipient address syntax"),
-        Error::SyntaxError { syntax } => Reply::quoting(501, "5.5.4", &format!("syntax: {syntax}")),
-        Error::InvalidParameter { param } => Reply::quoting(501, "5.5.4", &format!("{param} has a malformed value")),
+        Error::InvalidSenderAddress => SmtpReply::new(501, "5.1.7", "Bad sender address syntax"),
+        Error::InvalidRecipientAddress => SmtpReply::new(501, "5.1.3", "Bad recipient address syntax"),
+        Error::SyntaxError { syntax } => SmtpReply::quoting(501, "5.5.4", &format!("syntax: {syntax}")),
+        Error::InvalidParameter { param } => {
+            SmtpReply::quoting(501, "5.5.4", &format!("{param} has a malformed value"))
+        }
         Error::UnsupportedParameter { .. } => unsupported(),
         Error::NeedsMoreData { .. } | Error::ResponseTooLong | Error::InvalidResponse { .. } => {
-            Reply::new(500, "5.5.2", "Syntax error")
+            SmtpReply::new(500, "5.5.2", "Syntax error")
         }
     }
 }
 
-fn unknown() -> Reply {
-    Reply::new(500, "5.5.1", "Command unrecognized")
+fn unknown() -> SmtpReply {
+    SmtpReply::new(500, "5.5.1", "Command unrecognized")
 }
 
 /// RFC 5321 §4.1.1.11. A promise such as REQUIRETLS must not be taken and then not be kept.
-fn unsupported() -> Reply {
-    Reply::new(555, "5.5.4", "Parameter not supported")
+fn unsupported() -> SmtpReply {
+    SmtpReply::new(555, "5.5.4", "Parameter not supported")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Command, Wrong> {
+    fn read(line: &str) -> Result<Command, CommandError> {
         parse(format!("{line}\r\n").as_bytes())
     }
 
     #[test]
     fn mail_has_its_parameters() {
-        let mail =
-            |from: &str, size, body, smtputf8| Ok(Command::Mail(Mail { from: from.to_owned(), size, body, smtputf8 }));
-        assert_eq!(read("mail from:<>"), mail("", 0, Body::SevenBit, false));
-        assert_eq!(read("MAIL FROM:<a@b.example> BODY=7BIT SIZE=12"), mail("a@b.example", 12, Body::SevenBit, false));
-        assert_eq!(read("MAIL FROM:<@x,@y:a@b.example>"), mail("a@b.example", 0, Body::SevenBit, false));
-        assert_eq!(read("MAIL FROM:<é@b.example> SMTPUTF8"), mail("é@b.example", 0, Body::SevenBit, true));
-        assert_eq!(read("MAIL FROM:<> body=binarymime"), mail("", 0, Body::BinaryMime, false));
+        let mail = |from: &str, size, body, smtputf8| {
+            Ok(Command::Mail(MailCommand { from: from.to_owned(), size, body, smtputf8 }))
+        };
+        assert_eq!(read("mail from:<>"), mail("", 0, BodyType::SevenBit, false));
+        assert_eq!(
+            read("MAIL FROM:<a@b.example> BODY=7BIT SIZE=12"),
+            mail("a@b.example", 12, BodyType::SevenBit, false)
+        );
+        assert_eq!(read("MAIL FROM:<@x,@y:a@b.example>"), mail("a@b.example", 0, BodyType::SevenBit, false));
+        assert_eq!(read("MAIL FROM:<é@b.example> SMTPUTF8"), mail("é@b.example", 0, BodyType::SevenBit, true));
+        assert_eq!(read("MAIL FROM:<> body=binarymime"), mail("", 0, BodyType::BinaryMime, false));
     }
 
     #[test]

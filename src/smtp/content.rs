@@ -3,7 +3,7 @@
 //! Only CRLF ends a line, and only CRLF.CRLF ends DATA. A CR or LF that stands alone is where servers disagree, so a message
 //! with one is read to its real end and refused.
 
-use super::reply::Reply;
+use super::reply::SmtpReply;
 use crate::limits::SMTP_TEXT_LINE_MAX_BYTES;
 
 /// Bytes of memory that a message begins with.
@@ -11,9 +11,9 @@ const START_BYTES: usize = 16 * 1024;
 
 /// A message's bytes so far, or why they are not kept.
 #[derive(Debug)]
-pub struct Content {
+pub struct MessageContent {
     bytes: Vec<u8>,
-    flaw: Option<Flaw>,
+    flaw: Option<ContentFlaw>,
     /// Bytes of the current line.
     line_bytes: usize,
     max_bytes: usize,
@@ -21,7 +21,7 @@ pub struct Content {
 
 /// Why a message is not taken, although it is read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
+pub enum ContentFlaw {
     BareCr,
     BareLf,
     LineTooLong,
@@ -58,7 +58,7 @@ impl Text {
     }
 
     /// Takes bytes up to the end of a dotted text: `true` where it is reached.
-    pub fn take(&mut self, input: &mut &[u8], content: &mut Content, budget: usize) -> bool {
+    pub fn take(&mut self, input: &mut &[u8], content: &mut MessageContent, budget: usize) -> bool {
         while let Some((&byte, rest)) = input.split_first() {
             if self.at == At::Inside {
                 let run = input.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(input.len());
@@ -80,12 +80,12 @@ impl Text {
                 (At::Dot, b'\r') => At::DotCr,
                 (before, byte) => {
                     if matches!(before, At::Cr | At::DotCr) {
-                        content.spoil(Flaw::BareCr);
+                        content.spoil(ContentFlaw::BareCr);
                     }
                     match byte {
                         b'\r' => At::Cr,
                         b'\n' => {
-                            content.spoil(Flaw::BareLf);
+                            content.spoil(ContentFlaw::BareLf);
                             At::Inside
                         }
                         _ => {
@@ -100,16 +100,16 @@ impl Text {
     }
 
     /// The end of a plain text: a CR there has no LF.
-    pub fn end(&self, content: &mut Content) {
+    pub fn end(&self, content: &mut MessageContent) {
         if self.at == At::Cr {
-            content.spoil(Flaw::BareCr);
+            content.spoil(ContentFlaw::BareCr);
         }
     }
 }
 
-impl Content {
-    pub fn new(max_bytes: usize) -> Content {
-        Content { bytes: Vec::new(), flaw: None, line_bytes: 0, max_bytes }
+impl MessageContent {
+    pub fn new(max_bytes: usize) -> MessageContent {
+        MessageContent { bytes: Vec::new(), flaw: None, line_bytes: 0, max_bytes }
     }
 
     /// Bytes of memory that are held once so many more have come.
@@ -128,8 +128,8 @@ impl Content {
         let length = self.bytes.len().saturating_add(bytes.len());
         match self.flaw {
             Some(_) => {}
-            None if length > self.max_bytes => self.spoil(Flaw::TooLarge),
-            None if length > budget => self.spoil(Flaw::NoMemory),
+            None if length > self.max_bytes => self.spoil(ContentFlaw::TooLarge),
+            None if length > budget => self.spoil(ContentFlaw::NoMemory),
             None => {
                 let room = self.room(bytes.len()).min(budget);
                 self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
@@ -138,11 +138,11 @@ impl Content {
         }
     }
 
-    pub fn finish(self) -> Result<Vec<u8>, Flaw> {
+    pub fn finish(self) -> Result<Vec<u8>, ContentFlaw> {
         self.flaw.map_or(Ok(self.bytes), Err)
     }
 
-    pub fn flaw(&self) -> Option<Flaw> {
+    pub fn flaw(&self) -> Option<ContentFlaw> {
         self.flaw
     }
 
@@ -150,7 +150,7 @@ impl Content {
         self.line_bytes = self.line_bytes.saturating_add(text.len());
         // Room is left for the CRLF.
         if self.line_bytes.saturating_add(2) > SMTP_TEXT_LINE_MAX_BYTES {
-            self.spoil(Flaw::LineTooLong);
+            self.spoil(ContentFlaw::LineTooLong);
         }
         self.push(text, budget);
     }
@@ -161,25 +161,25 @@ impl Content {
     }
 
     /// The first flaw stands; the bytes are given back.
-    fn spoil(&mut self, flaw: Flaw) {
+    fn spoil(&mut self, flaw: ContentFlaw) {
         self.flaw.get_or_insert(flaw);
         self.bytes = Vec::new();
     }
 }
 
-impl Flaw {
-    pub fn reply(self, max_bytes: usize) -> Reply {
+impl ContentFlaw {
+    pub fn reply(self, max_bytes: usize) -> SmtpReply {
         match self {
-            Flaw::BareCr => Reply::new(550, "5.6.11", "bare <CR> in the message: lines end with <CR><LF>"),
-            Flaw::BareLf => Reply::new(550, "5.6.11", "bare <LF> in the message: lines end with <CR><LF>"),
-            Flaw::LineTooLong => Reply::quoting(
+            ContentFlaw::BareCr => SmtpReply::new(550, "5.6.11", "bare <CR> in the message: lines end with <CR><LF>"),
+            ContentFlaw::BareLf => SmtpReply::new(550, "5.6.11", "bare <LF> in the message: lines end with <CR><LF>"),
+            ContentFlaw::LineTooLong => SmtpReply::quoting(
                 554,
                 "5.6.0",
                 &format!("a line of the message is longer than {SMTP_TEXT_LINE_MAX_BYTES} bytes"),
             ),
-            Flaw::TooLarge => too_large(max_bytes),
-            Flaw::NoMemory => {
-                Reply::new(452, "4.3.1", "Insufficient system storage: too many messages at once, try again later")
+            ContentFlaw::TooLarge => too_large(max_bytes),
+            ContentFlaw::NoMemory => {
+                SmtpReply::new(452, "4.3.1", "Insufficient system storage: too many messages at once, try again later")
             }
         }
     }
@@ -187,14 +187,14 @@ impl Flaw {
     /// Whether the client broke the protocol, rather than asked for too much.
     pub fn is_error(self) -> bool {
         match self {
-            Flaw::BareCr | Flaw::BareLf | Flaw::LineTooLong => true,
-            Flaw::TooLarge | Flaw::NoMemory => false,
+            ContentFlaw::BareCr | ContentFlaw::BareLf | ContentFlaw::LineTooLong => true,
+            ContentFlaw::TooLarge | ContentFlaw::NoMemory => false,
         }
     }
 }
 
-pub fn too_large(max_bytes: usize) -> Reply {
-    Reply::quoting(552, "5.3.4", &format!("the message is larger than {max_bytes} bytes (mail_wire_max_bytes)"))
+pub fn too_large(max_bytes: usize) -> SmtpReply {
+    SmtpReply::quoting(552, "5.3.4", &format!("the message is larger than {max_bytes} bytes (mail_wire_max_bytes)"))
 }
 
 #[cfg(test)]
@@ -202,8 +202,8 @@ mod tests {
     use super::*;
 
     /// The bytes of a dotted text and what is left behind its end; `None` where it has not ended.
-    fn read(text: &[u8]) -> Option<(Result<Vec<u8>, Flaw>, usize)> {
-        let mut content = Content::new(100);
+    fn read(text: &[u8]) -> Option<(Result<Vec<u8>, ContentFlaw>, usize)> {
+        let mut content = MessageContent::new(100);
         let mut rest = text;
         let ended = Text::dotted().take(&mut rest, &mut content, usize::MAX);
         ended.then(|| (content.finish(), rest.len()))
@@ -226,14 +226,14 @@ mod tests {
             assert_eq!(read(&text), None, "{}", text.escape_ascii());
             let text = [text, b"\r\n.\r\n".to_vec()].concat();
             let (content, left) = read(&text).expect("its real end is found");
-            assert!(matches!(content, Err(Flaw::BareCr | Flaw::BareLf)), "{}", text.escape_ascii());
+            assert!(matches!(content, Err(ContentFlaw::BareCr | ContentFlaw::BareLf)), "{}", text.escape_ascii());
             assert_eq!(left, 0);
         }
     }
 
     #[test]
     fn memory_grows_by_doubling_up_to_the_bound_and_is_given_back() {
-        let mut content = Content::new(50_000);
+        let mut content = MessageContent::new(50_000);
         assert_eq!((content.room(0), content.room(1)), (0, START_BYTES));
         content.push(&[0; 10], usize::MAX);
         assert_eq!((content.room(0), content.bytes.capacity()), (START_BYTES, START_BYTES));
@@ -241,27 +241,27 @@ mod tests {
         assert_eq!(content.bytes.capacity(), 2 * START_BYTES);
         assert_eq!(content.room(40_000), 50_000);
         content.push(&[0; 40_000], usize::MAX);
-        assert_eq!((content.bytes.capacity(), content.flaw), (0, Some(Flaw::TooLarge)));
+        assert_eq!((content.bytes.capacity(), content.flaw), (0, Some(ContentFlaw::TooLarge)));
         assert_eq!(content.room(40_000), 0);
     }
 
     #[test]
     fn a_message_does_not_outgrow_its_budget() {
-        let mut content = Content::new(50_000);
+        let mut content = MessageContent::new(50_000);
         content.push(&[0; 10], 12);
         assert_eq!(content.bytes.capacity(), 12);
         content.push(&[0; 10], 12);
-        assert_eq!(content.finish(), Err(Flaw::NoMemory));
+        assert_eq!(content.finish(), Err(ContentFlaw::NoMemory));
     }
 
     #[test]
     fn a_line_is_bounded() {
-        let mut content = Content::new(usize::MAX);
+        let mut content = MessageContent::new(usize::MAX);
         let mut text = Text::plain();
         text.take(&mut &vec![b'x'; SMTP_TEXT_LINE_MAX_BYTES - 2][..], &mut content, usize::MAX);
         text.take(&mut &b"\r\n"[..], &mut content, usize::MAX);
         assert_eq!(content.flaw, None);
         text.take(&mut &vec![b'x'; SMTP_TEXT_LINE_MAX_BYTES - 1][..], &mut content, usize::MAX);
-        assert_eq!(content.flaw, Some(Flaw::LineTooLong));
+        assert_eq!(content.flaw, Some(ContentFlaw::LineTooLong));
     }
 }

@@ -11,7 +11,7 @@ const CLIENT_HELLO: &[u8] = &[0x16, 0x03];
 
 /// The line that is coming in.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct LineReader {
     bytes: Vec<u8>,
     /// The last byte was a CR.
     cr: bool,
@@ -32,7 +32,7 @@ pub enum Taken {
     ClientHello,
 }
 
-impl Line {
+impl LineReader {
     /// Takes bytes up to the end of the line, or up to where it is clear that it will be none.
     pub fn take(&mut self, input: &mut &[u8]) -> Taken {
         while let Some((&byte, rest)) = input.split_first() {
@@ -59,7 +59,7 @@ impl Line {
     }
 
     fn end(&mut self) -> Taken {
-        let Line { mut bytes, too_long, .. } = std::mem::take(self);
+        let LineReader { mut bytes, too_long, .. } = std::mem::take(self);
         if too_long {
             return Taken::TooLong;
         }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn take(bytes: &[u8]) -> Taken {
-        Line::default().take(&mut &*bytes)
+        LineReader::default().take(&mut &*bytes)
     }
 
     #[test]

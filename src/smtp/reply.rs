@@ -7,24 +7,24 @@ const TEXT_MAX_BYTES: usize = 200;
 
 /// One line of reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     code: u16,
     /// Like `5.5.1`; empty where there is none (RFC 2034 §4).
     status: &'static str,
     text: Cow<'static, str>,
 }
 
-impl Reply {
+impl SmtpReply {
     /// The words are ours: printable ASCII.
-    pub const fn new(code: u16, status: &'static str, text: &'static str) -> Reply {
-        Reply { code, status, text: Cow::Borrowed(text) }
+    pub const fn new(code: u16, status: &'static str, text: &'static str) -> SmtpReply {
+        SmtpReply { code, status, text: Cow::Borrowed(text) }
     }
 
     /// The words hold what others wrote: anything but printable ASCII is replaced, and they are cut.
-    pub fn quoting(code: u16, status: &'static str, text: &str) -> Reply {
+    pub fn quoting(code: u16, status: &'static str, text: &str) -> SmtpReply {
         let printable = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
         let text: String = text.chars().take(TEXT_MAX_BYTES).map(printable).collect();
-        Reply { code, status, text: Cow::Owned(text) }
+        SmtpReply { code, status, text: Cow::Owned(text) }
     }
 
     pub fn code(&self) -> u16 {
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_others_wrote_cannot_make_lines_of_its_own() {
         let mut out = Vec::new();
-        Reply::quoting(550, "5.6.0", &format!("a\r\n250 ok\u{e9}\0{}", "x".repeat(1000))).write(&mut out);
+        SmtpReply::quoting(550, "5.6.0", &format!("a\r\n250 ok\u{e9}\0{}", "x".repeat(1000))).write(&mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("550 5.6.0 a??250 ok??xxx") && text.ends_with("x\r\n"), "{text}");
         assert!(text.len() < 512 && text.matches('\n').count() == 1);

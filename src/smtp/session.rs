@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::{
-    Body, Message, Next, Protocol, Recipient, Settings,
-    address::{Standing, standing},
-    command::{self, Command, Hello, Mail, Wrong},
-    content::{Content, Flaw, Text, too_large},
-    line::{Line, Taken},
-    reply::Reply,
+    BodyType, Next, Protocol, ReceivedMessage, Recipient, SmtpSettings,
+    address::{AddressClass, standing},
+    command::{self, Command, CommandError, Hello, MailCommand},
+    content::{ContentFlaw, MessageContent, Text, too_large},
+    line::{LineReader, Taken},
+    reply::SmtpReply,
 };
 use crate::limits::{SMTP_CHUNKS_UNWANTED_MAX, SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX};
 
 /// One session, from its greeting to its end.
 #[derive(Debug)]
-pub struct Session {
-    settings: Arc<Settings>,
+pub struct SmtpSession {
+    settings: Arc<SmtpSettings>,
     phase: Phase,
-    line: Line,
+    line: LineReader,
     /// HELO, EHLO or LHLO has been said.
     greeted: bool,
     secure: bool,
@@ -53,20 +53,20 @@ enum Phase {
 /// From MAIL to the end of the message.
 #[derive(Debug)]
 struct Transaction {
-    mail: Mail,
+    mail: MailCommand,
     recipients: Vec<Recipient>,
-    content: Content,
+    content: MessageContent,
     text: Text,
     /// BDAT has begun.
     chunked: bool,
 }
 
-impl Session {
-    pub fn new(settings: Arc<Settings>) -> Session {
-        Session {
+impl SmtpSession {
+    pub fn new(settings: Arc<SmtpSettings>) -> SmtpSession {
+        SmtpSession {
             settings,
             phase: Phase::Command,
-            line: Line::default(),
+            line: LineReader::default(),
             greeted: false,
             secure: false,
             transaction: None,
@@ -98,7 +98,7 @@ impl Session {
                 // RFC 3207 §6: what came in plain text does not become part of the TLS session.
                 Phase::Handshake => {
                     let words = "bytes came between STARTTLS and the handshake";
-                    self.hang_up(&Reply::new(554, "5.5.1", words), out)
+                    self.hang_up(&SmtpReply::new(554, "5.5.1", words), out)
                 }
                 Phase::Command => self.take_line(input, out),
                 Phase::Data => self.take_data(input, out),
@@ -115,11 +115,11 @@ impl Session {
     }
 
     /// The answers to the message that is out, one for each recipient. SMTP has one answer for all.
-    pub fn answer(&mut self, replies: &[Reply], out: &mut Vec<u8>) -> Next {
-        static LOST: Reply = Reply::new(451, "4.3.0", "Internal error: try again later");
+    pub fn answer(&mut self, replies: &[SmtpReply], out: &mut Vec<u8>) -> Next {
+        static LOST: SmtpReply = SmtpReply::new(451, "4.3.0", "Internal error: try again later");
         let Phase::Waiting(recipients) = self.phase else { return Next::More };
         self.phase = Phase::Command;
-        let mut replies: Vec<&Reply> = (0..recipients).map(|index| replies.get(index).unwrap_or(&LOST)).collect();
+        let mut replies: Vec<&SmtpReply> = (0..recipients).map(|index| replies.get(index).unwrap_or(&LOST)).collect();
         if self.settings.protocol == Protocol::Smtp {
             replies.sort_by_key(|reply| std::cmp::Reverse(reply.precedence()));
             replies.truncate(1);
@@ -139,7 +139,7 @@ impl Session {
     pub fn secured(&mut self) {
         if let Phase::Handshake = self.phase {
             let (settings, messages, errors) = (Arc::clone(&self.settings), self.messages, self.errors);
-            *self = Session { secure: true, messages, errors, ..Session::new(settings) };
+            *self = SmtpSession { secure: true, messages, errors, ..SmtpSession::new(settings) };
         }
     }
 
@@ -147,7 +147,7 @@ impl Session {
     pub fn room(&self, more: usize) -> usize {
         match &self.transaction {
             Some(transaction) => transaction.content.room(more),
-            None => Content::new(self.settings.message_max_bytes).room(more),
+            None => MessageContent::new(self.settings.message_max_bytes).room(more),
         }
     }
 
@@ -170,18 +170,18 @@ impl Session {
     fn take_line(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Next {
         let hang_up = match self.line.take(input) {
             Taken::More => return Next::More,
-            Taken::TooLong => return self.error(&Reply::new(500, "5.5.2", "Line too long"), out),
+            Taken::TooLong => return self.error(&SmtpReply::new(500, "5.5.2", "Line too long"), out),
             Taken::Complete(line) => {
                 return match command::parse(&line) {
                     Ok(command) => self.obey(command, out),
-                    Err(Wrong::Error(reply)) => self.error(&reply, out),
-                    Err(Wrong::HangUp(reply)) => self.hang_up(&reply, out),
+                    Err(CommandError::Error(reply)) => self.error(&reply, out),
+                    Err(CommandError::HangUp(reply)) => self.hang_up(&reply, out),
                 };
             }
-            Taken::BareCr => Reply::new(554, "5.5.2", "bare <CR>: lines end with <CR><LF>"),
-            Taken::BareLf => Reply::new(554, "5.5.2", "bare <LF>: lines end with <CR><LF>"),
-            Taken::Http => Reply::new(500, "5.5.1", "This is an SMTP server, not an HTTP server"),
-            Taken::ClientHello => Reply::new(500, "5.5.1", "Use STARTTLS to begin TLS"),
+            Taken::BareCr => SmtpReply::new(554, "5.5.2", "bare <CR>: lines end with <CR><LF>"),
+            Taken::BareLf => SmtpReply::new(554, "5.5.2", "bare <LF>: lines end with <CR><LF>"),
+            Taken::Http => SmtpReply::new(500, "5.5.1", "This is an SMTP server, not an HTTP server"),
+            Taken::ClientHello => SmtpReply::new(500, "5.5.1", "Use STARTTLS to begin TLS"),
         };
         self.hang_up(&hang_up, out)
     }
@@ -199,14 +199,15 @@ impl Session {
             Command::StartTls => self.starttls(out),
             Command::Rset => {
                 (self.transaction, self.refused) = (None, false);
-                say(&Reply::new(250, "2.0.0", "Ok"), out)
+                say(&SmtpReply::new(250, "2.0.0", "Ok"), out)
             }
-            Command::Noop => say(&Reply::new(250, "2.0.0", "Ok"), out),
-            Command::Vrfy => {
-                say(&Reply::new(252, "2.0.0", "Cannot VRFY user, but will accept message and attempt delivery"), out)
-            }
-            Command::Help => say(&Reply::new(214, "2.0.0", "TLS reports (RFC 8460) only"), out),
-            Command::Quit => self.hang_up(&Reply::new(221, "2.0.0", "Bye"), out),
+            Command::Noop => say(&SmtpReply::new(250, "2.0.0", "Ok"), out),
+            Command::Vrfy => say(
+                &SmtpReply::new(252, "2.0.0", "Cannot VRFY user, but will accept message and attempt delivery"),
+                out,
+            ),
+            Command::Help => say(&SmtpReply::new(214, "2.0.0", "TLS reports (RFC 8460) only"), out),
+            Command::Quit => self.hang_up(&SmtpReply::new(221, "2.0.0", "Bye"), out),
         }
     }
 
@@ -214,7 +215,7 @@ impl Session {
         // RFC 2033 §4.1: LHLO instead of the others, which are refused.
         if (hello == Hello::Lhlo) != (self.settings.protocol == Protocol::Lmtp) {
             let words = if hello == Hello::Lhlo { "this is SMTP: say EHLO" } else { "this is LMTP: say LHLO" };
-            return self.error(&Reply::new(500, "5.5.1", words), out);
+            return self.error(&SmtpReply::new(500, "5.5.1", words), out);
         }
         self.greeted = true;
         (self.transaction, self.refused) = (None, false);
@@ -233,7 +234,7 @@ impl Session {
         Next::More
     }
 
-    fn mail(&mut self, mail: Mail, out: &mut Vec<u8>) -> Next {
+    fn mail(&mut self, mail: MailCommand, out: &mut Vec<u8>) -> Next {
         if !self.greeted {
             return self.out_of_order("greet first", out);
         }
@@ -241,7 +242,8 @@ impl Session {
             return self.out_of_order("a message has begun already", out);
         }
         if self.messages >= self.settings.messages_per_session_max {
-            return self.hang_up(&Reply::new(421, "4.7.0", "Too many messages in this session, try again later"), out);
+            return self
+                .hang_up(&SmtpReply::new(421, "4.7.0", "Too many messages in this session, try again later"), out);
         }
         let max_bytes = self.settings.message_max_bytes;
         if mail.size > max_bytes as u64 {
@@ -249,9 +251,9 @@ impl Session {
             return self.error(&too_large(max_bytes), out);
         }
         (self.refused, self.unwanted) = (false, 0);
-        let (content, text) = (Content::new(max_bytes), Text::plain());
+        let (content, text) = (MessageContent::new(max_bytes), Text::plain());
         self.transaction = Some(Transaction { mail, recipients: Vec::new(), content, text, chunked: false });
-        say(&Reply::new(250, "2.1.0", "Ok"), out)
+        say(&SmtpReply::new(250, "2.1.0", "Ok"), out)
     }
 
     fn rcpt(&mut self, address: String, out: &mut Vec<u8>) -> Next {
@@ -261,20 +263,20 @@ impl Session {
         };
         if !address.is_ascii() && !transaction.mail.smtputf8 {
             self.refused = true;
-            return self.error(&Reply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"), out);
+            return self.error(&SmtpReply::new(553, "5.6.7", "Non-ASCII address needs SMTPUTF8"), out);
         }
         let refusal = match standing(&address, &settings.recipients) {
             // RFC 5321 §4.5.3.1.10; no error of the client's.
-            Standing::Ours { .. } if transaction.recipients.len() >= SMTP_RECIPIENTS_MAX => {
-                return say(&Reply::new(452, "4.5.3", "Too many recipients"), out);
+            AddressClass::Ours { .. } if transaction.recipients.len() >= SMTP_RECIPIENTS_MAX => {
+                return say(&SmtpReply::new(452, "4.5.3", "Too many recipients"), out);
             }
-            Standing::Ours { detail } => {
+            AddressClass::Ours { detail } => {
                 let token = detail.filter(|detail| settings.tokens.contains(*detail)).map(str::to_owned);
                 transaction.recipients.push(Recipient { address, token });
-                return say(&Reply::new(250, "2.1.5", "Ok"), out);
+                return say(&SmtpReply::new(250, "2.1.5", "Ok"), out);
             }
-            Standing::Unknown => Reply::new(550, "5.1.1", "Mailbox unavailable"),
-            Standing::Foreign => Reply::new(550, "5.7.1", "Relay access denied"),
+            AddressClass::Unknown => SmtpReply::new(550, "5.1.1", "Mailbox unavailable"),
+            AddressClass::Foreign => SmtpReply::new(550, "5.7.1", "Relay access denied"),
         };
         self.refused = true;
         self.error(&refusal, out)
@@ -286,23 +288,23 @@ impl Session {
             return self.out_of_order("there is no recipient", out);
         };
         // RFC 3030 §3.
-        if transaction.chunked || transaction.mail.body == Body::BinaryMime {
+        if transaction.chunked || transaction.mail.body == BodyType::BinaryMime {
             return self.out_of_order("this message must be sent with BDAT", out);
         }
         transaction.text = Text::dotted();
         self.phase = Phase::Data;
-        say(&Reply::new(354, "", "End data with <CR><LF>.<CR><LF>"), out)
+        say(&SmtpReply::new(354, "", "End data with <CR><LF>.<CR><LF>"), out)
     }
 
     fn starttls(&mut self, out: &mut Vec<u8>) -> Next {
         if !self.settings.starttls {
-            return self.error(&Reply::new(502, "5.5.1", "STARTTLS not available"), out);
+            return self.error(&SmtpReply::new(502, "5.5.1", "STARTTLS not available"), out);
         }
         if self.secure || !self.greeted || self.transaction.is_some() {
             return self.out_of_order("not now", out);
         }
         self.phase = Phase::Handshake;
-        say(&Reply::new(220, "2.0.0", "Ready to start TLS"), out);
+        say(&SmtpReply::new(220, "2.0.0", "Ready to start TLS"), out);
         Next::StartTls
     }
 
@@ -326,8 +328,8 @@ impl Session {
         if let Some(transaction) = self.transaction.as_mut().filter(|transaction| !transaction.recipients.is_empty()) {
             transaction.chunked = true;
             match transaction.mail.body {
-                Body::BinaryMime => transaction.content.push(chunk, self.budget),
-                Body::SevenBit | Body::EightBitMime => {
+                BodyType::BinaryMime => transaction.content.push(chunk, self.budget),
+                BodyType::SevenBit | BodyType::EightBitMime => {
                     transaction.text.take(&mut chunk, &mut transaction.content, self.budget);
                 }
             }
@@ -346,13 +348,13 @@ impl Session {
         };
         transaction.chunked = true;
         if last {
-            if transaction.mail.body != Body::BinaryMime {
+            if transaction.mail.body != BodyType::BinaryMime {
                 transaction.text.end(&mut transaction.content);
             }
             return self.end_message(out);
         }
         match transaction.content.flaw() {
-            None => say(&Reply::quoting(250, "2.0.0", &format!("Ok: {size} octets received")), out),
+            None => say(&SmtpReply::quoting(250, "2.0.0", &format!("Ok: {size} octets received")), out),
             Some(flaw) => {
                 self.transaction = None;
                 self.refuse(flaw, 1, out)
@@ -369,23 +371,25 @@ impl Session {
         match content.finish() {
             Ok(bytes) => {
                 self.phase = Phase::Waiting(recipients.len());
-                let Mail { from: mail_from, body, smtputf8, .. } = mail;
-                Next::Message(Box::new(Message { bytes, mail_from, recipients, body, smtputf8 }))
+                let MailCommand { from: mail_from, body, smtputf8, .. } = mail;
+                Next::Message(Box::new(ReceivedMessage { bytes, mail_from, recipients, body, smtputf8 }))
             }
             Err(flaw) => {
                 // RFC 2033 §4.2: an answer for each recipient.
                 let answers = if self.settings.protocol == Protocol::Lmtp { recipients.len() } else { 1 };
                 match (self.refuse(flaw, answers, out), flaw) {
                     // A server that sees another end than we do would have meant what follows as part of this message.
-                    (Next::More, Flaw::BareCr | Flaw::BareLf) if !chunked => self
-                        .hang_up(&Reply::new(421, "4.7.0", "Too many messages in this session, try again later"), out),
+                    (Next::More, ContentFlaw::BareCr | ContentFlaw::BareLf) if !chunked => self.hang_up(
+                        &SmtpReply::new(421, "4.7.0", "Too many messages in this session, try again later"),
+                        out,
+                    ),
                     (next, _) => next,
                 }
             }
         }
     }
 
-    fn refuse(&mut self, flaw: Flaw, answers: usize, out: &mut Vec<u8>) -> Next {
+    fn refuse(&mut self, flaw: ContentFlaw, answers: usize, out: &mut Vec<u8>) -> Next {
         let reply = flaw.reply(self.settings.message_max_bytes);
         self.refused = true;
         for _ in 1..answers {
@@ -395,27 +399,27 @@ impl Session {
     }
 
     fn out_of_order(&mut self, words: &'static str, out: &mut Vec<u8>) -> Next {
-        let reply = Reply::new(503, "5.5.1", words);
+        let reply = SmtpReply::new(503, "5.5.1", words);
         if self.refused { say(&reply, out) } else { self.error(&reply, out) }
     }
 
-    fn error(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Next {
+    fn error(&mut self, reply: &SmtpReply, out: &mut Vec<u8>) -> Next {
         reply.write(out);
         self.errors += 1;
         if self.errors < SMTP_ERRORS_MAX {
             return Next::More;
         }
-        self.hang_up(&Reply::new(421, "4.7.0", "Too many errors"), out)
+        self.hang_up(&SmtpReply::new(421, "4.7.0", "Too many errors"), out)
     }
 
-    fn hang_up(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Next {
+    fn hang_up(&mut self, reply: &SmtpReply, out: &mut Vec<u8>) -> Next {
         (self.phase, self.transaction) = (Phase::Closed, None);
         say(reply, out);
         Next::Close
     }
 }
 
-fn say(reply: &Reply, out: &mut Vec<u8>) -> Next {
+fn say(reply: &SmtpReply, out: &mut Vec<u8>) -> Next {
     reply.write(out);
     Next::More
 }

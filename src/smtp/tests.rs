@@ -78,8 +78,8 @@ fn replay(dialog: &str, piece: usize) -> String {
 }
 
 struct Stage {
-    session: Session,
-    answers: VecDeque<Reply>,
+    session: SmtpSession,
+    answers: VecDeque<SmtpReply>,
     transcript: String,
     greeted: bool,
     closed: bool,
@@ -89,7 +89,7 @@ impl Stage {
     fn new(dialog: &str) -> Stage {
         let setting = |name: &str| dialog.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let flag = |name: &str| dialog.lines().any(|line| line == name);
-        let settings = Settings {
+        let settings = SmtpSettings {
             protocol: if flag(".lmtp") { Protocol::Lmtp } else { Protocol::Smtp },
             hostname: "reports.example.net".to_owned(),
             recipients: ["tlsrpt@reports.example.net", "me@bücher.example"].map(|text| text.parse().unwrap()).to_vec(),
@@ -99,7 +99,7 @@ impl Stage {
             starttls: flag(".tls"),
         };
         Stage {
-            session: Session::new(Arc::new(settings)),
+            session: SmtpSession::new(Arc::new(settings)),
             answers: VecDeque::new(),
             transcript: String::new(),
             greeted: false,
@@ -131,7 +131,7 @@ impl Stage {
                     Next::Message(message) => {
                         self.flush(&mut out);
                         self.write_message(&message);
-                        let default = Reply::new(250, "2.0.0", "taken");
+                        let default = SmtpReply::new(250, "2.0.0", "taken");
                         let replies: Vec<_> = (message.recipients.iter())
                             .map(|_| self.answers.pop_front().unwrap_or_else(|| default.clone()))
                             .collect();
@@ -155,8 +155,8 @@ impl Stage {
         }
     }
 
-    fn write_message(&mut self, message: &Message) {
-        let Message { bytes, mail_from, recipients, body, smtputf8 } = message;
+    fn write_message(&mut self, message: &ReceivedMessage) {
+        let ReceivedMessage { bytes, mail_from, recipients, body, smtputf8 } = message;
         write!(self.transcript, "M: from <{mail_from}> for").unwrap();
         for Recipient { address, token } in recipients {
             write!(self.transcript, " <{address}>").unwrap();
@@ -165,7 +165,7 @@ impl Stage {
             }
         }
         match body {
-            Body::SevenBit => {}
+            BodyType::SevenBit => {}
             other => write!(self.transcript, ", {other:?}").unwrap(),
         }
         let utf8 = if *smtputf8 { ", SMTPUTF8" } else { "" };
@@ -177,12 +177,12 @@ impl Stage {
     }
 }
 
-fn parse_reply(text: &str) -> Reply {
+fn parse_reply(text: &str) -> SmtpReply {
     let (code, text) = text.split_once(' ').unwrap();
     let (status, text) = text.split_once(' ').unwrap();
     let known = ["2.0.0", "4.3.0", "4.3.2", "5.6.0", "5.3.4"];
     let status = known.into_iter().find(|known| *known == status).expect("a status the dialogs use");
-    Reply::quoting(code.parse().unwrap(), status, text)
+    SmtpReply::quoting(code.parse().unwrap(), status, text)
 }
 
 /// What a `C:` line stands for.

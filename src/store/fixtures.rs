@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Arrival, Entry, Kind, Settings, Store, tables::unproven::Bounds};
+use super::{Arrival, EntryKind, Store, StoreSettings, StoredEntry, tables::unproven::Bounds};
 use crate::{
     clock::Clock,
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::{DateRange, Deviations, Failure, Policy, PolicyDetails, PolicyResult, PolicyType, Report, Text},
     submission::{Channel, Origin, Trust},
 };
@@ -25,16 +25,16 @@ pub struct TempStore {
 }
 
 /// Settings that suit a test: little memory, one thread.
-pub fn settings() -> Settings {
-    Settings {
+pub fn settings() -> StoreSettings {
+    StoreSettings {
         memory_max_bytes: 256 * 1024 * 1024,
         threads: 1,
         question_max: Duration::from_secs(20),
         // Not long after everything here has come.
         clock: Clock::fixed(october(25)),
         // Tests write reports of any age.
-        unproven: Bounds { keep_days: 0, ..Settings::default().unproven },
-        ..Settings::default()
+        unproven: Bounds { keep_days: 0, ..StoreSettings::default().unproven },
+        ..StoreSettings::default()
     }
 }
 
@@ -123,14 +123,14 @@ pub fn arrival(bytes: &[u8], trust: Trust) -> Arrival {
 }
 
 /// An entry for a report. Its identity is the report-id and range, its content everything, its bytes a text naming both.
-pub fn entry(report: Report, trust: Trust) -> Entry {
+pub fn entry(report: Report, trust: Trust) -> StoredEntry {
     let identity = digest(&format!("{} {:?}", report.report_id, report.range));
     let content = digest(&format!("{report:?}"));
     let bytes = format!("bytes of {} {content}", report.report_id);
-    Entry {
+    StoredEntry {
         arrival: Arc::new(arrival(bytes.as_bytes(), trust)),
         element: None,
-        kind: Kind::Report {
+        kind: EntryKind::Report {
             report: Box::new(report),
             identity,
             alias: None,
@@ -143,12 +143,12 @@ pub fn entry(report: Report, trust: Trust) -> Entry {
 }
 
 /// An entry for something that is no report.
-pub fn garbage(bytes: &[u8], trust: Trust) -> Entry {
-    Entry {
+pub fn garbage(bytes: &[u8], trust: Trust) -> StoredEntry {
+    StoredEntry {
         arrival: Arc::new(arrival(bytes, trust)),
         element: None,
-        kind: Kind::Quarantine {
-            fault: Fault::new(FaultCode::NotAReport, "there are no policies", Place::Path("/policies".into())),
+        kind: EntryKind::Quarantine {
+            fault: Fault::new(FaultCode::NotAReport, "there are no policies", FaultPlace::Path("/policies".into())),
             organisation: None,
             report_id: None,
         },
@@ -174,10 +174,10 @@ pub fn accept(store: &Store, organisation_keys: &'static [&'static str]) {
 }
 
 /// The identity an entry's report is stored under.
-pub fn identity(entry: &Entry) -> Uuid {
+pub fn identity(entry: &StoredEntry) -> Uuid {
     match &entry.kind {
-        Kind::Report { identity, .. } => *identity,
-        Kind::Quarantine { .. } => Uuid::nil(),
+        EntryKind::Report { identity, .. } => *identity,
+        EntryKind::Quarantine { .. } => Uuid::nil(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{clock::Clock, limits::WAL_MAX_BYTES};
 
 /// How DuckDB may use the machine.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StoreSettings {
     pub memory_max_bytes: u64,
     /// Threads of one query; 0: all cores.
     pub threads: usize,
@@ -30,9 +30,9 @@ pub struct Settings {
     pub reread: Option<Arc<dyn Reread>>,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for StoreSettings {
+    fn default() -> StoreSettings {
+        StoreSettings {
             memory_max_bytes: 1024 * 1024 * 1024,
             threads: 0,
             queue_max: 4_096,

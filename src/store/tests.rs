@@ -15,7 +15,7 @@ fn text(store: &Store, sql: &str) -> String {
     store.read_blocking(|conn| Ok(conn.query_row(sql, [], |row| row.get(0))?)).unwrap()
 }
 
-fn one(store: &Store, entry: Entry) -> Outcome {
+fn one(store: &Store, entry: StoredEntry) -> Outcome {
     store.write_blocking(vec![entry]).pop().unwrap()
 }
 
@@ -210,7 +210,7 @@ fn a_fault_found_again_is_brought_up_to_date() {
     let mut again = garbage(b"rubbish", Trust::None);
     let id = quarantine_id(&one(&temp.store, again.clone()));
     again.from_quarantine = Some(id);
-    if let Kind::Quarantine { fault, .. } = &mut again.kind {
+    if let EntryKind::Quarantine { fault, .. } = &mut again.kind {
         fault.code = FaultCode::BadDate;
     }
     one(&temp.store, again);
@@ -230,11 +230,11 @@ async fn a_discarded_entry_is_gone() {
 #[test]
 fn a_full_quarantine_loses_the_oldest_and_least_credible_first() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), &Settings { quarantine_max_bytes: 20_000, ..settings() }).unwrap();
+    let store = Store::open(directory.path(), &StoreSettings { quarantine_max_bytes: 20_000, ..settings() }).unwrap();
     // What is left of a report that gave way is the last to go.
     one(&store, entry(simple("a", 666), Trust::None));
     one(&store, entry(simple("a", 1), Trust::Token));
-    let at = |mut entry: Entry, day| {
+    let at = |mut entry: StoredEntry, day| {
         Arc::make_mut(&mut entry.arrival).received_at = fixtures::october(day);
         entry
     };
@@ -310,7 +310,7 @@ async fn a_full_queue_is_busy_and_a_closed_store_shuts_down() {
 }
 
 impl Store {
-    fn write_blocking_from_async(&self, entry: Entry) -> Vec<Outcome> {
+    fn write_blocking_from_async(&self, entry: StoredEntry) -> Vec<Outcome> {
         let store = self.clone();
         std::thread::spawn(move || store.write_blocking(vec![entry])).join().unwrap()
     }
@@ -320,7 +320,7 @@ impl Store {
 fn a_restarted_store_has_everything() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
-    let entries: Vec<Entry> = (0..50).map(|index| entry(simple(&format!("r{index}"), 1), Trust::None)).collect();
+    let entries: Vec<StoredEntry> = (0..50).map(|index| entry(simple(&format!("r{index}"), 1), Trust::None)).collect();
     store.write_blocking(entries.clone());
     drop(store);
     let store = open(directory.path());
@@ -398,7 +398,7 @@ fn a_bad_entry_fails_alone() {
 #[tokio::test]
 async fn a_question_has_a_deadline_and_cannot_write() {
     let directory = tempfile::tempdir().unwrap();
-    let patient = Settings { question_max: std::time::Duration::from_millis(200), readers_max: 1, ..settings() };
+    let patient = StoreSettings { question_max: std::time::Duration::from_millis(200), readers_max: 1, ..settings() };
     let store = Store::open(directory.path(), &patient).unwrap();
     let endless = |conn: &Connection| {
         let sql = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3";

@@ -6,7 +6,7 @@ use super::ClientNetwork;
 
 /// One budget that every client has for itself, in units of the caller's choice.
 #[derive(Debug)]
-pub struct Budget {
+pub struct ClientBudget {
     /// Units that the smallest network may use at once, and get back over one period.
     size: u64,
     period: Duration,
@@ -30,10 +30,10 @@ impl Used {
     }
 }
 
-impl Budget {
+impl ClientBudget {
     /// `size` units in each `period`; 0: no bound. Of at most `clients_max` networks it is remembered what they used.
-    pub fn new(size: u64, period: Duration, clients_max: usize) -> Budget {
-        Budget { size, period, clients_max, used: HashMap::new() }
+    pub fn new(size: u64, period: Duration, clients_max: usize) -> ClientBudget {
+        ClientBudget { size, period, clients_max, used: HashMap::new() }
     }
 
     /// Charges the address and the networks around it, or none of them and says how long to wait. Whoever has used nothing may
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_used_comes_back_evenly() {
-        let (mut budget, start) = (Budget::new(600, MINUTE, 100), Instant::now());
+        let (mut budget, start) = (ClientBudget::new(600, MINUTE, 100), Instant::now());
         budget.charge(ip("192.0.2.1"), 600, start).unwrap();
         let wait = budget.charge(ip("192.0.2.1"), 60, start).unwrap_err();
         assert_eq!(wait.as_millis(), 6_000);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn who_is_refused_is_not_charged() {
-        let (mut budget, start) = (Budget::new(600, MINUTE, 100), Instant::now());
+        let (mut budget, start) = (ClientBudget::new(600, MINUTE, 100), Instant::now());
         budget.charge(ip("192.0.2.1"), 500, start).unwrap();
         for _ in 0..100 {
             budget.charge(ip("192.0.2.1"), 500, start).unwrap_err();
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn a_network_has_a_budget_besides_its_addresses() {
-        let (mut budget, start) = (Budget::new(10, MINUTE, 1_000), Instant::now());
-        let taken = |budget: &mut Budget, addresses: &mut dyn Iterator<Item = IpAddr>| {
+        let (mut budget, start) = (ClientBudget::new(10, MINUTE, 1_000), Instant::now());
+        let taken = |budget: &mut ClientBudget, addresses: &mut dyn Iterator<Item = IpAddr>| {
             addresses.filter(|address| budget.charge(*address, 10, start).is_ok()).count()
         };
         let mut of_a_slash_24 = (0..=255).map(|last| IpAddr::from([192, 0, 2, last]));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn more_than_there_is_passes_once_and_is_paid_for() {
-        let (mut budget, start) = (Budget::new(600, MINUTE, 100), Instant::now());
+        let (mut budget, start) = (ClientBudget::new(600, MINUTE, 100), Instant::now());
         budget.charge(ip("192.0.2.1"), 6_000, start).unwrap();
         let wait = budget.charge(ip("192.0.2.1"), 1, start).unwrap_err();
         assert!(wait > 8 * MINUTE, "{wait:?}");
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn without_a_size_there_is_no_bound() {
-        let mut budget = Budget::new(0, MINUTE, 10);
+        let mut budget = ClientBudget::new(0, MINUTE, 10);
         for _ in 0..1_000 {
             budget.charge(ip("192.0.2.1"), u64::MAX, Instant::now()).unwrap();
         }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_who_used_most_is_remembered() {
-        let (mut budget, start) = (Budget::new(100, MINUTE, 1_000), Instant::now());
+        let (mut budget, start) = (ClientBudget::new(100, MINUTE, 1_000), Instant::now());
         let heavy = ip("203.0.113.5");
         budget.charge(heavy, 100, start).unwrap();
         for number in 0..100_000u32 {

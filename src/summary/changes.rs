@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::{
     query::{
-        policies_seen::{Change, Difference, Kind, Seen},
-        week::Figures,
+        policies_seen::{ChangeKind, Difference, PolicyChange, PolicySeen},
+        week::PeriodFigures,
     },
     wording::{self, Dates},
 };
@@ -15,7 +15,7 @@ const CHANGES_SHOWN: usize = 100;
 const NAMES_SHOWN: usize = 4;
 
 #[derive(Serialize)]
-pub(crate) struct Changes {
+pub(crate) struct ChangesSummary {
     pub(crate) rows: Vec<ChangeRow>,
     pub(crate) left_out: usize,
     pub(crate) complete: bool,
@@ -31,13 +31,13 @@ pub(crate) struct ChangeRow {
     pub(crate) since: String,
 }
 
-pub(crate) fn changes(figures: &Figures, dates: Dates) -> Changes {
+pub(crate) fn changes(figures: &PeriodFigures, dates: Dates) -> ChangesSummary {
     let rows: Vec<ChangeRow> =
         figures.changes.rows.iter().take(CHANGES_SHOWN).map(|seen| change(seen, dates)).collect();
-    Changes { left_out: figures.changes.rows.len() - rows.len(), rows, complete: figures.changes.complete }
+    ChangesSummary { left_out: figures.changes.rows.len() - rows.len(), rows, complete: figures.changes.complete }
 }
 
-fn change(change: &Change, dates: Dates) -> ChangeRow {
+fn change(change: &PolicyChange, dates: Dates) -> ChangeRow {
     let said = if change.new.is_empty() { &change.vanished } else { &change.new };
     let mut names: Vec<String> = said
         .iter()
@@ -46,7 +46,7 @@ fn change(change: &Change, dates: Dates) -> ChangeRow {
         .collect();
     names.sort();
     names.dedup();
-    let day = |pick: fn(&Seen) -> NaiveDate, last: bool| {
+    let day = |pick: fn(&PolicySeen) -> NaiveDate, last: bool| {
         let days = said.iter().map(pick);
         if last { days.max() } else { days.min() }.map(|day| dates.day(day)).unwrap_or_default()
     };
@@ -54,11 +54,11 @@ fn change(change: &Change, dates: Dates) -> ChangeRow {
         domain: change.policy_domain.clone(),
         policy_type: change.policy_type.clone(),
         what: match (change.kind, change.new.is_empty(), change.vanished.is_empty()) {
-            (Kind::Appeared, _, _) => "seen again or for the first time",
-            (Kind::Vanished, _, _) => "no longer seen",
-            (Kind::Changed, true, _) => "one version no longer seen",
-            (Kind::Changed, _, true) => "another version beside the known one",
-            (Kind::Changed, false, false) => "changed",
+            (ChangeKind::Appeared, _, _) => "seen again or for the first time",
+            (ChangeKind::Vanished, _, _) => "no longer seen",
+            (ChangeKind::Changed, true, _) => "one version no longer seen",
+            (ChangeKind::Changed, _, true) => "another version beside the known one",
+            (ChangeKind::Changed, false, false) => "changed",
         }
         .to_owned(),
         differences: change.differences.iter().map(difference).collect(),
@@ -80,7 +80,7 @@ fn difference(difference: &Difference) -> String {
 }
 
 /// How many of those who report daily have reported about the last day; `None` where nobody does.
-pub(crate) fn coverage(figures: &Figures, dates: Dates) -> Option<String> {
+pub(crate) fn coverage(figures: &PeriodFigures, dates: Dates) -> Option<String> {
     let coverage = figures.coverage.as_ref().filter(|coverage| coverage.usual > 0)?;
     let day = dates.day(coverage.day);
     let names: Vec<String> = coverage

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{claims, outages};
 use crate::query::{
-    pairs::{Pair, State},
-    policies_seen::{Change, Difference, Seen},
+    pairs::{PairState, SenderPair},
+    policies_seen::{Difference, PolicyChange, PolicySeen},
     shares::Sessions,
-    week::Figures,
+    week::PeriodFigures,
 };
 
-pub fn figures(figures: &Figures) -> Value {
+pub fn figures(figures: &PeriodFigures) -> Value {
     let before = figures.period.previous();
     json!({
         "name": figures.period.name(),
@@ -35,10 +35,10 @@ pub fn figures(figures: &Figures) -> Value {
         "claimed_beside": figures.claims.as_ref().map(claims::json),
         "only_claims": figures.filter.only_claims,
         "failures": {
-            "new": failures(figures, State::New),
-            "ongoing": failures(figures, State::Ongoing),
-            "resolved": failures(figures, State::Resolved),
-            "silent": failures(figures, State::Silent),
+            "new": failures(figures, PairState::New),
+            "ongoing": failures(figures, PairState::Ongoing),
+            "resolved": failures(figures, PairState::Resolved),
+            "silent": failures(figures, PairState::Silent),
         },
         "silent_organisations": {
             "total": figures.silent.total,
@@ -90,14 +90,14 @@ fn sessions(counts: Sessions) -> Value {
     json!({ "successful": counts.successful, "failed": counts.failed, "secure": secure })
 }
 
-fn failures(figures: &Figures, state: State) -> Value {
+fn failures(figures: &PeriodFigures, state: PairState) -> Value {
     json!({
         "total": figures.pairs.totals.of(state),
         "items": figures.pairs.in_state(state).map(pair).collect::<Vec<_>>(),
     })
 }
 
-fn pair(pair: &Pair) -> Value {
+fn pair(pair: &SenderPair) -> Value {
     json!({
         "organisation": pair.organisation_name,
         "organisation_key": pair.organisation,
@@ -118,7 +118,7 @@ fn pair(pair: &Pair) -> Value {
     })
 }
 
-fn change(change: &Change) -> Value {
+fn change(change: &PolicyChange) -> Value {
     json!({
         "policy_domain": (!change.policy_domain.is_empty()).then_some(&change.policy_domain),
         "policy_type": change.policy_type,
@@ -133,7 +133,7 @@ fn change(change: &Change) -> Value {
     })
 }
 
-fn seen(seen: &Seen) -> Value {
+fn seen(seen: &PolicySeen) -> Value {
     json!({
         "policy_string": seen.policy_string,
         "organisations": seen.organisations.iter().map(|(key, name)| json!({ "organisation": name, "organisation_key": key })).collect::<Vec<_>>(),

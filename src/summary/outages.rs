@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     explain::result_types,
     links::ABSENT,
-    query::policy_fetch::{Outage, Outages, Totals},
+    query::policy_fetch::{Outage, Outages, PolicyFetchTotals},
     wording::{self, Dates},
 };
 
@@ -26,7 +26,7 @@ const NAME_MAX: usize = 80;
 const DAYS_SHOWN: u64 = 14;
 
 #[derive(Serialize)]
-pub(crate) struct Trouble {
+pub(crate) struct OutageRow {
     pub(crate) domain: String,
     /// The same for links.
     value: String,
@@ -40,14 +40,14 @@ pub(crate) struct Trouble {
     /// When the last of the organisations was past it.
     pub(crate) recovered: Option<NaiveDate>,
     pub(crate) failed: i64,
-    pub(crate) organisations: Vec<Affected>,
+    pub(crate) organisations: Vec<OutageAffected>,
     pub(crate) reasons: Vec<String>,
     pub(crate) days: Vec<i64>,
     pub(crate) days_label: String,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Affected {
+pub(crate) struct OutageAffected {
     pub(crate) key: String,
     pub(crate) name: String,
     /// Whether it was past the trouble later.
@@ -57,8 +57,8 @@ pub(crate) struct Affected {
 /// What a page shows of them.
 #[derive(Serialize)]
 pub(crate) struct Shown {
-    rows: Vec<Trouble>,
-    folded: Vec<Trouble>,
+    rows: Vec<OutageRow>,
+    folded: Vec<OutageRow>,
     /// Neither shown nor folded.
     left_out: usize,
     policy_domains: i64,
@@ -71,18 +71,18 @@ pub(crate) fn section(outages: &Outages, last_day: NaiveDate) -> Shown {
     let mut folded = rows.split_off(rows.len().min(ROWS_SHOWN));
     let left_out = folded.len().saturating_sub(ROWS_FOLDED);
     folded.truncate(ROWS_FOLDED);
-    let Totals { policy_domains, policy_domains_ongoing, .. } = outages.totals;
+    let PolicyFetchTotals { policy_domains, policy_domains_ongoing, .. } = outages.totals;
     Shown { rows, folded, left_out, policy_domains, ongoing: policy_domains_ongoing }
 }
 
 /// Ongoing ones first, then by failed sessions; the bars end on `last_day`. What several organisations saw at the same time is one.
-pub(crate) fn troubles(outages: &[Outage], last_day: NaiveDate) -> Vec<Trouble> {
+pub(crate) fn troubles(outages: &[Outage], last_day: NaiveDate) -> Vec<OutageRow> {
     let mut kinds: BTreeMap<(&str, &str), Vec<&Outage>> = BTreeMap::new();
     for outage in outages {
         kinds.entry((&outage.policy_domain, &outage.result_type)).or_default().push(outage);
     }
     let groups = kinds.into_values().flat_map(at_the_same_time);
-    let mut troubles: Vec<Trouble> = groups.filter_map(|group| trouble(&group, last_day)).collect();
+    let mut troubles: Vec<OutageRow> = groups.filter_map(|group| trouble(&group, last_day)).collect();
     troubles.sort_by(|a, b| {
         (b.ongoing, b.failed, &a.domain, &a.result_type, a.since).cmp(&(
             a.ongoing,
@@ -128,7 +128,7 @@ pub(crate) fn json(outage: &Outage) -> Value {
 }
 
 /// How many there are, listed or not.
-pub(crate) fn totals(totals: &Totals) -> Value {
+pub(crate) fn totals(totals: &PolicyFetchTotals) -> Value {
     json!({
         "outages": totals.outages,
         "policy_domains": totals.policy_domains,
@@ -137,7 +137,7 @@ pub(crate) fn totals(totals: &Totals) -> Value {
     })
 }
 
-fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
+fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<OutageRow> {
     let first = *group.first()?;
     let shown: Vec<NaiveDate> =
         (0..DAYS_SHOWN).rev().filter_map(|back| last_day.checked_sub_days(Days::new(back))).collect();
@@ -148,7 +148,7 @@ fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
     reasons.sort();
     reasons.dedup();
     reasons.truncate(2);
-    Some(Trouble {
+    Some(OutageRow {
         value: if first.policy_domain.is_empty() { ABSENT.to_owned() } else { first.policy_domain.clone() },
         domain: first.policy_domain.clone(),
         result_type: first.result_type.clone(),
@@ -168,13 +168,13 @@ fn trouble(group: &[&Outage], last_day: NaiveDate) -> Option<Trouble> {
 }
 
 /// Each organisation once: it may have had the trouble several times.
-fn affected(group: &[&Outage]) -> Vec<Affected> {
+fn affected(group: &[&Outage]) -> Vec<OutageAffected> {
     let mut organisations: BTreeMap<&str, (String, bool)> = BTreeMap::new();
     for outage in group {
         let (_, over) = organisations.entry(&outage.organisation).or_insert((name(outage), true));
         *over &= !outage.ongoing;
     }
-    organisations.into_iter().map(|(key, (name, over))| Affected { key: key.to_owned(), name, over }).collect()
+    organisations.into_iter().map(|(key, (name, over))| OutageAffected { key: key.to_owned(), name, over }).collect()
 }
 
 fn name(outage: &Outage) -> String {
@@ -322,7 +322,7 @@ mod tests {
             rows.push(outage(&format!("d{at:03}.example"), "google.com", "2026-11-24", "2026-11-25", None));
             rows.push(outage(&format!("d{at:03}.example"), "microsoft.com", "2026-11-25", "2026-11-25", None));
         }
-        let totals = Totals { policy_domains_ongoing: 300, ..Totals::default() };
+        let totals = PolicyFetchTotals { policy_domains_ongoing: 300, ..PolicyFetchTotals::default() };
         let sentence = cannot_fetch(&Outages { rows, totals }, Dates::Iso);
         let expected = "google.com and microsoft.com cannot get 300 policies (d000.example, d001.example and 298 more) since 2026-11-24.";
         assert_eq!(sentence, expected);

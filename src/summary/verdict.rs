@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use super::outages;
 use crate::{
-    explain::Mail,
+    explain::MailEffect,
     period::Phase,
-    query::{pairs::Totals, span::Span, week::Figures},
+    query::{pairs::PairTotals, span::Span, week::PeriodFigures},
     share,
     wording::{self, Dates},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct MailVerdict {
     /// The share, such as `98.7 %` or `All`; empty where there are no sessions.
     pub share: String,
     /// The sentence after the share, or the whole one.
@@ -23,13 +23,13 @@ pub struct Verdict {
     pub fine: bool,
 }
 
-pub fn verdict(figures: &Figures, dates: Dates) -> Verdict {
+pub fn verdict(figures: &PeriodFigures, dates: Dates) -> MailVerdict {
     let title = match dates {
         Dates::Short => figures.period.title(),
         Dates::Iso => figures.period.iso_title(),
     };
     let without_share =
-        |sentence: String, more: Vec<String>| Verdict { share: String::new(), sentence, more, fine: true };
+        |sentence: String, more: Vec<String>| MailVerdict { share: String::new(), sentence, more, fine: true };
     if figures.phase == Phase::Future {
         return without_share(format!("{title} has not begun."), Vec::new());
     }
@@ -63,14 +63,14 @@ pub fn verdict(figures: &Figures, dates: Dates) -> Verdict {
         if fine { proof(figures) } else { String::new() },
         before(figures),
     ]);
-    Verdict { share, sentence, more, fine }
+    MailVerdict { share, sentence, more, fine }
 }
 
 fn present<const COUNT: usize>(sentences: [String; COUNT]) -> Vec<String> {
     sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect()
 }
 
-fn running(figures: &Figures, dates: Dates) -> String {
+fn running(figures: &PeriodFigures, dates: Dates) -> String {
     match figures.phase {
         Phase::Running => format!(
             "The {} runs until {}; this is what has been reported so far.",
@@ -82,8 +82,8 @@ fn running(figures: &Figures, dates: Dates) -> String {
 }
 
 /// New, ongoing, resolved; by pairs of organisation and domain.
-fn movement(figures: &Figures) -> String {
-    let Totals { new, ongoing, resolved, silent } = figures.pairs.totals;
+fn movement(figures: &PeriodFigures) -> String {
+    let PairTotals { new, ongoing, resolved, silent } = figures.pairs.totals;
     if figures.is_first() {
         return match new {
             0 => String::new(),
@@ -112,13 +112,15 @@ fn movement(figures: &Figures) -> String {
 }
 
 /// How much mail was held up: only enforced policies and DANE stop it.
-fn mail(figures: &Figures) -> String {
+fn mail(figures: &PeriodFigures) -> String {
     let refused = figures
         .pairs
         .rows
         .iter()
         .flat_map(|pair| &pair.causes)
-        .filter(|cause| Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == Mail::Refused)
+        .filter(|cause| {
+            MailEffect::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == MailEffect::Refused
+        })
         .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
     match refused {
         0 => String::new(),
@@ -128,7 +130,7 @@ fn mail(figures: &Figures) -> String {
     }
 }
 
-fn proof(figures: &Figures) -> String {
+fn proof(figures: &PeriodFigures) -> String {
     format!(
         "{} from {} say so.",
         wording::counted(figures.reported.reports, "report", "reports"),
@@ -136,7 +138,7 @@ fn proof(figures: &Figures) -> String {
     )
 }
 
-fn before(figures: &Figures) -> String {
+fn before(figures: &PeriodFigures) -> String {
     let once = figures.shares_before.once;
     if once.total() == 0 {
         return String::new();
@@ -149,7 +151,7 @@ fn before(figures: &Figures) -> String {
     )
 }
 
-fn elsewhere(figures: &Figures, dates: Dates) -> String {
+fn elsewhere(figures: &PeriodFigures, dates: Dates) -> String {
     // Who is told of some policy domains only is not told how much there is about all of them.
     let span = figures.span.filter(|_| figures.filter.policy_domains.is_none());
     span.map_or(String::new(), |span| covered(&span, dates))

@@ -6,6 +6,8 @@
 
 mod align;
 mod claim;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod mail;
 mod results;
@@ -20,12 +22,12 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     dns::Resolver,
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::DKIM_SIGNATURES_MAX,
     report::domain,
 };
 use align::is_aligned;
-use claim::Claim;
+use claim::SignatureHeader;
 use mail::Mail;
 pub use results::authentication_results;
 
@@ -48,7 +50,7 @@ pub struct Signature {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum DkimVerdict {
     /// A signature verifies and is aligned with From.
     Pass(Signature),
     /// None does; `passing` are those that verify but are not aligned.
@@ -85,7 +87,7 @@ pub async fn verify(
     received_at: DateTime<Utc>,
     now: DateTime<Utc>,
     resolver: &dyn Resolver,
-) -> Verdict {
+) -> DkimVerdict {
     let message = mail::as_sent(message);
     let mut mail = Mail::read(&message);
     let from = from_domain.and_then(domain);
@@ -95,7 +97,7 @@ pub async fn verify(
     let mut telling = Telling::default();
     let mut claims = Vec::new();
     for field in mail.fields("dkim-signature") {
-        match Claim::read(field) {
+        match SignatureHeader::read(field) {
             Ok(claim) => claims.push((is_aligned(&claim.domain), claim)),
             Err(malformed) => {
                 let aligned = malformed.domain.as_deref().is_some_and(is_aligned);
@@ -113,7 +115,7 @@ pub async fn verify(
             break;
         }
         match judge(&mut mail, claim, times, resolver).await {
-            Ok(signature) if *aligned => return Verdict::Pass(signature),
+            Ok(signature) if *aligned => return DkimVerdict::Pass(signature),
             Ok(signature) => passing.push(signature),
             Err(Failure::Settled(code, detail)) => telling.add(*aligned, code, detail),
             // A signature of another domain would not let the mail pass, so nobody waits for its key if there is more to say.
@@ -122,15 +124,15 @@ pub async fn verify(
         }
     }
     match deferred {
-        Some(detail) if has_aligned || (telling.0.is_none() && passing.is_empty()) => Verdict::Deferred(detail),
-        _ => Verdict::Fail { fault: telling.fault(&passing, from.as_deref()), passing },
+        Some(detail) if has_aligned || (telling.0.is_none() && passing.is_empty()) => DkimVerdict::Deferred(detail),
+        _ => DkimVerdict::Fail { fault: telling.fault(&passing, from.as_deref()), passing },
     }
 }
 
 /// Whether the signature verifies, cheapest question first: without the DNS where that can tell.
 async fn judge(
     mail: &mut Mail<'_>,
-    claim: &Claim<'_>,
+    claim: &SignatureHeader<'_>,
     times: Times,
     resolver: &dyn Resolver,
 ) -> Result<Signature, Failure> {
@@ -161,7 +163,7 @@ async fn judge(
 }
 
 impl Failure {
-    fn of(claim: &Claim<'_>, code: FaultCode, detail: &str) -> Failure {
+    fn of(claim: &SignatureHeader<'_>, code: FaultCode, detail: &str) -> Failure {
         Failure::Settled(code, claim.about(detail))
     }
 }
@@ -192,7 +194,7 @@ impl Telling {
             (_, Some(signature)) => (FaultCode::DkimUnaligned, unaligned(signature, from)),
             (None, None) => (FaultCode::DkimNone, "the mail has no DKIM signature (RFC 8460 §3)".to_owned()),
         };
-        Fault::new(code, detail, Place::Whole)
+        Fault::new(code, detail, FaultPlace::Whole)
     }
 }
 

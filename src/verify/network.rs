@@ -6,6 +6,8 @@
 //! host's address stands in the SPF records of its customers.
 
 mod block;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod record;
 mod spf;
 
@@ -19,18 +21,18 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dns::{DnsError, Family, Found, Resolver},
+    dns::{DnsAnswer, DnsError, Family, Resolver},
     limits::{NETWORK_PROOF_DOMAINS_MAX, NETWORK_PROOF_LOOKUPS_MAX, NETWORK_PROOF_NAMES_MAX},
     report,
 };
-pub use block::Network;
+pub use block::AddressBlock;
 
 /// Names of an address that are kept with the proof.
 const SHOWN_MAX: usize = 10;
 
 /// What proved that a report came from its domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct NetworkEvidence {
     pub address: IpAddr,
     /// A-labels, lower case.
     pub domain: String,
@@ -47,7 +49,7 @@ pub struct Evidence {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    Proven(Evidence),
+    Proven(NetworkEvidence),
     /// Why not: an English sentence without full stop.
     NotProven(String),
     /// It cannot be looked up now, and may be later. Holds an English sentence without full stop.
@@ -57,9 +59,9 @@ pub enum Proof {
 /// What is known of one domain beforehand. A domain with a rule is proven only by what the rule says: large providers let
 /// their customers fetch URLs from addresses and names of theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rule {
+pub struct ProofRule {
     /// Addresses in these prove the domain without any look-up.
-    pub networks: Vec<Network>,
+    pub networks: Vec<AddressBlock>,
     /// Names that an address of the domain has, such as `mail-*.example.net`: `*` stands for any characters within one label.
     /// They take the place of "below the domain"; the name must still lead back and the SPF record permit the address.
     pub host_patterns: Vec<String>,
@@ -69,16 +71,16 @@ pub struct Rule {
 
 /// Rules by domain. One holds for the names below its domain too, so that nobody evades it with a longer name.
 #[derive(Debug, Clone, Default)]
-pub struct Rules(HashMap<String, Rule>);
+pub struct ProofRules(HashMap<String, ProofRule>);
 
-impl Rules {
+impl ProofRules {
     /// Domains as A-labels in lower case.
-    pub fn new(rules: HashMap<String, Rule>) -> Rules {
-        Rules(rules)
+    pub fn new(rules: HashMap<String, ProofRule>) -> ProofRules {
+        ProofRules(rules)
     }
 
     /// The rule of the domain, else of the nearest one above it.
-    pub fn of(&self, domain: &str) -> Option<&Rule> {
+    pub fn of(&self, domain: &str) -> Option<&ProofRule> {
         let above = std::iter::successors(Some(domain), |name| name.split_once('.').map(|(_, above)| above));
         above.into_iter().find_map(|name| self.0.get(name))
     }
@@ -91,7 +93,7 @@ impl Rules {
 pub async fn prove(
     address: IpAddr,
     domains: &[String],
-    rules: &Rules,
+    rules: &ProofRules,
     resolver: &dyn Resolver,
     now: DateTime<Utc>,
 ) -> Proof {
@@ -135,10 +137,15 @@ struct Looking<'a> {
     secure: bool,
 }
 
-type Answer<T> = Result<Found<Vec<T>>, DnsError>;
+type Answer<T> = Result<DnsAnswer<Vec<T>>, DnsError>;
 
 impl Looking<'_> {
-    async fn prove(&mut self, domains: &[String], rules: &Rules, now: DateTime<Utc>) -> Result<Evidence, Stop> {
+    async fn prove(
+        &mut self,
+        domains: &[String],
+        rules: &ProofRules,
+        now: DateTime<Utc>,
+    ) -> Result<NetworkEvidence, Stop> {
         let mut stop = Stop::settled("the report names no domain it comes from".to_owned());
         let mut names = None;
         for domain in domains.iter().take(NETWORK_PROOF_DOMAINS_MAX) {
@@ -160,9 +167,9 @@ impl Looking<'_> {
         &mut self,
         domain: String,
         names: &mut Option<Vec<String>>,
-        rules: &Rules,
+        rules: &ProofRules,
         now: DateTime<Utc>,
-    ) -> Result<Evidence, Stop> {
+    ) -> Result<NetworkEvidence, Stop> {
         let address = self.address;
         let rule = rules.of(&domain);
         if let Some(rule) = rule {
@@ -170,7 +177,7 @@ impl Looking<'_> {
                 return Err(Stop::settled(format!("addresses prove nothing for {domain}")));
             }
             if let Some(network) = rule.networks.iter().find(|network| network.contains(address)) {
-                return Ok(Evidence {
+                return Ok(NetworkEvidence {
                     address,
                     reverse_names: Vec::new(),
                     confirmed: None,
@@ -190,7 +197,7 @@ impl Looking<'_> {
         let names = names.as_deref().unwrap_or_default();
         let confirmed = self.confirmed(&domain, rule, names).await?;
         let permitted_by = spf::permitted(&domain, self).await?;
-        Ok(Evidence {
+        Ok(NetworkEvidence {
             address,
             domain,
             reverse_names: names.iter().take(SHOWN_MAX).cloned().collect(),
@@ -202,7 +209,7 @@ impl Looking<'_> {
     }
 
     /// A name of the address that speaks for the domain and leads back to the address.
-    async fn confirmed(&mut self, domain: &str, rule: Option<&Rule>, names: &[String]) -> Result<String, Stop> {
+    async fn confirmed(&mut self, domain: &str, rule: Option<&ProofRule>, names: &[String]) -> Result<String, Stop> {
         let address = self.address;
         let speaks = |name: &&String| match rule {
             Some(rule) => rule.host_patterns.iter().any(|pattern| is_like(name, pattern)),

@@ -4,7 +4,7 @@ use crate::submission::Trust;
 
 /// One sender: what its From field says and whose signature it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
+pub struct AcceptedSender {
     /// Domain of the From field, A-labels.
     pub from_domain: String,
     /// The domain that must have signed; `None`: no signature is asked for, so anybody can write in its name.
@@ -13,10 +13,10 @@ pub struct Sender {
 
 /// Those in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Senders(Vec<Sender>);
+pub struct Senders(Vec<AcceptedSender>);
 
 impl Senders {
-    pub fn new(senders: Vec<Sender>) -> Senders {
+    pub fn new(senders: Vec<AcceptedSender>) -> Senders {
         Senders(senders)
     }
 
@@ -24,7 +24,8 @@ impl Senders {
     /// `dkim` where the operator named one of them, `import` where they ask for none, nothing for a stranger.
     pub fn trust(&self, from_domain: &str, signed_by: &[&str]) -> Option<Trust> {
         let known = || self.0.iter().filter(|sender| sender.from_domain == from_domain);
-        let named = |sender: &Sender| sender.dkim_domain.as_deref().is_some_and(|domain| signed_by.contains(&domain));
+        let named =
+            |sender: &AcceptedSender| sender.dkim_domain.as_deref().is_some_and(|domain| signed_by.contains(&domain));
         if known().any(named) {
             return Some(Trust::Dkim);
         }
@@ -38,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_named_signer_is_believed_further_than_none() {
-        let sender = |from: &str, dkim: Option<&str>| Sender {
+        let sender = |from: &str, dkim: Option<&str>| AcceptedSender {
             from_domain: from.to_owned(),
             dkim_domain: dkim.map(str::to_owned),
         };

@@ -18,7 +18,7 @@ pub(crate) enum Fail {
     Parameter { name: String, detail: String },
     /// Several organisations go by what was typed.
     #[error("several organisations may be meant by `{typed}`")]
-    Ambiguous { typed: String, ways: Vec<Way>, more: bool },
+    Ambiguous { typed: String, ways: Vec<Suggestion>, more: bool },
     #[error("{0}")]
     NotFound(String),
     #[error("{0}")]
@@ -31,7 +31,7 @@ pub(crate) enum Fail {
 
 /// One that may be meant, and the page that shows it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Way {
+pub(crate) struct Suggestion {
     pub(crate) address: String,
     pub(crate) key: String,
     pub(crate) name: Option<String>,

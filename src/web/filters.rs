@@ -10,7 +10,7 @@ use minijinja::{
 use super::{assets, params::may_carry};
 use crate::{
     chart::spark,
-    reporters::Sender,
+    reporters::SenderIdentity,
     text::{escape_html, visible_lines},
     wording,
 };
@@ -54,7 +54,7 @@ pub(crate) fn register(environment: &mut Environment<'static>, dev: Option<&Path
 
 /// The name of an organisation by its key, with the word that says how far it is proven.
 fn organisation(key: &str) -> Value {
-    let Sender { name, standing, .. } = Sender::of(key, None);
+    let SenderIdentity { name, standing, .. } = SenderIdentity::of(key, None);
     Value::from_safe_string(format!(
         "{} <span class=\"proof {word}\" title=\"{}\">{word}</span>",
         isolated(&name, SHOWN_MAX_CHARS),

@@ -1,10 +1,10 @@
 //! The sentence after a redirect. What was done stands in the URL, which anybody may write, so only these words and two numbers
 //! are ever shown.
 
-use super::params::Asked;
+use super::params::PageParams;
 use crate::wording::thousands;
 
-pub(crate) fn words(asked: &Asked) -> Option<String> {
+pub(crate) fn words(asked: &PageParams) -> Option<String> {
     let judged = || judged(asked.counted, asked.stayed);
     Some(match asked.done.as_deref()? {
         "discarded" => "The entry was discarded for good.".to_owned(),

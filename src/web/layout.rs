@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Site,
-    params::{Asked, may_carry},
+    params::{PageParams, may_carry},
 };
 use crate::{
     links,
@@ -55,12 +55,12 @@ impl Badges {
 }
 
 impl Frame {
-    pub(crate) fn ask(connection: &Connection, asked: &Asked) -> Result<Frame, StoreError> {
+    pub(crate) fn ask(connection: &Connection, asked: &PageParams) -> Result<Frame, StoreError> {
         Ok(Frame { choices: choices(connection, &asked.filter)?, badges: Badges::ask(connection)? })
     }
 
     /// The context of a page with a filter; `path` is its own.
-    pub(crate) fn context(&self, asked: &Asked, path: &str, today: NaiveDate) -> Value {
+    pub(crate) fn context(&self, asked: &PageParams, path: &str, today: NaiveDate) -> Value {
         let range = asked.filter.range;
         let moved = |range: Range| {
             let mut query = asked.query();

@@ -12,10 +12,10 @@ use chrono::{Datelike, Days, NaiveDate};
 use super::answer::Fail;
 use crate::{
     links::ABSENT,
-    period::{Kind, Period},
+    period::{Period, PeriodKind},
     query::{
         Filter, Range,
-        failures::{self, By},
+        failures::{self, FailureOrder},
         quarantine, reports,
     },
     submission::Trust,
@@ -106,11 +106,11 @@ pub(crate) fn may_carry(path: &str, name: &str) -> bool {
 
 /// What a query string asks for.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct PageParams {
     pub(crate) filter: Filter,
     /// Whether it names the range itself.
     pub(crate) range_given: bool,
-    pub(crate) by: Option<By>,
+    pub(crate) by: Option<FailureOrder>,
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
     /// Fault code, for the quarantine.
@@ -125,7 +125,7 @@ pub(crate) struct Asked {
 
 /// Reads the query string of an address. What it does not take is refused: a filter that is mistyped, or cannot apply, would silently answer
 /// another question.
-pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) -> Result<Asked, Fail> {
+pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) -> Result<PageParams, Fail> {
     let given = pairs(query_string, accepted)?;
     let get = |name: &str| given.get(name).cloned();
     let mut filter = Filter::new(range(&given, today)?);
@@ -143,14 +143,15 @@ pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) ->
         Some(other) => return Err(wrong("failed", format!("`{other}` is neither `true` nor `false`"))),
     };
     let by = get("by").map(|name| {
-        let known: Vec<&str> = By::ALL.into_iter().map(By::as_str).collect();
-        By::from_name(&name).ok_or_else(|| wrong("by", format!("`{name}` is not one of {}", known.join(", "))))
+        let known: Vec<&str> = FailureOrder::ALL.into_iter().map(FailureOrder::as_str).collect();
+        FailureOrder::from_name(&name)
+            .ok_or_else(|| wrong("by", format!("`{name}` is not one of {}", known.join(", "))))
     });
     let limit = get("limit").map(|text| match text.parse() {
         Ok(limit @ 1..=ROWS_MAX) => Ok(limit),
         _ => Err(wrong("limit", format!("`{text}` is not a number from 1 to {ROWS_MAX}"))),
     });
-    Ok(Asked {
+    Ok(PageParams {
         filter,
         range_given: ["from", "to", "week"].iter().any(|name| given.contains_key(*name)),
         by: by.transpose()?,
@@ -163,7 +164,7 @@ pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) ->
     })
 }
 
-impl Asked {
+impl PageParams {
     /// The range's dates as parameters, with what else was asked: the base of every link to the reports behind a figure.
     pub(crate) fn query(&self) -> BTreeMap<&'static str, String> {
         let mut query = BTreeMap::new();
@@ -196,13 +197,15 @@ impl Asked {
         query
     }
 
-    pub(crate) fn failures_after(&self) -> Result<Option<failures::After>, Fail> {
-        self.cursor_parts(2, |parts| Some(failures::After { failed: parts[0].parse().ok()?, key: parts[1].to_owned() }))
+    pub(crate) fn failures_after(&self) -> Result<Option<failures::FailureCursor>, Fail> {
+        self.cursor_parts(2, |parts| {
+            Some(failures::FailureCursor { failed: parts[0].parse().ok()?, key: parts[1].to_owned() })
+        })
     }
 
-    pub(crate) fn reports_after(&self) -> Result<Option<reports::After>, Fail> {
+    pub(crate) fn reports_after(&self) -> Result<Option<reports::ReportCursor>, Fail> {
         self.cursor_parts(3, |parts| {
-            Some(reports::After {
+            Some(reports::ReportCursor {
                 day: parts[0].parse().ok()?,
                 received_at: chrono::DateTime::from_timestamp_micros(parts[1].parse().ok()?)?,
                 uuid: parts[2].parse().ok()?,
@@ -210,9 +213,9 @@ impl Asked {
         })
     }
 
-    pub(crate) fn quarantine_after(&self) -> Result<Option<quarantine::After>, Fail> {
+    pub(crate) fn quarantine_after(&self) -> Result<Option<quarantine::QuarantineCursor>, Fail> {
         self.cursor_parts(2, |parts| {
-            Some(quarantine::After {
+            Some(quarantine::QuarantineCursor {
                 received_at: chrono::DateTime::from_timestamp_micros(parts[0].parse().ok()?)?,
                 uuid: parts[1].parse().ok()?,
             })
@@ -232,15 +235,15 @@ impl Asked {
 }
 
 /// Where the next page begins, opaque to the asker.
-pub(crate) fn failures_cursor(after: &failures::After) -> String {
+pub(crate) fn failures_cursor(after: &failures::FailureCursor) -> String {
     hex(&format!("{} {}", after.failed, after.key))
 }
 
-pub(crate) fn reports_cursor(after: &reports::After) -> String {
+pub(crate) fn reports_cursor(after: &reports::ReportCursor) -> String {
     hex(&format!("{} {} {}", after.day, after.received_at.timestamp_micros(), after.uuid))
 }
 
-pub(crate) fn quarantine_cursor(after: &quarantine::After) -> String {
+pub(crate) fn quarantine_cursor(after: &quarantine::QuarantineCursor) -> String {
     hex(&format!("{} {}", after.received_at.timestamp_micros(), after.uuid))
 }
 
@@ -298,7 +301,7 @@ fn read_date(name: &str, text: &str) -> Result<NaiveDate, Fail> {
 }
 
 fn read_week(text: &str) -> Result<Range, Fail> {
-    let week = Period::parse(text).filter(|period| period.kind() == Kind::Week);
+    let week = Period::parse(text).filter(|period| period.kind() == PeriodKind::Week);
     week.map(Period::range).ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
 }
 
@@ -438,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_the_way_through_a_url() {
-        let after = failures::After { failed: 812, key: "mx 1.example.com\u{fc}".to_owned() };
+        let after = failures::FailureCursor { failed: 812, key: "mx 1.example.com\u{fc}".to_owned() };
         let asked = parse(&format!("cursor={}", failures_cursor(&after)), ALL, today()).expect("valid");
         assert_eq!(asked.failures_after().expect("readable"), Some(after));
         for broken in ["zz", "abc", "00", "ff", "3132"] {

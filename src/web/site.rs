@@ -66,7 +66,7 @@ impl Site {
         &self,
         query_string: &str,
         accepted: params::Accepted,
-    ) -> Result<params::Asked, answer::Fail> {
+    ) -> Result<params::PageParams, answer::Fail> {
         let mut asked = params::parse(query_string, accepted, self.today())?;
         asked.filter.least = self.rules.least();
         if asked.filter.trust.is_none() && !self.has_counted.load(Ordering::Relaxed) {

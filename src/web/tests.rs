@@ -58,7 +58,7 @@ fn filled() -> &'static Running {
         let running = empty();
         filler::fill(&running.pipeline);
         let outage = alerts::outage();
-        alerts::record(&running, crate::alerts::Event::Fired, &outage, outage.fired_at, None);
+        alerts::record(&running, crate::alerts::AlertEvent::Fired, &outage, outage.fired_at, None);
         running
     })
 }

@@ -14,7 +14,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use tlsight::{
     limits::Limits,
-    store::{Settings, Store},
+    store::{Store, StoreSettings},
 };
 
 use crate::{
@@ -147,7 +147,7 @@ fn an_honest_sender_beside_large_reports_that_are_taken() {
 }
 
 fn count(data: &Path, sql: &str) -> i64 {
-    let store = Store::open(data, &Settings::default()).unwrap();
+    let store = Store::open(data, &StoreSettings::default()).unwrap();
     let counted = store.read_blocking(|conn| Ok(conn.query_row(sql, [], |row| row.get(0))?)).unwrap();
     store.close_blocking().unwrap();
     counted

@@ -11,7 +11,7 @@ use std::{
 
 use tlsight::{
     dns::{Resolver, open, reverse_name},
-    verify::network::{Proof, Rules, prove},
+    verify::network::{Proof, ProofRules, prove},
 };
 use tokio::runtime::Runtime;
 
@@ -38,7 +38,7 @@ impl Asking {
     fn proof(&self, address: &str, domain: &str) -> Proof {
         let (address, domains) = (address.parse().unwrap(), [domain.to_owned()]);
         let now = "2026-11-01T08:00:00Z".parse().unwrap();
-        self.runtime.block_on(prove(address, &domains, &Rules::default(), self.resolver.as_ref(), now))
+        self.runtime.block_on(prove(address, &domains, &ProofRules::default(), self.resolver.as_ref(), now))
     }
 
     /// The mechanism that decided, or why there is no proof.

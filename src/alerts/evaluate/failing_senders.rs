@@ -7,14 +7,14 @@ use std::{
 
 use chrono::NaiveDate;
 
-use super::State;
+use super::FindingState;
 use crate::{
     alerts::{
-        Affected, Alert, Evidence, Plan,
-        facts::{Facts, Trouble},
+        Affected, Alert, AlertEvidence, AlertPlan,
+        facts::{AlertFacts, FailureFact},
     },
     explain::{
-        Mail,
+        MailEffect,
         result_types::{HOSTS_MAX, POLICY_FETCH},
     },
 };
@@ -31,7 +31,7 @@ pub struct FailingSender<'a> {
     result_types: BTreeSet<&'a str>,
     reasons: BTreeSet<&'a str>,
     mx_hosts: BTreeSet<&'a str>,
-    mails: BTreeSet<Mail>,
+    mails: BTreeSet<MailEffect>,
     days: BTreeMap<NaiveDate, i64>,
     reported: Option<&'a BTreeSet<NaiveDate>>,
 }
@@ -62,7 +62,7 @@ pub fn owner(organisation: &str) -> String {
 }
 
 /// Puts the troubles of one subject together.
-pub fn failing_senders<'a>(troubles: &[&'a Trouble], facts: &'a Facts) -> Vec<FailingSender<'a>> {
+pub fn failing_senders<'a>(troubles: &[&'a FailureFact], facts: &'a AlertFacts) -> Vec<FailingSender<'a>> {
     let mut failing_senders: BTreeMap<(&str, &str), FailingSender<'a>> = BTreeMap::new();
     for trouble in troubles {
         let sender = failing_senders.entry((&trouble.policy_domain, &trouble.organisation)).or_default();
@@ -90,9 +90,9 @@ pub fn judge<'a, 'b>(
     (firing, over): (Option<&Alert>, Option<&Alert>),
     enough: impl Fn(usize, i64) -> bool,
     newcomers: &BTreeSet<String>,
-    plan: &Plan,
+    plan: &AlertPlan,
     today: NaiveDate,
-) -> (State, Vec<&'b FailingSender<'a>>) {
+) -> (FindingState, Vec<&'b FailingSender<'a>>) {
     let fresh_first = plan.fresh_first(today);
     let Some(alert) = firing else {
         // What comes late about a trouble that was seen to be over does not begin it again.
@@ -101,7 +101,7 @@ pub fn judge<'a, 'b>(
             failing_senders.iter().filter(|sender| sender.is_open() && sender.last_day() >= first).collect();
         let (organisations, failed) = weigh(&behind, newcomers);
         let fires = organisations > 0 && enough(organisations, failed);
-        return (if fires { State::Failing } else { State::Open }, behind);
+        return (if fires { FindingState::Failing } else { FindingState::Open }, behind);
     };
     // What was over before this began has nothing to do with it.
     let first_day = alert.evidence.first_day.unwrap_or(NaiveDate::MIN);
@@ -109,16 +109,16 @@ pub fn judge<'a, 'b>(
     let expire_first = plan.expire_first(today);
     if behind.is_empty() {
         let is_old = alert.evidence.last_day.is_none_or(|day| day < expire_first);
-        return (if is_old { State::Expired } else { State::Open }, behind);
+        return (if is_old { FindingState::Expired } else { FindingState::Open }, behind);
     }
     let state = match behind.iter().filter(|sender| sender.is_open()).map(|sender| sender.last_day()).max() {
         None => clear(&behind),
-        Some(last) if last >= fresh_first => State::Failing,
-        Some(last) if last < expire_first => State::Expired,
+        Some(last) if last >= fresh_first => FindingState::Failing,
+        Some(last) if last < expire_first => FindingState::Expired,
         // Who fell silent does not say that it is over, and others cannot say it for them.
         Some(_) => match clear(&behind) {
-            State::Clear { days: 0, .. } => State::Open,
-            _ => State::Unheard,
+            FindingState::Clear { days: 0, .. } => FindingState::Open,
+            _ => FindingState::Unheard,
         },
     };
     (state, behind)
@@ -140,14 +140,14 @@ fn weigh(behind: &[&FailingSender<'_>], newcomers: &BTreeSet<String>) -> (usize,
     (owners.len() + usize::from(!new.is_empty()), of_known.saturating_add(of_new.min(of_known)))
 }
 
-fn clear(behind: &[&FailingSender<'_>]) -> State {
+fn clear(behind: &[&FailingSender<'_>]) -> FindingState {
     let last = behind.iter().map(|sender| sender.last_day()).max().unwrap_or(NaiveDate::MIN);
     let clean: BTreeSet<NaiveDate> = behind.iter().flat_map(|sender| sender.clean_after(last)).collect();
-    State::Clear { day: clean.first().copied(), days: clean.len() as u64 }
+    FindingState::Clear { day: clean.first().copied(), days: clean.len() as u64 }
 }
 
 /// What an alert rests on. It began no later than it was said to have begun before.
-pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> Evidence {
+pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> AlertEvidence {
     let mut affected: BTreeMap<&str, Affected> = BTreeMap::new();
     for sender in behind {
         let (first, last) = (sender.first_day(), sender.last_day());
@@ -175,7 +175,7 @@ pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> Eviden
     let before_first = before.and_then(|alert| alert.evidence.first_day);
     let result_types: BTreeSet<&str> = behind.iter().flat_map(|sender| sender.result_types.iter().copied()).collect();
     let reasons: BTreeSet<&str> = behind.iter().flat_map(|sender| sender.reasons.iter().copied()).collect();
-    Evidence {
+    AlertEvidence {
         organisations,
         organisations_total,
         organisations_over,
@@ -184,7 +184,7 @@ pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> Eviden
             .iter()
             .flat_map(|sender| &sender.mails)
             .copied()
-            .collect::<BTreeSet<Mail>>()
+            .collect::<BTreeSet<MailEffect>>()
             .into_iter()
             .collect(),
         result_types: result_types.into_iter().map(str::to_owned).collect(),
@@ -195,7 +195,7 @@ pub fn evidence(behind: &[&FailingSender<'_>], before: Option<&Alert>) -> Eviden
             (now, before) => now.or(before),
         },
         last_day: behind.iter().map(|sender| sender.last_day()).max(),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Finding, Standing, State, Triple,
+    Finding, FindingState, OpenAlerts, Triple,
     failing_senders::{self, failing_senders},
     start_of,
 };
 use crate::{
-    alerts::{Alert, Evidence, Facts, Plan, Rule, Subject, facts::Trouble},
+    alerts::{Alert, AlertEvidence, AlertFacts, AlertPlan, AlertRule, Subject, facts::FailureFact},
     explain::result_types::{HOSTS_MAX, POLICY_FETCH},
 };
 
@@ -30,9 +30,9 @@ pub const BESIDES: &str = "besides";
 pub const OTHERS_REPORT_WITHIN_DAYS: i64 = 1;
 
 /// policy-fetch, certificate and dane.
-pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
-    let mut subjects: BTreeMap<(Rule, Subject), Vec<&Trouble>> = BTreeMap::new();
-    for rule in [Rule::PolicyFetch, Rule::Certificate, Rule::Dane] {
+pub fn causes(facts: &AlertFacts, plan: &AlertPlan, standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut subjects: BTreeMap<(AlertRule, Subject), Vec<&FailureFact>> = BTreeMap::new();
+    for rule in [AlertRule::PolicyFetch, AlertRule::Certificate, AlertRule::Dane] {
         subjects.extend(standing.firing_of(rule).map(|alert| ((rule, alert.subject.clone()), Vec::new())));
     }
     for trouble in &facts.troubles {
@@ -41,13 +41,13 @@ pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
         }
     }
     let settings = &plan.settings;
-    let enough = |rule: Rule, organisations: usize, failed: i64| {
+    let enough = |rule: AlertRule, organisations: usize, failed: i64| {
         let (organisations, failed) = (organisations as u64, u64::try_from(failed).unwrap_or(0));
         match rule {
-            Rule::PolicyFetch => {
+            AlertRule::PolicyFetch => {
                 organisations >= settings.policy_fetch_organisations_min || failed >= settings.policy_fetch_sessions_min
             }
-            Rule::Certificate => organisations >= settings.certificate_organisations_min,
+            AlertRule::Certificate => organisations >= settings.certificate_organisations_min,
             _ => failed >= settings.dane_sessions_min,
         }
     };
@@ -62,15 +62,15 @@ pub fn causes(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
 
 /// new-failure: what fires or goes on, and what is known from now on.
 pub fn news(
-    facts: &Facts,
-    plan: &Plan,
-    standing: &Standing<'_>,
-    causes: &BTreeSet<(Rule, Subject)>,
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
+    causes: &BTreeSet<(AlertRule, Subject)>,
     now: DateTime<Utc>,
 ) -> (Vec<Finding>, Vec<Triple>) {
-    let rule = Rule::NewFailure;
+    let rule = AlertRule::NewFailure;
     let fresh_first = plan.fresh_first(now.date_naive());
-    let mut subjects: BTreeMap<Subject, Vec<&Trouble>> =
+    let mut subjects: BTreeMap<Subject, Vec<&FailureFact>> =
         standing.firing_of(rule).map(|alert| (alert.subject.clone(), Vec::new())).collect();
     for trouble in &facts.troubles {
         let subject = Subject {
@@ -102,7 +102,9 @@ pub fn news(
             continue;
         }
         let finding = find(rule, subject, &troubles, enough, facts, plan, standing, now);
-        if (was_told || quietly || finding.state == State::Failing) && troubles.iter().any(|trouble| trouble.unknown) {
+        if (was_told || quietly || finding.state == FindingState::Failing)
+            && troubles.iter().any(|trouble| trouble.unknown)
+        {
             known.extend(triple(&troubles));
         }
         // It fires once: what was told is no news when it comes back.
@@ -117,34 +119,34 @@ pub fn news(
 /// The end of an alert whose failures another one tells of by now.
 fn taken_over(
     subject: &Subject,
-    troubles: &[&Trouble],
-    standing: &Standing<'_>,
-    causes: &BTreeSet<(Rule, Subject)>,
+    troubles: &[&FailureFact],
+    standing: &OpenAlerts<'_>,
+    causes: &BTreeSet<(AlertRule, Subject)>,
 ) -> Option<Finding> {
-    let alert = standing.firing(Rule::NewFailure, subject)?;
+    let alert = standing.firing(AlertRule::NewFailure, subject)?;
     let (by, _) = troubles.first().and_then(|trouble| cause_of(trouble, standing))?;
-    let evidence = Evidence { taken_over_by: Some(by), ..alert.evidence.clone() };
-    let state = State::TakenOver(by);
+    let evidence = AlertEvidence { taken_over_by: Some(by), ..alert.evidence.clone() };
+    let state = FindingState::TakenOver(by);
     let finding = Finding { rule: alert.rule, subject: subject.clone(), state, since: alert.since, evidence };
     troubles.iter().all(|trouble| is_notified(trouble, standing, causes)).then_some(finding)
 }
 
 /// Whether the reports of others, which are on their way, may make it a case for a rule about its cause.
-fn waits(trouble: &Trouble, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> bool {
+fn waits(trouble: &FailureFact, plan: &AlertPlan, standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> bool {
     let others_by = trouble.first_day() + TimeDelta::days(OTHERS_REPORT_WITHIN_DAYS);
     cause_of(trouble, standing).is_some_and(|(rule, _)| plan.is_on(rule)) && now.date_naive() <= others_by
 }
 
 /// Of what is new, the largest, known reporters first, so that nobody can drown the rest: result types are words that senders
 /// choose. What is left is told in one.
-fn heard(findings: Vec<Finding>, facts: &Facts, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+fn heard(findings: Vec<Finding>, facts: &AlertFacts, standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let mut room: BTreeMap<Option<String>, usize> = BTreeMap::new();
-    for alert in standing.firing_of(Rule::NewFailure) {
+    for alert in standing.firing_of(AlertRule::NewFailure) {
         let room = room.entry(alert.subject.organisation.clone()).or_insert(NEWS_MAX);
         *room = room.saturating_sub(1);
     }
     let begins = |finding: &Finding| {
-        finding.state == State::Failing && standing.firing(finding.rule, &finding.subject).is_none()
+        finding.state == FindingState::Failing && standing.firing(finding.rule, &finding.subject).is_none()
     };
     let (mut new, mut heard): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(begins);
     let is_known =
@@ -169,45 +171,46 @@ fn heard(findings: Vec<Finding>, facts: &Facts, standing: &Standing<'_>, now: Da
 }
 
 /// One finding for what was left out of an evaluation's news.
-fn besides(left: &[Finding], standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
+fn besides(left: &[Finding], standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> Option<Finding> {
     let subject = Subject { part: Some(BESIDES.to_owned()), ..Subject::default() };
-    if left.is_empty() || standing.firing(Rule::NewFailure, &subject).is_some() {
+    if left.is_empty() || standing.firing(AlertRule::NewFailure, &subject).is_some() {
         return None;
     }
     let organisations: BTreeSet<&Option<String>> = left.iter().map(|finding| &finding.subject.organisation).collect();
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         failed: left.iter().fold(0, |sum: i64, finding| sum.saturating_add(finding.evidence.failed)),
         organisations_total: organisations.len() as u64,
         detail: Some(left.len().to_string()),
         first_day: left.iter().filter_map(|finding| finding.evidence.first_day).min(),
         last_day: left.iter().filter_map(|finding| finding.evidence.last_day).max(),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     };
     let since = evidence.first_day.map_or(now, start_of);
-    Some(Finding { rule: Rule::NewFailure, subject, state: State::Failing, since, evidence })
+    Some(Finding { rule: AlertRule::NewFailure, subject, state: FindingState::Failing, since, evidence })
 }
 
 /// Whether an alert with a cause of its own tells of this trouble.
-pub fn is_notified(trouble: &Trouble, standing: &Standing<'_>, causes: &BTreeSet<(Rule, Subject)>) -> bool {
+pub fn is_notified(trouble: &FailureFact, standing: &OpenAlerts<'_>, causes: &BTreeSet<(AlertRule, Subject)>) -> bool {
     cause_of(trouble, standing).is_some_and(|cause| causes.contains(&cause))
 }
 
 /// Whether a rule tells of this trouble by its sessions alone, sooner or later: what it does not find worth telling no other
 /// rule tells either. One organisation is not enough for the rule about certificates, so a share may have to tell of those.
-pub fn has_own_rule(trouble: &Trouble, plan: &Plan, standing: &Standing<'_>) -> bool {
-    let by_sessions = |(rule, _): (Rule, Subject)| matches!(rule, Rule::PolicyFetch | Rule::Dane) && plan.is_on(rule);
+pub fn has_own_rule(trouble: &FailureFact, plan: &AlertPlan, standing: &OpenAlerts<'_>) -> bool {
+    let by_sessions =
+        |(rule, _): (AlertRule, Subject)| matches!(rule, AlertRule::PolicyFetch | AlertRule::Dane) && plan.is_on(rule);
     cause_of(trouble, standing).is_some_and(by_sessions)
 }
 
 #[expect(clippy::too_many_arguments, reason = "all an evaluation knows, and what is asked for")]
 fn find(
-    rule: Rule,
+    rule: AlertRule,
     subject: Subject,
-    troubles: &[&Trouble],
+    troubles: &[&FailureFact],
     enough: impl Fn(usize, i64) -> bool,
-    facts: &Facts,
-    plan: &Plan,
-    standing: &Standing<'_>,
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
     now: DateTime<Utc>,
 ) -> Finding {
     let firing: Option<&Alert> = standing.firing(rule, &subject);
@@ -219,7 +222,7 @@ fn find(
         Some(alert) if behind.is_empty() => alert.evidence.clone(),
         _ => failing_senders::evidence(&behind, firing),
     };
-    evidence.unheard = state == State::Unheard || state == State::Expired && !behind.is_empty();
+    evidence.unheard = state == FindingState::Unheard || state == FindingState::Expired && !behind.is_empty();
     evidence.mx_hosts = mx_hosts(&subject, evidence.mx_hosts, plan, standing);
     let claimed = subject.policy_domain.as_ref().and_then(|domain| facts.claimed_clear.get(domain)).copied();
     evidence.claimed_clear_day = claimed.filter(|day| evidence.last_day.is_none_or(|last| *day > last));
@@ -228,34 +231,35 @@ fn find(
 }
 
 /// The rule and subject a trouble is a case of.
-fn cause_of(trouble: &Trouble, standing: &Standing<'_>) -> Option<(Rule, Subject)> {
+fn cause_of(trouble: &FailureFact, standing: &OpenAlerts<'_>) -> Option<(AlertRule, Subject)> {
     let result_type = trouble.result_type.as_str();
     let domain = || Subject { policy_domain: Some(trouble.policy_domain.clone()), ..Subject::default() };
     if POLICY_FETCH.contains(&result_type) {
-        return Some((Rule::PolicyFetch, domain()));
+        return Some((AlertRule::PolicyFetch, domain()));
     }
     if DANE.contains(&result_type) {
-        return Some((Rule::Dane, of_dane(domain(), standing)));
+        return Some((AlertRule::Dane, of_dane(domain(), standing)));
     }
     let mx_host = trouble.mx_host.as_ref().filter(|_| CERTIFICATE.contains(&result_type))?;
     standing.owners.is_ours(&trouble.policy_domain, mx_host).then(|| {
         let (mx_host, result_type) = (Some(mx_host.clone()), Some(trouble.result_type.clone()));
-        (Rule::Certificate, Subject { mx_host, result_type, ..Subject::default() })
+        (AlertRule::Certificate, Subject { mx_host, result_type, ..Subject::default() })
     })
 }
 
 /// Some senders name the MX host as the policy domain (RFC 7672 §2.2.3), others the domain: it is one trouble. An alert that
 /// fires for the host already goes on for it.
-fn of_dane(named: Subject, standing: &Standing<'_>) -> Subject {
+fn of_dane(named: Subject, standing: &OpenAlerts<'_>) -> Subject {
     let name = named.policy_domain.as_deref().unwrap_or_default();
     let Some(domain) = standing.owners.domain_of(name) else { return named };
     let of_domain = Subject { policy_domain: Some(domain.to_owned()), ..Subject::default() };
-    let goes_on = standing.firing(Rule::Dane, &named).is_some() && standing.firing(Rule::Dane, &of_domain).is_none();
+    let goes_on =
+        standing.firing(AlertRule::Dane, &named).is_some() && standing.firing(AlertRule::Dane, &of_domain).is_none();
     if goes_on { named } else { of_domain }
 }
 
 /// The hosts to look at: the one it is about, those in the failure details, or those configured for the domain.
-fn mx_hosts(subject: &Subject, named: Vec<String>, plan: &Plan, standing: &Standing<'_>) -> Vec<String> {
+fn mx_hosts(subject: &Subject, named: Vec<String>, plan: &AlertPlan, standing: &OpenAlerts<'_>) -> Vec<String> {
     if let Some(host) = &subject.mx_host {
         return vec![host.clone()];
     }
@@ -266,9 +270,9 @@ fn mx_hosts(subject: &Subject, named: Vec<String>, plan: &Plan, standing: &Stand
     plan.domains.get(domain).into_iter().flatten().take(HOSTS_MAX).cloned().collect()
 }
 
-fn triple(troubles: &[&Trouble]) -> Option<Triple> {
+fn triple(troubles: &[&FailureFact]) -> Option<Triple> {
     let first_day = troubles.iter().map(|trouble| trouble.first_day()).min()?;
-    let Trouble { policy_domain, organisation, result_type, .. } = *troubles.first()?;
+    let FailureFact { policy_domain, organisation, result_type, .. } = *troubles.first()?;
     Some(Triple {
         policy_domain: policy_domain.clone(),
         organisation: organisation.clone(),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Finding, Standing, State, days, hours, outage::Outages};
-use crate::alerts::{Alert, Event, Evidence, Mute, Plan, Rule, Status, Subject, Transition};
+use super::{Finding, FindingState, OpenAlerts, days, hours, outage::Outages};
+use crate::alerts::{Alert, AlertEvent, AlertEvidence, AlertPlan, AlertRule, AlertStatus, Mute, Subject, Transition};
 
 /// What comes back so soon after it was over goes on.
 pub const BACK_WITHIN_DAYS: i64 = 7;
@@ -16,9 +16,9 @@ pub const FLAPPING_CLEAN_DAYS: u64 = 3;
 const JOINED: &str = "part of an outage that was reported already; the next reminder tells of all of it";
 
 pub fn transitions(
-    standing: &Standing<'_>,
+    standing: &OpenAlerts<'_>,
     findings: Vec<Finding>,
-    plan: &Plan,
+    plan: &AlertPlan,
     mutes: &[Mute],
     now: DateTime<Utc>,
 ) -> Vec<Transition> {
@@ -27,26 +27,32 @@ pub fn transitions(
     let lasting = Lifecycle { plan, mutes, now, outages };
     for finding in &findings {
         let transition = match (standing.firing(finding.rule, &finding.subject), finding.state) {
-            (None, State::Failing) => Some(lasting.begin(finding, standing.over(finding.rule, &finding.subject))),
+            (None, FindingState::Failing) => {
+                Some(lasting.begin(finding, standing.over(finding.rule, &finding.subject)))
+            }
             (None, _) => None,
-            (Some(alert), State::Failing | State::Open) => lasting.go_on(alert, Some(finding)),
-            (Some(alert), State::Clear { day, .. }) => {
+            (Some(alert), FindingState::Failing | FindingState::Open) => lasting.go_on(alert, Some(finding)),
+            (Some(alert), FindingState::Clear { day, .. }) => {
                 if lasting.is_over(alert, finding) {
-                    Some(lasting.end(alert, Event::Resolved, Evidence { clear_day: day, ..finding.evidence.clone() }))
+                    Some(lasting.end(
+                        alert,
+                        AlertEvent::Resolved,
+                        AlertEvidence { clear_day: day, ..finding.evidence.clone() },
+                    ))
                 } else {
                     lasting.go_on(alert, Some(finding))
                 }
             }
             // It has been told, and nothing new is known.
-            (Some(alert), State::Unheard) if alert.notified_at.is_some() => None,
-            (Some(alert), State::Unheard) => lasting.go_on(alert, Some(finding)),
-            (Some(alert), State::Expired) => {
+            (Some(alert), FindingState::Unheard) if alert.notified_at.is_some() => None,
+            (Some(alert), FindingState::Unheard) => lasting.go_on(alert, Some(finding)),
+            (Some(alert), FindingState::Expired) => {
                 // Who said last that it is over for them belongs into the last word; else nothing is known but what was.
                 let evidence = if finding.evidence.unheard { &finding.evidence } else { &alert.evidence };
-                Some(lasting.end(alert, Event::Expired, evidence.clone()))
+                Some(lasting.end(alert, AlertEvent::Expired, evidence.clone()))
             }
-            (Some(alert), State::TakenOver(_)) => {
-                let ended = lasting.end(alert, Event::TakenOver, finding.evidence.clone());
+            (Some(alert), FindingState::TakenOver(_)) => {
+                let ended = lasting.end(alert, AlertEvent::TakenOver, finding.evidence.clone());
                 Some(Transition {
                     notified: false,
                     muted: None,
@@ -57,10 +63,11 @@ pub fn transitions(
         };
         found.extend(transition);
     }
-    let judged: HashSet<(Rule, &Subject)> = findings.iter().map(|finding| (finding.rule, &finding.subject)).collect();
+    let judged: HashSet<(AlertRule, &Subject)> =
+        findings.iter().map(|finding| (finding.rule, &finding.subject)).collect();
     for alert in standing.alerts.iter().filter(|alert| alert.is_firing()) {
         if !plan.is_on(alert.rule) {
-            let ended = lasting.end(alert, Event::Expired, alert.evidence.clone());
+            let ended = lasting.end(alert, AlertEvent::Expired, alert.evidence.clone());
             found.push(Transition { notified: false, muted: None, ..ended });
         } else if !judged.contains(&(alert.rule, &alert.subject)) {
             found.extend(lasting.go_on(alert, None));
@@ -71,11 +78,11 @@ pub fn transitions(
 }
 
 /// The alerts that fire, where more or other evidence is found by now. What is over is left to its end.
-pub fn refreshed(standing: &Standing<'_>, findings: &[Finding]) -> Vec<Alert> {
+pub fn refreshed(standing: &OpenAlerts<'_>, findings: &[Finding]) -> Vec<Alert> {
     let refresh = |finding: &Finding| {
         let alert = standing.firing(finding.rule, &finding.subject)?;
         let since = finding.since.min(alert.since);
-        let is_news = matches!(finding.state, State::Failing | State::Open | State::Unheard)
+        let is_news = matches!(finding.state, FindingState::Failing | FindingState::Open | FindingState::Unheard)
             && (finding.evidence != alert.evidence || since != alert.since);
         is_news.then(|| Alert { evidence: finding.evidence.clone(), since, ..alert.clone() })
     };
@@ -83,7 +90,7 @@ pub fn refreshed(standing: &Standing<'_>, findings: &[Finding]) -> Vec<Alert> {
 }
 
 struct Lifecycle<'a> {
-    plan: &'a Plan,
+    plan: &'a AlertPlan,
     mutes: &'a [Mute],
     now: DateTime<Utc>,
     outages: Outages<'a>,
@@ -94,14 +101,14 @@ impl Lifecycle<'_> {
         let (rule, subject, now) = (finding.rule, finding.subject.clone(), self.now);
         let over = over.filter(|alert| now - alert.changed_at <= TimeDelta::days(BACK_WITHIN_DAYS));
         let (event, begun) = match over {
-            Some(alert) => (Event::Reopened, Alert { times: alert.times.saturating_add(1), ..alert.clone() }),
+            Some(alert) => (AlertEvent::Reopened, Alert { times: alert.times.saturating_add(1), ..alert.clone() }),
             None => (
-                Event::Fired,
+                AlertEvent::Fired,
                 Alert {
                     uuid: Alert::name(rule, &subject, now),
                     rule,
                     subject,
-                    status: Status::Firing,
+                    status: AlertStatus::Firing,
                     since: finding.since,
                     fired_at: now,
                     changed_at: now,
@@ -109,12 +116,12 @@ impl Lifecycle<'_> {
                     acknowledged_at: None,
                     acknowledgement: None,
                     times: 1,
-                    evidence: Evidence::default(),
+                    evidence: AlertEvidence::default(),
                 },
             ),
         };
         let alert = Alert {
-            status: Status::Firing,
+            status: AlertStatus::Firing,
             since: finding.since,
             changed_at: now,
             notified_at: None,
@@ -123,7 +130,7 @@ impl Lifecycle<'_> {
             evidence: finding.evidence.clone(),
             ..begun
         };
-        match self.outages.joined_by(&alert).filter(|_| event == Event::Fired && self.mute(&alert).is_none()) {
+        match self.outages.joined_by(&alert).filter(|_| event == AlertEvent::Fired && self.mute(&alert).is_none()) {
             // As if it had been told then: the next reminder is about all of them.
             Some(notified_at) => Transition {
                 event,
@@ -141,7 +148,7 @@ impl Lifecycle<'_> {
         let is_due = match alert.notified_at {
             None => true,
             // News are news once.
-            Some(_) if alert.rule == Rule::NewFailure || remind_after == 0 => false,
+            Some(_) if alert.rule == AlertRule::NewFailure || remind_after == 0 => false,
             Some(notified_at) => self.now - notified_at >= hours(remind_after),
         };
         if !is_due || alert.acknowledged_at.is_some() || self.mute(alert).is_some() {
@@ -149,22 +156,22 @@ impl Lifecycle<'_> {
         }
         let evidence = finding.map_or_else(|| alert.evidence.clone(), |finding| finding.evidence.clone());
         let since = finding.map_or(alert.since, |finding| finding.since.min(alert.since));
-        Some(self.tell(Event::Reminded, Alert { evidence, since, ..alert.clone() }, true))
+        Some(self.tell(AlertEvent::Reminded, Alert { evidence, since, ..alert.clone() }, true))
     }
 
-    fn end(&self, alert: &Alert, event: Event, evidence: Evidence) -> Transition {
-        let ended = Alert { status: Status::Resolved, changed_at: self.now, evidence, ..alert.clone() };
+    fn end(&self, alert: &Alert, event: AlertEvent, evidence: AlertEvidence) -> Transition {
+        let ended = Alert { status: AlertStatus::Resolved, changed_at: self.now, evidence, ..alert.clone() };
         self.tell(event, ended, alert.notified_at.is_some())
     }
 
     /// What flaps is over only when several report days say so, or nothing more is heard for long.
     fn is_over(&self, alert: &Alert, finding: &Finding) -> bool {
-        let State::Clear { day, days: clean } = finding.state else { return false };
+        let FindingState::Clear { day, days: clean } = finding.state else { return false };
         let long_ago = self.now.date_naive() - TimeDelta::days(days(self.plan.settings.expire_days));
         alert.times < FLAPPING_TIMES || clean >= FLAPPING_CLEAN_DAYS || day.is_some_and(|day| day < long_ago)
     }
 
-    fn tell(&self, event: Event, alert: Alert, wanted: bool) -> Transition {
+    fn tell(&self, event: AlertEvent, alert: Alert, wanted: bool) -> Transition {
         let muted = self.mute(&alert).filter(|_| wanted).map(Mute::words);
         let notified = wanted && muted.is_none();
         let notified_at = if notified { Some(self.now) } else { alert.notified_at };

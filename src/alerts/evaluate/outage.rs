@@ -4,16 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::{Standing, hours};
-use crate::alerts::{Alert, Plan, Rule};
+use super::{OpenAlerts, hours};
+use crate::alerts::{Alert, AlertPlan, AlertRule};
 
 /// Policy domains that fail since the same day for the same organisation, told, from which on another one is no news of its own.
 pub const DOMAINS_MIN: usize = 10;
 
 /// What was told lately and still fires, by rule, first day, organisation and result type.
 pub struct Outages<'a> {
-    plan: &'a Plan,
-    notified: HashMap<(Rule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
+    plan: &'a AlertPlan,
+    notified: HashMap<(AlertRule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
 }
 
 #[derive(Default)]
@@ -23,9 +23,9 @@ struct Outage<'a> {
 }
 
 impl<'a> Outages<'a> {
-    pub fn new(standing: &Standing<'a>, plan: &'a Plan, now: DateTime<Utc>) -> Outages<'a> {
+    pub fn new(standing: &OpenAlerts<'a>, plan: &'a AlertPlan, now: DateTime<Utc>) -> Outages<'a> {
         let mut notified: HashMap<_, Outage<'a>> = HashMap::new();
-        for rule in [Rule::PolicyFetch, Rule::Dane] {
+        for rule in [AlertRule::PolicyFetch, AlertRule::Dane] {
             for alert in standing.firing_of(rule) {
                 // Without a reminder to come nobody would hear of what joins.
                 let is_late = |notified_at: &DateTime<Utc>| now - *notified_at < hours(plan.settings.remind_after_h);

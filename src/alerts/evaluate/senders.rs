@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Finding, Standing, State, days, hours, start_of};
+use super::{Finding, FindingState, OpenAlerts, days, hours, start_of};
 use crate::alerts::{
-    Affected, Evidence, Facts, Plan, Rule, Subject,
-    facts::{Arrivals, Sender},
+    Affected, AlertEvidence, AlertFacts, AlertPlan, AlertRule, Subject,
+    facts::{Arrivals, SenderRhythm},
 };
 
 /// Report days, of the last 60, that make a rhythm.
@@ -19,26 +19,26 @@ pub const GRACE_MIN_H: u64 = 28;
 /// Days with an arrival, of fourteen, that make reports regular.
 pub const ARRIVALS_MIN_DAYS: u64 = 7;
 
-pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Vec<Finding> {
+pub fn senders(facts: &AlertFacts, plan: &AlertPlan, standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> Vec<Finding> {
     let none = no_reports(facts, plan, standing, now);
     // Where nobody reports, it is not the senders' doing: one message for one cause.
-    let nobody = plan.is_on(Rule::NoReports)
-        && (standing.firing_of(Rule::NoReports).next().is_some()
-            || none.iter().any(|finding| finding.state == State::Failing));
+    let nobody = plan.is_on(AlertRule::NoReports)
+        && (standing.firing_of(AlertRule::NoReports).next().is_some()
+            || none.iter().any(|finding| finding.state == FindingState::Failing));
     let mut findings: Vec<Finding> = facts
         .senders
         .iter()
         .filter_map(|sender| silent_sender(sender, &facts.arrivals, plan, standing, now))
-        .filter(|finding| !(nobody && finding.state == State::Failing))
+        .filter(|finding| !(nobody && finding.state == FindingState::Failing))
         .collect();
     findings.extend(none);
-    for alert in standing.firing_of(Rule::SilentSender) {
-        let is_known = |sender: &Sender| Some(&sender.organisation) == alert.subject.organisation.as_ref();
+    for alert in standing.firing_of(AlertRule::SilentSender) {
+        let is_known = |sender: &SenderRhythm| Some(&sender.organisation) == alert.subject.organisation.as_ref();
         if !facts.senders.iter().any(is_known) && alert.evidence.last_day.is_none_or(|day| has_left(day, now)) {
             findings.push(Finding {
-                rule: Rule::SilentSender,
+                rule: AlertRule::SilentSender,
                 subject: alert.subject.clone(),
-                state: State::Expired,
+                state: FindingState::Expired,
                 since: alert.since,
                 evidence: alert.evidence.clone(),
             });
@@ -48,15 +48,15 @@ pub fn senders(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTim
 }
 
 fn silent_sender(
-    sender: &Sender,
+    sender: &SenderRhythm,
     arrivals: &Arrivals,
-    plan: &Plan,
-    standing: &Standing<'_>,
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
     let last = *sender.days.last()?;
     let subject = Subject { organisation: Some(sender.organisation.clone()), ..Subject::default() };
-    let firing = standing.firing(Rule::SilentSender, &subject);
+    let firing = standing.firing(AlertRule::SilentSender, &subject);
     let gap = usual_gap_days(sender).filter(|gap| *gap <= GAP_MAX_DAYS);
     let is_late = gap.zip(sender.lateness_s).is_some_and(|(gap, lateness_s)| {
         let lateness = TimeDelta::seconds(lateness_s.clamp(0, LEFT_AFTER_DAYS * 86_400));
@@ -75,17 +75,17 @@ fn silent_sender(
     });
     let state = match (firing, heard) {
         _ if has_left(last, now) && firing.is_none() => return None,
-        _ if has_left(last, now) => State::Expired,
-        (None, _) if is_late => State::Failing,
+        _ if has_left(last, now) => FindingState::Expired,
+        (None, _) if is_late => FindingState::Failing,
         (None, _) => return None,
         // A report of a day that was missing came late, and the silence goes on.
-        (Some(_), Some(_)) if is_late => State::Failing,
-        (Some(_), Some((day, days))) => State::Clear { day: Some(day), days },
-        (Some(_), None) => State::Failing,
+        (Some(_), Some(_)) if is_late => FindingState::Failing,
+        (Some(_), Some((day, days))) => FindingState::Clear { day: Some(day), days },
+        (Some(_), None) => FindingState::Failing,
     };
     let name = sender.name.clone().unwrap_or_else(|| sender.organisation.clone());
     let last_seen = firing.and_then(|alert| alert.evidence.last_day).unwrap_or(last);
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         organisations: vec![Affected {
             key: sender.organisation.clone(),
             name,
@@ -101,10 +101,10 @@ fn silent_sender(
             1 => "it reported on every day".to_owned(),
             gap => format!("it reported at least every {gap} days"),
         }),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     };
     let since = start_of(last_seen) + TimeDelta::days(1);
-    Some(Finding { rule: Rule::SilentSender, subject, state, since, evidence })
+    Some(Finding { rule: AlertRule::SilentSender, subject, state, since, evidence })
 }
 
 fn has_left(last: NaiveDate, now: DateTime<Utc>) -> bool {
@@ -112,7 +112,7 @@ fn has_left(last: NaiveDate, now: DateTime<Utc>) -> bool {
 }
 
 /// The days from one report day to the next, in nine of ten cases.
-fn usual_gap_days(sender: &Sender) -> Option<i64> {
+fn usual_gap_days(sender: &SenderRhythm) -> Option<i64> {
     let days = sender.days.iter();
     let mut gaps: Vec<i64> = days.clone().zip(days.skip(1)).map(|(a, b)| (*b - *a).num_days()).collect();
     gaps.sort_unstable();
@@ -120,15 +120,15 @@ fn usual_gap_days(sender: &Sender) -> Option<i64> {
     gaps.get(at).copied()
 }
 
-fn no_reports(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime<Utc>) -> Option<Finding> {
-    let (rule, subject) = (Rule::NoReports, Subject::default());
+fn no_reports(facts: &AlertFacts, plan: &AlertPlan, standing: &OpenAlerts<'_>, now: DateTime<Utc>) -> Option<Finding> {
+    let (rule, subject) = (AlertRule::NoReports, Subject::default());
     let firing = standing.firing(rule, &subject);
     let Some(last_at) = facts.arrivals.last_at else {
         // So long ago that it is not looked at any more: whoever has not acted on the reminders will not.
         return firing.map(|alert| Finding {
             rule,
             subject,
-            state: State::Expired,
+            state: FindingState::Expired,
             since: alert.since,
             evidence: alert.evidence.clone(),
         });
@@ -136,12 +136,12 @@ fn no_reports(facts: &Facts, plan: &Plan, standing: &Standing<'_>, now: DateTime
     let is_long = now - last_at > hours(plan.settings.no_reports_after_h.max(1));
     let is_recent = now - last_at <= TimeDelta::days(LEFT_AFTER_DAYS + days(plan.settings.no_reports_after_h / 24));
     let state = match firing {
-        Some(_) if is_long => State::Failing,
-        Some(_) => State::Clear { day: Some(last_at.date_naive()), days: facts.arrivals.days },
-        None if is_long && is_recent && facts.arrivals.days >= ARRIVALS_MIN_DAYS => State::Failing,
+        Some(_) if is_long => FindingState::Failing,
+        Some(_) => FindingState::Clear { day: Some(last_at.date_naive()), days: facts.arrivals.days },
+        None if is_long && is_recent && facts.arrivals.days >= ARRIVALS_MIN_DAYS => FindingState::Failing,
         None => return None,
     };
     let last_seen = firing.and_then(|alert| alert.evidence.last_seen_at).unwrap_or(last_at);
-    let evidence = Evidence { last_seen_at: Some(last_seen), ..Evidence::default() };
+    let evidence = AlertEvidence { last_seen_at: Some(last_seen), ..AlertEvidence::default() };
     Some(Finding { rule, subject, state, since: last_seen, evidence })
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    Finding, Standing, State,
+    Finding, FindingState, OpenAlerts,
     failing_senders::{FailingSender, failing_senders, mx_hosts},
     failures::{has_own_rule, is_notified},
     start_of,
 };
 use crate::alerts::{
-    Affected, Alert, Evidence, Facts, Plan, Rule, Subject,
-    facts::{Counted, Of, Share, Trouble},
+    Affected, Alert, AlertEvidence, AlertFacts, AlertPlan, AlertRule, Subject,
+    facts::{FailureFact, FailureShare, Of, SessionCount},
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
@@ -22,13 +22,13 @@ const ORGANISATIONS_MAX: usize = 20;
 const RESULT_TYPES_MAX: usize = 5;
 
 pub fn shares(
-    facts: &Facts,
-    plan: &Plan,
-    standing: &Standing<'_>,
-    causes: &BTreeSet<(Rule, Subject)>,
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
+    causes: &BTreeSet<(AlertRule, Subject)>,
     now: DateTime<Utc>,
 ) -> Vec<Finding> {
-    let rule = Rule::FailureShare;
+    let rule = AlertRule::FailureShare;
     let today = now.date_naive();
     let mut findings: Vec<Finding> = Vec::new();
     for share in facts.shares.iter().filter(|share| plan.shares_of().contains(&share.of)) {
@@ -38,7 +38,7 @@ pub fn shares(
             None => fires(share, || reported(share, facts, plan, standing, causes, now), plan),
             Some(alert) => goes_on(share, alert, plan, today),
         };
-        if state == State::Open && firing.is_none() {
+        if state == FindingState::Open && firing.is_none() {
             continue;
         }
         let evidence = evidence(share, firing, facts, plan, today);
@@ -52,7 +52,7 @@ pub fn shares(
         Finding {
             rule,
             subject: alert.subject.clone(),
-            state: if is_old { State::Expired } else { State::Open },
+            state: if is_old { FindingState::Expired } else { FindingState::Open },
             since: alert.since,
             evidence: alert.evidence.clone(),
         }
@@ -61,7 +61,7 @@ pub fn shares(
     findings
 }
 
-fn fires(share: &Share, reported: impl FnOnce() -> i64, plan: &Plan) -> State {
+fn fires(share: &FailureShare, reported: impl FnOnce() -> i64, plan: &AlertPlan) -> FindingState {
     let reported = reported();
     let least = limit(baseline(&share.before, plan), plan);
     let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= least;
@@ -70,32 +70,32 @@ fn fires(share: &Share, reported: impl FnOnce() -> i64, plan: &Plan) -> State {
     // Whoever else reports how much: one that is known by its past and fails by itself is enough.
     let one = share.worst.as_ref().is_some_and(|worst| {
         let failed = worst.now.failed.saturating_sub(reported);
-        let own = Counted { failed, ..worst.now };
+        let own = SessionCount { failed, ..worst.now };
         has_enough(&own, plan) && failed > 0 && own.share() >= limit(None, plan)
     });
-    if all || one { State::Failing } else { State::Open }
+    if all || one { FindingState::Failing } else { FindingState::Open }
 }
 
 /// It is over below half of what made it fire, so that a share close to the limit does not come and go.
-fn goes_on(share: &Share, alert: &Alert, plan: &Plan, today: NaiveDate) -> State {
+fn goes_on(share: &FailureShare, alert: &Alert, plan: &AlertPlan, today: NaiveDate) -> FindingState {
     if !has_enough(&share.now, plan) {
-        return if share.reported_day < plan.expire_first(today) { State::Expired } else { State::Open };
+        return if share.reported_day < plan.expire_first(today) { FindingState::Expired } else { FindingState::Open };
     }
-    let over = |now: &Counted, baseline| now.share() < limit(baseline, plan) / 2.0;
+    let over = |now: &SessionCount, baseline| now.share() < limit(baseline, plan) / 2.0;
     let one_fails = share.worst.as_ref().is_some_and(|worst| has_enough(&worst.now, plan) && !over(&worst.now, None));
     if over(&share.now, alert.evidence.baseline) && !one_fails {
-        State::Clear { day: Some(share.reported_day), days: share.days }
+        FindingState::Clear { day: Some(share.reported_day), days: share.days }
     } else {
-        State::Failing
+        FindingState::Failing
     }
 }
 
-fn has_enough(counted: &Counted, plan: &Plan) -> bool {
+fn has_enough(counted: &SessionCount, plan: &AlertPlan) -> bool {
     counted.sessions > 0 && u64::try_from(counted.sessions).unwrap_or(0) >= plan.settings.failure_share_sessions_min
 }
 
 /// The share from which on it fires.
-fn limit(baseline: Option<f64>, plan: &Plan) -> f64 {
+fn limit(baseline: Option<f64>, plan: &AlertPlan) -> f64 {
     let fixed = plan.settings.failure_share_percent / 100.0;
     let times = plan.settings.failure_share_times;
     match baseline {
@@ -105,17 +105,17 @@ fn limit(baseline: Option<f64>, plan: &Plan) -> f64 {
 }
 
 /// What failed before, where there were sessions enough to tell.
-fn baseline(before: &Counted, plan: &Plan) -> Option<f64> {
+fn baseline(before: &SessionCount, plan: &AlertPlan) -> Option<f64> {
     has_enough(before, plan).then(|| before.share())
 }
 
 /// Failed sessions of the window that another alert tells of already: one message for one cause.
 fn reported(
-    share: &Share,
-    facts: &Facts,
-    plan: &Plan,
-    standing: &Standing<'_>,
-    causes: &BTreeSet<(Rule, Subject)>,
+    share: &FailureShare,
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    standing: &OpenAlerts<'_>,
+    causes: &BTreeSet<(AlertRule, Subject)>,
     now: DateTime<Utc>,
 ) -> i64 {
     if share.of != Of::PolicyDomain {
@@ -124,20 +124,26 @@ fn reported(
     let first = plan.share_first(now.date_naive());
     let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
     let elsewhere =
-        |trouble: &&Trouble| has_own_rule(trouble, plan, standing) || is_notified(trouble, standing, causes);
+        |trouble: &&FailureFact| has_own_rule(trouble, plan, standing) || is_notified(trouble, standing, causes);
     let days = troubles.filter(elsewhere).flat_map(|trouble| trouble.days.range(first..));
     days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
 }
 
-fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, today: NaiveDate) -> Evidence {
+fn evidence(
+    share: &FailureShare,
+    firing: Option<&Alert>,
+    facts: &AlertFacts,
+    plan: &AlertPlan,
+    today: NaiveDate,
+) -> AlertEvidence {
     let before = firing.map(|alert| &alert.evidence);
     let first = plan.share_first(today);
-    let of_this = |trouble: &&Trouble| match share.of {
+    let of_this = |trouble: &&FailureFact| match share.of {
         Of::PolicyDomain => trouble.policy_domain == share.key,
         Of::Organisation => trouble.organisation == share.key,
         Of::ResultType => trouble.result_type == share.key,
     };
-    let troubles: Vec<(&Trouble, i64)> = facts
+    let troubles: Vec<(&FailureFact, i64)> = facts
         .troubles
         .iter()
         .filter(of_this)
@@ -158,12 +164,13 @@ fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, t
         Of::PolicyDomain | Of::ResultType => who(&troubles),
     };
     let result_types = what(&troubles);
-    let all: Vec<&Trouble> = troubles.iter().map(|(trouble, _)| *trouble).collect();
-    let most: Vec<&Trouble> = all.iter().copied().filter(|it| result_types.first() == Some(&it.result_type)).collect();
+    let all: Vec<&FailureFact> = troubles.iter().map(|(trouble, _)| *trouble).collect();
+    let most: Vec<&FailureFact> =
+        all.iter().copied().filter(|it| result_types.first() == Some(&it.result_type)).collect();
     // An alert about the same failures says that they began when these did, and so does this one.
     let began = failing_senders(&most, facts).iter().map(FailingSender::first_day).min();
     let first_day = [began, share.first_day].into_iter().flatten().min();
-    Evidence {
+    AlertEvidence {
         organisations_total: organisations.len() as u64,
         organisations: organisations.into_iter().take(ORGANISATIONS_MAX).collect(),
         mx_hosts: mx_hosts(&failing_senders(&all, facts).iter().collect::<Vec<_>>()),
@@ -175,12 +182,12 @@ fn evidence(share: &Share, firing: Option<&Alert>, facts: &Facts, plan: &Plan, t
         baseline: before.map_or_else(|| baseline(&share.before, plan), |evidence| evidence.baseline),
         first_day: before.and_then(|evidence| evidence.first_day).or(first_day),
         last_day: share.last_day.or(before.and_then(|evidence| evidence.last_day)),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     }
 }
 
 /// The organisations that fail, most failed sessions first.
-fn who(troubles: &[(&Trouble, i64)]) -> Vec<Affected> {
+fn who(troubles: &[(&FailureFact, i64)]) -> Vec<Affected> {
     let mut found: BTreeMap<&str, Affected> = BTreeMap::new();
     for (trouble, failed) in troubles {
         let affected = found.entry(&trouble.organisation).or_insert_with(|| Affected {
@@ -196,7 +203,7 @@ fn who(troubles: &[(&Trouble, i64)]) -> Vec<Affected> {
 }
 
 /// The result types they fail with, most failed sessions first.
-fn what(troubles: &[(&Trouble, i64)]) -> Vec<String> {
+fn what(troubles: &[(&FailureFact, i64)]) -> Vec<String> {
     let mut found: BTreeMap<&str, i64> = BTreeMap::new();
     for (trouble, failed) in troubles {
         let sum = found.entry(&trouble.result_type).or_default();
@@ -207,7 +214,7 @@ fn what(troubles: &[(&Trouble, i64)]) -> Vec<String> {
     found.into_iter().take(RESULT_TYPES_MAX).map(|(name, _)| name.to_owned()).collect()
 }
 
-fn subject(share: &Share) -> Subject {
+fn subject(share: &FailureShare) -> Subject {
     let key = Some(share.key.clone());
     match share.of {
         Of::PolicyDomain => Subject { policy_domain: key, ..Subject::default() },

@@ -7,7 +7,7 @@ use super::{
     who::{days_of_open, failed, going_on, organisations, organisations_of_all, organisations_or, over_for},
 };
 use crate::{
-    alerts::{Alert, Event, Evidence, Rule},
+    alerts::{Alert, AlertEvent, AlertEvidence, AlertRule},
     share,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 const NAME_MAX_CHARS: usize = 60;
 
 /// What happened, without a full stop at its end.
-pub fn title(event: Event, alert: &Alert) -> String {
+pub fn title(event: AlertEvent, alert: &Alert) -> String {
     let evidence = &alert.evidence;
     let what = || match evidence.unheard {
         true => format!("{}{}{}", what(alert), days_of_open(evidence), measure(alert)),
@@ -29,61 +29,61 @@ pub fn title(event: Event, alert: &Alert) -> String {
         (true, Some(over)) => format!("{}; not heard of since, over for {over}", what()),
     };
     match event {
-        Event::Fired => going_on(),
-        Event::Reopened => format!("Again: {}", going_on()),
-        Event::Reminded | Event::Acknowledged => format!("Still: {}", going_on()),
-        Event::Resolved => format!("{}{}", over(alert), after(alert)),
-        Event::Expired => match over_for(evidence) {
+        AlertEvent::Fired => going_on(),
+        AlertEvent::Reopened => format!("Again: {}", going_on()),
+        AlertEvent::Reminded | AlertEvent::Acknowledged => format!("Still: {}", going_on()),
+        AlertEvent::Resolved => format!("{}{}", over(alert), after(alert)),
+        AlertEvent::Expired => match over_for(evidence) {
             None => format!("Not heard of any more: {}", what()),
             Some(over) => format!("Not heard of any more: {}, over for {over}", what()),
         },
-        Event::TakenOver => {
-            let by = evidence.taken_over_by.map_or("another rule", Rule::as_str);
+        AlertEvent::TakenOver => {
+            let by = evidence.taken_over_by.map_or("another rule", AlertRule::as_str);
             format!("Reported by {by} from now on: {}", what())
         }
     }
 }
 
 /// The same for several alerts of one rule.
-pub fn title_of_several(rule: Rule, event: Event, alerts: &[&Alert]) -> String {
+pub fn title_of_several(rule: AlertRule, event: AlertEvent, alerts: &[&Alert]) -> String {
     let n = alerts.len();
     let by = organisations_of_all(alerts);
     let since = match alerts.iter().map(|alert| alert.since.date_naive()).min() {
-        Some(day) if matches!(event, Event::Fired | Event::Reopened | Event::Reminded) => {
+        Some(day) if matches!(event, AlertEvent::Fired | AlertEvent::Reopened | AlertEvent::Reminded) => {
             format!(" since {}", time::day(day))
         }
         _ => String::new(),
     };
     let what = match rule {
-        Rule::PolicyFetch => format!("{n} policies cannot be fetched or used by {by}{since} (MTA-STS)"),
-        Rule::Certificate => format!("The certificates of MX hosts are not accepted by {by}{since} ({n} alerts)"),
-        Rule::Dane => format!("DANE fails at {n} policy domains for {by}{since}"),
-        Rule::FailureShare => format!("Too many sessions fail ({n} alerts)"),
-        Rule::NewFailure => format!("{n} failures were seen for the first time by {by}"),
-        Rule::SilentSender => format!("{n} organisations that report regularly have stopped"),
-        Rule::Source => format!("{n} sources do not work"),
-        Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Disk => {
+        AlertRule::PolicyFetch => format!("{n} policies cannot be fetched or used by {by}{since} (MTA-STS)"),
+        AlertRule::Certificate => format!("The certificates of MX hosts are not accepted by {by}{since} ({n} alerts)"),
+        AlertRule::Dane => format!("DANE fails at {n} policy domains for {by}{since}"),
+        AlertRule::FailureShare => format!("Too many sessions fail ({n} alerts)"),
+        AlertRule::NewFailure => format!("{n} failures were seen for the first time by {by}"),
+        AlertRule::SilentSender => format!("{n} organisations that report regularly have stopped"),
+        AlertRule::Source => format!("{n} sources do not work"),
+        AlertRule::NoReports | AlertRule::Quarantine | AlertRule::Conflict | AlertRule::Disk => {
             format!("{n} alerts of the rule {}", rule.as_str())
         }
     };
     match event {
-        Event::Fired => what,
-        Event::Reopened => format!("Again: {what}"),
-        Event::Reminded | Event::Acknowledged => format!("Still: {what}"),
-        Event::Resolved => match rule {
-            Rule::PolicyFetch => format!("{n} policies can be fetched and used again by {by} (MTA-STS)"),
-            Rule::Certificate => format!("The certificates of MX hosts are accepted again by {by} ({n} alerts)"),
-            Rule::Dane => format!("DANE works again at {n} policy domains for {by}"),
+        AlertEvent::Fired => what,
+        AlertEvent::Reopened => format!("Again: {what}"),
+        AlertEvent::Reminded | AlertEvent::Acknowledged => format!("Still: {what}"),
+        AlertEvent::Resolved => match rule {
+            AlertRule::PolicyFetch => format!("{n} policies can be fetched and used again by {by} (MTA-STS)"),
+            AlertRule::Certificate => format!("The certificates of MX hosts are accepted again by {by} ({n} alerts)"),
+            AlertRule::Dane => format!("DANE works again at {n} policy domains for {by}"),
             _ => format!("Over: {what}"),
         },
-        Event::Expired => format!("Not heard of any more: {what}"),
-        Event::TakenOver => format!("Reported by another rule from now on: {what}"),
+        AlertEvent::Expired => format!("Not heard of any more: {what}"),
+        AlertEvent::TakenOver => format!("Reported by another rule from now on: {what}"),
     }
 }
 
 /// How long it lasted.
 pub fn lasted(alert: &Alert) -> Option<String> {
-    let Evidence { first_day, clear_day, last_day, failed, .. } = alert.evidence;
+    let AlertEvidence { first_day, clear_day, last_day, failed, .. } = alert.evidence;
     match (first_day, clear_day) {
         (Some(first), Some(clear)) => {
             let last = last_day.map_or(String::new(), |last| format!(", last seen on {}", time::day(last)));
@@ -102,13 +102,13 @@ fn what(alert: &Alert) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
     let part = |part: &Option<String>| name(part.as_deref().unwrap_or("?"));
     match alert.rule {
-        Rule::PolicyFetch => {
+        AlertRule::PolicyFetch => {
             let fetched = evidence.result_types.iter().all(|name| name == "sts-policy-invalid");
             let verb = if fetched && !evidence.result_types.is_empty() { "use" } else { "fetch" };
             let can = if evidence.unheard { "could not" } else { "cannot" };
             format!("{} {can} {verb} the MTA-STS policy of {}", organisations(evidence), part(&subject.policy_domain))
         }
-        Rule::Certificate => {
+        AlertRule::Certificate => {
             let how = match subject.result_type.as_deref() {
                 Some("certificate-expired") => "expired",
                 _ => "made out for another name",
@@ -120,11 +120,11 @@ fn what(alert: &Alert) -> String {
             };
             format!("{} {verb} the certificate of {} {how}", organisations(evidence), part(&subject.mx_host))
         }
-        Rule::Dane => {
+        AlertRule::Dane => {
             let verb = if evidence.unheard { "failed" } else { "fails" };
             format!("DANE {verb} at {} for {}", part(&subject.policy_domain), organisations(evidence))
         }
-        Rule::FailureShare => {
+        AlertRule::FailureShare => {
             let of = match (&subject.policy_domain, &subject.result_type) {
                 (Some(domain), _) => format!("of the sessions with {} fail", name(domain)),
                 (_, Some(result_type)) => format!("of all sessions fail with {}", name(result_type)),
@@ -132,43 +132,43 @@ fn what(alert: &Alert) -> String {
             };
             format!("{} {of}", share::failed(evidence.failed, evidence.sessions))
         }
-        Rule::NewFailure if subject.part.is_some() => format!(
+        AlertRule::NewFailure if subject.part.is_some() => format!(
             "{} more failures are new, of {}",
             evidence.detail.as_deref().unwrap_or("Some"),
             count(i64::try_from(evidence.organisations_total).unwrap_or(i64::MAX), "organisation")
         ),
-        Rule::NewFailure => format!(
+        AlertRule::NewFailure => format!(
             "{} {} at {} with {} for the first time",
             organisations_or(evidence, &part(&subject.organisation)),
             if evidence.unheard { "failed" } else { "fails" },
             part(&subject.policy_domain),
             part(&subject.result_type)
         ),
-        Rule::SilentSender => {
+        AlertRule::SilentSender => {
             let last = evidence.last_day.map_or_else(|| "long".to_owned(), time::day);
             format!(
                 "{} has stopped reporting: its last report is about {last}",
                 organisations_or(evidence, &part(&subject.organisation))
             )
         }
-        Rule::NoReports => "No organisation reports any more".to_owned(),
-        Rule::Quarantine => {
+        AlertRule::NoReports => "No organisation reports any more".to_owned(),
+        AlertRule::Quarantine => {
             format!(
                 "{} of {} of the last 24 hours were quarantined",
                 evidence.failed,
                 count(evidence.sessions, "report")
             )
         }
-        Rule::Conflict => {
+        AlertRule::Conflict => {
             format!(
                 "{} came again with other content within 24 hours ({})",
                 count(evidence.failed, "report"),
                 organisations(evidence)
             )
         }
-        Rule::Source => format!("Source {} does not work", part(&subject.part)),
-        Rule::Disk if evidence.cannot_store.is_some() => "Nothing can be stored".to_owned(),
-        Rule::Disk => {
+        AlertRule::Source => format!("Source {} does not work", part(&subject.part)),
+        AlertRule::Disk if evidence.cannot_store.is_some() => "Nothing can be stored".to_owned(),
+        AlertRule::Disk => {
             let free = evidence.detail.as_deref().unwrap_or("little is free");
             format!("The disk of the data directory is nearly full: {free}")
         }
@@ -179,36 +179,42 @@ fn over(alert: &Alert) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
     let part = |part: &Option<String>| name(part.as_deref().unwrap_or("?"));
     match alert.rule {
-        Rule::PolicyFetch => {
+        AlertRule::PolicyFetch => {
             format!("The MTA-STS policy of {} can be fetched and used again", part(&subject.policy_domain))
         }
-        Rule::Certificate => format!("The certificate of {} is accepted again", part(&subject.mx_host)),
-        Rule::Dane => format!("DANE works again at {}", part(&subject.policy_domain)),
-        Rule::FailureShare => {
+        AlertRule::Certificate => format!("The certificate of {} is accepted again", part(&subject.mx_host)),
+        AlertRule::Dane => format!("DANE works again at {}", part(&subject.policy_domain)),
+        AlertRule::FailureShare => {
             let of = [&subject.policy_domain, &subject.organisation, &subject.result_type].into_iter().flatten().next();
             format!("The share of failed sessions of {} is back to normal", name(of.map_or("?", String::as_str)))
         }
-        Rule::NewFailure if subject.part.is_some() => "What else was new is some days ago".to_owned(),
-        Rule::NewFailure => format!(
+        AlertRule::NewFailure if subject.part.is_some() => "What else was new is some days ago".to_owned(),
+        AlertRule::NewFailure => format!(
             "{} does not fail any more at {} with {}",
             organisations_or(evidence, &part(&subject.organisation)),
             part(&subject.policy_domain),
             part(&subject.result_type)
         ),
-        Rule::SilentSender => format!("{} reports again", organisations_or(evidence, &part(&subject.organisation))),
-        Rule::NoReports => "Reports come in again".to_owned(),
-        Rule::Quarantine => "Few reports are quarantined again".to_owned(),
-        Rule::Conflict => "No report has come again with other content for 24 hours".to_owned(),
-        Rule::Source => format!("Source {} works again", part(&subject.part)),
-        Rule::Disk if evidence.cannot_store.is_some() => "Reports can be stored again".to_owned(),
-        Rule::Disk => format!("There is room on the disk again: {}", evidence.detail.as_deref().unwrap_or("?")),
+        AlertRule::SilentSender => {
+            format!("{} reports again", organisations_or(evidence, &part(&subject.organisation)))
+        }
+        AlertRule::NoReports => "Reports come in again".to_owned(),
+        AlertRule::Quarantine => "Few reports are quarantined again".to_owned(),
+        AlertRule::Conflict => "No report has come again with other content for 24 hours".to_owned(),
+        AlertRule::Source => format!("Source {} works again", part(&subject.part)),
+        AlertRule::Disk if evidence.cannot_store.is_some() => "Reports can be stored again".to_owned(),
+        AlertRule::Disk => format!("There is room on the disk again: {}", evidence.detail.as_deref().unwrap_or("?")),
     }
 }
 
 fn since(alert: &Alert) -> String {
     match alert.rule {
-        Rule::SilentSender | Rule::Quarantine | Rule::Conflict | Rule::Disk | Rule::NewFailure => String::new(),
-        Rule::NoReports | Rule::Source => format!(" since {}", time::moment(alert.since)),
+        AlertRule::SilentSender
+        | AlertRule::Quarantine
+        | AlertRule::Conflict
+        | AlertRule::Disk
+        | AlertRule::NewFailure => String::new(),
+        AlertRule::NoReports | AlertRule::Source => format!(" since {}", time::moment(alert.since)),
         _ => format!(" since {}", time::day(alert.since.date_naive())),
     }
 }
@@ -216,23 +222,25 @@ fn since(alert: &Alert) -> String {
 /// What stands behind the sentence.
 fn measure(alert: &Alert) -> String {
     match alert.rule {
-        Rule::PolicyFetch | Rule::Certificate | Rule::Dane | Rule::NewFailure => {
+        AlertRule::PolicyFetch | AlertRule::Certificate | AlertRule::Dane | AlertRule::NewFailure => {
             format!(" ({})", count(failed(&alert.evidence), "session"))
         }
-        Rule::FailureShare => alert
+        AlertRule::FailureShare => alert
             .evidence
             .baseline
             .map_or(String::new(), |share| format!(" ({} before)", share::failed_fraction(share))),
-        Rule::Source => alert.evidence.detail.as_deref().map_or(String::new(), |words| format!(": {}", cut(words, 80))),
+        AlertRule::Source => {
+            alert.evidence.detail.as_deref().map_or(String::new(), |words| format!(": {}", cut(words, 80)))
+        }
         _ => String::new(),
     }
 }
 
 fn after(alert: &Alert) -> String {
     let span = match (alert.rule, alert.evidence.clear_day) {
-        (Rule::Quarantine | Rule::Conflict, _) => return String::new(),
-        (Rule::SilentSender, Some(clear)) => clear - alert.since.date_naive(),
-        (Rule::NoReports, _) => alert.changed_at - alert.since,
+        (AlertRule::Quarantine | AlertRule::Conflict, _) => return String::new(),
+        (AlertRule::SilentSender, Some(clear)) => clear - alert.since.date_naive(),
+        (AlertRule::NoReports, _) => alert.changed_at - alert.since,
         (_, Some(clear)) => match clear - alert.since.date_naive() {
             day if day.num_days() == 1 => return " after 1 day".to_owned(),
             days => days,

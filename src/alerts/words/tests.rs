@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::alerts::{Affected, Evidence, Status};
+use crate::alerts::{Affected, AlertEvidence, AlertStatus};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -13,12 +13,12 @@ fn affected(name: &str, failed: i64) -> Affected {
     Affected { key, name: name.to_owned(), failed, first_day, last_day, clear_day: None }
 }
 
-fn alert(rule: Rule, subject: Subject, evidence: Evidence) -> Alert {
+fn alert(rule: AlertRule, subject: Subject, evidence: AlertEvidence) -> Alert {
     Alert {
         uuid: Alert::name(rule, &subject, at("2026-11-20T08:00:00Z")),
         rule,
         subject,
-        status: Status::Firing,
+        status: AlertStatus::Firing,
         since: at("2026-11-19T00:00:00Z"),
         fired_at: at("2026-11-20T08:00:00Z"),
         changed_at: at("2026-11-20T08:00:00Z"),
@@ -31,7 +31,7 @@ fn alert(rule: Rule, subject: Subject, evidence: Evidence) -> Alert {
 }
 
 fn policy_fetch(domain: &str) -> Alert {
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         organisations: vec![affected("Microsoft", 700), affected("Mail.ru", 112)],
         organisations_total: 2,
         result_types: vec!["sts-policy-fetch-error".to_owned()],
@@ -39,12 +39,12 @@ fn policy_fetch(domain: &str) -> Alert {
         failed: 812,
         first_day: "2026-11-19".parse().ok(),
         last_day: "2026-11-21".parse().ok(),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     };
-    alert(Rule::PolicyFetch, Subject { policy_domain: Some(domain.to_owned()), ..Subject::default() }, evidence)
+    alert(AlertRule::PolicyFetch, Subject { policy_domain: Some(domain.to_owned()), ..Subject::default() }, evidence)
 }
 
-fn transition(event: Event, alert: Alert) -> Transition {
+fn transition(event: AlertEvent, alert: Alert) -> Transition {
     Transition { event, alert, notified: true, muted: None }
 }
 
@@ -60,16 +60,16 @@ fn text(transitions: &[Transition]) -> String {
 #[test]
 fn a_policy_that_cannot_be_fetched_and_its_end() {
     let fired = policy_fetch("example.com");
-    let mut resolved = Alert { status: Status::Resolved, changed_at: at("2026-11-23T08:00:00Z"), ..fired.clone() };
+    let mut resolved = Alert { status: AlertStatus::Resolved, changed_at: at("2026-11-23T08:00:00Z"), ..fired.clone() };
     resolved.evidence.clear_day = "2026-11-22".parse().ok();
-    let both = [transition(Event::Fired, fired), transition(Event::Resolved, resolved)];
+    let both = [transition(AlertEvent::Fired, fired), transition(AlertEvent::Resolved, resolved)];
     insta::assert_snapshot!(text(&both));
 }
 
 #[test]
 fn several_of_one_rule_are_one_notice() {
     let many: Vec<Transition> =
-        (0..12).map(|n| transition(Event::Fired, policy_fetch(&format!("d{n:02}.example")))).collect();
+        (0..12).map(|n| transition(AlertEvent::Fired, policy_fetch(&format!("d{n:02}.example")))).collect();
     let shown = notices(&many, at("2026-11-20T08:00:00Z"));
     assert_eq!(shown.len(), 1);
     let notice = &shown[0];
@@ -90,7 +90,7 @@ fn every_rule_has_a_sentence_for_every_event() {
         mx_host: Some("mx1.example.com".to_owned()),
         part: Some("imap reports".to_owned()),
     };
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         sessions: 1_624,
         baseline: Some(0.004),
         last_seen_at: Some(at("2026-11-19T10:00:00Z")),
@@ -98,17 +98,19 @@ fn every_rule_has_a_sentence_for_every_event() {
         ..policy_fetch("example.com").evidence
     };
     let mut lines = Vec::new();
-    for rule in Rule::ALL {
-        for event in [Event::Fired, Event::Reopened, Event::Reminded, Event::Resolved, Event::Expired] {
+    for rule in AlertRule::ALL {
+        for event in
+            [AlertEvent::Fired, AlertEvent::Reopened, AlertEvent::Reminded, AlertEvent::Resolved, AlertEvent::Expired]
+        {
             let mut alert = alert(rule, subject.clone(), evidence.clone());
-            if event == Event::Resolved {
+            if event == AlertEvent::Resolved {
                 alert.changed_at = at("2026-11-22T09:30:00Z");
             }
             lines.push(sentence::title(event, &alert));
         }
         lines.push(sentence::title_of_several(
             rule,
-            Event::Fired,
+            AlertEvent::Fired,
             &[&alert(rule, subject.clone(), evidence.clone()); 3],
         ));
     }
@@ -120,7 +122,7 @@ fn what_others_wrote_stays_in_its_place() {
     let mut alert = policy_fetch("example.com");
     alert.evidence.organisations[0].name = format!("Evil\r\nSubject: {}", "x".repeat(500));
     alert.subject.policy_domain = Some("$(id).example".to_owned());
-    let shown = notices(&[transition(Event::Fired, alert)], at("2026-11-20T08:00:00Z"));
+    let shown = notices(&[transition(AlertEvent::Fired, alert)], at("2026-11-20T08:00:00Z"));
     let notice = &shown[0];
     assert!(!notice.title.contains(char::is_control) && notice.title.chars().count() < 160, "{}", notice.title);
     assert!(notice.lines.iter().all(|line| !line.contains(char::is_control)));
@@ -129,6 +131,6 @@ fn what_others_wrote_stays_in_its_place() {
 
 #[test]
 fn who_is_not_told_gets_no_notice() {
-    let quiet = Transition { notified: false, ..transition(Event::Fired, policy_fetch("example.com")) };
+    let quiet = Transition { notified: false, ..transition(AlertEvent::Fired, policy_fetch("example.com")) };
     assert!(notices(&[quiet], at("2026-11-20T08:00:00Z")).is_empty());
 }

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{sentence::cut, time};
-use crate::alerts::{Alert, Evidence};
+use crate::alerts::{Alert, AlertEvidence};
 
 /// The organisations behind several alerts, those with the most failed sessions first.
 pub fn organisations_of_all(alerts: &[&Alert]) -> String {
@@ -19,26 +19,26 @@ pub fn organisations_of_all(alerts: &[&Alert]) -> String {
 }
 
 /// Those who reported that it is over while others have not; `None` where there are no such two clients.
-pub fn over_for(evidence: &Evidence) -> Option<String> {
+pub fn over_for(evidence: &AlertEvidence) -> Option<String> {
     let over: Vec<&str> = named(evidence, true).collect();
     let is_partly = evidence.organisations_over > 0 && evidence.organisations_over < evidence.organisations_total;
     is_partly.then(|| listed(&over, evidence.organisations_over))
 }
 
-fn named(evidence: &Evidence, is_over: bool) -> impl Iterator<Item = &str> {
+fn named(evidence: &AlertEvidence, is_over: bool) -> impl Iterator<Item = &str> {
     let of_client = evidence.organisations.iter().filter(move |affected| affected.clear_day.is_some() == is_over);
     of_client.map(|affected| affected.name.as_str())
 }
 
 /// ` on Thu 26 Nov`: the days of those for whom it is not over.
-pub fn days_of_open(evidence: &Evidence) -> String {
+pub fn days_of_open(evidence: &AlertEvidence) -> String {
     let open = || evidence.organisations.iter().filter(|affected| affected.clear_day.is_none());
     let first = open().filter_map(|affected| affected.first_day).min().or(evidence.first_day);
     time::days(first, open().filter_map(|affected| affected.last_day).max().or(evidence.last_day))
 }
 
 /// Failed sessions of those the sentence is about.
-pub fn failed(evidence: &Evidence) -> i64 {
+pub fn failed(evidence: &AlertEvidence) -> i64 {
     if over_for(evidence).is_none() || evidence.organisations_total > evidence.organisations.len() as u64 {
         return evidence.failed;
     }
@@ -46,12 +46,12 @@ pub fn failed(evidence: &Evidence) -> i64 {
     open.fold(0, |sum: i64, affected| sum.saturating_add(affected.failed))
 }
 
-pub fn organisations_or(evidence: &Evidence, key: &str) -> String {
+pub fn organisations_or(evidence: &AlertEvidence, key: &str) -> String {
     if evidence.organisations.is_empty() { key.to_owned() } else { organisations(evidence) }
 }
 
 /// Those for whom it goes on, or all where it is over for all.
-pub fn organisations(evidence: &Evidence) -> String {
+pub fn organisations(evidence: &AlertEvidence) -> String {
     let open: Vec<&str> = named(evidence, false).collect();
     if open.is_empty() || over_for(evidence).is_none() {
         let names: Vec<&str> = evidence.organisations.iter().map(|affected| affected.name.as_str()).collect();
@@ -61,7 +61,7 @@ pub fn organisations(evidence: &Evidence) -> String {
 }
 
 /// For how many it goes on.
-pub fn going_on(evidence: &Evidence) -> u64 {
+pub fn going_on(evidence: &AlertEvidence) -> u64 {
     match over_for(evidence) {
         Some(_) => evidence.organisations_total - evidence.organisations_over,
         None => evidence.organisations_total,

@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::Environment,
     control::{OutcomeWord, ReportedOutcome},
-    import::{self, Item, Tally, UNREADABLE},
+    import::{self, ImportItem, ImportTally, UNREADABLE},
     text::visible,
 };
 
@@ -76,8 +76,8 @@ fn print(common: &Common, reported: &[ReportedOutcome]) -> io::Result<()> {
     if !common.json {
         return writeln!(out, "{}", line(reported));
     }
-    let item = Item { path: PathBuf::from("-"), outcomes: reported.to_vec() };
-    let mut tally = Tally::default();
+    let item = ImportItem { path: PathBuf::from("-"), outcomes: reported.to_vec() };
+    let mut tally = ImportTally::default();
     tally.add(&item);
     let mut listing = Listing::json(out);
     listing.item(&item)?;

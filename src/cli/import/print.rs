@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     control::{OutcomeWord, ReportedOutcome},
-    import::{Item, Stop, Tally},
+    import::{ImportItem, ImportStop, ImportTally},
     submission::ByDomain,
     text::{visible, visible_path},
 };
@@ -34,7 +34,7 @@ impl<W: Write> Listing<W> {
 
     /// A line for each report that was not stored. Duplicates, and mails of another kind, have one in JSON only: they need
     /// nobody's attention, and a mailbox may hold many.
-    pub fn item(&mut self, item: &Item) -> io::Result<()> {
+    pub fn item(&mut self, item: &ImportItem) -> io::Result<()> {
         let several = item.outcomes.len() > 1;
         for (element, reported) in item.outcomes.iter().enumerate() {
             let element = several.then_some(element);
@@ -53,7 +53,7 @@ impl<W: Write> Listing<W> {
         Ok(())
     }
 
-    pub fn finish(&mut self, tally: &Tally, stop: Option<&Stop>) -> io::Result<()> {
+    pub fn finish(&mut self, tally: &ImportTally, stop: Option<&ImportStop>) -> io::Result<()> {
         match self {
             Listing::Text(out) => write_sums(out, tally, stop)?,
             Listing::Json { out, items } => {
@@ -83,7 +83,12 @@ impl<W: Write> Listing<W> {
     }
 }
 
-fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, reported: &ReportedOutcome) -> io::Result<()> {
+fn write_line(
+    out: &mut impl Write,
+    item: &ImportItem,
+    element: Option<usize>,
+    reported: &ReportedOutcome,
+) -> io::Result<()> {
     let element = element.map(|element| format!(" report {element}")).unwrap_or_default();
     let reason =
         [reported.code.as_deref(), reported.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
@@ -92,7 +97,7 @@ fn write_line(out: &mut impl Write, item: &Item, element: Option<usize>, reporte
 }
 
 /// The path as it is where it is text, so that a program can open it.
-fn as_json(item: &Item, element: Option<usize>, reported: &ReportedOutcome) -> Value {
+fn as_json(item: &ImportItem, element: Option<usize>, reported: &ReportedOutcome) -> Value {
     let path = item.path.to_str().map_or_else(|| visible_path(&item.path), str::to_owned);
     let mut value = json!({
         "path": path,
@@ -106,7 +111,7 @@ fn as_json(item: &Item, element: Option<usize>, reported: &ReportedOutcome) -> V
     value
 }
 
-fn write_sums(out: &mut impl Write, tally: &Tally, stop: Option<&Stop>) -> io::Result<()> {
+fn write_sums(out: &mut impl Write, tally: &ImportTally, stop: Option<&ImportStop>) -> io::Result<()> {
     writeln!(out)?;
     writeln!(out, "stored       {:>9}", tally.stored)?;
     writeln!(out, "duplicate    {:>9}", tally.duplicate)?;
@@ -184,39 +189,42 @@ mod tests {
         ReportedOutcome { domains: vec![domain.to_owned()], ..reported }
     }
 
-    fn items() -> Vec<Item> {
+    fn items() -> Vec<ImportItem> {
         vec![
-            Item { path: PathBuf::from("a.json"), outcomes: vec![reported(OutcomeWord::Stored, None, None)] },
-            Item { path: PathBuf::from("b.json"), outcomes: vec![reported(OutcomeWord::Duplicate, None, None)] },
-            Item {
+            ImportItem { path: PathBuf::from("a.json"), outcomes: vec![reported(OutcomeWord::Stored, None, None)] },
+            ImportItem { path: PathBuf::from("b.json"), outcomes: vec![reported(OutcomeWord::Duplicate, None, None)] },
+            ImportItem {
                 path: PathBuf::from(OsStr::from_bytes(b"evil\x1b[31m\n\xff.gz")),
                 outcomes: vec![
                     reported(OutcomeWord::Stored, None, None),
                     reported(OutcomeWord::Quarantined, Some("bad-date"), Some("\u{1b}[2J is no date (at /x)")),
                 ],
             },
-            Item {
+            ImportItem {
                 path: PathBuf::from("d"),
                 outcomes: vec![reported(OutcomeWord::Refused, Some("not-json"), Some("no"))],
             },
-            Item {
+            ImportItem {
                 path: PathBuf::from("d2"),
                 outcomes: vec![foreign("a.example"), foreign("b\u{1b}.example"), foreign("b\u{1b}.example")],
             },
-            Item { path: PathBuf::from("e.txt"), outcomes: vec![reported(OutcomeWord::Ignored, None, Some("hidden"))] },
-            Item {
+            ImportItem {
+                path: PathBuf::from("e.txt"),
+                outcomes: vec![reported(OutcomeWord::Ignored, None, Some("hidden"))],
+            },
+            ImportItem {
                 path: PathBuf::from("f.mbox#1"),
                 outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"), Some("spam"))],
             },
-            Item {
+            ImportItem {
                 path: PathBuf::from("f.mbox#2"),
                 outcomes: vec![reported(OutcomeWord::Busy, Some("key-lookup"), Some("not now"))],
             },
         ]
     }
 
-    fn listed(mut listing: Listing<Vec<u8>>, items: &[Item], stop: Option<&Stop>) -> String {
-        let mut tally = Tally::default();
+    fn listed(mut listing: Listing<Vec<u8>>, items: &[ImportItem], stop: Option<&ImportStop>) -> String {
+        let mut tally = ImportTally::default();
         for item in items {
             tally.add(item);
             listing.item(item).unwrap();
@@ -229,14 +237,14 @@ mod tests {
 
     #[test]
     fn people_see_what_was_not_stored_and_no_escapes() {
-        insta::assert_snapshot!(listed(Listing::text(Vec::new()), &items(), Some(&Stop::Interrupted)));
+        insta::assert_snapshot!(listed(Listing::text(Vec::new()), &items(), Some(&ImportStop::Interrupted)));
     }
 
     #[test]
     fn programs_read_one_object() {
         let text = listed(Listing::json(Vec::new()), &items(), None);
         insta::assert_json_snapshot!(serde_json::from_str::<Value>(&text).expect("valid JSON"));
-        let empty = listed(Listing::json(Vec::new()), &[], Some(&Stop::Busy("the disk is full".to_owned())));
+        let empty = listed(Listing::json(Vec::new()), &[], Some(&ImportStop::Busy("the disk is full".to_owned())));
         let empty: Value = serde_json::from_str(&empty).expect("valid JSON");
         assert_eq!(empty["items"], json!([]));
         assert_eq!(empty["stopped"], "the disk is full");

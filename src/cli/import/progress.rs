@@ -10,21 +10,21 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::import::{self, Tally};
+use crate::import::{self, ImportTally};
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-pub enum Progress {
+pub enum ImportProgress {
     Bar(ProgressBar),
     Lines { started: Instant, last: Cell<Instant>, inputs: Cell<u64> },
 }
 
-impl Progress {
+impl ImportProgress {
     /// On a terminal the files are counted beside the import, so that the bar knows its end early.
-    pub fn start(paths: &[PathBuf]) -> Progress {
+    pub fn start(paths: &[PathBuf]) -> ImportProgress {
         if !io::stderr().is_terminal() {
             let now = Instant::now();
-            return Progress::Lines { started: now, last: Cell::new(now), inputs: Cell::new(0) };
+            return ImportProgress::Lines { started: now, last: Cell::new(now), inputs: Cell::new(0) };
         }
         let bar = ProgressBar::new(0);
         let style = "{bar:32} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}";
@@ -36,12 +36,12 @@ impl Progress {
                 !counted.is_finished()
             });
         });
-        Progress::Bar(bar)
+        ImportProgress::Bar(bar)
     }
 
-    pub fn advance(&self, tally: &Tally) {
+    pub fn advance(&self, tally: &ImportTally) {
         match self {
-            Progress::Bar(bar) => {
+            ImportProgress::Bar(bar) => {
                 bar.inc(1);
                 // A mailbox was counted as one file, and its mails come one by one.
                 if bar.length().is_some_and(|length| length < bar.position()) {
@@ -52,7 +52,7 @@ impl Progress {
                     bar.set_message(format!("{problems} not stored"));
                 }
             }
-            Progress::Lines { started, last, inputs } => {
+            ImportProgress::Lines { started, last, inputs } => {
                 inputs.set(tally.inputs);
                 if last.get().elapsed() >= LINE_EVERY {
                     last.set(Instant::now());
@@ -65,15 +65,15 @@ impl Progress {
     /// Prints without tearing the bar.
     pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
         match self {
-            Progress::Bar(bar) if io::stdout().is_terminal() => bar.suspend(print),
+            ImportProgress::Bar(bar) if io::stdout().is_terminal() => bar.suspend(print),
             _ => print(),
         }
     }
 
     pub fn finish(&self) {
         match self {
-            Progress::Bar(bar) => bar.finish_and_clear(),
-            Progress::Lines { started, inputs, .. } => eprintln!("{}", line(inputs.get(), started.elapsed())),
+            ImportProgress::Bar(bar) => bar.finish_and_clear(),
+            ImportProgress::Lines { started, inputs, .. } => eprintln!("{}", line(inputs.get(), started.elapsed())),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::{
-    probe::{Event, ORGANISATION, Sample, Verdict},
+    probe::{ORGANISATION, ProbeEvent, ProbeVerdict, Sample},
     text::visible,
 };
 
@@ -40,29 +40,29 @@ impl<W: Write> ProbeOutput<W> {
         }
     }
 
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    pub fn event(&mut self, event: &ProbeEvent) -> io::Result<()> {
         match (self, event) {
-            (ProbeOutput::Text(out), Event::Destination { uri, number, of }) => {
+            (ProbeOutput::Text(out), ProbeEvent::Destination { uri, number, of }) => {
                 let number = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
                 writeln!(out, "\n{}{number}", visible(uri))
             }
-            (ProbeOutput::Text(out), Event::Step(step)) => line(out, step.step, &step.text),
-            (ProbeOutput::Text(out), Event::Verdict(Verdict { verdict, next, .. })) => {
+            (ProbeOutput::Text(out), ProbeEvent::Step(step)) => line(out, step.step, &step.text),
+            (ProbeOutput::Text(out), ProbeEvent::Verdict(ProbeVerdict { verdict, next, .. })) => {
                 line(out, "verdict", verdict)?;
                 line(out, "next", next)
             }
-            (ProbeOutput::Json { destinations, .. }, Event::Destination { uri, .. }) => {
+            (ProbeOutput::Json { destinations, .. }, ProbeEvent::Destination { uri, .. }) => {
                 destinations.push(json!({ "uri": uri, "steps": [], "verdict": null }));
                 Ok(())
             }
-            (ProbeOutput::Json { record, destinations, .. }, Event::Step(step)) => {
+            (ProbeOutput::Json { record, destinations, .. }, ProbeEvent::Step(step)) => {
                 match destinations.last_mut().and_then(|destination| destination["steps"].as_array_mut()) {
                     Some(steps) => steps.push(json!(step)),
                     None => record.push(json!(step)),
                 }
                 Ok(())
             }
-            (ProbeOutput::Json { destinations, verdict: whole, .. }, Event::Verdict(verdict)) => {
+            (ProbeOutput::Json { destinations, verdict: whole, .. }, ProbeEvent::Verdict(verdict)) => {
                 match destinations.last_mut() {
                     Some(destination) => destination["verdict"] = json!(verdict),
                     None => *whole = json!(verdict),
@@ -99,10 +99,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::probe::{Address, Fate, Step};
+    use crate::probe::{MailtoAddress, ProbeFate, ProbeStep};
 
-    fn shown(mut shown: ProbeOutput<Vec<u8>>, events: &[Event]) -> String {
-        let contact = Address::new("postmaster", "sender.example").unwrap();
+    fn shown(mut shown: ProbeOutput<Vec<u8>>, events: &[ProbeEvent]) -> String {
+        let contact = MailtoAddress::new("postmaster", "sender.example").unwrap();
         let sample =
             Sample::new("example.com", &contact, false, Uuid::from_u128(7), "2024-03-01T08:00:00Z".parse().unwrap());
         shown.begin(&sample).unwrap();
@@ -115,19 +115,23 @@ mod tests {
         }
     }
 
-    fn step(step: &'static str, text: &str) -> Event {
-        Event::Step(Step { step, text: text.to_owned() })
+    fn step(step: &'static str, text: &str) -> ProbeEvent {
+        ProbeEvent::Step(ProbeStep { step, text: text.to_owned() })
     }
 
-    fn events() -> Vec<Event> {
+    fn events() -> Vec<ProbeEvent> {
         vec![
             step("record", "_smtp._tls.example.com: v=TLSRPTv1; rua=https://a.example/r,mailto:b@a.example"),
-            Event::Destination { uri: "https://a.example/r".to_owned(), number: 1, of: 2 },
+            ProbeEvent::Destination { uri: "https://a.example/r".to_owned(), number: 1, of: 2 },
             step("answer", "201 Created"),
-            Event::Verdict(Verdict::new(Fate::Taken, "taken", "Nothing.")),
-            Event::Destination { uri: "mailto:b@a.example".to_owned(), number: 2, of: 2 },
+            ProbeEvent::Verdict(ProbeVerdict::new(ProbeFate::Taken, "taken", "Nothing.")),
+            ProbeEvent::Destination { uri: "mailto:b@a.example".to_owned(), number: 2, of: 2 },
             step("smtp", "RCPT TO:<b@a.example> → 550 \u{1b}[2Jno"),
-            Event::Verdict(Verdict::new(Fate::NotDelivered, "not delivered: 550 \u{1b}[2Jno", "See the server.")),
+            ProbeEvent::Verdict(ProbeVerdict::new(
+                ProbeFate::NotDelivered,
+                "not delivered: 550 \u{1b}[2Jno",
+                "See the server.",
+            )),
         ]
     }
 
@@ -140,8 +144,10 @@ mod tests {
     fn programs_read_one_object() {
         let text = shown(ProbeOutput::json(Vec::new()), &events());
         insta::assert_json_snapshot!(serde_json::from_str::<Value>(&text).expect("valid JSON"));
-        let nowhere =
-            [step("record", "none"), Event::Verdict(Verdict::new(Fate::NotDelivered, "no record", "Publish one."))];
+        let nowhere = [
+            step("record", "none"),
+            ProbeEvent::Verdict(ProbeVerdict::new(ProbeFate::NotDelivered, "no record", "Publish one.")),
+        ];
         let text = shown(ProbeOutput::json(Vec::new()), &nowhere);
         let value: Value = serde_json::from_str(&text).expect("valid JSON");
         assert_eq!(value["destinations"], json!([]));

@@ -6,15 +6,15 @@ use uuid::Uuid;
 
 /// The pauses between attempts: each about twice as long as the one before.
 #[derive(Debug)]
-pub struct Backoff {
+pub struct ImapBackoff {
     first: Duration,
     longest: Duration,
     pause: Duration,
 }
 
-impl Backoff {
-    pub fn new((first, longest): (Duration, Duration)) -> Backoff {
-        Backoff { first, longest, pause: first }
+impl ImapBackoff {
+    pub fn new((first, longest): (Duration, Duration)) -> ImapBackoff {
+        ImapBackoff { first, longest, pause: first }
     }
 
     /// How long to wait now: between half of the pause and all of it, so that many clients do not come back as one.
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_the_longest_and_begin_anew_after_a_success() {
-        let mut backoff = Backoff::new((Duration::from_secs(1), Duration::from_secs(300)));
+        let mut backoff = ImapBackoff::new((Duration::from_secs(1), Duration::from_secs(300)));
         let pauses: Vec<Duration> = (0..12).map(|_| backoff.next()).collect();
         for (index, pause) in pauses.iter().enumerate() {
             let most = Duration::from_secs(300.min(1 << index));

@@ -1,6 +1,6 @@
 //! Whether an account has on this machine what it is read with. No server is asked.
 
-use super::{connect, login, trouble::Trouble};
+use super::{connect, login, trouble::ImapTrouble};
 use crate::config::Imap;
 
 /// What is wrong, each with the key of `[[imap]]` that it is about. The files that are named are read.
@@ -10,7 +10,9 @@ pub fn check(account: &Imap) -> Vec<(&'static str, String)> {
         wrong.push(("host", reason));
     }
     match account.ca.as_deref().map(connect::authorities) {
-        Some(Err(Trouble::Authorities { path, reason })) => wrong.push(("ca", format!("{}: {reason}", path.display()))),
+        Some(Err(ImapTrouble::Authorities { path, reason })) => {
+            wrong.push(("ca", format!("{}: {reason}", path.display())))
+        }
         Some(Err(other)) => wrong.push(("ca", other.to_string())),
         Some(Ok(_)) | None => {}
     }

@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, ServerName, pem, pem::PemObject};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-use super::{trouble::Trouble, wire::Stream};
+use super::{trouble::ImapTrouble, wire::Stream};
 use crate::config::{Imap, ImapTls};
 
 /// IANA's ports for IMAP with implicit TLS (RFC 8314 §3.2) and without.
@@ -27,17 +27,17 @@ pub fn place(account: &Imap) -> String {
 }
 
 /// Tries the host's addresses one after the other, each up to the deadline.
-pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, Trouble> {
+pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, ImapTrouble> {
     let (host, port) = (account.host.as_str(), port(account));
     // An IPv6 address may stand in brackets, as in a URL.
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let unknown = |source| Trouble::UnknownHost { host: host.to_owned(), source };
+    let unknown = |source| ImapTrouble::UnknownHost { host: host.to_owned(), source };
     let found = timeout(deadline, tokio::net::lookup_host((name, port))).await;
     let addresses = found.map_err(|_| unknown(slow())).and_then(|found| found.map_err(unknown))?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     for address in addresses {
         if account.tls == ImapTls::Off && !address.ip().to_canonical().is_loopback() {
-            return Err(Trouble::Remote { host: host.to_owned(), address });
+            return Err(ImapTrouble::Remote { host: host.to_owned(), address });
         }
         match timeout(deadline, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
@@ -45,20 +45,20 @@ pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, Tr
             Err(_) => last = slow(),
         }
     }
-    Err(Trouble::Connect { host: host.to_owned(), port, source: last })
+    Err(ImapTrouble::Connect { host: host.to_owned(), port, source: last })
 }
 
 /// The TLS handshake. The certificate must be for the host, from an authority of the system or of `ca`. Authorities are
 /// read each time, because files are renewed while the server runs.
-pub async fn handshake<S>(stream: S, account: &Imap, deadline: Duration) -> Result<Stream, Trouble>
+pub async fn handshake<S>(stream: S, account: &Imap, deadline: Duration) -> Result<Stream, ImapTrouble>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
     let host = || account.host.clone();
-    let name = server_name(&account.host).map_err(|reason| Trouble::Certificate { host: host(), reason })?;
+    let name = server_name(&account.host).map_err(|reason| ImapTrouble::Certificate { host: host(), reason })?;
     let ca = account.ca.clone();
     let config = tokio::task::spawn_blocking(move || client_config(ca.as_deref()));
-    let config = config.await.map_err(|error| Trouble::Tls { host: host(), source: io::Error::other(error) })??;
+    let config = config.await.map_err(|error| ImapTrouble::Tls { host: host(), source: io::Error::other(error) })??;
     let shaken = timeout(deadline, TlsConnector::from(config).connect(name, stream)).await;
     match shaken.unwrap_or_else(|_| Err(slow())) {
         Ok(stream) => Ok(Box::new(stream)),
@@ -73,8 +73,8 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, String> {
 }
 
 /// Reads the certificates of a PEM file. At least one, and each can be an authority.
-pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {
-    let unreadable = |reason| Trouble::Authorities { path: path.to_owned(), reason };
+pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ImapTrouble> {
+    let unreadable = |reason| ImapTrouble::Authorities { path: path.to_owned(), reason };
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(found) if found.is_empty() => Err(unreadable("there is no certificate in it".to_owned())),
@@ -88,18 +88,18 @@ pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble>
     }
 }
 
-fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Trouble> {
+fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, ImapTrouble> {
     let mut roots = RootCertStore::empty();
     // What the system holds beyond what can be read is no use and no harm.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca {
         for certificate in authorities(path)? {
             let added = roots.add(certificate);
-            added.map_err(|error| Trouble::Authorities { path: path.to_owned(), reason: error.to_string() })?;
+            added.map_err(|error| ImapTrouble::Authorities { path: path.to_owned(), reason: error.to_string() })?;
         }
     }
     if roots.is_empty() {
-        return Err(Trouble::NoAuthorities);
+        return Err(ImapTrouble::NoAuthorities);
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -109,10 +109,10 @@ fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Trouble> {
     Ok(Arc::new(config))
 }
 
-fn failed(host: String, source: io::Error) -> Trouble {
+fn failed(host: String, source: io::Error) -> ImapTrouble {
     match source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(error)) => Trouble::Certificate { host, reason: untrusted(error) },
-        _ => Trouble::Tls { host, source },
+        Some(rustls::Error::InvalidCertificate(error)) => ImapTrouble::Certificate { host, reason: untrusted(error) },
+        _ => ImapTrouble::Tls { host, source },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a mail goes after its receipt: another folder, away, or nowhere but into the notes.
 
-use super::{Collector, notes::Fate, poll::MailboxPoll, session::Left, trouble::Trouble};
+use super::{Collector, notes::MailFate, poll::MailboxPoll, session::Left, trouble::ImapTrouble};
 
 enum Whereabouts {
     /// In the folder, and to be noted as settled.
@@ -12,7 +12,12 @@ enum Whereabouts {
 
 impl Collector {
     /// Puts a mail where it belongs. Until that is done it waits, so that it is not fetched again for it.
-    pub(crate) async fn dispose(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, fate: Fate) -> Result<(), Trouble> {
+    pub(crate) async fn dispose(
+        &mut self,
+        poll: &mut MailboxPoll<'_>,
+        uid: u32,
+        fate: MailFate,
+    ) -> Result<(), ImapTrouble> {
         self.notes.waiting.insert(uid, fate);
         let whereabouts = if poll.read_only { Whereabouts::Stays } else { self.put(poll, uid, fate).await? };
         match whereabouts {
@@ -21,40 +26,40 @@ impl Collector {
             Whereabouts::Stays => {
                 let (account, folder) = (&self.key, &self.account.folder);
                 let noted = self.memory.settle(account, folder, poll.uid_validity, &[uid]).await;
-                noted.map_err(Trouble::Memory)?;
+                noted.map_err(ImapTrouble::Memory)?;
             }
         }
         self.notes.settle(uid);
         Ok(())
     }
 
-    async fn put(&self, poll: &mut MailboxPoll<'_>, uid: u32, fate: Fate) -> Result<Whereabouts, Trouble> {
+    async fn put(&self, poll: &mut MailboxPoll<'_>, uid: u32, fate: MailFate) -> Result<Whereabouts, ImapTrouble> {
         let (folder, flags) = match fate {
-            Fate::Done => (&self.account.done, "\\Seen"),
-            Fate::Ignored => (&self.account.ignored, ""),
-            Fate::Failed => (&self.account.failed, "\\Flagged \\Seen"),
+            MailFate::Done => (&self.account.done, "\\Seen"),
+            MailFate::Ignored => (&self.account.ignored, ""),
+            MailFate::Failed => (&self.account.failed, "\\Flagged \\Seen"),
         };
         let left = match folder {
             Some(folder) if poll.blocked.contains(folder) => return Ok(Whereabouts::Later),
             Some(folder) => match poll.session.put(uid, folder).await {
-                Err(Trouble::Refused { command, try_create, text }) => {
+                Err(ImapTrouble::Refused { command, try_create, text }) => {
                     // One refusal is enough for this poll; the mails wait.
                     poll.blocked.insert(folder.clone());
                     let complaint = match try_create {
                         true => poll.session.no_folder(folder, text).await,
-                        false => Trouble::Refused { command: format!("{command} to {folder:?}"), try_create, text },
+                        false => ImapTrouble::Refused { command: format!("{command} to {folder:?}"), try_create, text },
                     };
                     poll.caught.complaint = Some(complaint.to_string());
                     return Ok(Whereabouts::Later);
                 }
                 left => left?,
             },
-            None if fate == Fate::Done && self.account.delete => poll.session.delete(uid).await?,
+            None if fate == MailFate::Done && self.account.delete => poll.session.delete(uid).await?,
             None if flags.is_empty() => return Ok(Whereabouts::Stays),
             None => {
                 match poll.session.flag(uid, flags).await {
                     // The mark is a courtesy; what counts is in the notes.
-                    Err(Trouble::Refused { text, .. }) => {
+                    Err(ImapTrouble::Refused { text, .. }) => {
                         poll.caught.remark = Some(format!("the server does not let mails be marked: {text}"));
                     }
                     marked => marked?,

@@ -10,18 +10,18 @@ use crate::{
     store::{Store, tables::mailbox},
 };
 
-pub struct Kept {
+pub struct KeptResponse {
     store: Store,
     clock: Clock,
 }
 
-impl Kept {
-    pub fn new(store: Store, clock: Clock) -> Kept {
-        Kept { store, clock }
+impl KeptResponse {
+    pub fn new(store: Store, clock: Clock) -> KeptResponse {
+        KeptResponse { store, clock }
     }
 }
 
-impl Memory for Kept {
+impl Memory for KeptResponse {
     fn settled(
         &self,
         account: &str,
@@ -59,7 +59,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_noted_is_known_again_until_the_folder_is_made_anew() {
         let TempStore { store, directory: _directory } = temp_store();
-        let kept = Kept::new(store, Clock::system());
+        let kept = KeptResponse::new(store, Clock::system());
         kept.settle("a", "INBOX", 1, &[3, 5]).await.unwrap();
         kept.settle("a", "INBOX", 1, &[5, 8]).await.unwrap();
         kept.settle("a", "Other", 1, &[9]).await.unwrap();

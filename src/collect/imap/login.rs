@@ -8,9 +8,9 @@ use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
 use super::{
     folder_name,
-    reply::{Reply, Status, shown},
-    trouble::Trouble,
-    wire::{REPLY_MAX_BYTES, Wire, accepted},
+    reply::{ImapReply, ImapStatus, shown},
+    trouble::ImapTrouble,
+    wire::{ImapConnection, REPLY_MAX_BYTES, accepted},
 };
 use crate::config::Imap;
 
@@ -23,7 +23,7 @@ pub enum Secret {
 }
 
 /// Fetches what the configuration names. A command has until the deadline.
-pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, Trouble> {
+pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, ImapTrouble> {
     if let Some(password) = &account.password {
         return Ok(Secret::Password(password.clone()));
     }
@@ -40,7 +40,7 @@ pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, Troubl
     if !is_token(token) {
         let what =
             account.token_file.as_ref().map_or("the output of `token_command`".to_owned(), |p| p.display().to_string());
-        return Err(Trouble::Secret {
+        return Err(ImapTrouble::Secret {
             what: "the access token".to_owned(),
             reason: format!("{what} is not one token"),
         });
@@ -50,16 +50,16 @@ pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, Troubl
 
 /// Logs in. `capable` says what the server announced on this connection.
 pub async fn log_in(
-    wire: &mut Wire,
+    wire: &mut ImapConnection,
     user: &str,
     secret: &Secret,
     capable: impl Fn(&str) -> bool,
-) -> Result<(), Trouble> {
+) -> Result<(), ImapTrouble> {
     match secret {
         Secret::Token(token) => {
             // https://developers.google.com/workspace/gmail/imap/xoauth2-protocol, spoken by Microsoft and Dovecot as well.
             let response = format!("user={user}\x01auth=Bearer {token}\x01\x01");
-            authenticate(wire, "XOAUTH2", &response).await.map_err(|error| refused(error, Trouble::Token))
+            authenticate(wire, "XOAUTH2", &response).await.map_err(|error| refused(error, ImapTrouble::Token))
         }
         // RFC 3501 §6.2.3: LOGIN takes quoted strings of ASCII, and some servers do not take it at all.
         Secret::Password(password) => {
@@ -70,41 +70,41 @@ pub async fn log_in(
                 let line = format!("LOGIN {} {}", folder_name::quote(user), folder_name::quote(password));
                 wire.run(&line, |_| {}).await.map(drop)
             };
-            done.map_err(|error| refused(error, Trouble::Password))
+            done.map_err(|error| refused(error, ImapTrouble::Password))
         }
     }
 }
 
 /// SASL without an initial response (RFC 3501 §6.2.2). XOAUTH2 says why it refuses in a second challenge and wants an empty
 /// line before the `NO`.
-async fn authenticate(wire: &mut Wire, mechanism: &str, response: &str) -> Result<(), Trouble> {
+async fn authenticate(wire: &mut ImapConnection, mechanism: &str, response: &str) -> Result<(), ImapTrouble> {
     let tag = wire.send(&format!("AUTHENTICATE {mechanism}")).await?;
     let mut responses = [STANDARD.encode(response)].into_iter();
     let mut complaint = None;
     loop {
         match wire.reply(REPLY_MAX_BYTES).await? {
-            Reply::Continue(challenge) => match responses.next() {
+            ImapReply::Continue(challenge) => match responses.next() {
                 Some(response) => wire.send_line(&response).await?,
                 None => {
                     complaint = Some(explained(&challenge));
                     wire.send_line("").await?;
                 }
             },
-            Reply::Status(status) if status.tag.as_deref() == Some(tag.as_str()) => {
+            ImapReply::Status(status) if status.tag.as_deref() == Some(tag.as_str()) => {
                 let text = match complaint {
                     Some(complaint) => format!("{} {complaint}", status.text),
                     None => status.text,
                 };
-                return accepted(Status { text, ..status }, "AUTHENTICATE").map(drop);
+                return accepted(ImapStatus { text, ..status }, "AUTHENTICATE").map(drop);
             }
-            Reply::Status(_) | Reply::Data(_) => {}
+            ImapReply::Status(_) | ImapReply::Data(_) => {}
         }
     }
 }
 
-fn refused(error: Trouble, credentials: fn(String) -> Trouble) -> Trouble {
+fn refused(error: ImapTrouble, credentials: fn(String) -> ImapTrouble) -> ImapTrouble {
     match error {
-        Trouble::Refused { text, .. } => credentials(text),
+        ImapTrouble::Refused { text, .. } => credentials(text),
         error => error,
     }
 }
@@ -120,10 +120,10 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && !text.contains(|char: char| char.is_whitespace() || char.is_control())
 }
 
-async fn read(key: &'static str, account: &Imap, path: &Path) -> Result<String, Trouble> {
+async fn read(key: &'static str, account: &Imap, path: &Path) -> Result<String, ImapTrouble> {
     let fail = |reason: String| {
         let (account, path) = (account.name.clone(), path.to_owned());
-        Trouble::SecretFile { key, account, path, reason }
+        ImapTrouble::SecretFile { key, account, path, reason }
     };
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
@@ -139,10 +139,10 @@ pub fn read_file(path: &Path) -> Result<String, String> {
 }
 
 /// Runs the command without a shell. What it says on standard error goes to ours.
-async fn run(command: &[String], deadline: Duration) -> Result<String, Trouble> {
+async fn run(command: &[String], deadline: Duration) -> Result<String, ImapTrouble> {
     let fail = |reason: String| {
         let what = format!("the token of `{}`", command.first().map_or("", String::as_str));
-        Trouble::Secret { what, reason }
+        ImapTrouble::Secret { what, reason }
     };
     let Some((program, arguments)) = command.split_first() else {
         return Err(fail("no command is configured".to_owned()));

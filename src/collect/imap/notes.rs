@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{memory::Memory, trouble::Trouble};
+use super::{memory::Memory, trouble::ImapTrouble};
 
 /// Where a mail belongs after its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum MailFate {
     /// Its reports are stored.
     Done,
     /// It is no TLS report.
@@ -17,19 +17,19 @@ pub enum Fate {
 
 /// Notes on one folder under one UIDVALIDITY.
 #[derive(Debug, Default)]
-pub struct Notes {
+pub struct MailboxNotes {
     uid_validity: Option<u32>,
     /// Needs no second look. Those that stay in the folder are in the `Memory` as well.
     pub settled: BTreeSet<u32>,
     /// The receipt is there, but the mail is not yet where it belongs.
-    pub waiting: BTreeMap<u32, Fate>,
+    pub waiting: BTreeMap<u32, MailFate>,
     /// The server announced a larger mail than may be read.
     pub oversized: BTreeSet<u32>,
     /// How often a mail could not be fetched. Such mails come last, so that one of them does not keep the others away.
     strikes: BTreeMap<u32, u32>,
 }
 
-impl Notes {
+impl MailboxNotes {
     /// Begins anew where the UIDVALIDITY is another one than before.
     pub async fn enter(
         &mut self,
@@ -37,11 +37,11 @@ impl Notes {
         account: &str,
         folder: &str,
         uid_validity: u32,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ImapTrouble> {
         if self.uid_validity == Some(uid_validity) {
             return Ok(());
         }
-        let settled = memory.settled(account, folder, uid_validity).await.map_err(Trouble::Memory)?;
+        let settled = memory.settled(account, folder, uid_validity).await.map_err(ImapTrouble::Memory)?;
         if let Some(old) = self.uid_validity {
             tracing::info!(
                 account,
@@ -51,7 +51,7 @@ impl Notes {
                 "the mailbox has a new UIDVALIDITY and is read anew"
             );
         }
-        *self = Notes { uid_validity: Some(uid_validity), settled, ..Notes::default() };
+        *self = MailboxNotes { uid_validity: Some(uid_validity), settled, ..MailboxNotes::default() };
         Ok(())
     }
 

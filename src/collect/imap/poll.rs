@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Collector, Stop,
-    notes::Fate,
+    Collector, ImapStop,
+    notes::MailFate,
     reply::Fetched,
-    session::{Facts, Session},
-    trouble::Trouble,
+    session::{ImapSession, MailboxFacts},
+    trouble::ImapTrouble,
 };
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     submission::{Busy, Channel, Hints, MAIL, Outcome, Receipt, Submission},
 };
 
@@ -35,7 +35,7 @@ pub struct Caught {
 
 /// What is true for one poll.
 pub(crate) struct MailboxPoll<'a> {
-    pub session: &'a mut Session,
+    pub session: &'a mut ImapSession,
     pub uid_validity: u32,
     pub read_only: bool,
     /// Folders that took no mail in this poll.
@@ -45,7 +45,7 @@ pub(crate) struct MailboxPoll<'a> {
 
 impl Collector {
     /// Takes what is new. Ends early, between two mails, when `stop` says so.
-    pub(crate) async fn catch_up(&mut self, session: &mut Session, stop: &Stop) -> Result<Caught, Trouble> {
+    pub(crate) async fn catch_up(&mut self, session: &mut ImapSession, stop: &ImapStop) -> Result<Caught, ImapTrouble> {
         let selected = session.select(&self.account.folder).await?;
         let (memory, folder) = (self.memory.as_ref(), &self.account.folder);
         self.notes.enter(memory, &self.key, folder, selected.uid_validity).await?;
@@ -82,9 +82,9 @@ impl Collector {
         &mut self,
         poll: &mut MailboxPoll<'_>,
         uids: &[u32],
-        mut facts: Facts,
-        stop: &Stop,
-    ) -> Result<(), Trouble> {
+        mut facts: MailboxFacts,
+        stop: &ImapStop,
+    ) -> Result<(), ImapTrouble> {
         for uid in uids {
             if stop.is_set() {
                 break;
@@ -99,7 +99,7 @@ impl Collector {
         Ok(())
     }
 
-    async fn take(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, facts: Fetched) -> Result<(), Trouble> {
+    async fn take(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, facts: Fetched) -> Result<(), ImapTrouble> {
         let max_bytes = self.mail_wire_max_bytes;
         let size_bytes = facts.size_bytes.unwrap_or(0);
         if self.notes.oversized.contains(&uid) || size_bytes > max_bytes as u64 {
@@ -108,10 +108,10 @@ impl Collector {
         let body = match poll.session.body(uid, max_bytes).await {
             Ok(Some(body)) => body,
             Ok(None) => return self.not_fetched(poll, uid, "the server sends something else"),
-            Err(Trouble::Refused { text, .. }) => return self.not_fetched(poll, uid, &text),
+            Err(ImapTrouble::Refused { text, .. }) => return self.not_fetched(poll, uid, &text),
             Err(error) => {
                 // RFC822.SIZE was wrong. The connection is lost with the rest of the mail; next time it is not asked for.
-                if let Trouble::TooLarge { .. } = error {
+                if let ImapTrouble::TooLarge { .. } = error {
                     self.notes.oversized.insert(uid);
                 }
                 self.notes.strike(uid);
@@ -124,12 +124,12 @@ impl Collector {
         let receipt = self.hand_on(poll.uid_validity, uid, body, facts).await;
         self.part.count(&receipt);
         match receipt.overall() {
-            Outcome::Stored(_) | Outcome::Duplicate(_) => self.dispose(poll, uid, Fate::Done).await,
-            Outcome::Ignored(_) => self.dispose(poll, uid, Fate::Ignored).await,
-            Outcome::Quarantined { .. } | Outcome::Refused(_) => self.dispose(poll, uid, Fate::Failed).await,
+            Outcome::Stored(_) | Outcome::Duplicate(_) => self.dispose(poll, uid, MailFate::Done).await,
+            Outcome::Ignored(_) => self.dispose(poll, uid, MailFate::Ignored).await,
+            Outcome::Quarantined { .. } | Outcome::Refused(_) => self.dispose(poll, uid, MailFate::Failed).await,
             // Tried again at the next look; meanwhile it stays as it is.
             Outcome::Busy(Busy::KeyLookup) => Ok(()),
-            Outcome::Busy(busy) => Err(Trouble::Busy(*busy)),
+            Outcome::Busy(busy) => Err(ImapTrouble::Busy(*busy)),
         }
     }
 
@@ -145,16 +145,16 @@ impl Collector {
         self.accept.accept(submission).await
     }
 
-    async fn refuse_large(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, bytes: u64) -> Result<(), Trouble> {
+    async fn refuse_large(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, bytes: u64) -> Result<(), ImapTrouble> {
         let max_bytes = self.mail_wire_max_bytes;
         tracing::warn!(account = self.account.name, uid, bytes, max_bytes, "a mail is too large and was not read");
         let detail = format!("the mail has more than {max_bytes} bytes, see `limits.mail_wire_max_bytes`");
-        let fault = Fault::new(FaultCode::TooLargeWire, detail, Place::Whole);
+        let fault = Fault::new(FaultCode::TooLargeWire, detail, FaultPlace::Whole);
         self.part.count(&Receipt::new(vec![Outcome::Refused(fault)]));
-        self.dispose(poll, uid, Fate::Failed).await
+        self.dispose(poll, uid, MailFate::Failed).await
     }
 
-    fn not_fetched(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, why: &str) -> Result<(), Trouble> {
+    fn not_fetched(&mut self, poll: &mut MailboxPoll<'_>, uid: u32, why: &str) -> Result<(), ImapTrouble> {
         self.notes.strike(uid);
         poll.caught.complaint = Some(format!("mail {uid} in {:?} cannot be read: {why}", self.account.folder));
         Ok(())

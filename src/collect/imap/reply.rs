@@ -1,13 +1,15 @@
 //! One response of an IMAP server, taken apart (RFC 3501 §7, §9). Pure: bytes in, values out; what makes no sense is `None`
 //! and costs nothing but itself.
 
+// Named, because the fuzz targets take this file by its path.
+#[path = "reply/value.rs"]
 mod value;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-pub use value::Value;
+pub use value::ImapValue;
 
 use crate::text::visible;
 
@@ -16,20 +18,20 @@ const SHOWN_MAX_CHARS: usize = 200;
 
 /// A whole response, its literals included.
 #[derive(Debug)]
-pub enum Reply {
+pub enum ImapReply {
     /// `+ …`: the server waits for the rest of a command.
     Continue(String),
-    Status(Status),
+    Status(ImapStatus),
     /// `* …`, anything but a status.
     Data(Data),
 }
 
 /// `OK`, `NO`, `BAD`, `BYE` or `PREAUTH` (RFC 3501 §7.1).
 #[derive(Debug)]
-pub struct Status {
+pub struct ImapStatus {
     /// The tag of the command that ends with it; `None` for `*`.
     pub tag: Option<String>,
-    pub word: Word,
+    pub word: ReplyWord,
     /// What stands in brackets, such as `UIDVALIDITY 7`.
     pub code: Option<String>,
     /// Words for people, made visible and cut.
@@ -37,7 +39,7 @@ pub struct Status {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum ReplyWord {
     Ok,
     No,
     Bad,
@@ -75,39 +77,39 @@ pub fn announced_literal(response: &[u8], line: &[u8]) -> Option<u64> {
     Some(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
 }
 
-impl Reply {
+impl ImapReply {
     /// Takes a whole response with its line end. What is no IMAP comes back, as it may be shown.
-    pub fn parse(response: Vec<u8>) -> Result<Reply, String> {
+    pub fn parse(response: Vec<u8>) -> Result<ImapReply, String> {
         let garbled = |line: &[u8]| shown(&String::from_utf8_lossy(line.get(..SHOWN_MAX_CHARS).unwrap_or(line)));
         let line = trim_end(&response);
         if let Some(text) = line.strip_prefix(b"+") {
-            return Ok(Reply::Continue(String::from_utf8_lossy(text.trim_ascii()).into_owned()));
+            return Ok(ImapReply::Continue(String::from_utf8_lossy(text.trim_ascii()).into_owned()));
         }
         let mut words = line.splitn(2, |byte| *byte == b' ');
         let (Some(tag), Some(rest)) = (words.next(), words.next()) else { return Err(garbled(line)) };
         let tag = (tag != b"*").then(|| String::from_utf8_lossy(tag).into_owned());
         match word_of(rest) {
-            Some((word, rest)) => Ok(Reply::Status(Status::new(tag, word, rest))),
+            Some((word, rest)) => Ok(ImapReply::Status(ImapStatus::new(tag, word, rest))),
             None if tag.is_none() => {
                 let length = line.len();
                 // A whole mail may be in it: not copied.
                 let mut response = response;
                 response.truncate(length);
-                Ok(Reply::Data(Data(response)))
+                Ok(ImapReply::Data(Data(response)))
             }
             None => Err(garbled(line)),
         }
     }
 }
 
-impl Status {
-    fn new(tag: Option<String>, word: Word, rest: &[u8]) -> Status {
+impl ImapStatus {
+    fn new(tag: Option<String>, word: ReplyWord, rest: &[u8]) -> ImapStatus {
         let rest = String::from_utf8_lossy(rest.trim_ascii());
         let (code, text) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((code, text)) => (Some(code.to_owned()), text),
             None => (None, &*rest),
         };
-        Status { tag, word, code, text: shown(text.trim()) }
+        ImapStatus { tag, word, code, text: shown(text.trim()) }
     }
 
     /// What follows this name in the code, such as the number of `UIDVALIDITY`.
@@ -141,8 +143,8 @@ impl Data {
     /// The folder of `LIST (…) "/" name`, as the server writes it, where it holds mail (RFC 3501 §7.2.2, RFC 5258 §3).
     pub fn listed(&self) -> Option<String> {
         let values = value::parse(self.after("LIST")?)?;
-        let [Value::List(attributes), _, name] = values.as_slice() else { return None };
-        let holds_none = |attribute: &Value<'_>| {
+        let [ImapValue::List(attributes), _, name] = values.as_slice() else { return None };
+        let holds_none = |attribute: &ImapValue<'_>| {
             let name = attribute.bytes().unwrap_or_default();
             name.eq_ignore_ascii_case(b"\\Noselect") || name.eq_ignore_ascii_case(b"\\NonExistent")
         };
@@ -156,11 +158,13 @@ impl Data {
     pub fn fetched(self) -> Option<Fetched> {
         self.numbered().filter(|(_, word)| word == "FETCH")?;
         let list = self.0.get(self.0.iter().position(|byte| *byte == b'(')?..)?;
-        let Some([Value::List(items)]) = value::parse(list).map(<[Value<'_>; 1]>::try_from)?.ok() else { return None };
+        let Some([ImapValue::List(items)]) = value::parse(list).map(<[ImapValue<'_>; 1]>::try_from)?.ok() else {
+            return None;
+        };
         let mut fetched = Fetched::default();
         for pair in items.chunks_exact(2) {
             let [name, value] = pair else { continue };
-            let Value::Atom(name) = name else { continue };
+            let ImapValue::Atom(name) = name else { continue };
             let number = || std::str::from_utf8(&value.bytes()?).ok()?.parse::<u64>().ok();
             match name.to_ascii_uppercase().as_slice() {
                 b"UID" => fetched.uid = number().and_then(|uid| u32::try_from(uid).ok()),
@@ -208,15 +212,15 @@ fn internal_date(text: &[u8]) -> Option<DateTime<Utc>> {
     DateTime::parse_from_str(text.trim(), "%d-%b-%Y %H:%M:%S %z").ok().map(|date| date.to_utc())
 }
 
-fn word_of(data: &[u8]) -> Option<(Word, &[u8])> {
+fn word_of(data: &[u8]) -> Option<(ReplyWord, &[u8])> {
     let end = data.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(data.len());
     let (first, rest) = data.split_at_checked(end)?;
     let word = match first.to_ascii_uppercase().as_slice() {
-        b"OK" => Word::Ok,
-        b"NO" => Word::No,
-        b"BAD" => Word::Bad,
-        b"BYE" => Word::Bye,
-        b"PREAUTH" => Word::PreAuth,
+        b"OK" => ReplyWord::Ok,
+        b"NO" => ReplyWord::No,
+        b"BAD" => ReplyWord::Bad,
+        b"BYE" => ReplyWord::Bye,
+        b"PREAUTH" => ReplyWord::PreAuth,
         _ => return None,
     };
     Some((word, rest))

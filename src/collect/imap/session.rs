@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     Timing, connect, folder_name, login,
-    reply::{Fetched, Reply, Word},
-    trouble::Trouble,
-    wire::{REPLY_MAX_BYTES, Stream, UIDS_MAX_BYTES, Wire},
+    reply::{Fetched, ImapReply, ReplyWord},
+    trouble::ImapTrouble,
+    wire::{ImapConnection, REPLY_MAX_BYTES, Stream, UIDS_MAX_BYTES},
 };
 use crate::config::{Imap, ImapTls};
 
@@ -21,8 +21,8 @@ const FETCH_OVERHEAD_BYTES: usize = 64 * 1024;
 /// Address translators forget a connection that says nothing for long; RFC 2177 allows 29 minutes.
 const IDLE_LONGEST: Duration = Duration::from_secs(9 * 60);
 
-pub struct Session {
-    wire: Wire,
+pub struct ImapSession {
+    wire: ImapConnection,
     capabilities: BTreeSet<String>,
     logout: Duration,
 }
@@ -53,42 +53,42 @@ pub enum Woken {
 
 /// What a server tells of several mails before they are fetched.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub struct MailboxFacts {
     pub of: BTreeMap<u32, Fetched>,
     /// An answer made no sense or had no size, so that a mail without facts may still be there.
     pub garbled: bool,
 }
 
-impl Session {
+impl ImapSession {
     /// Connects, secures the connection and logs in.
-    pub async fn open(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
+    pub async fn open(account: &Imap, timing: &Timing) -> Result<ImapSession, ImapTrouble> {
         let timeouts = timing.timeouts.command;
-        timeout(timeouts, Session::open_within_timeouts(account, timing))
+        timeout(timeouts, ImapSession::open_within_timeouts(account, timing))
             .await
-            .unwrap_or(Err(Trouble::Deadline(timeouts)))
+            .unwrap_or(Err(ImapTrouble::Deadline(timeouts)))
     }
 
-    async fn open_within_timeouts(account: &Imap, timing: &Timing) -> Result<Session, Trouble> {
+    async fn open_within_timeouts(account: &Imap, timing: &Timing) -> Result<ImapSession, ImapTrouble> {
         let secret = login::secret(account, timing.connect).await?;
         let tcp = connect::connect(account, timing.connect).await?;
         let stream: Stream = match account.tls {
             ImapTls::Implicit => connect::handshake(tcp, account, timing.connect).await?,
             ImapTls::StartTls | ImapTls::Off => Box::new(tcp),
         };
-        let mut wire = Wire::new(stream, timing.timeouts);
+        let mut wire = ImapConnection::new(stream, timing.timeouts);
         let mut known = greeted(&mut wire).await?;
         if account.tls == ImapTls::StartTls {
             // A greeting of PREAUTH leaves no room for STARTTLS (RFC 9051 §11.1): who is in between could send it.
             if known {
-                return Err(Trouble::PreAuth);
+                return Err(ImapTrouble::PreAuth);
             }
             wire.run("STARTTLS", |_| {}).await?;
             let stream = connect::handshake(wire.into_stream()?, account, timing.connect).await?;
-            wire = Wire::new(stream, timing.timeouts);
+            wire = ImapConnection::new(stream, timing.timeouts);
             known = false;
         }
         // What was announced before TLS counts for nothing, so it was not asked for (RFC 3501 §6.2.1).
-        let mut session = Session { wire, capabilities: BTreeSet::new(), logout: timing.logout };
+        let mut session = ImapSession { wire, capabilities: BTreeSet::new(), logout: timing.logout };
         session.ask_capabilities().await?;
         if !known {
             let capabilities = &session.capabilities;
@@ -99,12 +99,12 @@ impl Session {
     }
 
     /// Opens the folder, anew each time: what is told then is all that is believed.
-    pub async fn select(&mut self, folder: &str) -> Result<Selected, Trouble> {
+    pub async fn select(&mut self, folder: &str) -> Result<Selected, ImapTrouble> {
         self.wire.forget_folder();
         let mut uid_validity = None;
         let command = ["SELECT", &folder_name::quoted(folder)].join(" ");
         let done = self.wire.run(&command, |reply| {
-            if let Reply::Status(status) = reply {
+            if let ImapReply::Status(status) = reply {
                 let value = status.code_value("UIDVALIDITY").and_then(|value| value.parse().ok());
                 uid_validity = value.or(uid_validity);
             }
@@ -112,24 +112,24 @@ impl Session {
         match done.await {
             Ok(done) => {
                 self.wire.take_news();
-                let uid_validity = uid_validity.ok_or_else(|| Trouble::NoUidValidity(folder.to_owned()))?;
+                let uid_validity = uid_validity.ok_or_else(|| ImapTrouble::NoUidValidity(folder.to_owned()))?;
                 Ok(Selected { uid_validity, read_only: done.code_value("READ-ONLY").is_some() })
             }
-            Err(Trouble::Refused { text, .. }) => Err(self.no_folder(folder, text).await),
+            Err(ImapTrouble::Refused { text, .. }) => Err(self.no_folder(folder, text).await),
             Err(error) => Err(error),
         }
     }
 
     /// A folder is not there, with those that are.
-    pub async fn no_folder(&mut self, folder: &str, text: String) -> Trouble {
+    pub async fn no_folder(&mut self, folder: &str, text: String) -> ImapTrouble {
         let there = self.folders().await.unwrap_or_default();
-        Trouble::Folder { folder: folder.to_owned(), text, there }
+        ImapTrouble::Folder { folder: folder.to_owned(), text, there }
     }
 
-    async fn folders(&mut self) -> Result<Vec<String>, Trouble> {
+    async fn folders(&mut self) -> Result<Vec<String>, ImapTrouble> {
         let mut there = BTreeSet::new();
         let each = |reply| {
-            if let Reply::Data(data) = reply {
+            if let ImapReply::Data(data) = reply {
                 there.extend(data.listed().map(|name| super::reply::shown(&folder_name::decode(&name))));
             }
         };
@@ -138,10 +138,10 @@ impl Session {
     }
 
     /// The mails in the folder, without those that somebody marked as deleted.
-    pub async fn search(&mut self) -> Result<BTreeSet<u32>, Trouble> {
+    pub async fn search(&mut self) -> Result<BTreeSet<u32>, ImapTrouble> {
         let mut uids = BTreeSet::new();
         let each = |reply| {
-            if let Reply::Data(data) = reply {
+            if let ImapReply::Data(data) = reply {
                 uids.extend(data.search().into_iter().flatten());
             }
         };
@@ -150,11 +150,11 @@ impl Session {
     }
 
     /// Size and date of these mails; one that is gone is left out.
-    pub async fn facts(&mut self, uids: &[u32]) -> Result<Facts, Trouble> {
+    pub async fn facts(&mut self, uids: &[u32]) -> Result<MailboxFacts, ImapTrouble> {
         let set: Vec<String> = uids.iter().map(u32::to_string).collect();
-        let mut facts = Facts::default();
+        let mut facts = MailboxFacts::default();
         let each = |reply| {
-            let Reply::Data(data) = reply else { return };
+            let ImapReply::Data(data) = reply else { return };
             let is_fetch = data.numbered().is_some_and(|(_, word)| word == "FETCH");
             // Servers tell of changed flags in between, with other UIDs or none.
             match data.fetched() {
@@ -171,17 +171,17 @@ impl Session {
         };
         match self.wire.run(&format!("UID FETCH {} (UID RFC822.SIZE INTERNALDATE)", set.join(",")), each).await {
             // Exchange says NO when it cannot read one of them, and tells of the others all the same.
-            Err(Trouble::Refused { .. }) if !facts.of.is_empty() => Ok(facts),
+            Err(ImapTrouble::Refused { .. }) if !facts.of.is_empty() => Ok(facts),
             done => done.map(|_| facts),
         }
     }
 
     /// The whole mail, byte for byte, not marked as seen by that. `None` where the server has none. A mail of more than
     /// `max_bytes` is `Trouble::TooLarge`, after which the connection is of no use.
-    pub async fn body(&mut self, uid: u32, max_bytes: usize) -> Result<Option<Vec<u8>>, Trouble> {
+    pub async fn body(&mut self, uid: u32, max_bytes: usize) -> Result<Option<Vec<u8>>, ImapTrouble> {
         let mut body = None;
         let each = |reply| {
-            let Reply::Data(data) = reply else { return };
+            let ImapReply::Data(data) = reply else { return };
             if let Some(Fetched { uid: Some(fetched), body: Some(bytes), .. }) = data.fetched()
                 && fetched == uid
             {
@@ -194,12 +194,12 @@ impl Session {
     }
 
     /// Sets flags, such as `\Seen`.
-    pub async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), Trouble> {
+    pub async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), ImapTrouble> {
         self.wire.run(&format!("UID STORE {uid} +FLAGS.SILENT ({flags})"), |_| {}).await.map(drop)
     }
 
     /// Moves the mail to another folder, which is not created. A folder that takes no mail is `Trouble::Refused`.
-    pub async fn put(&mut self, uid: u32, folder: &str) -> Result<Left, Trouble> {
+    pub async fn put(&mut self, uid: u32, folder: &str) -> Result<Left, ImapTrouble> {
         let target = folder_name::quoted(folder);
         if self.can("MOVE") {
             self.wire.run(&format!("UID MOVE {uid} {target}"), |_| {}).await?;
@@ -210,22 +210,22 @@ impl Session {
     }
 
     /// Removes this one mail. EXPUNGE alone would remove others' as well, so without UIDPLUS (RFC 4315) it stays, marked.
-    pub async fn delete(&mut self, uid: u32) -> Result<Left, Trouble> {
+    pub async fn delete(&mut self, uid: u32) -> Result<Left, ImapTrouble> {
         match self.flag(uid, "\\Deleted").await {
-            Err(Trouble::Refused { .. }) => return Ok(Left::Kept),
+            Err(ImapTrouble::Refused { .. }) => return Ok(Left::Kept),
             marked => marked?,
         }
         if !self.can("UIDPLUS") {
             return Ok(Left::Marked);
         }
         match self.wire.run(&format!("UID EXPUNGE {uid}"), |_| {}).await {
-            Err(Trouble::Refused { .. }) => Ok(Left::Marked),
+            Err(ImapTrouble::Refused { .. }) => Ok(Left::Marked),
             removed => removed.map(|_| Left::Gone),
         }
     }
 
     /// Waits for mail, with IDLE where the server has it (RFC 2177), and for no longer than that in any case.
-    pub async fn wait(&mut self, longest: Duration, stop: impl Future<Output = ()>) -> Result<Woken, Trouble> {
+    pub async fn wait(&mut self, longest: Duration, stop: impl Future<Output = ()>) -> Result<Woken, ImapTrouble> {
         if self.wire.take_news() {
             return Ok(Woken::Mail);
         }
@@ -236,8 +236,8 @@ impl Session {
         let tag = self.wire.send("IDLE").await?;
         loop {
             match self.wire.reply(REPLY_MAX_BYTES).await? {
-                Reply::Continue(_) => break,
-                Reply::Status(status) if status.tag.as_deref() == Some(tag.as_str()) => {
+                ImapReply::Continue(_) => break,
+                ImapReply::Status(status) if status.tag.as_deref() == Some(tag.as_str()) => {
                     // It has promised what it does not keep: asked at intervals from now on.
                     self.capabilities.remove("IDLE");
                     return Ok(pause(longest, stop).await);
@@ -274,10 +274,10 @@ impl Session {
         self.capabilities.contains(capability)
     }
 
-    async fn ask_capabilities(&mut self) -> Result<(), Trouble> {
+    async fn ask_capabilities(&mut self) -> Result<(), ImapTrouble> {
         let mut capabilities = BTreeSet::new();
         let each = |reply| {
-            if let Reply::Data(data) = reply {
+            if let ImapReply::Data(data) = reply {
                 capabilities.extend(data.capabilities().into_iter().flatten());
             }
         };
@@ -295,17 +295,17 @@ async fn pause(longest: Duration, stop: Pin<&mut impl Future<Output = ()>>) -> W
 }
 
 /// Waits for the greeting. True where the server says that we are logged in already.
-async fn greeted(wire: &mut Wire) -> Result<bool, Trouble> {
+async fn greeted(wire: &mut ImapConnection) -> Result<bool, ImapTrouble> {
     loop {
         match wire.reply(REPLY_MAX_BYTES).await? {
-            Reply::Status(status) => match status.word {
-                Word::Ok => return Ok(false),
-                Word::PreAuth => return Ok(true),
-                Word::Bye => return Err(Trouble::Closed(Some(status.text))),
-                Word::No | Word::Bad => return Err(Trouble::Garbled(status.text)),
+            ImapReply::Status(status) => match status.word {
+                ReplyWord::Ok => return Ok(false),
+                ReplyWord::PreAuth => return Ok(true),
+                ReplyWord::Bye => return Err(ImapTrouble::Closed(Some(status.text))),
+                ReplyWord::No | ReplyWord::Bad => return Err(ImapTrouble::Garbled(status.text)),
             },
-            Reply::Data(_) => {}
-            Reply::Continue(text) => return Err(Trouble::Garbled(super::reply::shown(&text))),
+            ImapReply::Data(_) => {}
+            ImapReply::Continue(text) => return Err(ImapTrouble::Garbled(super::reply::shown(&text))),
         }
     }
 }

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     config::ImapTls,
-    fault::{Fault, FaultCode, Place},
-    health::{Health, State},
+    fault::{Fault, FaultCode, FaultPlace},
+    health::{ComponentState, Health},
     submission::{Accepting, Busy, Outcome, Receipt, Submission},
 };
 
@@ -42,7 +42,7 @@ struct Judge {
 impl Accept for Judge {
     fn accept(&self, submission: Submission) -> Accepting {
         let text = String::from_utf8_lossy(&submission.bytes).into_owned();
-        let fault = |code| Fault::new(code, "a test", Place::Whole);
+        let fault = |code| Fault::new(code, "a test", FaultPlace::Whole);
         let busy = self.busy.lock().unwrap().filter(|_| text.contains("busy"));
         let outcome = match busy {
             Some(busy) => Outcome::Busy(busy),

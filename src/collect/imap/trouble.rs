@@ -9,7 +9,7 @@ const FOLDERS_SHOWN_MAX: usize = 20;
 
 /// Why a poll ended early. Each is one sentence without a full stop, for the health page and the log.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum ImapTrouble {
     #[error("the host {host} is not known: {source}")]
     UnknownHost { host: String, source: io::Error },
     #[error("cannot connect to {host} port {port}: {source}")]

@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    reply::{Data, Reply, Status, Word, announced_literal},
-    trouble::Trouble,
+    reply::{Data, ImapReply, ImapStatus, ReplyWord, announced_literal},
+    trouble::ImapTrouble,
 };
 
 /// Bytes of one response where no mail and no list of mails is expected.
@@ -39,7 +39,7 @@ pub struct ImapTimeouts {
 }
 
 /// One IMAP connection.
-pub struct Wire {
+pub struct ImapConnection {
     stream: Stream,
     timeouts: ImapTimeouts,
     buffer: Vec<u8>,
@@ -57,9 +57,9 @@ pub struct Wire {
     news: bool,
 }
 
-impl Wire {
-    pub fn new(stream: Stream, timeouts: ImapTimeouts) -> Wire {
-        Wire {
+impl ImapConnection {
+    pub fn new(stream: Stream, timeouts: ImapTimeouts) -> ImapConnection {
+        ImapConnection {
             stream,
             timeouts,
             buffer: Vec::new(),
@@ -76,13 +76,13 @@ impl Wire {
 
     /// The stream, for a handshake on it. What the server, or somebody in between, sent ahead of the handshake would be taken
     /// for what came through it (the plain text injection of CVE-2011-0411), so it ends the connection.
-    pub fn into_stream(self) -> Result<Stream, Trouble> {
-        if self.buffer.len() > self.start { Err(Trouble::Injected) } else { Ok(self.stream) }
+    pub fn into_stream(self) -> Result<Stream, ImapTrouble> {
+        if self.buffer.len() > self.start { Err(ImapTrouble::Injected) } else { Ok(self.stream) }
     }
 
     /// Runs a command to its end and hands each untagged response to `each`. The last response is `OK`; `NO` and `BAD` are
     /// `Trouble::Refused`.
-    pub async fn run(&mut self, command: &str, each: impl FnMut(Reply)) -> Result<Status, Trouble> {
+    pub async fn run(&mut self, command: &str, each: impl FnMut(ImapReply)) -> Result<ImapStatus, ImapTrouble> {
         self.run_within(command, REPLY_MAX_BYTES, each).await
     }
 
@@ -91,15 +91,15 @@ impl Wire {
         &mut self,
         command: &str,
         reply_max_bytes: usize,
-        each: impl FnMut(Reply),
-    ) -> Result<Status, Trouble> {
+        each: impl FnMut(ImapReply),
+    ) -> Result<ImapStatus, ImapTrouble> {
         let tag = self.send(command).await?;
         self.budget_bytes = self.budget_bytes.saturating_add(reply_max_bytes);
         self.finish(&tag, verb(command), reply_max_bytes, each).await
     }
 
     /// Sends a command and returns its tag. The answers are still to come.
-    pub async fn send(&mut self, command: &str) -> Result<String, Trouble> {
+    pub async fn send(&mut self, command: &str) -> Result<String, ImapTrouble> {
         self.commands = self.commands.wrapping_add(1);
         self.budget_bytes = COMMAND_MAX_BYTES;
         let tag = format!("t{}", self.commands);
@@ -108,7 +108,7 @@ impl Wire {
     }
 
     /// Sends what a command goes on with.
-    pub async fn send_line(&mut self, line: &str) -> Result<(), Trouble> {
+    pub async fn send_line(&mut self, line: &str) -> Result<(), ImapTrouble> {
         let silence = self.timeouts.silence;
         let all = async {
             self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
@@ -116,7 +116,7 @@ impl Wire {
         };
         match timeout(silence, all).await {
             Ok(sent) => sent.map_err(|error| self.broken(error)),
-            Err(_) => Err(Trouble::Deadline(silence)),
+            Err(_) => Err(ImapTrouble::Deadline(silence)),
         }
     }
 
@@ -126,39 +126,39 @@ impl Wire {
         tag: &str,
         verb: &str,
         reply_max_bytes: usize,
-        mut each: impl FnMut(Reply),
-    ) -> Result<Status, Trouble> {
+        mut each: impl FnMut(ImapReply),
+    ) -> Result<ImapStatus, ImapTrouble> {
         let timeouts = self.timeouts.command;
         let all = async {
             loop {
                 match self.reply(reply_max_bytes).await? {
-                    Reply::Status(status) if status.tag.as_deref() == Some(tag) => return accepted(status, verb),
+                    ImapReply::Status(status) if status.tag.as_deref() == Some(tag) => return accepted(status, verb),
                     // Of a command that nobody waits for.
-                    Reply::Status(Status { tag: Some(_), .. }) => {}
+                    ImapReply::Status(ImapStatus { tag: Some(_), .. }) => {}
                     reply => each(reply),
                 }
             }
         };
-        timeout(timeouts, all).await.unwrap_or(Err(Trouble::Deadline(timeouts)))
+        timeout(timeouts, all).await.unwrap_or(Err(ImapTrouble::Deadline(timeouts)))
     }
 
     /// The next response, which must not take long.
-    pub async fn reply(&mut self, max_bytes: usize) -> Result<Reply, Trouble> {
+    pub async fn reply(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
         let silence = self.timeouts.silence;
-        timeout(silence, self.next(max_bytes)).await.unwrap_or(Err(Trouble::Deadline(silence)))
+        timeout(silence, self.next(max_bytes)).await.unwrap_or(Err(ImapTrouble::Deadline(silence)))
     }
 
     /// The next response, whenever it comes. Nothing is lost when this future is dropped.
-    pub async fn next(&mut self, max_bytes: usize) -> Result<Reply, Trouble> {
+    pub async fn next(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
         loop {
             let budget_bytes = self.budget_bytes;
             let taken = self.take(max_bytes.min(budget_bytes));
             // A mail is not to blame for what came with it.
-            let taken = taken.map_err(|error| if budget_bytes < max_bytes { Trouble::Flood } else { error });
+            let taken = taken.map_err(|error| if budget_bytes < max_bytes { ImapTrouble::Flood } else { error });
             match taken? {
                 Some(response) => {
                     self.budget_bytes = self.budget_bytes.saturating_sub(response.len());
-                    let reply = Reply::parse(response).map_err(Trouble::Garbled)?;
+                    let reply = ImapReply::parse(response).map_err(ImapTrouble::Garbled)?;
                     self.note(&reply);
                     return Ok(reply);
                 }
@@ -183,7 +183,7 @@ impl Wire {
     }
 
     /// Cuts the next whole response out of the buffer.
-    fn take(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, Trouble> {
+    fn take(&mut self, max_bytes: usize) -> Result<Option<Vec<u8>>, ImapTrouble> {
         while let Some(found) = self.buffer.get(self.scanned..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
             let end = self.scanned + found + 1;
             let so_far = end - self.start;
@@ -192,7 +192,7 @@ impl Wire {
                 Some(length) => {
                     let whole = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(so_far);
                     if whole > max_bytes {
-                        return Err(Trouble::TooLarge { announced_bytes: length, max_bytes });
+                        return Err(ImapTrouble::TooLarge { announced_bytes: length, max_bytes });
                     }
                     self.line = self.start + whole;
                     self.scanned = self.line;
@@ -204,7 +204,7 @@ impl Wire {
         self.scanned = self.scanned.max(self.buffer.len());
         let held = self.buffer.len().saturating_sub(self.start);
         if held > max_bytes {
-            return Err(Trouble::TooLarge { announced_bytes: held as u64, max_bytes });
+            return Err(ImapTrouble::TooLarge { announced_bytes: held as u64, max_bytes });
         }
         Ok(None)
     }
@@ -225,7 +225,7 @@ impl Wire {
     }
 
     /// Reads what is there, at least one byte.
-    async fn fill(&mut self) -> Result<(), Trouble> {
+    async fn fill(&mut self) -> Result<(), ImapTrouble> {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.line -= self.start;
@@ -234,25 +234,25 @@ impl Wire {
         }
         self.buffer.reserve(READ_BYTES);
         match self.stream.read_buf(&mut self.buffer).await {
-            Ok(0) => Err(Trouble::Closed(self.bye.take())),
+            Ok(0) => Err(ImapTrouble::Closed(self.bye.take())),
             Ok(_) => Ok(()),
             Err(error) => Err(self.broken(error)),
         }
     }
 
     /// A server that says goodbye says why. TLS calls it an error when the end comes without its own goodbye.
-    fn broken(&mut self, error: io::Error) -> Trouble {
+    fn broken(&mut self, error: io::Error) -> ImapTrouble {
         match self.bye.take() {
-            None if error.kind() != io::ErrorKind::UnexpectedEof => Trouble::Broken(error),
-            bye => Trouble::Closed(bye),
+            None if error.kind() != io::ErrorKind::UnexpectedEof => ImapTrouble::Broken(error),
+            bye => ImapTrouble::Closed(bye),
         }
     }
 
     /// What a server may say at any time (RFC 3501 §7).
-    fn note(&mut self, reply: &Reply) {
+    fn note(&mut self, reply: &ImapReply) {
         match reply {
-            Reply::Status(Status { word: Word::Bye, text, .. }) => self.bye = Some(text.clone()),
-            Reply::Data(data) => self.note_data(data),
+            ImapReply::Status(ImapStatus { word: ReplyWord::Bye, text, .. }) => self.bye = Some(text.clone()),
+            ImapReply::Data(data) => self.note_data(data),
             _ => {}
         }
     }
@@ -275,10 +275,10 @@ impl Wire {
 }
 
 /// The result of a command by the status that ends it.
-pub fn accepted(status: Status, verb: &str) -> Result<Status, Trouble> {
+pub fn accepted(status: ImapStatus, verb: &str) -> Result<ImapStatus, ImapTrouble> {
     match status.word {
-        Word::Ok => Ok(status),
-        _ => Err(Trouble::Refused {
+        ReplyWord::Ok => Ok(status),
+        _ => Err(ImapTrouble::Refused {
             command: verb.to_owned(),
             try_create: status.code_value("TRYCREATE").is_some(),
             text: status.text,

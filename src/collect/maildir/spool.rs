@@ -14,7 +14,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::fault::{Fault, FaultCode, Place};
+use crate::fault::{Fault, FaultCode, FaultPlace};
 
 /// The flags of a mail in `cur`: its reports are stored.
 pub const SEEN: &str = "S";
@@ -36,7 +36,7 @@ pub struct Spool {
 }
 
 /// One file of `new`.
-pub struct Found {
+pub struct SpoolFile {
     pub name: OsString,
     pub read: Read,
 }
@@ -74,7 +74,7 @@ impl Spool {
     }
 
     /// Reads from the front what may be held at once; at least one, where there is one. What was not reached comes back.
-    pub fn read(&self, mut names: VecDeque<OsString>) -> (Vec<Found>, VecDeque<OsString>) {
+    pub fn read(&self, mut names: VecDeque<OsString>) -> (Vec<SpoolFile>, VecDeque<OsString>) {
         let mut found = Vec::new();
         let mut held_bytes = 0;
         while found.len() < READ_MAX
@@ -91,7 +91,7 @@ impl Spool {
             if let Read::Mail { bytes, .. } = &read {
                 held_bytes += bytes.len();
             }
-            found.push(Found { name, read });
+            found.push(SpoolFile { name, read });
         }
         (found, names)
     }
@@ -142,5 +142,5 @@ fn is_free(path: &Path) -> bool {
 }
 
 fn fault(code: FaultCode, detail: String) -> Fault {
-    Fault::new(code, detail, Place::Whole)
+    Fault::new(code, detail, FaultPlace::Whole)
 }

@@ -7,8 +7,8 @@ use std::{
 
 use super::*;
 use crate::{
-    fault::{Fault, FaultCode, Place},
-    health::{Health, State},
+    fault::{Fault, FaultCode, FaultPlace},
+    health::{ComponentState, Health},
     submission::Accepting,
 };
 
@@ -21,7 +21,7 @@ struct AdminCommands {
 
 impl Accept for Arc<AdminCommands> {
     fn accept(&self, submission: Submission) -> Accepting {
-        let fault = |code| Fault::new(code, "as the text says", Place::Whole);
+        let fault = |code| Fault::new(code, "as the text says", FaultPlace::Whole);
         let mut outcomes: Vec<Outcome> = Vec::new();
         for word in String::from_utf8(submission.bytes.clone()).unwrap().split_whitespace() {
             outcomes.push(match (*self.busy.lock().unwrap(), word) {
@@ -126,7 +126,7 @@ async fn mail_is_taken_in_order_and_moved_with_the_flags_of_its_outcome() {
 
     let (name, health) = setup.health.all().remove(0);
     assert_eq!(name, format!("maildir {}", setup.directory.path().display()));
-    assert_eq!((health.state, health.words.as_str()), (State::Well, "looked at every 10 s"));
+    assert_eq!((health.state, health.words.as_str()), (ComponentState::Well, "looked at every 10 s"));
     let counts = health.counts;
     assert_eq!((counts.stored, counts.duplicate, counts.ignored, counts.refused, counts.quarantined), (3, 1, 1, 1, 1));
 
@@ -183,13 +183,13 @@ async fn mail_waits_in_new_while_the_machine_cannot_read_it() {
     assert!((15..=20).contains(&look.pause.as_secs()), "{look:?}");
     assert_eq!(setup.names("new"), ["2.host"]);
     let health = setup.health();
-    assert_eq!((health.state, health.counts.refused), (State::Failing, 0));
+    assert_eq!((health.state, health.counts.refused), (ComponentState::Failing, 0));
     assert!(health.words.starts_with("mail cannot be read: "), "{}", health.words);
 
     fs::remove_file(&broken).unwrap();
     setup.write("new/2.host", "stored");
     assert_eq!(setup.watch.look().await, Look { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
-    assert_eq!(setup.health().state, State::Well);
+    assert_eq!(setup.health().state, ComponentState::Well);
 }
 
 #[tokio::test]
@@ -203,7 +203,10 @@ async fn mail_waits_in_new_while_nothing_can_be_stored() {
     assert_eq!((first.moved, first.waiting), (0, 200));
     assert!(setup.asked().len() < 100, "the rest is not even tried");
     let health = setup.health();
-    assert_eq!((health.state, health.words.as_str()), (State::Failing, "the disk is full; mails that wait: 200"));
+    assert_eq!(
+        (health.state, health.words.as_str()),
+        (ComponentState::Failing, "the disk is full; mails that wait: 200")
+    );
     let mut last = first.pause;
     for _ in 0..20 {
         last = setup.watch.look().await.pause;
@@ -214,7 +217,7 @@ async fn mail_waits_in_new_while_nothing_can_be_stored() {
     *setup.admin.busy.lock().unwrap() = None;
     let look = setup.watch.look().await;
     assert_eq!(look, Look { moved: 200, waiting: 0, pause: Duration::from_secs(10) });
-    assert_eq!(setup.health().state, State::Well);
+    assert_eq!(setup.health().state, ComponentState::Well);
 }
 
 #[tokio::test]
@@ -226,7 +229,7 @@ async fn a_mail_whose_key_cannot_be_looked_up_holds_up_nobody() {
     assert_eq!((look.moved, look.waiting, look.pause), (1, 1, Duration::from_secs(10)));
     assert_eq!(setup.asked().len(), 2);
     let words = "the key of the mail's signature cannot be looked up now; mails that wait: 1";
-    assert_eq!((setup.health().state, setup.health().words.as_str()), (State::Well, words));
+    assert_eq!((setup.health().state, setup.health().words.as_str()), (ComponentState::Well, words));
 
     setup.after(40);
     assert_eq!(setup.watch.look().await.waiting, 1);
@@ -250,7 +253,7 @@ async fn a_directory_that_is_missing_is_told_and_may_come() {
     fs::rename(path.join("new"), path.join("gone")).unwrap();
     assert_eq!(setup.watch.look().await, Look { moved: 0, waiting: 0, pause: Duration::from_secs(10) });
     let health = setup.health();
-    assert_eq!(health.state, State::Failing);
+    assert_eq!(health.state, ComponentState::Failing);
     assert!(health.words.contains("new cannot be read: No such file or directory"), "{}", health.words);
 
     fs::rename(path.join("gone"), path.join("new")).unwrap();
@@ -263,7 +266,7 @@ async fn a_directory_that_is_missing_is_told_and_may_come() {
     assert_eq!(setup.asked().len(), 1, "it is judged once");
     fs::create_dir(path.join("cur")).unwrap();
     assert_eq!(setup.watch.look().await.moved, 1);
-    assert_eq!(setup.health().state, State::Well);
+    assert_eq!(setup.health().state, ComponentState::Well);
 }
 
 #[tokio::test]

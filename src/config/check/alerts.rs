@@ -2,7 +2,7 @@
 
 use super::a_label;
 use crate::{
-    alerts::{Maintenance, Silence, plan::Wrong},
+    alerts::{Maintenance, Silence, plan::AlertSettingError},
     config::{Config, ConfigError, problem::Problems},
 };
 
@@ -24,7 +24,7 @@ impl Config {
     }
 
     pub(super) fn check_alerts(&self, problems: &mut Problems) {
-        for Wrong { key, value, why } in self.alerts.problems() {
+        for AlertSettingError { key, value, why } in self.alerts.problems() {
             // Numbers stand in the file without quotes.
             let value = if value.parse::<f64>().is_ok() { value } else { format!("{value:?}") };
             problems.add(format!("`alerts.{key}` = {value}: {why}"));
@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-fn message(place: &str, Wrong { key, value, why }: &Wrong) -> String {
+fn message(place: &str, AlertSettingError { key, value, why }: &AlertSettingError) -> String {
     match value.as_str() {
         "" => format!("`{place}.{key}` is missing: {why}"),
         value => format!("`{place}.{key}` = {value:?}: {why}"),

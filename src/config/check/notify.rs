@@ -8,7 +8,9 @@ use reqwest::Url;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::{a_label, is_loopback, read_token};
-use crate::config::{Channel, ChannelKind, Config, ConfigError, Digest, Mail, MailTls, problem::Problems};
+use crate::config::{
+    ChannelKind, Config, ConfigError, DigestConfig, MailConfig, MailTls, NotifyChannel, problem::Problems,
+};
 
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com";
 const NAME_MAX_CHARS: usize = 64;
@@ -20,7 +22,7 @@ const TRUSTS: [&str; 9] = ["counted", "trusted", "claimed", "all", "dkim", "netw
 
 impl Config {
     /// The channels with what stands in files read, domains as A-labels and PagerDuty's URL where none is set.
-    pub fn channels(&self) -> Result<Vec<Channel>, ConfigError> {
+    pub fn channels(&self) -> Result<Vec<NotifyChannel>, ConfigError> {
         let mut problems = Problems::default();
         let channels = self.check_channels(&mut problems);
         problems.finish()?;
@@ -28,7 +30,7 @@ impl Config {
     }
 
     /// How mail leaves, with the password read.
-    pub fn outgoing_mail(&self) -> Result<Mail, ConfigError> {
+    pub fn outgoing_mail(&self) -> Result<MailConfig, ConfigError> {
         let mut problems = Problems::default();
         let mail = check_mail(&self.mail, &mut problems);
         problems.finish()?;
@@ -36,7 +38,7 @@ impl Config {
     }
 
     /// The digests, domains and addresses as A-labels.
-    pub fn digests(&self) -> Result<Vec<Digest>, ConfigError> {
+    pub fn digests(&self) -> Result<Vec<DigestConfig>, ConfigError> {
         let mut problems = Problems::default();
         let digests = self.check_digests(&mut problems);
         problems.finish()?;
@@ -56,7 +58,7 @@ impl Config {
         }
     }
 
-    fn check_channels(&self, problems: &mut Problems) -> Vec<Channel> {
+    fn check_channels(&self, problems: &mut Problems) -> Vec<NotifyChannel> {
         let mut names = BTreeSet::new();
         let mut channels = Vec::new();
         for (index, channel) in self.channel.iter().enumerate() {
@@ -86,7 +88,7 @@ impl Config {
         channels
     }
 
-    fn check_digests(&self, problems: &mut Problems) -> Vec<Digest> {
+    fn check_digests(&self, problems: &mut Problems) -> Vec<DigestConfig> {
         let mut names = BTreeSet::new();
         let mut digests = Vec::new();
         for (index, digest) in self.digest.iter().enumerate() {
@@ -117,7 +119,7 @@ impl Config {
     }
 }
 
-fn check_mail(mail: &Mail, problems: &mut Problems) -> Mail {
+fn check_mail(mail: &MailConfig, problems: &mut Problems) -> MailConfig {
     let mut add = |problem: String| problems.add(format!("`mail.{problem}"));
     let mut known = mail.clone();
     if let Some(from) = &mail.from {
@@ -226,7 +228,7 @@ fn domains(all: &[String], add: &mut impl FnMut(String)) -> Vec<String> {
     known
 }
 
-fn url(channel: &Channel, place: &str, add: &mut impl FnMut(String)) -> Option<String> {
+fn url(channel: &NotifyChannel, place: &str, add: &mut impl FnMut(String)) -> Option<String> {
     let kind = channel.kind.as_str();
     if channel.kind == ChannelKind::Mail {
         if channel.to.is_empty() {
@@ -268,7 +270,7 @@ fn topic(url: &Url) -> Option<&str> {
     url.path_segments()?.next_back().filter(|topic| !topic.is_empty())
 }
 
-fn secret(channel: &Channel, place: &str, add: &mut impl FnMut(String)) -> Option<String> {
+fn secret(channel: &NotifyChannel, place: &str, add: &mut impl FnMut(String)) -> Option<String> {
     let kind = channel.kind.as_str();
     let secret = one_of(channel.secret.as_deref(), channel.secret_file.as_deref(), "secret", place, add);
     let is_set = channel.secret.is_some() || channel.secret_file.is_some();
@@ -291,7 +293,7 @@ fn secret(channel: &Channel, place: &str, add: &mut impl FnMut(String)) -> Optio
 }
 
 /// A token that is sent along must not be read on the way. The key of a signature is not sent.
-fn check_bearer(channel: &Channel, add: &mut impl FnMut(String)) {
+fn check_bearer(channel: &NotifyChannel, add: &mut impl FnMut(String)) {
     let sends = [ChannelKind::Ntfy, ChannelKind::Alertmanager, ChannelKind::PagerDuty].contains(&channel.kind);
     let Some(url) = channel.url.as_deref().and_then(|url| Url::parse(url).ok()) else { return };
     let host = url.host_str().unwrap_or_default();

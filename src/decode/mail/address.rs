@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Message, Raw, header::Header};
+use super::{MailMessage, MessageBytes, header::Header};
 use crate::report;
 
 /// A message with these bytes and this header.
-pub fn message(raw: Raw, header: &Header<'_>) -> Message {
+pub fn message(raw: MessageBytes, header: &Header<'_>) -> MailMessage {
     let domain = |name| header.only(name).and_then(|text| report::domain(&text));
     let from = header.only("From").and_then(|text| only_address(&text));
-    Message {
+    MailMessage {
         raw,
         from_address: from.as_ref().map(|(local, domain)| format!("{local}@{domain}")),
         from_domain: from.map(|(_, domain)| domain),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     decode::{
-        budget::Budget,
+        budget::DecodeBudget,
         gzip::Gunzip,
         sniff::{Form, sniff},
         source::{Received, Source},
@@ -26,7 +26,7 @@ const GUNZIPPED_BYTES: u64 = 64;
 const HEAD_BYTES: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum PartContent {
     /// Begins like a JSON object or array, compressed or not.
     Json,
     /// Compressed, and nobody can tell what it was.
@@ -70,54 +70,54 @@ fn is_mail(bytes: &[u8], named: bool) -> bool {
 
 /// Looks at the first bytes, through two layers of gzip or at the files of a zip archive. `named` where the part's name says
 /// that it is a mail.
-pub fn look(bytes: &[u8], named: bool, limits: &Limits) -> Content {
-    let budget = Budget::new(bytes.len(), limits);
+pub fn look(bytes: &[u8], named: bool, limits: &Limits) -> PartContent {
+    let budget = DecodeBudget::new(bytes.len(), limits);
     let gunzip = || Gunzip::new(Received::new(bytes), budget);
     match sniff(bytes) {
-        Form::Zip => Archive::open(bytes).map_or(Content::Damaged, |archive| archived(&archive)),
+        Form::Zip => Archive::open(bytes).map_or(PartContent::Damaged, |archive| archived(&archive)),
         Form::Gzip => match gunzip().fill().map(|head| (sniff(head), text(head))) {
-            Ok((Form::Gzip, _)) => Gunzip::new(gunzip(), budget).fill().map_or(Content::Damaged, text),
+            Ok((Form::Gzip, _)) => Gunzip::new(gunzip(), budget).fill().map_or(PartContent::Damaged, text),
             Ok((_, content)) => content,
-            Err(_) => Content::Damaged,
+            Err(_) => PartContent::Damaged,
         },
-        _ if is_mail(bytes, named) => Content::Mail,
+        _ if is_mail(bytes, named) => PartContent::Mail,
         _ => text(bytes),
     }
 }
 
-fn archived(archive: &Archive<'_>) -> Content {
-    let contents: Vec<Content> = archive.files.iter().map(file).collect();
-    let found = |wanted: Content| contents.contains(&wanted);
-    if found(Content::Json) || found(Content::Mail) {
-        return Content::Archive;
+fn archived(archive: &Archive<'_>) -> PartContent {
+    let contents: Vec<PartContent> = archive.files.iter().map(file).collect();
+    let found = |wanted: PartContent| contents.contains(&wanted);
+    if found(PartContent::Json) || found(PartContent::Mail) {
+        return PartContent::Archive;
     }
-    [Content::Damaged, Content::Xml].into_iter().find(|content| found(*content)).unwrap_or(Content::Other)
+    [PartContent::Damaged, PartContent::Xml].into_iter().find(|content| found(*content)).unwrap_or(PartContent::Other)
 }
 
 /// Looks at the first bytes of a file in an archive. Within another layer nobody can tell.
-pub fn file(file: &File) -> Content {
+pub fn file(file: &File) -> PartContent {
     match (&file.head, file.form()) {
-        (Ok(_), Some(Form::Zip)) | (Err(_), _) => Content::Damaged,
+        (Ok(_), Some(Form::Zip)) | (Err(_), _) => PartContent::Damaged,
         (Ok(head), Some(Form::Gzip)) => {
             let mut start = Vec::new();
             // The head ends in the middle of the data.
             #[expect(clippy::disallowed_methods, reason = "a few bytes of one member, bounded by `take`")]
             let _ = GzDecoder::new(&head[..]).take(GUNZIPPED_BYTES).read_to_end(&mut start);
-            if start.is_empty() || start.starts_with(b"\x1f\x8b") { Content::Damaged } else { text(&start) }
+            if start.is_empty() || start.starts_with(b"\x1f\x8b") { PartContent::Damaged } else { text(&start) }
         }
-        (Ok(head), _) if is_mail(head, false) => Content::Mail,
+        (Ok(head), _) if is_mail(head, false) => PartContent::Mail,
         (Ok(head), _) => text(head),
     }
 }
 
-fn text(head: &[u8]) -> Content {
+fn text(head: &[u8]) -> PartContent {
     if utf16::begins_json(head) {
-        return Content::Json;
+        return PartContent::Json;
     }
     match head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start() {
-        [b'{' | b'[', ..] => Content::Json,
-        [b'<', b'?', b'x', b'm', b'l', ..] => Content::Xml,
-        text if text.starts_with(b"<feedback") => Content::Xml,
-        _ => Content::Other,
+        [b'{' | b'[', ..] => PartContent::Json,
+        [b'<', b'?', b'x', b'm', b'l', ..] => PartContent::Xml,
+        text if text.starts_with(b"<feedback") => PartContent::Xml,
+        _ => PartContent::Other,
     }
 }

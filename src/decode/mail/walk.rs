@@ -1,36 +1,36 @@
 //! The way through a mail, its parts and the mails within it.
 
 use super::{
-    Mail, Message, Part, Raw, address,
+    MailMessage, MailPart, MessageBytes, ParsedMail, address,
     announce::{announces, has_report_subject, is_report, part_announces},
     beyond,
-    content::{self, Content},
+    content::{self, PartContent},
     entity::Entity,
     header::Header,
-    kind::Kind,
+    kind::PartKind,
     multipart,
     transfer::Encoding,
 };
 use crate::{
-    decode::{budget::Budget, zip::Archive},
-    fault::{Fault, FaultCode, Place},
+    decode::{budget::DecodeBudget, zip::Archive},
+    fault::{Fault, FaultCode, FaultPlace},
     limits::{Limits, MAIL_FORWARDED_DEPTH_MAX, MAIL_REPORT_PARTS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX},
     report::{Deviation, Deviations},
 };
 
 pub struct Walk<'l> {
     limits: &'l Limits,
-    messages: Vec<Message>,
-    parts: Vec<Part>,
+    messages: Vec<MailMessage>,
+    parts: Vec<MailPart>,
     /// Parts of multiparts and forwarded mails that were seen, of any kind.
     seen: usize,
     /// Of all mails that are taken out of zip archives.
-    unzipped: Budget,
+    unzipped: DecodeBudget,
     /// Whether any of the mails says that it holds a TLS report.
     announced: bool,
     /// Whether a mail lies deeper than is looked.
     too_deep: bool,
-    kind: Kind,
+    kind: PartKind,
 }
 
 /// Where a mail lies.
@@ -62,10 +62,10 @@ impl<'l> Walk<'l> {
             messages: Vec::new(),
             parts: Vec::new(),
             seen: 0,
-            unzipped: Budget::new(mail.len(), limits),
+            unzipped: DecodeBudget::new(mail.len(), limits),
             announced: false,
             too_deep: false,
-            kind: Kind::Unknown,
+            kind: PartKind::Unknown,
         }
     }
 
@@ -74,9 +74,9 @@ impl<'l> Walk<'l> {
         self.message(bytes, Site { offset: Some(0), level: 1, forwarded: 0, zipped: false })
     }
 
-    pub fn finish(self) -> Result<Mail, Fault> {
+    pub fn finish(self) -> Result<ParsedMail, Fault> {
         if !self.parts.is_empty() {
-            return Ok(Mail { messages: self.messages, parts: self.parts });
+            return Ok(ParsedMail { messages: self.messages, parts: self.parts });
         }
         if self.too_deep {
             return Err(beyond(format!(
@@ -88,19 +88,19 @@ impl<'l> Walk<'l> {
         } else {
             (FaultCode::NotTlsrpt, self.kind.words())
         };
-        Err(Fault::new(code, detail, Place::Whole))
+        Err(Fault::new(code, detail, FaultPlace::Whole))
     }
 
     fn message(&mut self, bytes: &[u8], site: Site) -> Result<(), Fault> {
         let start = if bytes.starts_with(b"From ") { multipart::line_end(bytes, 0) } else { 0 };
         let root = Entity::read(bytes, start..bytes.len(), "text/plain")?;
         let raw = match site.offset {
-            Some(0) if start == 0 && site.forwarded == 0 => Raw::Whole,
-            Some(offset) => Raw::Range(offset + start..offset + bytes.len()),
-            None => Raw::Decoded(bytes[start..].to_vec()),
+            Some(0) if start == 0 && site.forwarded == 0 => MessageBytes::Whole,
+            Some(offset) => MessageBytes::Range(offset + start..offset + bytes.len()),
+            None => MessageBytes::Decoded(bytes[start..].to_vec()),
         };
         self.messages.push(address::message(raw, &root.header));
-        self.kind = self.kind.max(Kind::of_mail(&root));
+        self.kind = self.kind.max(PartKind::of_mail(&root));
         let mut context = Context {
             message: self.messages.len() - 1,
             announced: announces(&root),
@@ -184,28 +184,28 @@ impl<'l> Walk<'l> {
     ) -> Result<(), Fault> {
         let typed = leaf.is_tlsrpt();
         if !typed && !content::may_be_report(leaf, index == 0, context.leaves == 1) {
-            self.kind = self.kind.max(Kind::of_part(leaf, Content::Other));
+            self.kind = self.kind.max(PartKind::of_part(leaf, PartContent::Other));
             return Ok(());
         }
         let (bytes, sloppy) = leaf.decoded(bytes);
         let named = content::is_named_mail(leaf);
         let content = content::look(&bytes, named, self.limits);
-        self.kind = self.kind.max(Kind::of_part(leaf, content));
+        self.kind = self.kind.max(PartKind::of_part(leaf, content));
         match content {
             // The text for people may begin with the fields of a mail that it answers.
-            Content::Mail
+            PartContent::Mail
                 if (named || leaf.attached || index > 0 || leaf.essence != "text/plain")
                     && Header::read(&bytes).is_ok() =>
             {
                 return self.forwarded(&bytes, leaf, site);
             }
-            Content::Archive if !self.unzip(&bytes, site)? => return Ok(()),
+            PartContent::Archive if !self.unzip(&bytes, site)? => return Ok(()),
             _ => {}
         }
         // What cannot be told any more is kept for the operator where a report was announced.
         let found = typed
-            || matches!(content, Content::Json | Content::Archive)
-            || (content == Content::Damaged && context.announced);
+            || matches!(content, PartContent::Json | PartContent::Archive)
+            || (content == PartContent::Damaged && context.announced);
         if !found {
             return Ok(());
         }
@@ -216,7 +216,7 @@ impl<'l> Walk<'l> {
         if sloppy {
             deviations.add(Deviation::Base64, "");
         }
-        self.parts.push(Part {
+        self.parts.push(MailPart {
             bytes: bytes.into_owned(),
             media_type: leaf.media_type(),
             name: leaf.names.first().cloned(),
@@ -233,8 +233,8 @@ impl<'l> Walk<'l> {
         let mut others = false;
         for position in 0..archive.files.len() {
             let content = content::file(&archive.files[position]);
-            others |= matches!(content, Content::Json | Content::Damaged);
-            if content != Content::Mail {
+            others |= matches!(content, PartContent::Json | PartContent::Damaged);
+            if content != PartContent::Mail {
                 continue;
             }
             match archive.read(position, &mut self.unzipped) {

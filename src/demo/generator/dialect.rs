@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
 use super::{
-    senders::{Dialect, Sender},
-    sites::{self, Site},
-    stories::Kind,
+    senders::{DemoSender, Dialect},
+    sites::{self, DemoSite},
+    stories::TrafficKind,
     traffic::{DetailDraft, PolicyDraft},
 };
 use crate::demo::random::Random;
@@ -77,7 +77,13 @@ struct Detail<'a> {
 }
 
 /// The JSON document.
-pub fn write(sender: &Sender, site: &Site, day: NaiveDate, drafts: &[PolicyDraft], random: &mut Random) -> Vec<u8> {
+pub fn write(
+    sender: &DemoSender,
+    site: &DemoSite,
+    day: NaiveDate,
+    drafts: &[PolicyDraft],
+    random: &mut Random,
+) -> Vec<u8> {
     let mut policies: Vec<Entry<'_>> = drafts.iter().flat_map(|draft| entries(sender, site, draft)).collect();
     if sender.dialect == Dialect::Sys4 && random.chance(30) {
         policies.push(without_policy(random));
@@ -114,7 +120,7 @@ fn indented(value: &impl Serialize, indent: &[u8]) -> Vec<u8> {
     text
 }
 
-fn date_range(sender: &Sender, day: NaiveDate, random: &mut Random) -> DateRange {
+fn date_range(sender: &DemoSender, day: NaiveDate, random: &mut Random) -> DateRange {
     let midnight = day.and_time(NaiveTime::MIN);
     let next = (day + Days::new(1)).and_time(NaiveTime::MIN);
     let (start, end) = match sender.dialect {
@@ -126,7 +132,7 @@ fn date_range(sender: &Sender, day: NaiveDate, random: &mut Random) -> DateRange
     DateRange { start_datetime: text(start), end_datetime: text(end) }
 }
 
-fn report_id(sender: &Sender, site: &Site, day: NaiveDate, random: &mut Random) -> String {
+fn report_id(sender: &DemoSender, site: &DemoSite, day: NaiveDate, random: &mut Random) -> String {
     let midnight = day.and_time(NaiveTime::MIN).and_utc().timestamp();
     match sender.dialect {
         Dialect::Google => format!("{day}T00:00:00Z_{}", site.domain),
@@ -154,9 +160,9 @@ fn uuid(random: &mut Random) -> String {
 }
 
 /// One policy type of one domain: an entry for each MX host where the sender names those as policy domain.
-fn entries<'a>(sender: &'a Sender, site: &'a Site, draft: &'a PolicyDraft) -> Vec<Entry<'a>> {
+fn entries<'a>(sender: &'a DemoSender, site: &'a DemoSite, draft: &'a PolicyDraft) -> Vec<Entry<'a>> {
     let by_the_book = matches!(sender.dialect, Dialect::Plain | Dialect::Sys4);
-    if draft.kind == Kind::Sts || !by_the_book {
+    if draft.kind == TrafficKind::Sts || !by_the_book {
         return vec![entry(sender, site, draft, None)];
     }
     // RFC 8460 §4.4 with RFC 7672 §2.2.3: the policy domain of TLSA records is the MX host.
@@ -179,7 +185,7 @@ fn share(count: u64, parts: u64, index: u64) -> u64 {
     count / parts + u64::from(index < count % parts)
 }
 
-fn entry<'a>(sender: &'a Sender, site: &'a Site, draft: &'a PolicyDraft, host: Option<&'a str>) -> Entry<'a> {
+fn entry<'a>(sender: &'a DemoSender, site: &'a DemoSite, draft: &'a PolicyDraft, host: Option<&'a str>) -> Entry<'a> {
     let of_host = |detail: &&DetailDraft| host.is_none() || detail.receiving.map(|(name, _)| name) == host;
     let details: Vec<Detail<'_>> = draft.details.iter().filter(of_host).map(|draft| detail(sender, draft)).collect();
     let writes_empty = matches!(sender.dialect, Dialect::Stalwart | Dialect::Mox | Dialect::Sys4);
@@ -193,31 +199,33 @@ fn entry<'a>(sender: &'a Sender, site: &'a Site, draft: &'a PolicyDraft, host: O
     }
 }
 
-fn policy<'a>(sender: &Sender, site: &'a Site, draft: &PolicyDraft, host: Option<&'a str>) -> Policy<'a> {
+fn policy<'a>(sender: &DemoSender, site: &'a DemoSite, draft: &PolicyDraft, host: Option<&'a str>) -> Policy<'a> {
     let names = draft.stale_mx.map_or_else(|| site.mx_names(), |stale| vec![stale]);
     let tlsa_of = host.unwrap_or(site.mx[0].name);
     let policy_string = match (draft.kind, sender.dialect) {
-        (Kind::Sts, _) if !draft.fetched => None,
-        (Kind::Sts, _) => Some(site.sts_lines(&names)),
-        (Kind::Tlsa, Dialect::Microsoft) => Some(vec![format!("[\"{}\"]", sites::tlsa_records(tlsa_of).join("\",\""))]),
-        (Kind::Tlsa, Dialect::Mox) => {
+        (TrafficKind::Sts, _) if !draft.fetched => None,
+        (TrafficKind::Sts, _) => Some(site.sts_lines(&names)),
+        (TrafficKind::Tlsa, Dialect::Microsoft) => {
+            Some(vec![format!("[\"{}\"]", sites::tlsa_records(tlsa_of).join("\",\""))])
+        }
+        (TrafficKind::Tlsa, Dialect::Mox) => {
             Some(sites::tlsa_records(tlsa_of).iter().map(|record| record.to_ascii_lowercase()).collect())
         }
-        (Kind::Tlsa, _) => Some(sites::tlsa_records(tlsa_of)),
+        (TrafficKind::Tlsa, _) => Some(sites::tlsa_records(tlsa_of)),
     };
     let mx_host = match (draft.kind, sender.dialect) {
         (_, Dialect::Microsoft | Dialect::MailRu) => None,
-        (Kind::Sts, Dialect::Stalwart) => Some(Some(names)),
-        (Kind::Tlsa, Dialect::Stalwart) => Some(None),
-        (Kind::Tlsa, Dialect::Mox) => Some(Some(vec![tlsa_of])),
-        (Kind::Tlsa, _) => None,
-        (Kind::Sts, _) => draft.fetched.then_some(Some(names)),
+        (TrafficKind::Sts, Dialect::Stalwart) => Some(Some(names)),
+        (TrafficKind::Tlsa, Dialect::Stalwart) => Some(None),
+        (TrafficKind::Tlsa, Dialect::Mox) => Some(Some(vec![tlsa_of])),
+        (TrafficKind::Tlsa, _) => None,
+        (TrafficKind::Sts, _) => draft.fetched.then_some(Some(names)),
     };
-    let policy_type = if draft.kind == Kind::Sts { "sts" } else { "tlsa" };
+    let policy_type = if draft.kind == TrafficKind::Sts { "sts" } else { "tlsa" };
     Policy { policy_type, policy_string, policy_domain: Some(host.unwrap_or(site.domain)), mx_host }
 }
 
-fn detail<'a>(sender: &Sender, draft: &'a DetailDraft) -> Detail<'a> {
+fn detail<'a>(sender: &DemoSender, draft: &'a DetailDraft) -> Detail<'a> {
     let terse = matches!(sender.dialect, Dialect::Microsoft | Dialect::MailRu) && draft.receiving.is_none();
     let nulls = sender.dialect == Dialect::Stalwart;
     let or_null = |value: Option<&'a str>| match value {

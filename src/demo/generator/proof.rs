@@ -4,8 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 
 use super::{
-    senders::{Sender, Way},
-    sites::Site,
+    senders::{DemoSender, DemoTransport},
+    sites::DemoSite,
 };
 use crate::{
     demo::RECIPIENT,
@@ -16,12 +16,12 @@ use crate::{
 const LINE_MAX: usize = 76;
 
 /// The domain that signs its mails.
-fn signer(sender: &Sender) -> &'static str {
+fn signer(sender: &DemoSender) -> &'static str {
     if sender.domain == "mail.ru" { "corp.mail.ru" } else { sender.domain }
 }
 
 /// The From address of its mails: of those that are known the real ones.
-fn address(sender: &Sender) -> String {
+fn address(sender: &DemoSender) -> String {
     match sender.domain {
         "google.com" => "noreply-smtp-tls-reporting@google.com".to_owned(),
         "microsoft.com" => "tlsrpt-noreply@microsoft.com".to_owned(),
@@ -30,9 +30,9 @@ fn address(sender: &Sender) -> String {
     }
 }
 
-pub fn of(sender: &Sender, at: DateTime<Utc>) -> Option<Origin> {
+pub fn of(sender: &DemoSender, at: DateTime<Utc>) -> Option<Origin> {
     match sender.way {
-        Way::Mail => Some(Origin {
+        DemoTransport::Mail => Some(Origin {
             from_domain: Some(signer(sender).to_owned()),
             dkim_verdict: Some(Origin::PASS.to_owned()),
             dkim_domain: Some(signer(sender).to_owned()),
@@ -40,7 +40,7 @@ pub fn of(sender: &Sender, at: DateTime<Utc>) -> Option<Origin> {
             mailed_at: Some(at),
             ..Origin::default()
         }),
-        Way::Post => {
+        DemoTransport::Post => {
             let (_, domain) = sender.contact?.rsplit_once('@')?;
             let address = sender.addresses.first()?;
             let evidence = serde_json::json!({
@@ -55,12 +55,12 @@ pub fn of(sender: &Sender, at: DateTime<Utc>) -> Option<Origin> {
                 ..Origin::default()
             })
         }
-        Way::PostPlain => None,
+        DemoTransport::PostPlain => None,
     }
 }
 
 /// The beginning of a mail (RFC 8460 §5.3), without the signature.
-pub fn envelope(sender: &Sender, site: &Site, file_name: &str) -> String {
+pub fn envelope(sender: &DemoSender, site: &DemoSite, file_name: &str) -> String {
     let (from, domain, submitter) = (address(sender), site.domain, signer(sender));
     format!(
         "From: {from}\r\nTo: {RECIPIENT}\r\nSubject: Report Domain: {domain} Submitter: {submitter} Report-ID: <{file_name}>\r\n\

@@ -23,7 +23,7 @@ pub enum Dialect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum DemoTransport {
     /// By mail that it signs.
     Mail,
     /// From an address that the DNS proves to be its own, where it names one.
@@ -41,12 +41,12 @@ pub enum Honours {
 }
 
 #[derive(Debug)]
-pub struct Sender {
+pub struct DemoSender {
     pub organisation: &'static str,
     pub domain: &'static str,
     pub contact: Option<&'static str>,
     pub dialect: Dialect,
-    pub way: Way,
+    pub way: DemoTransport,
     pub honours: Honours,
     /// Sessions on a working day with a domain of weight 100.
     pub volume: u64,
@@ -65,8 +65,8 @@ const ALWAYS: u64 = u64::MAX;
 macro_rules! senders {
     ($($organisation:literal $domain:literal $contact:expr, $dialect:ident $way:ident $honours:ident,
        $volume:literal $weekend:literal% $first:literal..$last:literal, $addresses:expr, $since:expr;)*) => {
-        &[$(Sender {
-            organisation: $organisation, domain: $domain, contact: $contact, dialect: Dialect::$dialect, way: Way::$way,
+        &[$(DemoSender {
+            organisation: $organisation, domain: $domain, contact: $contact, dialect: Dialect::$dialect, way: DemoTransport::$way,
             honours: Honours::$honours, volume: $volume, weekend: $weekend, arrives_h: ($first, $last),
             addresses: &$addresses, since_days: $since,
         },)*]
@@ -76,7 +76,7 @@ macro_rules! senders {
 /// Largest first. The names are those of real senders because their dialects are theirs; the figures are invented, the
 /// small hosts as well.
 #[rustfmt::skip]
-pub const SENDERS: &[Sender] = senders! {
+pub const SENDERS: &[DemoSender] = senders! {
     "Google Inc." "google.com" Some("smtp-tls-reporting@google.com"), Google Mail Sts,
         1900 55% 9..13, ["198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8:a::1", "2001:db8:a::2", "2001:db8:a::3"], ALWAYS;
     "Microsoft Corporation" "microsoft.com" Some("tlsrpt-noreply@microsoft.com"), Microsoft Mail Both,

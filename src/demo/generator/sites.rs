@@ -4,12 +4,12 @@ use sha2::{Digest, Sha256};
 
 /// A recipient domain with what its DNS and policy host say.
 #[derive(Debug)]
-pub struct Site {
+pub struct DemoSite {
     pub domain: &'static str,
     /// MTA-STS mode (RFC 8461 §3.2).
     pub mode: &'static str,
     pub max_age_s: u32,
-    pub mx: &'static [Host],
+    pub mx: &'static [DemoHost],
     /// Publishes TLSA records for its MX hosts.
     pub dane: bool,
     /// Secret in the `rua` URL it publishes.
@@ -19,48 +19,48 @@ pub struct Site {
 }
 
 #[derive(Debug)]
-pub struct Host {
+pub struct DemoHost {
     pub name: &'static str,
     pub address: &'static str,
 }
 
-pub const SITES: [Site; 3] = [
-    Site {
+pub const SITES: [DemoSite; 3] = [
+    DemoSite {
         domain: "example.com",
         mode: "enforce",
         max_age_s: 604_800,
         mx: &[
-            Host { name: "mx1.example.com", address: "192.0.2.25" },
-            Host { name: "mx2.example.com", address: "2001:db8:25::2" },
+            DemoHost { name: "mx1.example.com", address: "192.0.2.25" },
+            DemoHost { name: "mx2.example.com", address: "2001:db8:25::2" },
         ],
         dane: true,
         token: Some("demo-token-example-com"),
         weight: 100,
     },
-    Site {
+    DemoSite {
         domain: "example.net",
         mode: "enforce",
         max_age_s: 1_209_600,
         mx: &[
-            Host { name: "mx1.example.net", address: "198.51.100.25" },
-            Host { name: "mx2.example.net", address: "198.51.100.26" },
+            DemoHost { name: "mx1.example.net", address: "198.51.100.25" },
+            DemoHost { name: "mx2.example.net", address: "198.51.100.26" },
         ],
         dane: false,
         token: None,
         weight: 45,
     },
-    Site {
+    DemoSite {
         domain: "example.org",
         mode: "testing",
         max_age_s: 86_400,
-        mx: &[Host { name: "mx1.example.org", address: "203.0.113.25" }],
+        mx: &[DemoHost { name: "mx1.example.org", address: "203.0.113.25" }],
         dane: true,
         token: Some("demo-token-example-org"),
         weight: 20,
     },
 ];
 
-impl Site {
+impl DemoSite {
     /// The policy file's lines.
     pub fn sts_lines(&self, mx: &[&str]) -> Vec<String> {
         let hosts = mx.iter().map(|host| format!("mx: {host}"));

@@ -3,16 +3,16 @@
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::{
-    senders::{Dialect, Honours, Sender},
-    sites::Site,
-    stories::{self, Kind, Share, Trouble},
+    senders::{DemoSender, Dialect, Honours},
+    sites::DemoSite,
+    stories::{self, DemoFailure, TrafficKind, TrafficShare},
 };
 use crate::demo::random::Random;
 
 /// One policy of a report, before it is written in a dialect.
 #[derive(Debug)]
 pub struct PolicyDraft {
-    pub kind: Kind,
+    pub kind: TrafficKind,
     /// False where the sender could not fetch the policy.
     pub fetched: bool,
     /// The MX host that the policy the sender has cached names instead of the present ones.
@@ -34,8 +34,8 @@ pub struct DetailDraft {
 
 /// The policies of one day's report; `None` where there was no mail, so no report.
 pub fn policies(
-    sender: &Sender,
-    site: &Site,
+    sender: &DemoSender,
+    site: &DemoSite,
     day: NaiveDate,
     to: NaiveDate,
     random: &mut Random,
@@ -51,17 +51,17 @@ pub fn policies(
     let sts = sender.honours != Honours::Dane;
     let mut policies = Vec::new();
     if dane {
-        policies.extend(split(Kind::Tlsa, sender, site, (day, to), sessions, random));
+        policies.extend(split(TrafficKind::Tlsa, sender, site, (day, to), sessions, random));
     }
     // RFC 8461 §2: MTA-STS never overrides DANE, so who honours both reports what was applied. Microsoft reports both.
     if sts && (!dane || sender.dialect == Dialect::Microsoft) {
-        policies.extend(split(Kind::Sts, sender, site, (day, to), sessions, random));
+        policies.extend(split(TrafficKind::Sts, sender, site, (day, to), sessions, random));
         policies.rotate_left(usize::from(dane));
     }
     (!policies.is_empty()).then_some(policies)
 }
 
-fn sessions(sender: &Sender, site: &Site, day: NaiveDate, random: &mut Random) -> u64 {
+fn sessions(sender: &DemoSender, site: &DemoSite, day: NaiveDate, random: &mut Random) -> u64 {
     let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
     let of_the_day = if weekend { sender.weekend } else { 100 };
     // Parts per million: volume × percent × percent × 70 to 130 percent.
@@ -71,9 +71,9 @@ fn sessions(sender: &Sender, site: &Site, day: NaiveDate, random: &mut Random) -
 }
 
 fn split(
-    kind: Kind,
-    sender: &Sender,
-    site: &Site,
+    kind: TrafficKind,
+    sender: &DemoSender,
+    site: &DemoSite,
     (day, to): (NaiveDate, NaiveDate),
     sessions: u64,
     random: &mut Random,
@@ -82,8 +82,8 @@ fn split(
         PolicyDraft { kind, fetched: true, stale_mx: None, successful: sessions, failed: 0, details: Vec::new() };
     let Some(trouble) = stories::trouble(kind, sender, site, day, to) else { return vec![clean] };
     let failed = match trouble.share {
-        Share::Percent(percent) => (sessions * percent * random.between(85, 100)).div_ceil(10_000).min(sessions),
-        Share::UpTo(most) => random.below(most + 1).min(sessions) * u64::from(random.chance(40)),
+        TrafficShare::Percent(percent) => (sessions * percent * random.between(85, 100)).div_ceil(10_000).min(sessions),
+        TrafficShare::UpTo(most) => random.below(most + 1).min(sessions) * u64::from(random.chance(40)),
     };
     if failed == 0 {
         return vec![clean];
@@ -99,7 +99,13 @@ fn split(
 }
 
 /// Spreads the failed sessions over the sender's addresses.
-fn details(sender: &Sender, site: &Site, trouble: &Trouble, failed: u64, random: &mut Random) -> Vec<DetailDraft> {
+fn details(
+    sender: &DemoSender,
+    site: &DemoSite,
+    trouble: &DemoFailure,
+    failed: u64,
+    random: &mut Random,
+) -> Vec<DetailDraft> {
     let connected = trouble.result_type != "sts-policy-fetch-error";
     let named = |name: &str| site.mx.iter().find(|host| host.name == name);
     let mut left = failed;

@@ -4,15 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn split(mbox: &[u8], mail_max_bytes: usize, buffer_bytes: usize) -> Vec<Message> {
+fn split(mbox: &[u8], mail_max_bytes: usize, buffer_bytes: usize) -> Vec<MboxMessage> {
     let mut mbox = Mbox::new(BufReader::with_capacity(buffer_bytes, mbox), mail_max_bytes);
     std::iter::from_fn(|| mbox.next().expect("memory can be read")).collect()
 }
 
 fn whole(mbox: &[u8]) -> Vec<String> {
     let text = |message| match message {
-        Message::Whole(bytes) => String::from_utf8(bytes).unwrap(),
-        Message::TooLarge => "too large".to_owned(),
+        MboxMessage::Whole(bytes) => String::from_utf8(bytes).unwrap(),
+        MboxMessage::TooLarge => "too large".to_owned(),
     };
     split(mbox, 1_000, 7).into_iter().map(text).collect()
 }
@@ -66,13 +66,13 @@ fn a_mail_that_is_too_large_costs_only_itself() {
     for ends in ["\n", "\r\n"] {
         for bytes in 90..200 {
             let mbox = [b"From a\n", &mail(bytes)[..], ends.as_bytes(), b"From b\nnext\n"].concat();
-            let first = if bytes <= 100 { Message::Whole(mail(bytes)) } else { Message::TooLarge };
-            assert_eq!(split(&mbox, 100, 16), [first, Message::Whole(b"next\n".to_vec())], "{bytes} bytes");
+            let first = if bytes <= 100 { MboxMessage::Whole(mail(bytes)) } else { MboxMessage::TooLarge };
+            assert_eq!(split(&mbox, 100, 16), [first, MboxMessage::Whole(b"next\n".to_vec())], "{bytes} bytes");
         }
     }
     // Many short lines, an end far away, and From lines that are none.
     let mbox = [&b"From a\n"[..], &b"line\n>From x\nFrom y\n"[..].repeat(10_000), b"\nFrom b\nnext\n"].concat();
-    assert_eq!(split(&mbox, 100, 16), [Message::TooLarge, Message::Whole(b"next\n".to_vec())]);
+    assert_eq!(split(&mbox, 100, 16), [MboxMessage::TooLarge, MboxMessage::Whole(b"next\n".to_vec())]);
 }
 
 proptest! {
@@ -81,13 +81,13 @@ proptest! {
         let mails: Vec<Vec<u8>> = mails.into_iter().map(String::into_bytes).collect();
         let messages = split(&join(&mails), 10_000, 13);
         // Nothing stands behind the last From line but the empty line that ends an mbox.
-        prop_assert_eq!(messages, mails.into_iter().map(Message::Whole).collect::<Vec<_>>());
+        prop_assert_eq!(messages, mails.into_iter().map(MboxMessage::Whole).collect::<Vec<_>>());
     }
 
     #[test]
     fn whatever_it_is_it_ends_and_holds_no_more_than_it_may(bytes in prop::collection::vec(prop::sample::select(b"From >\r\nx".to_vec()), 0..400), max in 0usize..50) {
         for message in split(&bytes, max, 5) {
-            if let Message::Whole(mail) = message {
+            if let MboxMessage::Whole(mail) = message {
                 prop_assert!(mail.len() <= max);
             }
         }
@@ -123,11 +123,11 @@ fn a_large_mbox_is_never_held_whole() {
     let mut seen = 0;
     while let Some(message) = mbox.next().unwrap() {
         match message {
-            Message::Whole(mail) => {
+            MboxMessage::Whole(mail) => {
                 assert!(mail.starts_with(format!("Subject: {seen}\n").as_bytes()));
                 assert!(mail.capacity() <= 64 * 1024, "{} bytes held", mail.capacity());
             }
-            Message::TooLarge => assert_eq!(seen, HUGE),
+            MboxMessage::TooLarge => assert_eq!(seen, HUGE),
         }
         seen += 1;
     }

@@ -9,7 +9,7 @@ use crate::{
     import::{
         container::Piece,
         load::Loaded,
-        walk::{Found, walk},
+        walk::{FoundFile, walk},
     },
     submission::{Channel, MAIL},
 };
@@ -27,8 +27,8 @@ fn read_with(root: &Path, paths: &[&str], loader: &Loader) -> Vec<(String, Strin
     let mut pieces = Vec::new();
     walk(&paths, &mut |found| {
         let path = match &found {
-            Found::File { path, .. } | Found::Settled { path, .. } => path.clone(),
-            Found::Stdin => PathBuf::from("-"),
+            FoundFile::File { path, .. } | FoundFile::Settled { path, .. } => path.clone(),
+            FoundFile::Stdin => PathBuf::from("-"),
         };
         match loader.load(&found) {
             Loaded::One(input) => pieces.push(Piece { path, input }),
@@ -291,7 +291,8 @@ fn stored_members_are_read_as_well_and_long_names_are_cut_in_front() {
     }
     writer.finish().unwrap();
     let loader = Loader { trusted_input: true, ..loader(Limits::default()) };
-    let Loaded::Several(container) = loader.load(&Found::File { path: path.clone(), why: super::walk::Why::Below })
+    let Loaded::Several(container) =
+        loader.load(&FoundFile::File { path: path.clone(), why: super::walk::FileReason::Below })
     else {
         panic!("it holds two mails");
     };

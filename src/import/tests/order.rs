@@ -38,7 +38,7 @@ fn expected() -> Vec<Line> {
 fn what_is_in_an_archive_comes_where_it_stands() {
     let directory = directory();
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), Limits::default()));
     let (lines, tally) = run(&mut sink, directory.path(), &["."]);
     assert_eq!(lines, expected());
     assert_eq!(tally.inputs as usize, BATCH_INPUTS + 15);
@@ -48,15 +48,17 @@ fn what_is_in_an_archive_comes_where_it_stands() {
 fn an_interrupted_import_stops_inside_an_archive() {
     let directory = directory();
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), Limits::default()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), Limits::default()));
     let interrupted = AtomicBool::new(false);
     let mut seen = 0;
-    let request =
-        Request { paths: vec![directory.path().join("b.zip"), directory.path().join("c.zip")], trusted_input: false };
+    let request = ImportRequest {
+        paths: vec![directory.path().join("b.zip"), directory.path().join("c.zip")],
+        trusted_input: false,
+    };
     let result = import(request, &mut sink, &clock(), &interrupted, |_| {
         seen += 1;
         interrupted.store(true, Ordering::Relaxed);
     });
-    assert!(matches!(result, Err(Stop::Interrupted)));
+    assert!(matches!(result, Err(ImportStop::Interrupted)));
     assert_eq!(seen, BATCH_INPUTS);
 }

@@ -36,7 +36,7 @@ fn a_mail_is_taken_whole_without_the_line_of_its_envelope() {
 #[test]
 fn a_piped_report_is_stored_once_and_rubbish_is_not() {
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), small_limits()));
     let mut words = |bytes: &[u8]| {
         let reported = import_piped(bytes, false, &mut sink, &clock()).expect("the store is there");
         reported.into_iter().map(|reported| (reported.outcome, reported.code.unwrap_or_default())).collect::<Vec<_>>()
@@ -59,7 +59,7 @@ impl Read for Broken {
 #[test]
 fn a_broken_pipe_is_told_as_such() {
     let data = tempfile::tempdir().unwrap();
-    let mut sink = Sink::Local(pipeline(data.path(), small_limits()));
+    let mut sink = ImportSink::Local(pipeline(data.path(), small_limits()));
     let reported = import_piped(Broken, false, &mut sink, &clock()).expect("the store is there");
     assert_eq!(reported[0].code.as_deref(), Some(UNREADABLE));
 }

@@ -4,7 +4,7 @@ use std::{io::Read, os::unix::net::UnixListener, thread};
 
 use super::*;
 use crate::{
-    control::{Answer, Header, VERSION},
+    control::{ControlAnswer, Header, VERSION},
     submission::MAIL,
 };
 
@@ -28,16 +28,18 @@ fn serve(listener: &UnixListener) -> Vec<(Header, String)> {
             domains: Vec::new(),
         };
         let answer = match body.split_whitespace().last() {
-            _ if header.command == "hello" => Answer::Hello {
+            _ if header.command == "hello" => ControlAnswer::Hello {
                 version: VERSION,
                 program: "a test".to_owned(),
                 report_wire_max_bytes: 1_000,
                 mail_wire_max_bytes: Some(2_000),
             },
-            Some("key") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, Some("key-lookup"))] },
-            Some("busy") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, None)] },
-            Some("spam") => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"))] },
-            _ => Answer::Receipt { outcomes: vec![reported(OutcomeWord::Stored, None)] },
+            Some("key") => ControlAnswer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, Some("key-lookup"))] },
+            Some("busy") => ControlAnswer::Receipt { outcomes: vec![reported(OutcomeWord::Busy, None)] },
+            Some("spam") => {
+                ControlAnswer::Receipt { outcomes: vec![reported(OutcomeWord::Ignored, Some("not-tlsrpt"))] }
+            }
+            _ => ControlAnswer::Receipt { outcomes: vec![reported(OutcomeWord::Stored, None)] },
         };
         let line = serde_json::to_string(&answer).unwrap() + "\n";
         stream.write_all(line.as_bytes()).unwrap();
@@ -49,9 +51,9 @@ fn serve(listener: &UnixListener) -> Vec<(Header, String)> {
 struct Served {
     /// What the server saw.
     seen: Vec<(Header, String)>,
-    tally: Tally,
+    tally: ImportTally,
     paths: Vec<String>,
-    result: Result<(), Stop>,
+    result: Result<(), ImportStop>,
 }
 
 fn import_served(mbox: &str, trusted_input: bool) -> Served {
@@ -60,10 +62,10 @@ fn import_served(mbox: &str, trusted_input: bool) -> Served {
     fs::write(&path, mbox).unwrap();
     let listener = UnixListener::bind(data.path().join("control.sock")).unwrap();
     let server = thread::spawn(move || serve(&listener));
-    let client = Client::connect(data.path()).expect("no error").expect("answers");
-    let mut sink = Sink::Server(Box::new(client));
-    let (mut tally, mut paths) = (Tally::default(), Vec::new());
-    let request = Request { paths: vec![path], trusted_input };
+    let client = ControlClient::connect(data.path()).expect("no error").expect("answers");
+    let mut sink = ImportSink::Server(Box::new(client));
+    let (mut tally, mut paths) = (ImportTally::default(), Vec::new());
+    let request = ImportRequest { paths: vec![path], trusted_input };
     let result = import(request, &mut sink, &clock(), &AtomicBool::new(false), |item| {
         tally.add(item);
         paths.push(item.path.file_name().unwrap().to_str().unwrap().to_owned());
@@ -94,7 +96,7 @@ fn a_mail_whose_key_cannot_be_looked_up_is_counted_and_holds_up_nobody() {
 fn any_other_busy_answer_ends_the_import() {
     let Served { seen, tally, result, .. } =
         import_served("From a\nSubject: 1\n\nstored\n\nFrom b\nSubject: 2\n\nbusy\n", false);
-    assert!(matches!(result, Err(Stop::Busy(_))), "{result:?}");
+    assert!(matches!(result, Err(ImportStop::Busy(_))), "{result:?}");
     assert_eq!(tally.stored, 1);
     assert!(seen.iter().all(|(header, _)| !header.trusted_input));
 }

@@ -10,7 +10,7 @@ use crate::{
     config::Environment,
     report::{DateRange, PolicyType, Report},
     store::{
-        Kind,
+        EntryKind,
         fixtures::{TempStore, accept, entry, failure, october, policy, report, temp_store},
     },
     submission::Trust,
@@ -30,7 +30,7 @@ fn outage() -> TempStore {
             let range = DateRange { start, end: start + TimeDelta::days(1) };
             let about = report(&format!("{who} {day}"), vec![result]);
             let mut entry = entry(Report { organisation: Some(who.to_owned()), range, ..about }, Trust::Dkim);
-            if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+            if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
                 who.clone_into(organisation_key);
             }
             let mut arrival = crate::store::Arrival::clone(&entry.arrival);

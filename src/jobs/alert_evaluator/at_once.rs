@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use crate::{
-    alerts::{Evaluation, Event, Rule, Status, Transition, words},
+    alerts::{AlertEvent, AlertRule, AlertStatus, Evaluation, Transition, words},
     notify::Dispatcher,
 };
 
@@ -35,7 +35,7 @@ impl AtOnce {
     /// Tells that nothing can be stored, each channel and recipient once; who cannot be reached is tried at the next call.
     pub async fn tell(&self, evaluation: &Evaluation, now: DateTime<Utc>) {
         let fires = |it: &&Transition| {
-            it.alert.rule == Rule::Disk
+            it.alert.rule == AlertRule::Disk
                 && it.notified
                 && it.alert.is_firing()
                 && it.alert.evidence.cannot_store.is_some()
@@ -55,8 +55,8 @@ impl AtOnce {
     /// The end of what was told.
     pub fn over(&self, now: DateTime<Utc>) -> Option<Transition> {
         let mut over = self.notified_of()?.transition;
-        over.event = Event::Resolved;
-        (over.alert.status, over.alert.changed_at) = (Status::Resolved, now);
+        over.event = AlertEvent::Resolved;
+        (over.alert.status, over.alert.changed_at) = (AlertStatus::Resolved, now);
         Some(over)
     }
 
@@ -74,6 +74,6 @@ impl SentAtOnce {
     /// Whether the evaluation holds its end.
     pub fn is_over_in(&self, evaluation: &Evaluation) -> bool {
         let uuid = self.transition.alert.uuid;
-        evaluation.transitions.iter().any(|it| it.alert.uuid == uuid && it.event == Event::Resolved)
+        evaluation.transitions.iter().any(|it| it.alert.uuid == uuid && it.event == AlertEvent::Resolved)
     }
 }

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    alerts::{Event, Rule, Status, Transition},
+    alerts::{AlertEvent, AlertRule, AlertStatus, Transition},
     config::Environment,
     report::{DateRange, PolicyType, Report},
     store::{
-        Entry, Kind,
+        EntryKind, StoredEntry,
         fixtures::{TempStore, accept, entry, failure, october, open, policy, report, temp_store},
         tables::{
-            outbox::{Sent, State as Outgoing},
+            outbox::{OutboxState as Outgoing, Sent},
             silence::SetSilence,
         },
     },
@@ -89,7 +89,7 @@ impl Watch {
     }
 
     /// What an evaluation makes happen.
-    async fn happens(&self) -> Vec<(Rule, Event, bool)> {
+    async fn happens(&self) -> Vec<(AlertRule, AlertEvent, bool)> {
         let brief = |it: &Transition| (it.alert.rule, it.event, it.notified);
         self.evaluate().await.transitions.iter().map(brief).collect()
     }
@@ -105,7 +105,7 @@ impl Watch {
         all.remove(0)
     }
 
-    async fn history(&self, uuid: Uuid) -> Vec<(Event, bool)> {
+    async fn history(&self, uuid: Uuid) -> Vec<(AlertEvent, bool)> {
         let happened = self.store().read(move |conn| alert::history(conn, uuid)).await.unwrap();
         happened.iter().map(|line| (line.event, line.notified)).collect()
     }
@@ -157,7 +157,7 @@ fn evaluator(
 }
 
 /// What one organisation reports about one day; nothing failed where `failed` is 0.
-fn about(who: &str, day: u32, result_type: &str, failed: i64, trust: Trust, now: DateTime<Utc>) -> Entry {
+fn about(who: &str, day: u32, result_type: &str, failed: i64, trust: Trust, now: DateTime<Utc>) -> StoredEntry {
     let mut result = policy("example.com", PolicyType::Sts, Some(1_000), Some(failed));
     if failed > 0 {
         result.failures.push(failure(result_type, Some(failed)));
@@ -167,7 +167,7 @@ fn about(who: &str, day: u32, result_type: &str, failed: i64, trust: Trust, now:
     let report =
         Report { organisation: Some(who.to_owned()), range, ..report(&format!("{who} {day} {trust:?}"), vec![result]) };
     let mut entry = entry(report, trust);
-    if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+    if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
         who.clone_into(organisation_key);
     }
     let mut arrival = crate::store::Arrival::clone(&entry.arrival);
@@ -184,12 +184,12 @@ async fn an_outage_fires_once_and_a_restart_changes_nothing() {
     assert!(watch.alerts().await.is_empty() && watch.entries().await.is_empty());
 
     watch.outage(1).await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Fired, true)]);
     assert!(watch.is_poked().await, "the dispatcher is told");
     let alert = watch.alert().await;
-    assert_eq!((alert.status, alert.evidence.organisations_total, alert.evidence.failed), (Status::Firing, 2, 60));
+    assert_eq!((alert.status, alert.evidence.organisations_total, alert.evidence.failed), (AlertStatus::Firing, 2, 60));
     assert_eq!((alert.since, alert.notified_at), (october(1), Some(watch.clock.now())));
-    assert_eq!(watch.history(alert.uuid).await, [(Event::Fired, true)]);
+    assert_eq!(watch.history(alert.uuid).await, [(AlertEvent::Fired, true)]);
     let entries = watch.entries().await;
     assert_eq!(entries.len(), 1);
     assert_eq!((entries[0].state, entries[0].channel.as_str()), (Outgoing::Pending, "webhook"));
@@ -243,8 +243,8 @@ async fn an_alert_its_history_and_its_notices_are_written_together_or_not_at_all
         watch.sql(back).await;
         assert!(watch.entries().await.is_empty() && watch.everything().await.2 == [0, 0], "{table}");
 
-        assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Fired, true)], "{table}");
-        assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, true)]);
+        assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Fired, true)], "{table}");
+        assert_eq!(watch.history(watch.alert().await.uuid).await, [(AlertEvent::Fired, true)]);
         assert_eq!(watch.entries().await.len(), 1);
     }
 }
@@ -260,9 +260,9 @@ async fn clean_reports_of_the_same_organisations_end_it() {
     watch.post(&["alpha.example", "beta.example"], 2, "", 0, Trust::None).await;
     assert_eq!(watch.happens().await, [], "anybody can post that");
     watch.post(&["alpha.example", "beta.example"], 2, "", 0, Trust::Dkim).await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Resolved, true)]);
     let alert = watch.alert().await;
-    assert_eq!((alert.status, alert.evidence.clear_day), (Status::Resolved, Some(october(2).date_naive())));
+    assert_eq!((alert.status, alert.evidence.clear_day), (AlertStatus::Resolved, Some(october(2).date_naive())));
     let entries = watch.entries().await;
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[1].title, "The MTA-STS policy of example.com can be fetched and used again after 1 day");
@@ -282,5 +282,5 @@ async fn what_anybody_can_post_fires_only_where_that_is_wanted() {
 
     let text = CHANNEL.replace("[alerts]", "[alerts]\nmin_trust = \"none\"\nquarantine_percent = 100");
     let watch = Watch { text, ..watch }.restart().await;
-    assert!(watch.happens().await.contains(&(Rule::PolicyFetch, Event::Fired, true)));
+    assert!(watch.happens().await.contains(&(AlertRule::PolicyFetch, AlertEvent::Fired, true)));
 }

@@ -4,14 +4,14 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::{
-    Message,
+    ChannelMessage,
     text::{fit_units, markdown},
 };
 
 const TITLE_MAX: usize = 256;
 const DESCRIPTION_MAX: usize = 4_096;
 
-pub fn body(message: &Message) -> Value {
+pub fn body(message: &ChannelMessage) -> Value {
     let text = message.paragraphs(|item| format!("• {}", item.heading)).join("\n\n");
     json!({
         // Whatever the text holds, nobody is called by it.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::{
-    Message,
+    ChannelMessage,
     text::{fit_units, plain},
 };
 use crate::alerts::notice::{Email, Notice};
@@ -14,7 +14,7 @@ const SUBJECT_MAX: usize = 200;
 
 /// The notices as one mail of the list `alerts`.
 pub fn email(notices: &[Notice], base: &str) -> Email {
-    let message = Message::of(notices, base);
+    let message = ChannelMessage::of(notices, base);
     Email {
         subject: fit_units(&format!("[tlsight] {}", message.heading), SUBJECT_MAX, plain),
         text: text(&message),
@@ -24,14 +24,14 @@ pub fn email(notices: &[Notice], base: &str) -> Email {
     }
 }
 
-fn text(message: &Message) -> String {
+fn text(message: &ChannelMessage) -> String {
     let mut paragraphs = vec![message.heading.clone()];
     paragraphs.extend(message.paragraphs(|item| format!("- {}\n  {}", item.heading, item.link)));
     paragraphs.push(message.link.clone());
     paragraphs.join("\n\n") + "\n"
 }
 
-fn html(message: &Message) -> String {
+fn html(message: &ChannelMessage) -> String {
     let mut body = String::new();
     let _ = writeln!(
         body,

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    Message,
+    ChannelMessage,
     text::{fit_units, markdown, plain},
 };
 
 const TITLE_MAX: usize = 300;
 const TEXT_MAX: usize = 3_500;
 
-pub fn body(message: &Message) -> Value {
+pub fn body(message: &ChannelMessage) -> Value {
     let text = message.paragraphs(|item| format!("• {}", item.heading)).join("\n\n");
     json!({
         "attachments": [{

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    Message, Tone,
+    ChannelMessage, Tone,
     text::{fit, fit_units, plain},
 };
 
 const TITLE_MAX: usize = 250;
 const MESSAGE_MAX_BYTES: usize = 4_096;
 
-pub fn body(message: &Message, topic: &str) -> Value {
+pub fn body(message: &ChannelMessage, topic: &str) -> Value {
     let text = message.paragraphs(|item| format!("• {}", item.heading)).join("\n\n");
     // Without a message ntfy writes "triggered".
     let text = if text.is_empty() { &message.heading } else { &text };

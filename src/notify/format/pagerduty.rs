@@ -5,12 +5,12 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::{
-    Context, Request, at_path, is_over, link,
+    ChannelRequest, Context, at_path, is_over, link,
     text::{fit_units, plain},
 };
 use crate::{
     alerts::notice::{About, Notice},
-    config::Channel,
+    config::NotifyChannel,
     text::visible,
 };
 
@@ -19,10 +19,10 @@ const DETAILS_MAX: usize = 16_000;
 const TEST_KEY: &str = "tlsight-test";
 
 /// One for each alert of the notices. A test opens an incident and ends it.
-pub fn requests(channel: &Channel, notices: &[Notice], context: &Context<'_>) -> Vec<Request> {
+pub fn requests(channel: &NotifyChannel, notices: &[Notice], context: &Context<'_>) -> Vec<ChannelRequest> {
     let url = at_path(channel.url.as_deref().unwrap_or_default(), "/v2/enqueue");
     let key = channel.secret.as_deref().unwrap_or_default();
-    let request = |body: Value| Request {
+    let request = |body: Value| ChannelRequest {
         url: url.clone(),
         headers: vec![("content-type", "application/json".to_owned())],
         body: body.to_string().into_bytes(),

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Message, text::fit_units};
+use super::{ChannelMessage, text::fit_units};
 
 const HEADER_MAX: usize = 150;
 const SECTION_MAX: usize = 3_000;
 
-pub fn body(message: &Message) -> Value {
+pub fn body(message: &ChannelMessage) -> Value {
     let mut blocks = vec![json!({
         "type": "header",
         "text": { "type": "plain_text", "text": fit_units(&message.heading, HEADER_MAX, escape), "emoji": false },

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Message, Tone,
+    ChannelMessage, Tone,
     text::{fit_units, plain},
 };
 
@@ -14,7 +14,7 @@ const LINES_MAX: usize = 40;
 /// Of one of several notices.
 const ITEM_MAX: usize = 200;
 
-pub fn body(message: &Message) -> Value {
+pub fn body(message: &ChannelMessage) -> Value {
     let mut body = vec![json!({
         "type": "RichTextBlock",
         "inlines": [{

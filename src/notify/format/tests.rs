@@ -1,7 +1,7 @@
 //! Every form as it is sent, of the same notices.
 
 use super::*;
-use crate::alerts::{Rule, notice::About};
+use crate::alerts::{AlertRule, notice::About};
 
 const BASE: &str = "https://tlsight.example.net/";
 
@@ -27,8 +27,8 @@ fn about(number: u128) -> About {
 /// One by a stranger who knows every markup there is.
 fn hostile() -> Notice {
     Notice {
-        event: Some(Event::Fired),
-        rule: Some(Rule::PolicyFetch),
+        event: Some(AlertEvent::Fired),
+        rule: Some(AlertRule::PolicyFetch),
         severity: Severity::Critical,
         title: "Evil <!channel> @everyone & *Co* [x](https://e.example) \u{202e}cannot fetch the policy".to_owned(),
         lines: vec![
@@ -48,7 +48,7 @@ fn hostile() -> Notice {
 fn over() -> Notice {
     let ended = About { ended_at: Some(at("2026-11-24T00:00:00Z")), ..about(1) };
     Notice {
-        event: Some(Event::Resolved),
+        event: Some(AlertEvent::Resolved),
         title: "Senders can fetch the MTA-STS policy of domain1.example again, after 24 hours".to_owned(),
         lines: vec!["Clean reports came from google.com.".to_owned()],
         advice: Vec::new(),
@@ -94,16 +94,16 @@ fn endless() -> Notice {
     }
 }
 
-fn channel(kind: ChannelKind) -> Channel {
+fn channel(kind: ChannelKind) -> NotifyChannel {
     let url = match kind {
         ChannelKind::Ntfy => "https://ntfy.example/topic",
         ChannelKind::PagerDuty | ChannelKind::Alertmanager => "https://service.example/",
         _ => "https://hooks.example/services/x",
     };
-    Channel { kind, url: Some(url.to_owned()), secret: Some("secret".to_owned()), ..Channel::default() }
+    NotifyChannel { kind, url: Some(url.to_owned()), secret: Some("secret".to_owned()), ..NotifyChannel::default() }
 }
 
-fn asked(kind: ChannelKind, notices: &[Notice]) -> Vec<Request> {
+fn asked(kind: ChannelKind, notices: &[Notice]) -> Vec<ChannelRequest> {
     let context = Context {
         base: BASE,
         delivery: Uuid::from_u128(0xde11),
@@ -115,7 +115,7 @@ fn asked(kind: ChannelKind, notices: &[Notice]) -> Vec<Request> {
 }
 
 fn written(kind: ChannelKind, notices: &[Notice]) -> String {
-    let one = |request: &Request| {
+    let one = |request: &ChannelRequest| {
         let headers: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
         format!("POST {}\n{headers}\n{}", request.url, serde_json::to_string_pretty(&body).unwrap())

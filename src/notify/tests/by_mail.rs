@@ -48,7 +48,7 @@ async fn a_notice_goes_by_starttls_with_a_login() {
     scene.put(&[notice(1)]).await;
     scene.deliver().await;
     let sent = scene.entry().await;
-    assert_eq!((sent.state, sent.last_error), (State::Delivered, None));
+    assert_eq!((sent.state, sent.last_error), (OutboxState::Delivered, None));
     let seen = server.seen();
     let commands: Vec<&str> = seen.commands.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(commands, ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]);
@@ -119,7 +119,7 @@ async fn a_relay_that_refuses_and_recovers_gets_it_once() {
     for error in ["the relay answered 450 4.2.1 Come again", "the relay answered 550 5.1.1 No such ‹U+001B›user"] {
         scene.deliver().await;
         let sent = scene.entry().await;
-        assert_eq!((sent.state, sent.last_error.as_deref()), (State::Pending, Some(error)));
+        assert_eq!((sent.state, sent.last_error.as_deref()), (OutboxState::Pending, Some(error)));
         let words = format!("to postmaster@example.com: {error}");
         assert_eq!(scene.health("notify operators"), (Health::Failing, words));
         waits.push((sent.next_attempt_at - scene.clock.now()).num_seconds());
@@ -129,7 +129,7 @@ async fn a_relay_that_refuses_and_recovers_gets_it_once() {
     assert!((24..=36).contains(&waits[0]) && waits[1] >= 2_880, "{waits:?}");
     scene.deliver().await;
     scene.deliver().await;
-    assert_eq!(scene.entry().await.state, State::Delivered);
+    assert_eq!(scene.entry().await.state, OutboxState::Delivered);
     assert_eq!(server.seen().mails.len(), 1);
 }
 

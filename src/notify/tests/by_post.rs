@@ -41,7 +41,7 @@ async fn a_webhook_is_told_once_and_can_tell_whose_it_is() {
     assert_eq!(timestamp.parse(), Ok(start().timestamp()));
     let signed = [timestamp.as_bytes(), b".", &request.body].concat();
     assert_eq!(request.headers["tlsight-signature"], format!("sha256={}", hmac(b"s3cret", &signed)));
-    assert_eq!((sent.state, sent.attempts, sent.settled_at), (State::Delivered, 1, Some(start())));
+    assert_eq!((sent.state, sent.attempts, sent.settled_at), (OutboxState::Delivered, 1, Some(start())));
     assert_eq!(scene.health("notify webhook"), (Health::Well, "delivering".to_owned()));
 }
 
@@ -74,7 +74,7 @@ async fn a_server_that_fails_in_every_way_and_recovers_loses_nothing_and_hears_n
             other => panic!("{other} s after attempt {attempt}"),
         };
         writeln!(shown, "{roughly}: {}", sent.last_error.clone().unwrap()).unwrap();
-        assert_eq!((sent.state, sent.attempts), (State::Pending, attempt));
+        assert_eq!((sent.state, sent.attempts), (OutboxState::Pending, attempt));
         assert_eq!(scene.health("notify webhook"), (Health::Failing, sent.last_error.unwrap()));
         // Not before its time, and a restart changes nothing.
         scene.advance(wait - TimeDelta::milliseconds(1));
@@ -86,7 +86,7 @@ async fn a_server_that_fails_in_every_way_and_recovers_loses_nothing_and_hears_n
     insta::assert_snapshot!(shown);
     // Success was said before it broke off.
     scene.deliver().await;
-    assert_eq!((scene.entry().await.state, scene.entry().await.attempts), (State::Delivered, 7));
+    assert_eq!((scene.entry().await.state, scene.entry().await.attempts), (OutboxState::Delivered, 7));
     scene.advance(TimeDelta::hours(100));
     scene = scene.restart().await;
     scene.put(&[notice(1)]).await;
@@ -112,7 +112,7 @@ async fn certificates_are_checked_against_the_system_and_the_file() {
     let scene = Scene::new(&with(&format!("ca = {:?}\n", ours.file)));
     scene.put(&[notice(1)]).await;
     scene.deliver().await;
-    assert_eq!(scene.entry().await.state, State::Delivered);
+    assert_eq!(scene.entry().await.state, OutboxState::Delivered);
     assert_eq!(server.asked()[0].json()["text"], "Critical: trouble at domain1.example");
 }
 

@@ -1,13 +1,13 @@
 //! What goes to whom.
 
 use super::{drafts::keeps_state, *};
-use crate::config::{Channel, ChannelKind};
+use crate::config::{ChannelKind, NotifyChannel};
 
-fn channel(kind: ChannelKind) -> Channel {
-    Channel { kind, to: vec!["a@x.example".into(), "b@x.example".into()], ..Channel::default() }
+fn channel(kind: ChannelKind) -> NotifyChannel {
+    NotifyChannel { kind, to: vec!["a@x.example".into(), "b@x.example".into()], ..NotifyChannel::default() }
 }
 
-fn shown(channel: &Channel, notices: &[Notice]) -> String {
+fn shown(channel: &NotifyChannel, notices: &[Notice]) -> String {
     let mut text = String::new();
     for Draft { channel, recipient, title, payload, .. } in drafts(channel, notices) {
         let Payload::Notices(notices) = payload else { panic!("an email") };
@@ -53,7 +53,7 @@ fn services_with_a_state_hear_of_each_alert_by_itself() {
 
 #[test]
 fn what_another_alert_takes_over_ends_only_where_something_would_stay_open() {
-    let taken_over = Notice { event: Some(Event::TakenOver), ..over(1) };
+    let taken_over = Notice { event: Some(AlertEvent::TakenOver), ..over(1) };
     for kind in [ChannelKind::Mail, ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Ntfy] {
         assert_eq!(shown(&channel(kind), std::slice::from_ref(&taken_over)), "", "{}", kind.as_str());
     }
@@ -67,13 +67,13 @@ fn what_another_alert_takes_over_ends_only_where_something_would_stay_open() {
 #[test]
 fn a_channel_hears_only_of_its_rules_domains_and_events() {
     let webhook = channel(ChannelKind::Webhook);
-    let other_rule = Channel { rules: vec![Rule::Dane], ..webhook.clone() };
+    let other_rule = NotifyChannel { rules: vec![AlertRule::Dane], ..webhook.clone() };
     assert_eq!(shown(&other_rule, &[notice(1)]), "");
-    let unresolved = Channel { resolved: false, ..webhook.clone() };
-    let expired = Notice { event: Some(Event::Expired), ..over(1) };
+    let unresolved = NotifyChannel { resolved: false, ..webhook.clone() };
+    let expired = Notice { event: Some(AlertEvent::Expired), ..over(1) };
     assert_eq!(shown(&unresolved, &[notice(1), over(1), expired]).lines().count(), 1);
 
-    let domains = |names: &[&str]| Channel {
+    let domains = |names: &[&str]| NotifyChannel {
         policy_domains: names.iter().map(|name| (*name).to_owned()).collect(),
         ..webhook.clone()
     };
@@ -101,7 +101,7 @@ fn the_same_notice_has_the_same_key_and_no_other_has_it() {
         notice(1),
         notice(2),
         over(1),
-        Notice { event: Some(Event::Reminded), ..notice(1) },
+        Notice { event: Some(AlertEvent::Reminded), ..notice(1) },
         Notice { at: start() + TimeDelta::microseconds(1), ..notice(1) },
         grouped(),
     ];
@@ -162,7 +162,7 @@ fn a_notice_about_thousands_has_a_bound_for_every_kind() {
         host: "host.example",
     };
     for (kind, max_bytes) in KINDS {
-        let channel = Channel { url: Some("https://service.example/x".to_owned()), ..channel(kind) };
+        let channel = NotifyChannel { url: Some("https://service.example/x".to_owned()), ..channel(kind) };
         let drafts = drafts(&channel, std::slice::from_ref(&thousands));
         for draft in drafts.iter().take(3) {
             let Payload::Notices(notices) = &draft.payload else { panic!("an email") };
@@ -184,7 +184,7 @@ fn a_notice_about_thousands_has_a_bound_for_every_kind() {
 #[test]
 fn what_is_left_of_a_notice_for_some_domains_lists_twenty_and_counts_the_rest() {
     let domains = (1..=2_000).map(|number| format!("domain{number}.example")).collect();
-    let some = Channel { policy_domains: domains, ..channel(ChannelKind::Webhook) };
+    let some = NotifyChannel { policy_domains: domains, ..channel(ChannelKind::Webhook) };
     let thousands = Notice { alerts: (1..=5_000).map(about).collect(), ..notice(1) };
     let draft = drafts(&some, &[thousands]).remove(0);
     let Payload::Notices(notices) = draft.payload else { panic!("an email") };

@@ -42,7 +42,7 @@ async fn a_channel_that_is_gone_is_given_up_and_what_is_old_as_well() {
     let scene = scene.restart().await;
     scene.deliver().await;
     let gone: Vec<Sent> = scene.entries().await.into_iter().filter(|sent| sent.channel == "slack").collect();
-    assert_eq!(gone[0].state, State::GivenUp);
+    assert_eq!(gone[0].state, OutboxState::GivenUp);
     assert_eq!(gone[0].last_error.as_deref(), Some("there is no channel \"slack\" any more"));
     let mut attempts = 0;
     for _ in 0..(3 * 60 * 2) {
@@ -53,7 +53,7 @@ async fn a_channel_that_is_gone_is_given_up_and_what_is_old_as_well() {
     let webhook = scene.entries().await.into_iter().find(|sent| sent.channel == "webhook").unwrap();
     assert_eq!(
         (webhook.state, webhook.last_error.as_deref()),
-        (State::GivenUp, Some("answered 500 Internal Server Error"))
+        (OutboxState::GivenUp, Some("answered 500 Internal Server Error"))
     );
     assert!(webhook.settled_at.unwrap() <= start() + TimeDelta::hours(2));
     assert_eq!(webhook.attempts as usize, attempts);
@@ -87,7 +87,7 @@ async fn what_came_of_a_delivery_is_written_down_later_and_not_sent_again() {
     scene.store().change(move |conn| Ok(conn.execute_batch(sql)?)).await.unwrap();
     scene.deliver().await;
     assert_eq!(server.asked().len(), 1);
-    assert_eq!(scene.entry().await.state, State::Delivered);
+    assert_eq!(scene.entry().await.state, OutboxState::Delivered);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn the_dispatcher_wakes_when_something_is_put_in() {
         async {
             scene.put(&[notice(1)]).await;
             scene.dispatcher.poke().notify_one();
-            while scene.entry().await.state == State::Pending {
+            while scene.entry().await.state == OutboxState::Pending {
                 tokio::task::yield_now().await;
             }
             stopping.send_replace(true);

@@ -36,7 +36,7 @@ async fn our_own_session_takes_it_by_starttls() {
         recipients: vec!["tlsrpt@reports.example.net".to_owned()],
         ..Smtp::default()
     };
-    let listener = smtp::Listener::bind(&settings, context, &HealthRegistry::default()).unwrap().unwrap();
+    let listener = smtp::SmtpListener::bind(&settings, context, &HealthRegistry::default()).unwrap().unwrap();
     let port = listener.addresses().smtp.unwrap().port();
     let running = listener.start().unwrap();
     let scene = Scene::new(&format!(
@@ -49,7 +49,7 @@ async fn our_own_session_takes_it_by_starttls() {
     running.stop().await;
     let entries = scene.entries().await;
     let of = |to: &str| entries.iter().find(|sent| sent.recipient.starts_with(to)).unwrap();
-    assert_eq!((of("tlsrpt").state, of("tlsrpt").last_error.as_deref()), (State::Delivered, None));
+    assert_eq!((of("tlsrpt").state, of("tlsrpt").last_error.as_deref()), (OutboxState::Delivered, None));
     let refused = of("nobody").last_error.clone().unwrap();
     assert!(refused.starts_with("the relay answered 550 5.1.1"), "{refused}");
     let got = inbox.0.lock().unwrap();

@@ -10,7 +10,7 @@ use crate::limits::{
 
 /// Counts of one minute. What is refused is not counted, so that the counts are bounded by what is let through.
 #[derive(Debug, Default)]
-pub struct Budget {
+pub struct LookupBudget {
     minute: i64,
     total: u32,
     by_client: HashMap<LookupNetwork, u32>,
@@ -25,12 +25,12 @@ enum LookupNetwork {
     V6Slash48(u64),
 }
 
-impl Budget {
+impl LookupBudget {
     /// Whether one more may be looked up for this address; then it is counted.
     pub fn take(&mut self, address: IpAddr, now: DateTime<Utc>) -> bool {
         let minute = now.timestamp().div_euclid(60);
         if self.minute != minute {
-            *self = Budget { minute, ..Budget::default() };
+            *self = LookupBudget { minute, ..LookupBudget::default() };
         }
         let (near, around) = match address.to_canonical() {
             IpAddr::V4(address) => {
@@ -65,14 +65,14 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
     }
 
-    fn taken(budget: &mut Budget, addresses: impl Iterator<Item = IpAddr>) -> u32 {
+    fn taken(budget: &mut LookupBudget, addresses: impl Iterator<Item = IpAddr>) -> u32 {
         addresses.map(|address| u32::from(budget.take(address, at(0)))).sum()
     }
 
     #[test]
     fn an_address_its_network_and_all_together_are_bounded_for_a_minute() {
         let v4 = |bits: u32| IpAddr::V4(Ipv4Addr::from_bits(0xc633_0000 + bits));
-        let mut budget = Budget::default();
+        let mut budget = LookupBudget::default();
         let one = |_| v4(1);
         assert_eq!(taken(&mut budget, (0..100).map(one)), NETWORK_PROOFS_PER_ADDRESS_MINUTE_MAX);
         assert!(!budget.take("::ffff:198.51.0.1".parse().unwrap(), at(59)));
@@ -81,7 +81,7 @@ mod tests {
         assert!(budget.take(v4(256), at(59)), "the next network");
         assert!(budget.take(v4(1), at(60)), "the next minute");
 
-        let mut budget = Budget::default();
+        let mut budget = LookupBudget::default();
         assert_eq!(taken(&mut budget, (0..50_000).map(|number| v4(number * 256))), NETWORK_PROOFS_PER_MINUTE_MAX);
         assert!(budget.by_client.len() <= 2 * NETWORK_PROOFS_PER_MINUTE_MAX as usize);
     }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn whoever_has_a_network_of_ipv6_is_one() {
         let v6 = |bits: u128| IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + bits));
-        let mut budget = Budget::default();
+        let mut budget = LookupBudget::default();
         assert_eq!(taken(&mut budget, (0..100).map(v6)), NETWORK_PROOFS_PER_ADDRESS_MINUTE_MAX);
         let rest = NETWORK_PROOFS_PER_NETWORK_MINUTE_MAX - NETWORK_PROOFS_PER_ADDRESS_MINUTE_MAX;
         assert_eq!(taken(&mut budget, (1..60_000).map(|number| v6(number << 64))), rest);

@@ -61,14 +61,14 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::verify::network::Evidence;
+    use crate::verify::network::NetworkEvidence;
 
     fn question(number: u32) -> Question {
         Question { address: IpAddr::V4(Ipv4Addr::from_bits(number)), domains: vec!["example.net".to_owned()] }
     }
 
     fn proven() -> Proof {
-        Proof::Proven(Evidence {
+        Proof::Proven(NetworkEvidence {
             address: "198.51.100.7".parse().unwrap(),
             domain: "example.net".to_owned(),
             reverse_names: Vec::new(),

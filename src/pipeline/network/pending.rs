@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
-use super::{Asked, Claim, Networks, deadline, note};
+use super::{NetworkClaim, NetworkQuestion, Networks, deadline, note};
 use crate::{
     limits::{
         NETWORK_PENDING_AT_ONCE_MAX, NETWORK_PENDING_MAX_H, NETWORK_PENDING_PER_ADDRESS_MAX, NETWORK_PROOFS_AT_ONCE_MAX,
@@ -50,11 +50,11 @@ impl Networks {
     /// `None` where it is still not known.
     async fn settle(&self, pending: &Pending, now: DateTime<Utc>) -> Option<Settled> {
         let peer = pending.peer.as_deref().and_then(|peer| peer.parse().ok());
-        let claim = Claim { contact: pending.contact.as_deref(), organisation: pending.organisation.as_deref() };
+        let claim = NetworkClaim { contact: pending.contact.as_deref(), organisation: pending.organisation.as_deref() };
         let proof = match self.question(peer, claim) {
-            Asked::Nothing => return None,
-            Asked::Settled(proof) => proof,
-            Asked::Question(question) => match self.known(&question, now) {
+            NetworkQuestion::Nothing => return None,
+            NetworkQuestion::Settled(proof) => proof,
+            NetworkQuestion::Question(question) => match self.known(&question, now) {
                 Some(proof) => proof,
                 None => self.ask(question, now, deadline()).await,
             },

@@ -1,12 +1,12 @@
 //! The proofs of one body that was posted, between its verdicts and the writer.
 
-use super::{Asked, Claim, deadline, note};
+use super::{NetworkClaim, NetworkQuestion, deadline, note};
 use crate::{
     limits::MAIL_WAITING_MAX_BYTES,
     pipeline::{
         Pipeline, Retry,
         prepared::report_bytes,
-        verdict::{Judged, Provenance, Verdict, Verdicts},
+        verdict::{Decision, Decisions, Judged, Provenance},
     },
     report::Report,
     submission::{NetworkState, Origin, Submission, Trust},
@@ -17,7 +17,7 @@ impl Pipeline {
     /// Asks whether the address proves whom the reports come from, where nothing better is known of them. Ends within two
     /// seconds; what is not known then is looked up later.
     pub(in crate::pipeline) async fn prove(&self, judged: &mut Judged, submission: &Submission, retry: Option<Retry>) {
-        let Verdicts::Each(verdicts) = &mut judged.0 else { return };
+        let Decisions::Each(verdicts) = &mut judged.0 else { return };
         if let Some(before) = submission.hints.judged.as_deref() {
             return as_before(verdicts, before);
         }
@@ -28,11 +28,11 @@ impl Pipeline {
         let now = submission.received_at;
         let mut unasked = Vec::new();
         for (index, report, trust, provenance) in reports(verdicts) {
-            let claim = Claim::of(report);
+            let claim = NetworkClaim::of(report);
             match self.networks.question(submission.peer, claim) {
-                Asked::Nothing => {}
-                Asked::Settled(proof) => note(&proof, trust, &mut provenance.origin),
-                Asked::Question(question) => match self.networks.known(&question, now) {
+                NetworkQuestion::Nothing => {}
+                NetworkQuestion::Settled(proof) => note(&proof, trust, &mut provenance.origin),
+                NetworkQuestion::Question(question) => match self.networks.known(&question, now) {
                     Some(proof) => note(&proof, trust, &mut provenance.origin),
                     None => unasked.push((index, question)),
                 },
@@ -68,7 +68,7 @@ impl Pipeline {
 impl Judged {
     /// Takes what was found when these bytes first came, where that is known.
     pub fn prove_as_before(&mut self, submission: &Submission) {
-        if let (Verdicts::Each(verdicts), Some(before)) = (&mut self.0, submission.hints.judged.as_deref()) {
+        if let (Decisions::Each(verdicts), Some(before)) = (&mut self.0, submission.hints.judged.as_deref()) {
             as_before(verdicts, before);
         }
     }
@@ -76,19 +76,21 @@ impl Judged {
 
 /// The reports that nothing has proven so far, with their indices among all.
 fn reports(
-    verdicts: &mut [(Verdict, Provenance)],
+    verdicts: &mut [(Decision, Provenance)],
 ) -> impl Iterator<Item = (usize, &Report, &mut Trust, &mut Provenance)> {
     verdicts.iter_mut().enumerate().filter_map(|(index, (verdict, provenance))| match verdict {
-        Verdict::Report { report, trust, .. } if *trust < Trust::Network => Some((index, &**report, trust, provenance)),
+        Decision::Report { report, trust, .. } if *trust < Trust::Network => {
+            Some((index, &**report, trust, provenance))
+        }
         _ => None,
     })
 }
 
 /// What was found when the bytes first came stands for the reports that it was found for.
-fn as_before(verdicts: &mut [(Verdict, Provenance)], before: &Origin) {
+fn as_before(verdicts: &mut [(Decision, Provenance)], before: &Origin) {
     for (_, report, trust, provenance) in reports(verdicts) {
         let is_its_own = match (before.network_state, &before.network_domain) {
-            (Some(NetworkState::Proven), Some(domain)) => Claim::of(report).domains().contains(domain),
+            (Some(NetworkState::Proven), Some(domain)) => NetworkClaim::of(report).domains().contains(domain),
             _ => true,
         };
         if is_its_own {

@@ -7,7 +7,7 @@ use crate::{
     pipeline::{Pipeline, Retry, fixtures::signatures},
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Outcome, Receipt, Submission},
-    verify::{Served, network::Rule},
+    verify::{Served, network::ProofRule},
 };
 use chrono::TimeDelta;
 
@@ -119,7 +119,7 @@ async fn a_report_posted_from_an_address_of_its_sender_is_proven() {
     bench.post(&report("a", "tls@Sender.Example", 1), ADDRESS).await;
     let [trust, state, domain, evidence] = bench.found().await;
     assert_eq!((trust.as_str(), state.as_str(), domain.as_str()), ("network", "proven", "sender.example"));
-    let evidence: network::Evidence = serde_json::from_str(&evidence).unwrap();
+    let evidence: network::NetworkEvidence = serde_json::from_str(&evidence).unwrap();
     assert_eq!(evidence.confirmed.as_deref(), Some("mail.sender.example"));
     assert_eq!(evidence.permitted_by, "ip4:198.51.100.0/24 in the SPF record of sender.example");
     assert_eq!(evidence.looked_up_at, now());
@@ -137,7 +137,7 @@ async fn from_elsewhere_it_is_stored_unproven_with_the_reason() {
 
 #[tokio::test]
 async fn a_name_that_is_a_domain_may_be_proven_as_well_as_the_contact() {
-    let domains = |contact, organisation| Claim { contact, organisation }.domains();
+    let domains = |contact, organisation| NetworkClaim { contact, organisation }.domains();
     assert_eq!(domains(Some("TLS <tls@Sender.example>"), Some("Other.example")), ["sender.example", "other.example"]);
     assert_eq!(domains(Some("tls@sender.example"), Some("sender.example")), ["sender.example"]);
     assert_eq!(domains(Some("https://sender.example/"), Some("Sender Inc.")), [""; 0]);
@@ -256,8 +256,8 @@ async fn an_answer_is_remembered_until_it_is_old_or_the_rules_change() {
     assert_eq!(bench.found().await[1], "proven");
     assert_eq!(networks.known(&question, now() + TimeDelta::seconds(NETWORK_PROVEN_TTL_S)), None);
 
-    let forbidden = Rule { forbidden: true, ..Rule::default() };
-    networks.follow(Rules::new([("sender.example".to_owned(), forbidden)].into()));
+    let forbidden = ProofRule { forbidden: true, ..ProofRule::default() };
+    networks.follow(ProofRules::new([("sender.example".to_owned(), forbidden)].into()));
     assert_eq!(networks.known(&question, now()), None);
     bench.post(&report("b", "tls@sender.example", 1), ADDRESS).await;
     assert_eq!(bench.ask("SELECT trust FROM report WHERE report_id = 'b'").await, ["none"]);

@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use super::{Failure, Kind, written};
 use crate::probe::{
-    destination::Address,
+    destination::MailtoAddress,
     sample::Sample,
-    steps::{Fate, Verdict},
+    steps::{ProbeFate, ProbeVerdict},
 };
 
 /// Why no receiver may count the mail (RFC 8460 §3), as far as can be seen from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flaw {
+pub enum ReplyFlaw {
     Unsigned,
     /// The key is not published under this name.
     Key(String),
@@ -28,13 +28,13 @@ enum Word<'a> {
 }
 
 /// The receiver's word counts for more than what is seen from here: it may see another DNS, or not ask for a signature.
-pub fn taken(sample: &Sample, flaw: Option<Flaw>, host: &str, reply: &Response) -> Verdict {
+pub fn taken(sample: &Sample, flaw: Option<ReplyFlaw>, host: &str, reply: &Response) -> ProbeVerdict {
     let text = reply.message().collect::<Vec<_>>().join(" ");
     let reply = written(reply);
     let report_id = &sample.report_id;
     match (word(&text), flaw) {
-        (Word::Stored, _) => Verdict::new(
-            Fate::Taken,
+        (Word::Stored, _) => ProbeVerdict::new(
+            ProbeFate::Taken,
             format!("taken: {host} answered {reply}"),
             format!("Nothing. The receiver has it as {report_id}, and it counts from now on."),
         ),
@@ -43,18 +43,22 @@ pub fn taken(sample: &Sample, flaw: Option<Flaw>, host: &str, reply: &Response) 
                 Some(flaw) => mend(&flaw, report_id),
                 None => format!("Find {report_id} in the receiver's quarantine: it says there what {code} means."),
             };
-            Verdict::new(Fate::NotCounted, format!("kept, not counted: {code}: {host} answered {reply}"), next)
+            ProbeVerdict::new(
+                ProbeFate::NotCounted,
+                format!("kept, not counted: {code}: {host} answered {reply}"),
+                next,
+            )
         }
         (Word::None, Some(flaw)) => {
             let what = match &flaw {
-                Flaw::Unsigned => "without a signature".to_owned(),
-                Flaw::Key(name) => format!("with a signature whose key is not at {name}"),
+                ReplyFlaw::Unsigned => "without a signature".to_owned(),
+                ReplyFlaw::Key(name) => format!("with a signature whose key is not at {name}"),
             };
             let verdict = format!("taken, but {what} it must not be counted: {host} answered {reply}");
-            Verdict::new(Fate::NotCounted, verdict, mend(&flaw, report_id))
+            ProbeVerdict::new(ProbeFate::NotCounted, verdict, mend(&flaw, report_id))
         }
-        (Word::None, None) => Verdict::new(
-            Fate::Taken,
+        (Word::None, None) => ProbeVerdict::new(
+            ProbeFate::Taken,
             format!("taken: {host} answered {reply}"),
             format!(
                 "The receiver looks at the signature next: find {report_id} among its reports, else in its quarantine."
@@ -63,12 +67,12 @@ pub fn taken(sample: &Sample, flaw: Option<Flaw>, host: &str, reply: &Response) 
     }
 }
 
-fn mend(flaw: &Flaw, report_id: &str) -> String {
+fn mend(flaw: &ReplyFlaw, report_id: &str) -> String {
     match flaw {
-        Flaw::Unsigned => format!(
+        ReplyFlaw::Unsigned => format!(
             "Find {report_id} in the receiver's quarantine. To try the whole way, sign it: --dkim-key FILE --dkim-selector NAME."
         ),
-        Flaw::Key(name) => format!(
+        ReplyFlaw::Key(name) => format!(
             "Find {report_id} in the receiver's quarantine. To try the whole way, publish the key of the file at {name}, or sign \
              with the key that is published there."
         ),
@@ -93,7 +97,7 @@ fn word(text: &str) -> Word<'_> {
 }
 
 /// Where nothing was taken.
-pub fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &Address) -> Verdict {
+pub fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &MailtoAddress) -> ProbeVerdict {
     let Failure { kind, text } =
         failure.unwrap_or(Failure { kind: Kind::Broken, text: format!("{} has no mail server", to.domain()) });
     let (verdict, next) = match kind {
@@ -107,7 +111,7 @@ pub fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &Address) ->
                  there.",
                 sample.domain
             );
-            return Verdict::new(Fate::NotCounted, format!("delivered, but not counted: {text}"), next);
+            return ProbeVerdict::new(ProbeFate::NotCounted, format!("delivered, but not counted: {text}"), next);
         }
         Kind::Transient => (
             format!("not delivered: the server asks to come again: {text}"),
@@ -127,7 +131,7 @@ pub fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &Address) ->
             "See whether it arrived. Sending it again does no harm.".to_owned(),
         ),
     };
-    Verdict::new(Fate::NotDelivered, verdict, next)
+    ProbeVerdict::new(ProbeFate::NotDelivered, verdict, next)
 }
 
 #[cfg(test)]

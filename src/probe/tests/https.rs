@@ -18,7 +18,7 @@ async fn a_receiver_takes_the_report() {
     let (port, asked) = servers::http(Some(tls), answer("201 Created", "application/json", STORED)).await;
     let uri = format!("https://127.0.0.1:{port}/v1/tlsrpt/a-token%2C");
     let (fates, text) = shown(&probe(Records::default(), Some(&certificate), 25), &order(&[&uri]), port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [ProbeFate::Taken]);
     insta::assert_snapshot!(text);
 
     let request = asked.lock().unwrap().clone();
@@ -40,13 +40,17 @@ async fn a_receiver_takes_the_report() {
 async fn answers_are_told_apart() {
     let mut all = Vec::new();
     for (status, body, fate) in [
-        ("200 OK", "", Fate::Taken),
-        ("422 Unprocessable Content", PROBLEM, Fate::NotCounted),
-        ("403 Forbidden", r#"{"code":"foreign-domain","detail":"example.com is not served here"}"#, Fate::NotCounted),
-        ("404 Not Found", "<html>\n<body>no\u{1b}[2J such page", Fate::NotDelivered),
-        ("503 Service Unavailable", "", Fate::NotDelivered),
-        ("500 Internal Server Error", &"x".repeat(100_000), Fate::NotDelivered),
-        ("301 Moved Permanently\r\nLocation: https://elsewhere.example/", "", Fate::NotDelivered),
+        ("200 OK", "", ProbeFate::Taken),
+        ("422 Unprocessable Content", PROBLEM, ProbeFate::NotCounted),
+        (
+            "403 Forbidden",
+            r#"{"code":"foreign-domain","detail":"example.com is not served here"}"#,
+            ProbeFate::NotCounted,
+        ),
+        ("404 Not Found", "<html>\n<body>no\u{1b}[2J such page", ProbeFate::NotDelivered),
+        ("503 Service Unavailable", "", ProbeFate::NotDelivered),
+        ("500 Internal Server Error", &"x".repeat(100_000), ProbeFate::NotDelivered),
+        ("301 Moved Permanently\r\nLocation: https://elsewhere.example/", "", ProbeFate::NotDelivered),
     ] {
         let (port, _) = servers::http(None, answer(status, "text/plain", body)).await;
         let uri = format!("http://127.0.0.1:{port}/");
@@ -72,7 +76,7 @@ async fn a_certificate_that_is_not_valid_is_explained_and_can_be_overlooked() {
         let believed = if known { certificate } else { servers::tls("third.example").0 };
         let order = Order { insecure, ..order(&[&format!("https://127.0.0.1:{port}/")]) };
         let (fates, text) = shown(&probe(Records::default(), Some(&believed), 25), &order, port).await;
-        assert_eq!(fates, [if insecure { Fate::Taken } else { Fate::NotDelivered }]);
+        assert_eq!(fates, [if insecure { ProbeFate::Taken } else { ProbeFate::NotDelivered }]);
         all.push(text);
     }
     insta::assert_snapshot!(all.join("\n\n"));
@@ -84,7 +88,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_long() {
     let mut probe = probe(Records::default(), None, 25);
     probe.deadlines.answer = Duration::from_millis(100);
     let (fates, text) = shown(&probe, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     insta::assert_snapshot!(text);
 }
 
@@ -93,17 +97,17 @@ async fn nobody_there_and_no_tls_there() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let probe = probe(Records::default(), None, 25);
     let (fates, text) = shown(&probe, &order(&[&format!("https://127.0.0.1:{closed}/")]), closed).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     assert!(text.contains("not delivered: no connection: Connection refused"), "{text}");
 
     // A mail server greets where a TLS handshake is expected.
     let (port, _) = servers::mail_server(servers::Script::default()).await;
     let (fates, text) = shown(&probe, &order(&[&format!("https://127.0.0.1:{port}/")]), port).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     assert!(text.contains("not delivered: no connection: received corrupt message"), "{text}");
 
     let (fates, text) = shown(&probe, &order(&["https://nowhere.invalid/"]), port).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     assert!(text.contains("no address of nowhere.invalid is known"), "{text}");
 }
 
@@ -113,6 +117,6 @@ async fn one_uri_has_its_time_and_no_more() {
     let mut probe = probe(Records::default(), None, 25);
     probe.deadlines.uri = Duration::from_millis(100);
     let (fates, text) = shown(&probe, &order(&[&format!("http://127.0.0.1:{port}/")]), port).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     assert!(text.contains("it took longer than 0.1 s in all"), "{text}");
 }

@@ -18,7 +18,7 @@ async fn who_publishes_no_usable_record_hears_what_to_publish() {
         Ok(vec!["v=TLSRPTv1; ruf=mailto:a@example.com"]),
     ] {
         let (fates, text) = shown(&probe(publishing(answer), None, 25), &order(&[]), 0).await;
-        assert_eq!(fates, [Fate::NotDelivered]);
+        assert_eq!(fates, [ProbeFate::NotDelivered]);
         all.push(text);
     }
     insta::assert_snapshot!(all.join("\n\n"));
@@ -28,7 +28,7 @@ async fn who_publishes_no_usable_record_hears_what_to_publish() {
 async fn every_uri_is_tried_and_those_of_no_use_are_explained() {
     let record = "v=TLSRPTv1; rua=ftp://example.com/r, mailto:a@example.com!10m,http://example.com/r,mailto:nobody;x=y";
     let (fates, text) = shown(&probe(publishing(Ok(vec![record])), None, 25), &order(&[]), 0).await;
-    assert_eq!(fates, [Fate::NotDelivered; 4]);
+    assert_eq!(fates, [ProbeFate::NotDelivered; 4]);
     insta::assert_snapshot!(text);
 }
 

@@ -70,10 +70,10 @@ pub fn signer(pem: &[u8]) -> Signer {
 
 #[tokio::test]
 async fn signatures_are_valid_and_cover_what_matters() {
-    let from = Address::new("postmaster", "sender.example").unwrap();
+    let from = MailtoAddress::new("postmaster", "sender.example").unwrap();
     let now = "2024-03-01T08:00:00Z".parse().unwrap();
     let sample = Sample::new("example.com", &from, false, Uuid::from_u128(7), now);
-    let mail = mail(&sample, &Address::new("tlsrpt", "example.com").unwrap(), now);
+    let mail = mail(&sample, &MailtoAddress::new("tlsrpt", "example.com").unwrap(), now);
     for (pem, record, algorithm) in [
         (RSA_PKCS1, RSA_RECORD, "rsa-sha256"),
         (RSA_PKCS8, RSA_RECORD, "rsa-sha256"),

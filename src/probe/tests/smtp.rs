@@ -17,7 +17,7 @@ const URI: &str = "mailto:tlsrpt%2Btoken@example.com";
 async fn an_unsigned_mail_goes_in_clear_text_where_nothing_else_is_offered() {
     let (port, seen) = servers::mail_server(Script::default()).await;
     let (fates, text) = shown(&probe(served(), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::NotCounted]);
+    assert_eq!(fates, [ProbeFate::NotCounted]);
     insta::assert_snapshot!(text);
     let seen = seen.lock().unwrap();
     assert_eq!(
@@ -37,7 +37,7 @@ async fn a_signed_mail_arrives_encrypted_and_valid() {
         Records { txt: HashMap::from([("s1._domainkey.sender.example", Ok(vec![ED25519_RECORD]))]), ..served() };
     let order = Order { signer: Some(signer(ED25519)), ..order(&[URI]) };
     let (fates, text) = shown(&probe(records, Some(&certificate), port), &order, port).await;
-    assert_eq!(fates, [Fate::Taken]);
+    assert_eq!(fates, [ProbeFate::Taken]);
     // The time in the signature is the system's, and its length may vary with it.
     insta::assert_snapshot!(
         text.split(" bytes →")
@@ -54,14 +54,14 @@ async fn a_signed_mail_arrives_encrypted_and_valid() {
 async fn what_is_wrong_with_the_key_is_told() {
     let mut all = Vec::new();
     for (answer, fate) in [
-        (Err(DnsError::NotFound), Fate::NotCounted),
-        (Err(DnsError::Temporary("no answer within 5 s".to_owned())), Fate::Taken),
-        (Ok(vec!["v=DKIM1; p="]), Fate::NotCounted),
-        (Ok(vec!["v=spf1", ED25519_RECORD]), Fate::NotCounted),
+        (Err(DnsError::NotFound), ProbeFate::NotCounted),
+        (Err(DnsError::Temporary("no answer within 5 s".to_owned())), ProbeFate::Taken),
+        (Ok(vec!["v=DKIM1; p="]), ProbeFate::NotCounted),
+        (Ok(vec!["v=spf1", ED25519_RECORD]), ProbeFate::NotCounted),
     ] {
         let (port, _) = servers::mail_server(Script::default()).await;
         let records = Records { txt: HashMap::from([("s1._domainkey.sender.example", answer)]), ..served() };
-        let from = Address::new("postmaster", "elsewhere.example").unwrap();
+        let from = MailtoAddress::new("postmaster", "elsewhere.example").unwrap();
         let order = Order { signer: Some(signer(RSA_PKCS8)), from, ..order(&[URI]) };
         let (fates, text) = shown(&probe(records, None, port), &order, port).await;
         assert_eq!(fates, [fate]);
@@ -78,12 +78,12 @@ async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
     const KEPT: &str = "250 2.0.0 Ok: quarantined as 0191d8a4-0000-8000-8000-000000000000 (dkim-unaligned)";
     let mut all = Vec::new();
     for (end, is_signed, fate) in [
-        (STORED, true, Fate::Taken),
+        (STORED, true, ProbeFate::Taken),
         // One that does not ask for a signature.
-        (STORED, false, Fate::Taken),
-        (KNOWN, true, Fate::Taken),
-        (KEPT, true, Fate::NotCounted),
-        (KEPT, false, Fate::NotCounted),
+        (STORED, false, ProbeFate::Taken),
+        (KNOWN, true, ProbeFate::Taken),
+        (KEPT, true, ProbeFate::NotCounted),
+        (KEPT, false, ProbeFate::NotCounted),
     ] {
         let (port, _) = servers::mail_server(Script { end: Some(end), ..Script::default() }).await;
         let records =
@@ -101,7 +101,7 @@ async fn a_receiver_that_says_what_it_did_with_the_report_is_believed() {
 async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (port, seen) = servers::mail_server(Script { tls_breaks: true, ..Script::default() }).await;
     let (fates, text) = shown(&probe(served(), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::NotCounted]);
+    assert_eq!(fates, [ProbeFate::NotCounted]);
     assert!(text.contains("STARTTLS failed: ") && text.contains("Once more in clear text"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
 
@@ -109,13 +109,13 @@ async fn tls_that_fails_is_no_reason_not_to_deliver() {
     let (port, _) = servers::mail_server(Script { tls: Some(tls), ..Script::default() }).await;
     let (fates, text) =
         shown(&probe(served(), Some(&servers::tls("third.example").0), port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::NotCounted]);
+    assert_eq!(fates, [ProbeFate::NotCounted]);
     assert!(text.contains("STARTTLS: encrypted; the certificate would not pass a check"), "{text}");
 }
 
 #[tokio::test]
 async fn refusals_are_told_in_the_server_s_words() {
-    use Fate::{NotCounted, NotDelivered};
+    use ProbeFate::{NotCounted, NotDelivered};
     let mut all = Vec::new();
     for (script, fate) in [
         (Script { rcpt: "550-5.1.1 No such\r\n550 5.1.1 recipient here", ..Script::default() }, NotDelivered),
@@ -139,7 +139,7 @@ async fn a_mail_without_an_answer_may_have_been_taken() {
     let mut probe = probe(served(), None, port);
     probe.deadlines.answer = Duration::from_millis(200);
     let (fates, text) = shown(&probe, &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::NotDelivered]);
+    assert_eq!(fates, [ProbeFate::NotDelivered]);
     assert!(
         text.contains("not known: the whole mail was sent, but the answer is missing: no answer within 0.2 s"),
         "{text}"
@@ -152,7 +152,7 @@ async fn hosts_are_tried_in_their_order() {
     let mx = |hosts| Records { mx: HashMap::from([("example.com", hosts)]), ..Records::default() };
     // Nobody listens on the other loopback address.
     let (fates, text) = shown(&probe(mx(Ok(vec!["127.0.0.2", "127.0.0.1"])), None, port), &order(&[URI]), port).await;
-    assert_eq!(fates, [Fate::NotCounted]);
+    assert_eq!(fates, [ProbeFate::NotCounted]);
     assert!(text.contains("failed: 127.0.0.2 (127.0.0.2:PORT): no connection: Connection refused"), "{text}");
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
 
@@ -162,7 +162,7 @@ async fn hosts_are_tried_in_their_order() {
         (Ok(vec!["nowhere.invalid"]), "no address of nowhere.invalid is known"),
     ] {
         let (fates, text) = shown(&probe(mx(answer), None, port), &order(&[URI]), port).await;
-        assert_eq!(fates, [Fate::NotDelivered]);
+        assert_eq!(fates, [ProbeFate::NotDelivered]);
         assert!(text.contains(told_so), "{text}");
     }
     assert_eq!(seen.lock().unwrap().mails.len(), 1);
@@ -176,7 +176,7 @@ async fn a_domain_without_mx_is_its_own_host_and_a_relay_stands_before_all() {
     assert!(text.contains("mx: nowhere.invalid has no MX record: its own address takes the mail"), "{text}");
     let relay = Some("127.0.0.1:1".parse::<Relay>().unwrap()).map(|relay| Relay { port, ..relay });
     let (fates, text) = shown(&probe, &Order { relay, ..order(&["mailto:a@nowhere.invalid"]) }, port).await;
-    assert_eq!(fates, [Fate::NotCounted]);
+    assert_eq!(fates, [ProbeFate::NotCounted]);
     assert!(text.contains("relay: 127.0.0.1, port PORT, as asked"), "{text}");
     assert_eq!(seen.lock().unwrap().commands[2], "RCPT TO:<a@nowhere.invalid>");
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use duckdb::Connection;
 
 use super::scope::Scope;
-use crate::{alerts::Plan, explain::result_types::is_host_name, query::get};
+use crate::{alerts::AlertPlan, explain::result_types::is_host_name, query::get};
 
 /// Names one policy domain is remembered with: its senders choose how many they write.
 const NAMES_MAX: usize = 100;
@@ -15,12 +15,16 @@ const NAMES_MAX: usize = 100;
 pub fn mx_seen(
     connection: &Connection,
     now: DateTime<Utc>,
-    plan: &Plan,
+    plan: &AlertPlan,
 ) -> duckdb::Result<BTreeMap<String, BTreeSet<String>>> {
     seen(connection, &Scope::new(now, plan, false), plan)
 }
 
-pub fn seen(connection: &Connection, scope: &Scope, plan: &Plan) -> duckdb::Result<BTreeMap<String, BTreeSet<String>>> {
+pub fn seen(
+    connection: &Connection,
+    scope: &Scope,
+    plan: &AlertPlan,
+) -> duckdb::Result<BTreeMap<String, BTreeSet<String>>> {
     let domains: String = plan.domains.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (domain, policy, hosts) in

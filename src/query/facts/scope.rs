@@ -7,7 +7,7 @@ use duckdb::{Connection, Row, ToSql};
 
 use crate::{
     alerts::{
-        Plan,
+        AlertPlan,
         maintenance::UnderMaintenance,
         plan::{LOOK_BACK_MAX_DAYS, back},
     },
@@ -42,7 +42,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub fn new(now: DateTime<Utc>, plan: &Plan, as_of: bool) -> Scope {
+    pub fn new(now: DateTime<Utc>, plan: &AlertPlan, as_of: bool) -> Scope {
         let today = now.date_naive();
         let (first, rhythm_first) = (plan.look_back_first(today), back(today, LOOK_BACK_MAX_DAYS - 1));
         let baseline_first = plan.baseline_first(today);

@@ -5,18 +5,18 @@ use duckdb::Connection;
 use super::scope::{Scope, days};
 use crate::{
     alerts::{
-        Facts,
-        facts::{Arrivals, Sender},
+        AlertFacts,
+        facts::{Arrivals, SenderRhythm},
     },
     query::{called, first, get},
-    reporters::{self, Standing},
+    reporters::{self, KeyProof},
 };
 
 /// Fills in `senders`, `known` and `newcomers`.
-pub fn senders(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+pub fn senders(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     facts.known = reporters::known().reporters().iter().map(|known| known.key.clone()).collect();
     for (sender, is_established) in scope.ask(connection, include_str!("senders.sql"), &[], &[], |row| {
-        let sender = Sender {
+        let sender = SenderRhythm {
             organisation: get(row, 0)?,
             name: called(row, 0)?,
             days: days(scope.rhythm_first, get(row, 1)?),
@@ -25,7 +25,7 @@ pub fn senders(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duc
         Ok((sender, get::<bool>(row, 3)? || get::<bool>(row, 4)?))
     })? {
         // What the operator fed in, or trusts, is the operator's decision already; a claim is none that time could prove.
-        let is_unknown = matches!(Standing::of(&sender.organisation), Standing::Signed | Standing::Proven);
+        let is_unknown = matches!(KeyProof::of(&sender.organisation), KeyProof::Signed | KeyProof::Proven);
         if is_unknown && !is_established {
             facts.newcomers.insert(sender.organisation.clone());
         }

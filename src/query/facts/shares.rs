@@ -7,14 +7,19 @@ use duckdb::{Connection, ToSql};
 use super::scope::Scope;
 use crate::{
     alerts::{
-        Plan,
-        facts::{Counted, Facts, Of, Share, Worst},
+        AlertPlan,
+        facts::{AlertFacts, FailureShare, Of, SessionCount, Worst},
     },
     query::{called, first, get, sessions},
 };
 
 /// One for each policy domain, organisation and result type that is asked for and was reported on lately.
-pub fn shares(connection: &Connection, scope: &Scope, plan: &Plan, facts: &Facts) -> duckdb::Result<Vec<Share>> {
+pub fn shares(
+    connection: &Connection,
+    scope: &Scope,
+    plan: &AlertPlan,
+    facts: &AlertFacts,
+) -> duckdb::Result<Vec<FailureShare>> {
     let weights = Weights::of(facts, plan);
     let mut shares = Vec::new();
     for of in Of::ALL.into_iter().filter(|of| plan.shares_of().contains(of)) {
@@ -43,7 +48,7 @@ struct Weights {
 }
 
 impl Weights {
-    fn of(facts: &Facts, plan: &Plan) -> Weights {
+    fn of(facts: &AlertFacts, plan: &AlertPlan) -> Weights {
         let lines = |keys: &BTreeSet<String>| keys.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
         Weights {
             known: lines(&facts.known),
@@ -59,15 +64,15 @@ fn summaries(
     of: Of,
     key: &str,
     weights: &Weights,
-) -> duckdb::Result<Vec<Share>> {
+) -> duckdb::Result<Vec<FailureShare>> {
     let more: [(&str, &dyn ToSql); 3] =
         [("known", &weights.known), ("newcomers", &weights.newcomers), ("sessions_min", &weights.sessions_min)];
     scope.ask(connection, include_str!("shares.sql"), &[("key", key)], &more, |row| {
         let worst = get::<Option<String>>(row, 9)?.filter(|_| of == Of::PolicyDomain);
         let counted = |failed, all| {
-            Ok::<_, duckdb::Error>(Counted { failed: sessions(row, failed)?, sessions: sessions(row, all)? })
+            Ok::<_, duckdb::Error>(SessionCount { failed: sessions(row, failed)?, sessions: sessions(row, all)? })
         };
-        Ok(Share {
+        Ok(FailureShare {
             worst: match worst {
                 Some(organisation) => Some(Worst { organisation, now: counted(10, 11)? }),
                 None => None,
@@ -75,8 +80,8 @@ fn summaries(
             of,
             key: get(row, 0)?,
             name: if of == Of::Organisation { called(row, 0)? } else { None },
-            now: Counted { failed: sessions(row, 1)?, sessions: sessions(row, 2)? },
-            before: Counted { failed: sessions(row, 3)?, sessions: sessions(row, 4)? },
+            now: SessionCount { failed: sessions(row, 1)?, sessions: sessions(row, 2)? },
+            before: SessionCount { failed: sessions(row, 3)?, sessions: sessions(row, 4)? },
             days: get(row, 5)?,
             first_day: get(row, 6)?,
             last_day: get(row, 7)?,
@@ -86,14 +91,14 @@ fn summaries(
 }
 
 /// Failed sessions of each result type, of all sessions.
-fn result_types(connection: &Connection, scope: &Scope, weights: &Weights) -> duckdb::Result<Vec<Share>> {
+fn result_types(connection: &Connection, scope: &Scope, weights: &Weights) -> duckdb::Result<Vec<FailureShare>> {
     let all = summaries(connection, scope, Of::ResultType, "'all'", weights)?;
     let Some(all) = first(all) else { return Ok(Vec::new()) };
     scope.ask(connection, include_str!("result_type_shares.sql"), &[], &[], |row| {
-        Ok(Share {
+        Ok(FailureShare {
             key: get(row, 0)?,
-            now: Counted { failed: sessions(row, 1)?, ..all.now },
-            before: Counted { failed: sessions(row, 2)?, ..all.before },
+            now: SessionCount { failed: sessions(row, 1)?, ..all.now },
+            before: SessionCount { failed: sessions(row, 2)?, ..all.before },
             first_day: get(row, 3)?,
             last_day: get(row, 4)?,
             ..all.clone()

@@ -8,12 +8,12 @@ use duckdb::{Connection, ToSql};
 use super::scope::{Scope, days};
 use crate::{
     alerts::{
-        Facts,
+        AlertFacts,
         evaluate::{CERTIFICATE, DANE},
-        facts::Trouble,
+        facts::FailureFact,
     },
     explain::{
-        Mail,
+        MailEffect,
         result_types::{POLICY_FETCH, is_host_name},
     },
     query::{ask, called, first, get, sessions},
@@ -23,7 +23,7 @@ use crate::{
 const HOSTS_MAX: usize = 8;
 
 /// Fills in `troubles`, `reported`, `first` and `learned_days`.
-pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     facts.first = !scope.as_of && !is_noted(connection)?;
     facts.troubles = failing(connection, scope)?;
     if facts.troubles.iter().any(|trouble| trouble.unknown) {
@@ -42,7 +42,7 @@ fn is_noted(connection: &Connection) -> duckdb::Result<bool> {
     Ok(!ask(connection, include_str!("noted.sql"), None, &[], |row| get::<bool>(row, 0))?.is_empty())
 }
 
-fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble>> {
+fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<FailureFact>> {
     let noted = include_str!("noted_before.sql");
     let noted = if scope.as_of { include_str!("noted_before_as_of.sql") } else { noted };
     let news_notified = if scope.as_of { "false" } else { include_str!("news_notified.sql") };
@@ -50,9 +50,9 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
     let certificate = CERTIFICATE.join("\n");
     let own_rule = [&POLICY_FETCH[..], &CERTIFICATE, &DANE].concat().join("\n");
     let parameters: [(&str, &dyn ToSql); 2] = [("certificate_types", &certificate), ("own_rule_types", &own_rule)];
-    let mut troubles: Vec<Trouble> = Vec::new();
+    let mut troubles: Vec<FailureFact> = Vec::new();
     for (trouble, day, failed) in scope.ask(connection, include_str!("troubles.sql"), &put_in, &parameters, |row| {
-        let trouble = Trouble {
+        let trouble = FailureFact {
             policy_domain: get(row, 0)?,
             organisation: get(row, 1)?,
             result_type: get(row, 2)?,
@@ -63,7 +63,7 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
             mx_hosts: hosts(row)?,
             credible: get(row, 12)?,
             mails: mails(&get::<String>(row, 2)?, get(row, 11)?),
-            ..Trouble::default()
+            ..FailureFact::default()
         };
         Ok((trouble, get::<NaiveDate>(row, 4)?, sessions(row, 5)?))
     })? {
@@ -78,7 +78,7 @@ fn failing(connection: &Connection, scope: &Scope) -> duckdb::Result<Vec<Trouble
                 last.mails.extend(trouble.mails);
                 last.days.insert(day, failed);
             }
-            None => troubles.push(Trouble { days: [(day, failed)].into(), ..trouble }),
+            None => troubles.push(FailureFact { days: [(day, failed)].into(), ..trouble }),
         }
     }
     Ok(troubles)
@@ -94,7 +94,7 @@ fn hosts(row: &duckdb::Row<'_>) -> duckdb::Result<BTreeSet<String>> {
 }
 
 /// The bits are those of the statement.
-fn mails(result_type: &str, applied: u64) -> BTreeSet<Mail> {
+fn mails(result_type: &str, applied: u64) -> BTreeSet<MailEffect> {
     const BITS: [(&str, Option<&str>); 7] = [
         ("sts", Some("enforce")),
         ("sts", Some("testing")),
@@ -105,16 +105,16 @@ fn mails(result_type: &str, applied: u64) -> BTreeSet<Mail> {
         ("", None),
     ];
     let set = BITS.iter().enumerate().filter(|(bit, _)| applied >> bit & 1 == 1);
-    set.map(|(_, (policy_type, mode))| Mail::of(result_type, policy_type, *mode)).collect()
+    set.map(|(_, (policy_type, mode))| MailEffect::of(result_type, policy_type, *mode)).collect()
 }
 
-fn is_same(a: &Trouble, b: &Trouble) -> bool {
+fn is_same(a: &FailureFact, b: &FailureFact) -> bool {
     (&a.policy_domain, &a.organisation, &a.result_type, &a.mx_host)
         == (&b.policy_domain, &b.organisation, &b.result_type, &b.mx_host)
 }
 
 /// What is stored of earlier days is no news, although it was not noted: it came in late, by an import for instance.
-fn leave_out_seen(connection: &Connection, scope: &Scope, troubles: &mut [Trouble]) -> duckdb::Result<()> {
+fn leave_out_seen(connection: &Connection, scope: &Scope, troubles: &mut [FailureFact]) -> duckdb::Result<()> {
     let unknown = troubles.iter().filter(|trouble| trouble.unknown);
     let domains: BTreeSet<&str> = unknown.map(|trouble| trouble.policy_domain.as_str()).filter(is_one_line).collect();
     let domains = domains.into_iter().collect::<Vec<_>>().join("\n");
@@ -131,7 +131,7 @@ fn leave_out_seen(connection: &Connection, scope: &Scope, troubles: &mut [Troubl
     Ok(())
 }
 
-fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+fn reported(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     let pairs: BTreeSet<(&str, &str)> = facts
         .troubles
         .iter()
@@ -163,7 +163,7 @@ fn reported(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb
 }
 
 /// What is claimed to be over, where something fails: a note, which ends nothing.
-fn claimed_clear(connection: &Connection, scope: &Scope, facts: &mut Facts) -> duckdb::Result<()> {
+fn claimed_clear(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     let domains: BTreeSet<&str> = facts.troubles.iter().map(|trouble| trouble.policy_domain.as_str()).collect();
     let domains = domains.into_iter().filter(is_one_line).collect::<Vec<_>>().join("\n");
     if domains.is_empty() {

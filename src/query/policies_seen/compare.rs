@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::{Change, Difference, Kind, Seen};
+use super::{ChangeKind, Difference, PolicyChange, PolicySeen};
 
 /// One organisation saw one policy in one of the two periods.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Sighting {
 
 /// By domain and policy type. `all_types`: whether all policy types of the domains are among the sightings, so that a type that
 /// is missing can be called so.
-pub fn changes(sightings: &[Sighting], all_types: bool) -> Vec<Change> {
+pub fn changes(sightings: &[Sighting], all_types: bool) -> Vec<PolicyChange> {
     let mut domains: BTreeMap<&str, Vec<&Sighting>> = BTreeMap::new();
     for sighting in sightings {
         domains.entry(&sighting.policy_domain).or_default().push(sighting);
@@ -30,34 +30,34 @@ pub fn changes(sightings: &[Sighting], all_types: bool) -> Vec<Change> {
     domains.values().flat_map(|seen| of_domain(seen, all_types)).collect()
 }
 
-fn of_domain(seen: &[&Sighting], all_types: bool) -> Vec<Change> {
+fn of_domain(seen: &[&Sighting], all_types: bool) -> Vec<PolicyChange> {
     let types: BTreeSet<&str> = seen.iter().map(|sighting| sighting.policy_type.as_str()).collect();
     types.into_iter().filter_map(|policy_type| of_type(seen, policy_type, all_types)).collect()
 }
 
-fn of_type(domain: &[&Sighting], policy_type: &str, all_types: bool) -> Option<Change> {
+fn of_type(domain: &[&Sighting], policy_type: &str, all_types: bool) -> Option<PolicyChange> {
     let of_type: Vec<&Sighting> =
         domain.iter().copied().filter(|sighting| sighting.policy_type == policy_type).collect();
     let seen_in = |now: bool| of_type.iter().any(|sighting| sighting.now == now);
     let kind = match (seen_in(true), seen_in(false)) {
-        (true, true) => Kind::Changed,
-        (true, false) if all_types => Kind::Appeared,
-        (false, true) if all_types => Kind::Vanished,
+        (true, true) => ChangeKind::Changed,
+        (true, false) if all_types => ChangeKind::Appeared,
+        (false, true) if all_types => ChangeKind::Vanished,
         _ => return None,
     };
     // For a type that comes or goes it is enough to have reported on the domain in the other period, with whatever policy.
-    let compared = if kind == Kind::Changed { with_string(&of_type) } else { domain.to_vec() };
-    let candidates = if kind == Kind::Changed { compared.clone() } else { of_type };
+    let compared = if kind == ChangeKind::Changed { with_string(&of_type) } else { domain.to_vec() };
+    let candidates = if kind == ChangeKind::Changed { compared.clone() } else { of_type };
     let only = |now: bool| only_in(now, &candidates, &compared);
     let (new, vanished) = (only(true), only(false));
     if new.is_empty() && vanished.is_empty() {
         return None;
     }
-    Some(Change {
+    Some(PolicyChange {
         policy_domain: domain.first()?.policy_domain.clone(),
         policy_type: policy_type.to_owned(),
         kind,
-        differences: if kind == Kind::Changed { differences(&new, &vanished, &compared) } else { Vec::new() },
+        differences: if kind == ChangeKind::Changed { differences(&new, &vanished, &compared) } else { Vec::new() },
         new,
         vanished,
     })
@@ -70,7 +70,7 @@ fn with_string<'a>(sightings: &[&'a Sighting]) -> Vec<&'a Sighting> {
 
 /// Policies seen in one of the two periods and by nobody in the other, as far as somebody who saw them is among those compared in
 /// the other.
-fn only_in(now: bool, candidates: &[&Sighting], compared: &[&Sighting]) -> Vec<Seen> {
+fn only_in(now: bool, candidates: &[&Sighting], compared: &[&Sighting]) -> Vec<PolicySeen> {
     let there: BTreeSet<(&str, &[String])> = candidates
         .iter()
         .filter(|sighting| sighting.now != now)
@@ -86,7 +86,7 @@ fn only_in(now: bool, candidates: &[&Sighting], compared: &[&Sighting]) -> Vec<S
     }
     strings.retain(|_, by| by.iter().any(|sighting| knowing.contains(sighting.organisation.as_str())));
     let seen = strings.into_iter().filter_map(|(string, by)| {
-        Some(Seen {
+        Some(PolicySeen {
             policy_string: string.to_vec(),
             first_day: by.iter().map(|sighting| sighting.first_day).min()?,
             last_day: by.iter().map(|sighting| sighting.last_day).max()?,
@@ -100,8 +100,8 @@ fn only_in(now: bool, candidates: &[&Sighting], compared: &[&Sighting]) -> Vec<S
 }
 
 /// Element by element. Where policies only came or only went, they are held against those that are still there.
-fn differences(new: &[Seen], vanished: &[Seen], compared: &[&Sighting]) -> Vec<Difference> {
-    let elements = |seen: &[Seen], now: bool| -> BTreeSet<String> {
+fn differences(new: &[PolicySeen], vanished: &[PolicySeen], compared: &[&Sighting]) -> Vec<Difference> {
+    let elements = |seen: &[PolicySeen], now: bool| -> BTreeSet<String> {
         let own: BTreeSet<String> = seen.iter().flat_map(|seen| seen.policy_string.clone()).collect();
         if !own.is_empty() {
             return own;

@@ -73,7 +73,7 @@ fn a_set_of_policy_domains_narrows() {
     };
     let shown = |filter: &Filter| {
         bench.ask(|connection| {
-            let by = breakdown::breakdown(connection, filter, breakdown::By::PolicyDomain)?;
+            let by = breakdown::breakdown(connection, filter, breakdown::BreakdownBy::PolicyDomain)?;
             let domains: Vec<String> = by.rows.into_iter().map(|row| row.key).collect();
             let listed = reports(connection, filter, 10, None)?.total;
             Ok((

@@ -1,7 +1,7 @@
 use super::{Bench, Filter, clean, day, failing, filter, policy};
 use crate::{
     query::{
-        pairs::{Pairs, State, Totals, pairs},
+        pairs::{PairState, PairTotals, Pairs, pairs},
         policy_fetch::policy_fetch,
     },
     report::PolicyType,
@@ -31,7 +31,7 @@ fn a_pair_is_new_ongoing_resolved_or_silent() {
     bench.send("old.example", "2026-11-22", Trust::Dkim, vec![clean(1)]);
 
     let pairs = ask(&bench, &filter());
-    let shown: Vec<(&str, State, i64, i64)> = pairs
+    let shown: Vec<(&str, PairState, i64, i64)> = pairs
         .rows
         .iter()
         .map(|pair| (pair.organisation.as_str(), pair.state, pair.sessions.failed, pair.before.failed))
@@ -39,13 +39,13 @@ fn a_pair_is_new_ongoing_resolved_or_silent() {
     assert_eq!(
         shown,
         [
-            ("new.example", State::New, 12, 0),
-            ("ongoing.example", State::Ongoing, 1, 2),
-            ("silent.example", State::Silent, 0, 4),
-            ("resolved.example", State::Resolved, 0, 3),
+            ("new.example", PairState::New, 12, 0),
+            ("ongoing.example", PairState::Ongoing, 1, 2),
+            ("silent.example", PairState::Silent, 0, 4),
+            ("resolved.example", PairState::Resolved, 0, 3),
         ]
     );
-    assert_eq!(pairs.totals, Totals { new: 1, ongoing: 1, resolved: 1, silent: 1 });
+    assert_eq!(pairs.totals, PairTotals { new: 1, ongoing: 1, resolved: 1, silent: 1 });
     let new = &pairs.rows[0];
     assert_eq!((new.name(), new.policy_domain.as_str(), new.reported_before), ("new.example", "example.com", true));
     assert_eq!((new.first_failed, new.last_failed), (Some(day("2026-11-17")), Some(day("2026-11-19"))));

@@ -1,6 +1,6 @@
 use super::{Bench, Filter, filter, policy};
 use crate::{
-    query::policies_seen::{Changes, Difference, Kind, policies_seen},
+    query::policies_seen::{ChangeKind, Difference, PolicyChanges, policies_seen},
     report::{PolicyResult, PolicyType},
     submission::Trust,
 };
@@ -17,7 +17,7 @@ fn sts(mode: &str, max_age: u32, mx: &[&str]) -> PolicyResult {
     with("example.com", PolicyType::Sts, &lines.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn ask(bench: &Bench, filter: &Filter) -> Changes {
+fn ask(bench: &Bench, filter: &Filter) -> PolicyChanges {
     bench.ask(|connection| policies_seen(connection, filter, filter.range.previous()))
 }
 
@@ -42,7 +42,7 @@ fn a_changed_policy_is_told_field_by_field() {
         Trust::Dkim,
         vec![sts("enforce", 604_800, &["mx1.example.com", "mx2.example.com"])],
     );
-    assert_eq!(ask(&bench, &filter()), Changes { rows: vec![], complete: true });
+    assert_eq!(ask(&bench, &filter()), PolicyChanges { rows: vec![], complete: true });
 
     let mut bench = Bench::new();
     for organisation in ["a.example", "b.example"] {
@@ -64,7 +64,7 @@ fn a_changed_policy_is_told_field_by_field() {
     let change = &changes.rows[0];
     assert_eq!(
         (change.policy_domain.as_str(), change.policy_type.as_str(), change.kind),
-        ("example.com", "sts", Kind::Changed)
+        ("example.com", "sts", ChangeKind::Changed)
     );
     assert_eq!(
         change.differences,
@@ -127,12 +127,12 @@ fn a_policy_type_that_comes_or_goes_is_a_change() {
     let mut bench = Bench::new();
     bench.send("a.example", "2026-11-10", Trust::Dkim, vec![sts("enforce", 86_400, &["mx1.example.com"])]);
     bench.send("a.example", "2026-11-17", Trust::Dkim, vec![with("example.com", PolicyType::NoPolicyFound, &[])]);
-    let kinds = |changes: Changes| -> Vec<(String, Kind)> {
+    let kinds = |changes: PolicyChanges| -> Vec<(String, ChangeKind)> {
         changes.rows.into_iter().map(|change| (change.policy_type, change.kind)).collect()
     };
     assert_eq!(
         kinds(ask(&bench, &filter())),
-        [("no-policy-found".to_owned(), Kind::Appeared), ("sts".to_owned(), Kind::Vanished)]
+        [("no-policy-found".to_owned(), ChangeKind::Appeared), ("sts".to_owned(), ChangeKind::Vanished)]
     );
     // With one type asked for, nobody knows what else was seen.
     assert_eq!(kinds(ask(&bench, &Filter { policy_type: Some("sts".into()), ..filter() })), []);

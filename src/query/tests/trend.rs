@@ -2,13 +2,13 @@ use super::{Bench, Filter, Range, clean, day, failing, filter, policy};
 use crate::{
     query::{
         shares::Sessions,
-        trend::{Trend, trend},
+        trend::{PeriodTrend, trend},
     },
     report::PolicyType,
     submission::Trust,
 };
 
-fn ask(bench: &Bench, filter: &Filter) -> Trend {
+fn ask(bench: &Bench, filter: &Filter) -> PeriodTrend {
     let periods: Vec<Range> =
         [("2026-11-02", "2026-11-08"), ("2026-11-09", "2026-11-15"), ("2026-11-16", "2026-11-22")]
             .into_iter()
@@ -58,5 +58,5 @@ fn policy_types_nobody_knows_do_not_grow_the_answer() {
     assert_eq!(all.by_policy_type.len(), 6);
     assert_eq!(all.by_policy_type[0].0, "sts");
     assert_eq!(all.once[2].total(), 10);
-    assert_eq!(bench.ask(|connection| trend(connection, &filter(), &[])), Trend::default());
+    assert_eq!(bench.ask(|connection| trend(connection, &filter(), &[])), PeriodTrend::default());
 }

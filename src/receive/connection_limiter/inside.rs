@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Caps, Full, Place};
+use super::{Caps, ConnectionSlot, Full};
 use crate::receive::network::{Block, PeerNetwork};
 
 /// A refusal is logged at most this often; a flood must not fill the log as well.
@@ -30,7 +30,7 @@ pub struct Inside {
 struct Entry {
     /// `None` for whom only the total counts: a trusted proxy, a mail server of this machine.
     client: Option<PeerNetwork>,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     /// What those hold for whom it counts, the largest network first.
     holders: Vec<(Holder, Held)>,
 }
@@ -92,8 +92,8 @@ impl Inside {
         }
     }
 
-    pub fn add(&mut self, client: Option<PeerNetwork>) -> (u64, Arc<Place>) {
-        let (id, place) = (self.next, Arc::new(Place::new()));
+    pub fn add(&mut self, client: Option<PeerNetwork>) -> (u64, Arc<ConnectionSlot>) {
+        let (id, place) = (self.next, Arc::new(ConnectionSlot::new()));
         self.next += 1;
         let holders = self.count(client);
         self.entries.insert(id, Entry { client, place: Arc::clone(&place), holders });

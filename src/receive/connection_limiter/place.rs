@@ -17,7 +17,7 @@ const FOR_GOOD: u64 = u64::MAX;
 
 /// The connection's own side of its place. It says what it does, and hears when its place went to another.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionSlot {
     entered: Instant,
     /// Microseconds since it entered at which it began to wait for a complete request.
     waits_since_us: AtomicU64,
@@ -27,9 +27,9 @@ pub struct Place {
     task: AtomicWaker,
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
-        Place {
+impl ConnectionSlot {
+    pub(crate) fn new() -> ConnectionSlot {
+        ConnectionSlot {
             entered: Instant::now(),
             waits_since_us: AtomicU64::new(0),
             busy_until_us: AtomicU64::new(0),

@@ -150,7 +150,7 @@ fn who_makes_progress_gives_way_to_nobody() {
 
 #[test]
 fn a_body_that_pauses_makes_no_progress() {
-    let place = Place::new();
+    let place = ConnectionSlot::new();
     let now = Instant::now();
     place.receives(now, 1024 * 1024 * 1024);
     let within = std::time::Duration::from_secs(crate::limits::CONNECTION_PAUSE_MAX_S - 1);

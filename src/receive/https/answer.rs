@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        fault::{Layer, Place},
+        fault::{FaultPlace, Layer},
         submission::Busy,
     };
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_token_of_another_domain_is_noted() {
-        let notes = crate::submission::Notes { token_of_other_domain: true };
+        let notes = crate::submission::SubmissionNotes { token_of_other_domain: true };
         for outcome in [Outcome::Stored(Uuid::nil()), Outcome::Duplicate(Uuid::nil())] {
             let answer = HttpAnswer::receipt(&Receipt(vec![outcome], notes));
             assert_eq!(body(&answer)["note"], TOKEN_OF_OTHER_DOMAIN);
@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_quarantined_report_is_a_problem_with_its_place() {
-        let fault = Fault::new(FaultCode::BadJson, "expected a comma", Place::Byte { offset: 17, of: Layer::Received });
+        let fault =
+            Fault::new(FaultCode::BadJson, "expected a comma", FaultPlace::Byte { offset: 17, of: Layer::Received });
         let entry = Uuid::from_u128(9);
         let answer = HttpAnswer::receipt(&Receipt::new(vec![Outcome::Quarantined { entry, fault }]));
         assert_eq!(answer.media_type, "application/problem+json");
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn several_reports_are_listed_in_their_order() {
-        let fault = Fault::new(FaultCode::ForeignDomain, "not ours", Place::Whole);
+        let fault = Fault::new(FaultCode::ForeignDomain, "not ours", FaultPlace::Whole);
         let outcomes =
             vec![Outcome::Refused(fault), Outcome::Stored(Uuid::from_u128(1)), Outcome::Duplicate(Uuid::from_u128(2))];
         let answer = HttpAnswer::receipt(&Receipt::new(outcomes));
@@ -253,8 +254,9 @@ mod tests {
 
     #[test]
     fn an_unsupported_type_says_what_is_supported() {
-        let refused =
-            |code| HttpAnswer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", Place::Whole))]));
+        let refused = |code| {
+            HttpAnswer::receipt(&Receipt::new(vec![Outcome::Refused(Fault::new(code, "no", FaultPlace::Whole))]))
+        };
         assert_eq!(refused(FaultCode::Encoding).headers[0].0, header::ACCEPT_ENCODING);
         assert_eq!(refused(FaultCode::NotJson).headers[0].0, header::ACCEPT);
         assert!(refused(FaultCode::Empty).headers.is_empty());

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     limits::HTTP_HEAD_MAX_BYTES,
-    receive::connection_limiter::{ConnectionLimiter, Place},
+    receive::connection_limiter::{ConnectionLimiter, ConnectionSlot},
 };
 
 /// What a connection passes before it is served.
@@ -49,7 +49,7 @@ pub struct Entrance {
 struct HttpConnection {
     peer: IpAddr,
     shared: Arc<Shared>,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 }

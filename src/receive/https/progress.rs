@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::receive::connection_limiter::Place;
+use crate::receive::connection_limiter::ConnectionSlot;
 
 #[derive(Debug)]
 pub struct Progress {
     state: Mutex<State>,
     /// Where it is said, for the case that all places are taken.
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum Stage {
 }
 
 impl Progress {
-    pub fn new(place: Arc<Place>) -> Progress {
+    pub fn new(place: Arc<ConnectionSlot>) -> Progress {
         Progress { state: Mutex::new(State { stage: Stage::Head, until: None }), place }
     }
 
@@ -110,7 +110,7 @@ mod tests {
 
     fn progress() -> (Progress, Instant, Instant) {
         let soon = Instant::now() + Duration::from_secs(1);
-        let progress = Progress::new(Arc::new(Place::new()));
+        let progress = Progress::new(Arc::new(ConnectionSlot::new()));
         progress.head_came(soon);
         (progress, soon, soon + Duration::from_secs(1))
     }

@@ -18,8 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use super::{ListenerState, answer, deliver::deliver, memory::Reservation, proxy, stopped};
 use crate::{
     limits::SMTP_RATE_MIN_BYTES_PER_S,
-    receive::connection_limiter::{Permit, Place},
-    smtp::{Next, Reply, Session},
+    receive::connection_limiter::{ConnectionSlot, Permit},
+    smtp::{Next, SmtpReply, SmtpSession},
     submission::Channel,
 };
 
@@ -27,18 +27,23 @@ use crate::{
 const READ_BYTES: usize = 16 * 1024;
 
 /// A connection, whatever is below it.
-pub type Wire = Box<dyn Stream>;
+pub type SmtpConnection = Box<dyn Stream>;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Serves a connection to its end. `peer` is `None` where it comes through the file system.
-pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, state: Arc<ListenerState>, stop: watch::Receiver<bool>) {
+pub async fn serve(
+    mut wire: SmtpConnection,
+    peer: Option<IpAddr>,
+    state: Arc<ListenerState>,
+    stop: watch::Receiver<bool>,
+) {
     let came = Instant::now();
     let Some((permit, peer)) = enter(&mut wire, peer, &state).await else { return };
     let listener = state.channel.as_str();
     let conversation = Conversation {
         wire,
-        session: Session::new(Arc::clone(&state.settings)),
+        session: SmtpSession::new(Arc::clone(&state.settings)),
         place: permit.place(),
         peer,
         stop,
@@ -56,7 +61,11 @@ pub async fn serve(mut wire: Wire, peer: Option<IpAddr>, state: Arc<ListenerStat
 }
 
 /// Finds out who connects and whether there is room for them.
-async fn enter(wire: &mut Wire, peer: Option<IpAddr>, state: &ListenerState) -> Option<(Permit, Option<IpAddr>)> {
+async fn enter(
+    wire: &mut SmtpConnection,
+    peer: Option<IpAddr>,
+    state: &ListenerState,
+) -> Option<(Permit, Option<IpAddr>)> {
     let proxied = peer.is_some_and(|peer| state.is_proxy(peer));
     // LMTP has one client, a mail server: no cap for one address is meant for it.
     let exempt = proxied || state.channel == Channel::Lmtp;
@@ -85,14 +94,14 @@ async fn enter(wire: &mut Wire, peer: Option<IpAddr>, state: &ListenerState) -> 
     }
 }
 
-async fn refuse(wire: &mut Wire, state: &ListenerState) {
+async fn refuse(wire: &mut SmtpConnection, state: &ListenerState) {
     let mut out = Vec::new();
     answer::TOO_MANY_CONNECTIONS.write(&mut out);
     let _ = timeout(state.deadlines.write, write(wire, &mut out)).await;
     let _ = timeout(state.deadlines.write, wire.shutdown()).await;
 }
 
-async fn write(wire: &mut Wire, out: &mut Vec<u8>) -> io::Result<()> {
+async fn write(wire: &mut SmtpConnection, out: &mut Vec<u8>) -> io::Result<()> {
     if !out.is_empty() {
         wire.write_all(out).await?;
         wire.flush().await?;
@@ -103,7 +112,7 @@ async fn write(wire: &mut Wire, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// Waits for something within a deadline, unless the connection's place goes to another meanwhile.
 async fn unless_taken<T>(
-    place: &Place,
+    place: &ConnectionSlot,
     deadline: Duration,
     event: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
@@ -115,9 +124,9 @@ async fn unless_taken<T>(
 }
 
 struct Conversation {
-    wire: Wire,
-    session: Session,
-    place: Arc<Place>,
+    wire: SmtpConnection,
+    session: SmtpSession,
+    place: Arc<ConnectionSlot>,
     state: Arc<ListenerState>,
     peer: Option<IpAddr>,
     stop: watch::Receiver<bool>,
@@ -138,7 +147,7 @@ enum Heard {
     /// The client will say nothing more.
     End,
     /// We do not want to wait any longer.
-    Enough(Reply),
+    Enough(SmtpReply),
     /// The place went to another.
     Taken,
 }

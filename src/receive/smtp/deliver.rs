@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{ListenerState, answer, memory::Reservation};
 use crate::{
-    smtp::{Message, Reply},
+    smtp::{ReceivedMessage, SmtpReply},
     submission::{Hints, MAIL, Submission},
 };
 
@@ -14,10 +14,10 @@ use crate::{
 /// told to come back because storing takes too long, the message goes on without it.
 pub async fn deliver(
     state: &Arc<ListenerState>,
-    message: Message,
+    message: ReceivedMessage,
     peer: Option<IpAddr>,
     share: Reservation,
-) -> Vec<Reply> {
+) -> Vec<SmtpReply> {
     let mut tokens: Vec<Option<String>> = Vec::new();
     let mut token_of_recipient = Vec::with_capacity(message.recipients.len());
     for recipient in message.recipients {
@@ -39,10 +39,10 @@ pub async fn deliver(
             return vec![answer::SLOW; token_of_recipient.len()];
         }
     };
-    let replies: Vec<Reply> =
+    let replies: Vec<SmtpReply> =
         token_of_recipient.iter().map(|token| replies.get(*token).cloned().unwrap_or(answer::FAILED)).collect();
     let (peer, listener) = (peer.map(tracing::field::display), state.channel.as_str());
-    let codes: Vec<u16> = replies.iter().map(Reply::code).collect();
+    let codes: Vec<u16> = replies.iter().map(SmtpReply::code).collect();
     tracing::debug!(listener, peer, message_bytes, ?codes, "a mail was answered");
     replies
 }
@@ -54,7 +54,7 @@ async fn store(
     tokens: Vec<Option<String>>,
     peer: Option<IpAddr>,
     share: Reservation,
-) -> Vec<Reply> {
+) -> Vec<SmtpReply> {
     let received_at = state.clock.now();
     let mut replies = Vec::with_capacity(tokens.len());
     let mut left = tokens.len();

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     ListenerState,
-    connection::{self, Wire},
+    connection::{self, SmtpConnection},
     stopped,
 };
 use crate::{
@@ -124,13 +124,13 @@ impl Accepting {
     async fn accept_with(
         &self,
         descriptors: &Arc<Semaphore>,
-    ) -> io::Result<(Wire, Option<IpAddr>, OwnedSemaphorePermit)> {
+    ) -> io::Result<(SmtpConnection, Option<IpAddr>, OwnedSemaphorePermit)> {
         let descriptor = Arc::clone(descriptors).acquire_owned().await.map_err(io::Error::other)?;
         let (wire, peer) = self.accept().await?;
         Ok((wire, peer, descriptor))
     }
 
-    async fn accept(&self) -> io::Result<(Wire, Option<IpAddr>)> {
+    async fn accept(&self) -> io::Result<(SmtpConnection, Option<IpAddr>)> {
         match self {
             Accepting::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;

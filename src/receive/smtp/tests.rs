@@ -27,7 +27,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Addresses, Context, Deadlines, Listener, ListenerState, Running, connection::Stream};
+use super::{Addresses, Context, Deadlines, ListenerState, RunningSmtp, SmtpListener, connection::Stream};
 use crate::{
     clock::Clock,
     config::{self, Listen, LmtpListen},
@@ -128,7 +128,7 @@ impl Setup {
             clock: Clock::fixed(DateTime::from_timestamp(1_700_000_000, 0).unwrap()),
         };
         let health = HealthRegistry::default();
-        let mut listener = Listener::bind(&self.config, context, &health).unwrap().expect("an address");
+        let mut listener = SmtpListener::bind(&self.config, context, &health).unwrap().expect("an address");
         listener.ports.iter_mut().for_each(|port| (self.adjust)(&mut port.state));
         let limiters = listener.ports.iter().map(|port| Arc::clone(&port.state.limiter)).collect();
         App { addresses: listener.addresses(), inbox, health, limiters, running: listener.start().unwrap() }
@@ -141,7 +141,7 @@ pub struct App {
     pub inbox: Arc<Inbox>,
     pub health: HealthRegistry,
     limiters: Vec<Arc<crate::receive::connection_limiter::ConnectionLimiter>>,
-    pub running: Running,
+    pub running: RunningSmtp,
 }
 
 impl App {

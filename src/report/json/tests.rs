@@ -252,8 +252,8 @@ fn values(text: &str) -> Vec<(usize, serde_json::Value)> {
         let index = found.len();
         found.push((at, serde_json::Value::Null));
         match reader.kind() {
-            Kind::Object => reader.object(|reader, _| walk(reader, found))?,
-            Kind::Array => reader.array(|reader, _| walk(reader, found))?,
+            JsonKind::Object => reader.object(|reader, _| walk(reader, found))?,
+            JsonKind::Array => reader.array(|reader, _| walk(reader, found))?,
             _ => drop(reader.skip()?),
         }
         found[index].1 = serde_json::from_str(reader.text()).unwrap();

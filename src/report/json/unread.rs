@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Kind, Reader, byte_of, names::Names, without_position};
+use super::{JsonKind, Reader, byte_of, names::Names, without_position};
 use crate::{
     fault::{Fault, FaultCode},
     limits::JSON_DEPTH_MAX,
@@ -17,9 +17,9 @@ impl<'a> Reader<'a> {
     /// Checks the value the reader stands before and returns it as written.
     pub fn skip(&mut self) -> Result<&'a str, Fault> {
         match self.kind() {
-            Kind::Number | Kind::Bool | Kind::Null => Ok(self.value),
-            Kind::String => self.string().map(|_| self.value),
-            Kind::Object | Kind::Array => self.check().map(|()| self.value),
+            JsonKind::Number | JsonKind::Bool | JsonKind::Null => Ok(self.value),
+            JsonKind::String => self.string().map(|_| self.value),
+            JsonKind::Object | JsonKind::Array => self.check().map(|()| self.value),
         }
     }
 

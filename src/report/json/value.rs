@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Reader};
+use super::{JsonKind, Reader};
 use crate::fault::Fault;
 
 /// A value and where it begins. A member that is missing has the offset of its object.
 #[derive(Debug, Clone)]
-pub struct Field<'a> {
-    pub value: Value<'a>,
+pub struct JsonField<'a> {
+    pub value: JsonValue<'a>,
     pub at: usize,
 }
 
 #[derive(Debug, Clone, Default)]
-pub enum Value<'a> {
+pub enum JsonValue<'a> {
     #[default]
     Absent,
     Null,
@@ -25,34 +25,34 @@ pub enum Value<'a> {
     Nested(&'a str),
 }
 
-impl<'a> Field<'a> {
-    pub fn absent(at: usize) -> Field<'a> {
-        Field { value: Value::Absent, at }
+impl<'a> JsonField<'a> {
+    pub fn absent(at: usize) -> JsonField<'a> {
+        JsonField { value: JsonValue::Absent, at }
     }
 
     pub fn is_absent(&self) -> bool {
-        matches!(self.value, Value::Absent)
+        matches!(self.value, JsonValue::Absent)
     }
 
     /// Missing, null, or a text of nothing but white space.
     pub fn is_blank(&self) -> bool {
         match &self.value {
-            Value::Absent | Value::Null => true,
-            Value::Text(text) => text.trim().is_empty(),
+            JsonValue::Absent | JsonValue::Null => true,
+            JsonValue::Text(text) => text.trim().is_empty(),
             _ => false,
         }
     }
 }
 
 impl<'a> Reader<'a> {
-    pub fn field(&mut self) -> Result<Field<'a>, Fault> {
+    pub fn field(&mut self) -> Result<JsonField<'a>, Fault> {
         let value = match self.kind() {
-            Kind::String => Value::Text(self.string()?),
-            Kind::Number => Value::Number(self.text()),
-            Kind::Object | Kind::Array => Value::Nested(self.skip()?),
-            Kind::Null => Value::Null,
-            Kind::Bool => Value::Bool,
+            JsonKind::String => JsonValue::Text(self.string()?),
+            JsonKind::Number => JsonValue::Number(self.text()),
+            JsonKind::Object | JsonKind::Array => JsonValue::Nested(self.skip()?),
+            JsonKind::Null => JsonValue::Null,
+            JsonKind::Bool => JsonValue::Bool,
         };
-        Ok(Field { value, at: self.at() })
+        Ok(JsonField { value, at: self.at() })
     }
 }

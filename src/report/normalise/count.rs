@@ -4,7 +4,7 @@ use crate::{
     limits::SESSIONS_PLAUSIBLE_MAX,
     report::{
         Deviation,
-        json::{Field, Value},
+        json::{JsonField, JsonValue},
         notes::Notes,
     },
 };
@@ -12,12 +12,12 @@ use crate::{
 const COUNT_MAX: i64 = (1 << 53) - 1;
 
 /// A count, or `None` where it is missing or unusable. `missing` is noted where there is nothing at all.
-pub fn count(field: &Field<'_>, missing: Deviation, notes: &mut Notes) -> Option<i64> {
+pub fn count(field: &JsonField<'_>, missing: Deviation, notes: &mut Notes) -> Option<i64> {
     let (count, deviation) = match &field.value {
-        Value::Absent | Value::Null => (None, Some(missing)),
-        Value::Number(number) => of_number(number),
-        Value::Text(text) => of_text(text.trim()),
-        Value::Bool | Value::Nested(_) => (None, Some(Deviation::CountInvalid)),
+        JsonValue::Absent | JsonValue::Null => (None, Some(missing)),
+        JsonValue::Number(number) => of_number(number),
+        JsonValue::Text(text) => of_text(text.trim()),
+        JsonValue::Bool | JsonValue::Nested(_) => (None, Some(Deviation::CountInvalid)),
     };
     if let Some(deviation) = deviation {
         notes.add(deviation, field.at);

@@ -6,7 +6,7 @@ use crate::{
     fault::{Fault, FaultCode},
     report::{
         DateRange, Deviation, Judge,
-        json::{Field, Reader, Value},
+        json::{JsonField, JsonValue, Reader},
         notes::Notes,
         wire::Range,
     },
@@ -23,7 +23,7 @@ const FUTURE_MAX: TimeDelta = TimeDelta::days(1);
 
 /// A moment, or a day that was given without a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct ReportMoment {
     pub time: DateTime<Utc>,
     pub is_date_only: bool,
 }
@@ -90,19 +90,19 @@ fn check(range: &DateRange, at: usize, judge: Judge, reader: &Reader<'_>, notes:
     Ok(())
 }
 
-fn moment(field: &Field<'_>, name: &str, reader: &Reader<'_>, notes: &mut Notes) -> Result<Moment, Fault> {
+fn moment(field: &JsonField<'_>, name: &str, reader: &Reader<'_>, notes: &mut Notes) -> Result<ReportMoment, Fault> {
     let bad = || {
         let detail = format!("`{name}` cannot be read as a date and time (RFC 3339 §5.6)");
         reader.fault(FaultCode::BadDate, detail, field.at)
     };
     let parsed = match &field.value {
-        Value::Absent | Value::Null => {
+        JsonValue::Absent | JsonValue::Null => {
             let detail = format!("`{name}` is missing in `date-range`");
             return Err(reader.fault(FaultCode::NoDateRange, detail, field.at));
         }
-        Value::Text(text) => parse(text.trim()),
-        Value::Number(number) => epoch(number),
-        Value::Bool | Value::Nested(_) => None,
+        JsonValue::Text(text) => parse(text.trim()),
+        JsonValue::Number(number) => epoch(number),
+        JsonValue::Bool | JsonValue::Nested(_) => None,
     };
     let (moment, deviation) = parsed.ok_or_else(bad)?;
     if let Some(deviation) = deviation {
@@ -112,7 +112,7 @@ fn moment(field: &Field<'_>, name: &str, reader: &Reader<'_>, notes: &mut Notes)
 }
 
 /// Reads RFC 3339 and what is near it; with the deviation where it is only near.
-pub fn parse(text: &str) -> Option<(Moment, Option<Deviation>)> {
+pub fn parse(text: &str) -> Option<(ReportMoment, Option<Deviation>)> {
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return epoch(text);
     }
@@ -124,7 +124,7 @@ pub fn parse(text: &str) -> Option<(Moment, Option<Deviation>)> {
     let date = NaiveDate::from_ymd_opt(year as i32, month, scan.digits(2)?)?;
     if scan.rest.is_empty() {
         let time = date.and_hms_opt(0, 0, 0)?.and_utc();
-        return Some((Moment { time, is_date_only: true }, Some(Deviation::DateForm)));
+        return Some((ReportMoment { time, is_date_only: true }, Some(Deviation::DateForm)));
     }
     scan.separator()?;
     let (hour, minute, second, nanos) = scan.time()?;
@@ -141,11 +141,11 @@ pub fn parse(text: &str) -> Option<(Moment, Option<Deviation>)> {
         None => Some(Deviation::TzMissing),
         Some(_) => scan.odd.then_some(Deviation::DateForm),
     };
-    Some((Moment { time, is_date_only: false }, deviation))
+    Some((ReportMoment { time, is_date_only: false }, deviation))
 }
 
 /// Seconds or milliseconds since 1970, told apart by their size.
-fn epoch(number: &str) -> Option<(Moment, Option<Deviation>)> {
+fn epoch(number: &str) -> Option<(ReportMoment, Option<Deviation>)> {
     let whole = match number.split_once('.') {
         Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit()) => whole,
         Some(_) => return None,
@@ -156,7 +156,7 @@ fn epoch(number: &str) -> Option<(Moment, Option<Deviation>)> {
         millis @ 1_000_000_000_000..=100_000_000_000_000 => DateTime::from_timestamp_millis(millis)?,
         _ => return None,
     };
-    Some((Moment { time, is_date_only: false }, Some(Deviation::DateEpoch)))
+    Some((ReportMoment { time, is_date_only: false }, Some(Deviation::DateEpoch)))
 }
 
 struct Scan<'a> {

@@ -10,7 +10,7 @@ use crate::{
     limits::REASON_CODE_MAX_BYTES,
     report::{
         Deviation, Failure, Text,
-        json::{Field, Value},
+        json::{JsonField, JsonValue},
         notes::Notes,
         wire::Detail,
     },
@@ -60,7 +60,7 @@ pub fn failure(detail: Detail<'_>, notes: &mut Notes) -> Failure {
     }
 }
 
-fn result_type(field: Field<'_>, notes: &mut Notes) -> String {
+fn result_type(field: JsonField<'_>, notes: &mut Notes) -> String {
     let at = field.at;
     match keyword(field, notes) {
         Some(result_type) => {
@@ -77,9 +77,9 @@ fn result_type(field: Field<'_>, notes: &mut Notes) -> String {
 }
 
 /// RFC 8460 §4.4: a URI. It is shown, never fetched.
-fn additional_information(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+fn additional_information(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
-    if let Value::Nested(json) = field.value {
+    if let JsonValue::Nested(json) = field.value {
         notes.add(Deviation::AdditionalInformationObject, at);
         let mut compact = compact(json);
         cut(&mut compact, REASON_CODE_MAX_BYTES);
@@ -92,14 +92,14 @@ fn additional_information(field: Field<'_>, notes: &mut Notes) -> Option<String>
     Some(information)
 }
 
-fn reason_code(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+fn reason_code(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
     let mut code = match field.value {
-        Value::Number(number) => {
+        JsonValue::Number(number) => {
             notes.add(Deviation::ReasonCodeNotString, at);
             number.to_owned()
         }
-        Value::Text(text) => trimmed(text)?,
+        JsonValue::Text(text) => trimmed(text)?,
         _ => text(field, notes)?,
     };
     if cut(&mut code, REASON_CODE_MAX_BYTES) {

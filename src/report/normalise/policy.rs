@@ -11,7 +11,7 @@ use crate::{
     fault::{Fault, FaultCode},
     report::{
         Deviation, Failure, Policy, PolicyDetails, PolicyResult, PolicyType,
-        json::{Field, Reader, Value},
+        json::{JsonField, JsonValue, Reader},
         notes::Notes,
         wire::{self, Entry, List, Reading, Shape},
     },
@@ -76,7 +76,7 @@ fn policy(policy: wire::Policy<'_>, reader: &Reader<'_>, reading: &mut Reading<'
     Ok(Policy { policy_type, domain, policy_string, mx_hosts, details })
 }
 
-fn policy_type(field: Field<'_>, policy_string: &[String], notes: &mut Notes) -> PolicyType {
+fn policy_type(field: JsonField<'_>, policy_string: &[String], notes: &mut Notes) -> PolicyType {
     let at = field.at;
     let Some(name) = keyword(field, notes) else {
         notes.add(Deviation::PolicyTypeMissing, at);
@@ -104,14 +104,14 @@ fn guess(policy_string: &[String]) -> PolicyType {
     }
 }
 
-fn policy_domain(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+fn policy_domain(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
     if field.is_blank() {
         notes.add(Deviation::PolicyDomainMissing, at);
         return None;
     }
     let written_length = match &field.value {
-        Value::Text(text) => text.len(),
+        JsonValue::Text(text) => text.len(),
         _ => 0,
     };
     let Some(written) = text(field, notes) else {
@@ -133,7 +133,7 @@ fn policy_string(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>)
     if list.is_blank() {
         return Ok(Vec::new());
     }
-    if let [Field { value: Value::Text(text), at }] = &list.items[..]
+    if let [JsonField { value: JsonValue::Text(text), at }] = &list.items[..]
         && text.trim_start().starts_with('[')
         && let Some(elements) = nested(text, *at, reader, reading)?
     {
@@ -146,7 +146,7 @@ fn policy_string(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>)
     let is_separator = |character: char| matches!(character, '\r' | '\n' | ';');
     let mut elements = Vec::new();
     for field in list.items {
-        let Value::Text(text) = field.value else {
+        let JsonValue::Text(text) = field.value else {
             reading.notes.add(Deviation::Type, field.at);
             continue;
         };
@@ -176,7 +176,7 @@ fn nested(text: &str, at: usize, outer: &Reader<'_>, reading: &mut Reading<'_>) 
     let read = Reader::open(text, reading.limits.json_string_max_bytes).and_then(|mut reader| {
         reader.array(|reader, _| {
             match (reader.field()?.value, &mut elements) {
-                (Value::Text(text), Some(elements)) => elements.push(text.trim().to_owned()),
+                (JsonValue::Text(text), Some(elements)) => elements.push(text.trim().to_owned()),
                 _ => elements = None,
             }
             Ok(())
@@ -205,7 +205,7 @@ fn mx_hosts(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>) -> R
     let mut hosts = Vec::new();
     for field in list.items {
         let at = field.at;
-        let Value::Text(text) = field.value else {
+        let JsonValue::Text(text) = field.value else {
             reading.notes.add(Deviation::Type, at);
             continue;
         };

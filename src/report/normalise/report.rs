@@ -9,7 +9,7 @@ use crate::{
     fault::{Fault, FaultCode},
     report::{
         Deviation, Deviations, Judge, Report,
-        json::{Field, Reader, Value},
+        json::{JsonField, JsonValue, Reader},
         notes::Notes,
         wire::{Envelope, Policies},
     },
@@ -47,7 +47,7 @@ pub fn report(envelope: Envelope<'_>, judge: Judge, reader: &Reader<'_>, notes: 
     })
 }
 
-fn organisation(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+fn organisation(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
     let name = text(field, notes);
     match &name {
@@ -65,9 +65,9 @@ fn is_host_name(name: &str) -> bool {
 }
 
 /// RFC 8460 §4.4 wants an addr-spec (RFC 5322 §3.4.1). One that hides in a URI or behind a display name is taken out.
-fn contact(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+fn contact(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
-    if matches!(field.value, Value::Null) {
+    if matches!(field.value, JsonValue::Null) {
         return None;
     }
     let Some(written) = text(field, notes) else {
@@ -93,10 +93,10 @@ fn is_addr_spec(text: &str) -> bool {
 }
 
 /// Opaque, unique by the sender's will only. Without one, the content is the name.
-fn report_id(field: Field<'_>, document: &str, notes: &mut Notes) -> String {
+fn report_id(field: JsonField<'_>, document: &str, notes: &mut Notes) -> String {
     let at = field.at;
     let id = match field.value {
-        Value::Number(number) => {
+        JsonValue::Number(number) => {
             notes.add(Deviation::ReportIdNotString, at);
             Some(number.to_owned())
         }

@@ -4,29 +4,29 @@ use std::borrow::Cow;
 
 use crate::report::{
     Deviation,
-    json::{Field, Value},
+    json::{JsonField, JsonValue},
     notes::Notes,
 };
 
 /// A text without surrounding white space; `None` where there is none. A number keeps its digits.
-pub fn text(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+pub fn text(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     read(field, notes).and_then(trimmed)
 }
 
 /// A text as sent; `None` where there is nothing but white space.
-pub fn verbatim(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+pub fn verbatim(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     read(field, notes).filter(|text| !text.trim().is_empty()).map(Cow::into_owned)
 }
 
-fn read<'a>(field: Field<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
+fn read<'a>(field: JsonField<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
     match field.value {
-        Value::Absent | Value::Null => None,
-        Value::Text(text) => Some(text),
-        Value::Number(number) => {
+        JsonValue::Absent | JsonValue::Null => None,
+        JsonValue::Text(text) => Some(text),
+        JsonValue::Number(number) => {
             notes.add(Deviation::Type, field.at);
             Some(Cow::Borrowed(number))
         }
-        Value::Bool | Value::Nested(_) => {
+        JsonValue::Bool | JsonValue::Nested(_) => {
             notes.add(Deviation::Type, field.at);
             None
         }
@@ -54,10 +54,10 @@ pub fn cut(text: &mut String, max_bytes: usize) -> bool {
 }
 
 /// A name from a short list, such as a policy type: lower case, noted where it was not.
-pub fn keyword(field: Field<'_>, notes: &mut Notes) -> Option<String> {
+pub fn keyword(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
     let written = match &field.value {
-        Value::Text(text) => text.len(),
+        JsonValue::Text(text) => text.len(),
         _ => 0,
     };
     let mut keyword = text(field, notes)?;

@@ -8,21 +8,21 @@ use crate::{
     fault::Fault,
     report::{
         Deviation, Failure,
-        json::{Field, Kind, Reader},
+        json::{JsonField, JsonKind, Reader},
         normalise,
     },
 };
 
 pub struct Detail<'a> {
     pub at: usize,
-    pub result_type: Field<'a>,
-    pub sending_mta_ip: Field<'a>,
-    pub receiving_mx_hostname: Field<'a>,
-    pub receiving_mx_helo: Field<'a>,
-    pub receiving_ip: Field<'a>,
-    pub failed_sessions: Field<'a>,
-    pub additional_information: Field<'a>,
-    pub reason_code: Field<'a>,
+    pub result_type: JsonField<'a>,
+    pub sending_mta_ip: JsonField<'a>,
+    pub receiving_mx_hostname: JsonField<'a>,
+    pub receiving_mx_helo: JsonField<'a>,
+    pub receiving_ip: JsonField<'a>,
+    pub failed_sessions: JsonField<'a>,
+    pub additional_information: JsonField<'a>,
+    pub reason_code: JsonField<'a>,
 }
 
 #[derive(Clone, Copy)]
@@ -60,20 +60,20 @@ impl Reading<'_> {
     ) -> Result<(), Fault> {
         let at = reader.at();
         match reader.kind() {
-            Kind::Array => {
+            JsonKind::Array => {
                 failures.clear();
                 reader.array(|reader, _| {
                     failures.extend(self.detail(reader)?);
                     Ok(())
                 })
             }
-            Kind::Object => {
+            JsonKind::Object => {
                 self.notes.add(Deviation::FailureDetailsNotArray, at);
                 failures.clear();
                 failures.extend(self.detail(reader)?);
                 Ok(())
             }
-            Kind::Null => reader.skip().map(drop),
+            JsonKind::Null => reader.skip().map(drop),
             _ => {
                 self.notes.add(Deviation::Type, at);
                 reader.skip().map(drop)
@@ -84,21 +84,21 @@ impl Reading<'_> {
     fn detail(&mut self, reader: &mut Reader<'_>) -> Result<Option<Failure>, Fault> {
         let at = reader.at();
         self.count_detail(reader, at)?;
-        if reader.kind() != Kind::Object {
+        if reader.kind() != JsonKind::Object {
             reader.skip()?;
             self.notes.add(Deviation::DetailSkipped, at);
             return Ok(None);
         }
         let mut detail = Detail {
             at,
-            result_type: Field::absent(at),
-            sending_mta_ip: Field::absent(at),
-            receiving_mx_hostname: Field::absent(at),
-            receiving_mx_helo: Field::absent(at),
-            receiving_ip: Field::absent(at),
-            failed_sessions: Field::absent(at),
-            additional_information: Field::absent(at),
-            reason_code: Field::absent(at),
+            result_type: JsonField::absent(at),
+            sending_mta_ip: JsonField::absent(at),
+            receiving_mx_hostname: JsonField::absent(at),
+            receiving_mx_helo: JsonField::absent(at),
+            receiving_ip: JsonField::absent(at),
+            failed_sessions: JsonField::absent(at),
+            additional_information: JsonField::absent(at),
+            reason_code: JsonField::absent(at),
         };
         let mut draft = None;
         reader.object(|reader, name| {

@@ -8,7 +8,7 @@ use crate::{
     fault::Fault,
     report::{
         Deviation, Failure, PolicyResult,
-        json::{Field, Kind, Reader},
+        json::{JsonField, JsonKind, Reader},
         normalise,
     },
 };
@@ -23,17 +23,17 @@ pub struct Entry<'a> {
 
 pub struct Policy<'a> {
     pub at: usize,
-    pub policy_type: Field<'a>,
+    pub policy_type: JsonField<'a>,
     pub policy_string: List<'a>,
-    pub domain: Field<'a>,
+    pub domain: JsonField<'a>,
     pub mx_hosts: List<'a>,
 }
 
 pub struct Summary<'a> {
     /// `total-successful-session-count`
-    pub successful: Field<'a>,
+    pub successful: JsonField<'a>,
     /// `total-failure-session-count`
-    pub failed: Field<'a>,
+    pub failed: JsonField<'a>,
 }
 
 #[derive(Clone, Copy)]
@@ -94,14 +94,14 @@ impl Reading<'_> {
     pub(super) fn entry(&mut self, reader: &mut Reader<'_>) -> Result<Option<PolicyResult>, Fault> {
         let at = reader.at();
         self.count_policy(reader, at)?;
-        if reader.kind() != Kind::Object {
+        if reader.kind() != JsonKind::Object {
             reader.skip()?;
             self.notes.add(Deviation::PolicySkipped, at);
             return Ok(None);
         }
         let mut entry = Entry {
             policy: Policy::absent(at),
-            summary: Summary { successful: Field::absent(at), failed: Field::absent(at) },
+            summary: Summary { successful: JsonField::absent(at), failed: JsonField::absent(at) },
             failures: Vec::new(),
             failures_at: at,
         };
@@ -181,7 +181,7 @@ impl Reading<'_> {
         if !self.is_object(reader)? {
             return Ok(());
         }
-        *summary = Summary { successful: Field::absent(at), failed: Field::absent(at) };
+        *summary = Summary { successful: JsonField::absent(at), failed: JsonField::absent(at) };
         let mut draft = None;
         reader.object(|reader, name| match find(SUMMARY_MEMBERS, name, &mut self.notes) {
             Some((SummaryMember::Successful, exact)) => fill(&mut summary.successful, exact, reader),
@@ -201,11 +201,11 @@ impl Reading<'_> {
     /// Skips what is no object, and notes it unless it is null.
     fn is_object(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
         let (at, kind) = (reader.at(), reader.kind());
-        if kind == Kind::Object {
+        if kind == JsonKind::Object {
             return Ok(true);
         }
         reader.skip()?;
-        if kind != Kind::Null {
+        if kind != JsonKind::Null {
             self.notes.add(Deviation::Type, at);
         }
         Ok(false)
@@ -216,9 +216,9 @@ impl Policy<'_> {
     fn absent<'a>(at: usize) -> Policy<'a> {
         Policy {
             at,
-            policy_type: Field::absent(at),
+            policy_type: JsonField::absent(at),
             policy_string: List::absent(at),
-            domain: Field::absent(at),
+            domain: JsonField::absent(at),
             mx_hosts: List::absent(at),
         }
     }

@@ -4,7 +4,7 @@ use super::Reading;
 use crate::{
     fault::{Fault, FaultCode},
     limits::{DOCUMENT_ELEMENTS_MAX, POLICY_ELEMENTS_MAX},
-    report::json::{Field, Kind, Reader},
+    report::json::{JsonField, JsonKind, Reader},
 };
 
 /// What stands where an array of strings belongs.
@@ -12,7 +12,7 @@ use crate::{
 pub struct List<'a> {
     pub at: usize,
     pub shape: Shape,
-    pub items: Vec<Field<'a>>,
+    pub items: Vec<JsonField<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl<'a> List<'a> {
 
     /// Missing, null, `[]`, or nothing but white space.
     pub fn is_blank(&self) -> bool {
-        self.items.iter().all(Field::is_blank)
+        self.items.iter().all(JsonField::is_blank)
     }
 }
 
@@ -43,13 +43,13 @@ impl Reading<'_> {
         let at = reader.at();
         let mut list = List { at, shape: Shape::Array, items: Vec::new() };
         match reader.kind() {
-            Kind::Array => reader.array(|reader, index| {
+            JsonKind::Array => reader.array(|reader, index| {
                 let at = reader.at();
                 self.count_element(reader, index, at)?;
                 list.items.push(reader.field()?);
                 Ok(())
             })?,
-            Kind::Null => {
+            JsonKind::Null => {
                 reader.skip()?;
                 list.shape = Shape::Null;
             }

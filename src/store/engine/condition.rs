@@ -3,19 +3,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::place::Place;
+use super::place::DataDirectory;
 use crate::store::StoreError;
 
 /// Shared by the writer and everybody who asks.
 #[derive(Debug)]
 pub struct Condition {
-    pub place: Place,
+    pub place: DataDirectory,
     /// Why the last write failed; `None` where it did not.
     failed: Mutex<Option<String>>,
 }
 
 impl Condition {
-    pub fn new(place: Place) -> Arc<Condition> {
+    pub fn new(place: DataDirectory) -> Arc<Condition> {
         Arc::new(Condition { place, failed: Mutex::default() })
     }
 

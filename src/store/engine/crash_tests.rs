@@ -31,7 +31,7 @@ const PREFIX: &str = "TLSIGHT_TEST_CRASH_PREFIX";
 fn child_that_is_killed() {
     let (Ok(directory), Ok(prefix)) = (std::env::var(CHILD), std::env::var(PREFIX)) else { return };
     // A checkpoint every few commits, so that some are killed in the midst of one.
-    let store = Store::open(Path::new(&directory), &Settings { log_max_bytes: 200_000, ..settings() }).unwrap();
+    let store = Store::open(Path::new(&directory), &StoreSettings { log_max_bytes: 200_000, ..settings() }).unwrap();
     println!("\nready");
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -135,7 +135,7 @@ impl Drop for SmallDisk {
     }
 }
 
-fn big(name: &str) -> Entry {
+fn big(name: &str) -> StoredEntry {
     let mut entry = entry(simple(name, 1), Trust::None);
     // Bytes that no compression makes smaller, other ones for each name.
     let mut state = identity(&entry).as_u64_pair().0 | 1;
@@ -167,7 +167,7 @@ fn a_full_disk_is_busy_loses_nothing_and_recovers() {
         let data = disk.0.path().join("data");
         let ballast = disk.0.path().join("ballast");
         fs::write(&ballast, vec![0; 8 * 1024 * 1024]).unwrap();
-        let store = Store::open(&data, &Settings { log_max_bytes, ..settings() }).unwrap();
+        let store = Store::open(&data, &StoreSettings { log_max_bytes, ..settings() }).unwrap();
         let mut acknowledged = BTreeSet::new();
         let mut refused = 0;
         for index in 0..2_000 {
@@ -203,7 +203,7 @@ fn a_full_disk_is_busy_loses_nothing_and_recovers() {
 #[test]
 fn questions_go_on_while_reports_come_in() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), &Settings { log_max_bytes: 100_000, ..settings() }).unwrap();
+    let store = Store::open(directory.path(), &StoreSettings { log_max_bytes: 100_000, ..settings() }).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {

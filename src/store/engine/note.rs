@@ -42,7 +42,7 @@ pub enum Loss {
 
 /// The note of an open store.
 #[derive(Debug)]
-pub struct Note {
+pub struct DirectoryNote {
     file: Option<File>,
     noted: Noted,
     /// That it cannot be written was said.
@@ -72,16 +72,16 @@ impl Noted {
     }
 }
 
-impl Note {
+impl DirectoryNote {
     /// Goes on with the note of the data directory, whose log has this length now. Without one that can be written there is
     /// none, which costs nothing but what it could have told.
-    pub fn open(data: &Path, log_bytes: u64) -> Note {
+    pub fn open(data: &Path, log_bytes: u64) -> DirectoryNote {
         let found = Noted::read(data).filter(|noted| noted.log_bytes <= log_bytes && noted.log_bytes > 0);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path(data));
         if let Err(error) = &opened {
             tracing::warn!(%error, "no note is kept of what was acknowledged");
         }
-        let mut note = Note { file: opened.ok(), noted: found.unwrap_or_default(), warned: false };
+        let mut note = DirectoryNote { file: opened.ok(), noted: found.unwrap_or_default(), warned: false };
         note.noted.log_bytes = log_bytes;
         note.write();
         note
@@ -176,7 +176,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path();
         assert_eq!(Noted::read(data), None);
-        let mut note = Note::open(data, 0);
+        let mut note = DirectoryNote::open(data, 0);
         note.committed(100, 3);
         note.committed(120, 0);
         note.committed(200, 2);
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(Noted::loss(None, 0), Loss::Unknown);
 
         // After a restart with the same log it goes on.
-        let mut note = Note::open(data, 210);
+        let mut note = DirectoryNote::open(data, 210);
         note.committed(300, 1);
         assert_eq!(Noted::loss(Noted::read(data), 0), Loss::UpTo(6));
         note.folding();
@@ -199,7 +199,7 @@ mod tests {
         note.committed(50, 1);
         assert_eq!(Noted::loss(Noted::read(data), 0), Loss::UpTo(1));
         // With a shorter one what it said of the longer is told once.
-        drop(Note::open(data, 10));
+        drop(DirectoryNote::open(data, 10));
         assert_eq!(Noted::loss(Noted::read(data), 0), Loss::UpTo(0));
         fs::write(path(data), "rubbish").unwrap();
         assert_eq!(Noted::read(data), None);

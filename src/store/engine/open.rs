@@ -10,7 +10,7 @@ use std::{
 use duckdb::{Config, Connection};
 
 use super::{migrate, recount, recover, rekey};
-use crate::store::{Settings, StoreError, error};
+use crate::store::{StoreError, StoreSettings, error};
 
 /// The database file in the data directory.
 pub const DATABASE: &str = "tlsight.duckdb";
@@ -77,7 +77,7 @@ pub fn open_to_others(data: &Path) -> Option<String> {
 }
 
 /// Opens the database of a claimed directory, creating it where there is none.
-pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub fn open(data: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
     let conn = open_as_counted(data, settings)?;
     recount::finish(&conn, settings.reread.as_ref())?;
     rekey::finish(&conn, settings.reread.as_ref())?;
@@ -85,7 +85,7 @@ pub fn open(data: &Path, settings: &Settings) -> Result<Connection, StoreError> 
 }
 
 /// The same without counting again what an older version stored: its figures are still those of then.
-pub fn open_as_counted(data: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub fn open_as_counted(data: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
     let path = data.join(DATABASE);
     if !exists(&path)? {
         create(data, settings)?;
@@ -103,7 +103,7 @@ pub fn is_there(data: &Path) -> bool {
 }
 
 /// Makes a complete database under another name, so that a crash on the way leaves no half of one.
-fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
+fn create(data: &Path, settings: &StoreSettings) -> Result<(), StoreError> {
     let path = data.join(DATABASE);
     let orphan = recover::log_of(&path);
     // DuckDB would delete it without a word.
@@ -129,7 +129,7 @@ fn create(data: &Path, settings: &Settings) -> Result<(), StoreError> {
 }
 
 /// Opens a DuckDB file as this program needs it. The log must have been looked at before.
-pub fn connect(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub fn connect(path: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
     let replay = fs::metadata(recover::log_of(path))
         .map_or(0, |log| REPLAY_BASE_BYTES.saturating_add(log.len().saturating_mul(REPLAY_BYTES_PER_BYTE)));
     let opened = config(path, settings, settings.memory_max_bytes.max(replay))
@@ -152,7 +152,7 @@ pub fn connect(path: &Path, settings: &Settings) -> Result<Connection, StoreErro
     Ok(conn)
 }
 
-fn config(path: &Path, settings: &Settings, memory_bytes: u64) -> duckdb::Result<Config> {
+fn config(path: &Path, settings: &StoreSettings, memory_bytes: u64) -> duckdb::Result<Config> {
     let temporary = path.with_file_name(TEMPORARY);
     let mut config = Config::default()
         // The server never fetches code, whatever a statement names.

@@ -13,7 +13,7 @@ use super::{queue::Job, transaction};
 use crate::{
     limits::{GROUP_MAX_ROWS, LARGE_WAIT_MAX_S, PART_MAX_ROWS},
     store::{
-        Entry, Kind, StoreError, sql,
+        EntryKind, StoreError, StoredEntry, sql,
         tables::{
             counts,
             rows::{Into, StoredReport, Tables},
@@ -43,19 +43,19 @@ impl Parts {
 
     /// Makes the temporary tables, empty, and finds out which entries are worth putting aside, the first last.
     pub fn plan(conn: &Connection, job: &Job) -> Result<Vec<usize>, StoreError> {
-        let rows: usize = job.entries.iter().map(Entry::rows).sum();
+        let rows: usize = job.entries.iter().map(StoredEntry::rows).sum();
         if rows <= PART_MAX_ROWS {
             return Ok(Vec::new());
         }
         for table in TABLES {
             conn.execute_batch(&format!("CREATE OR REPLACE TEMP TABLE {table}_part AS FROM {table} LIMIT 0"))?;
         }
-        let entries: Vec<&Entry> = job.entries.iter().collect();
+        let entries: Vec<&StoredEntry> = job.entries.iter().collect();
         let duplicates = transaction::duplicates(conn, &entries)?;
         let mut identities = HashSet::new();
         let new = job.entries.iter().enumerate().filter(|(_, entry)| match &entry.kind {
-            Kind::Report { identity, .. } => !duplicates.contains(identity) && identities.insert(*identity),
-            Kind::Quarantine { .. } => false,
+            EntryKind::Report { identity, .. } => !duplicates.contains(identity) && identities.insert(*identity),
+            EntryKind::Quarantine { .. } => false,
         });
         let mut waiting: Vec<usize> = new.map(|(index, _)| index).collect();
         waiting.reverse();

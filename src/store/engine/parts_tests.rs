@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A report of two policies with so many failure details.
-fn large(report_id: &str, details: usize, content: i64, trust: Trust) -> Entry {
+fn large(report_id: &str, details: usize, content: i64, trust: Trust) -> StoredEntry {
     let mut first = policy("example.com", PolicyType::Sts, Some(content), Some(2));
     first.failures = vec![failure("certificate-expired", Some(1)); details - 7];
     let mut second = policy("example.org", PolicyType::Sts, Some(content), Some(2));

@@ -13,7 +13,7 @@ use crate::store::Displaced;
 
 /// The open files of one data directory. Asking costs two `stat`.
 #[derive(Debug)]
-pub struct Place {
+pub struct DataDirectory {
     database: PathBuf,
     log: PathBuf,
     open: Mutex<Open>,
@@ -33,11 +33,11 @@ struct File {
     inode: u64,
 }
 
-impl Place {
+impl DataDirectory {
     /// To be asked after the database was opened.
-    pub fn of(data: &Path) -> Place {
+    pub fn of(data: &Path) -> DataDirectory {
         let database = data.join(DATABASE);
-        let place = Place { log: log_of(&database), database, open: Mutex::default() };
+        let place = DataDirectory { log: log_of(&database), database, open: Mutex::default() };
         place.opened();
         place
     }

@@ -15,7 +15,7 @@ use crate::{
         GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS, LARGE_MIN_BYTES, LARGE_WAIT_MAX_S, PART_MAX_ROWS,
         QUEUE_MAX_BYTES,
     },
-    store::{Entry, StoreError},
+    store::{StoreError, StoredEntry},
     submission::{Busy, Outcome},
 };
 
@@ -26,7 +26,7 @@ const KEPT_FOR_PROVEN: usize = 4;
 
 /// The entries of one submission, or of one batch, that stay together.
 pub struct Job {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<StoredEntry>,
     pub reply: oneshot::Sender<Vec<Outcome>>,
     size: Size,
     /// When it came.
@@ -50,7 +50,7 @@ impl Size {
 
 /// Something the operator or a transport wants written besides reports. It begins and commits its own transaction, answers
 /// for itself, and returns whether DuckDB has given up on the database.
-pub type Change = Box<dyn FnOnce(Result<&Connection, StoreError>) -> bool + Send>;
+pub type StoreChange = Box<dyn FnOnce(Result<&Connection, StoreError>) -> bool + Send>;
 
 /// What the writer does next.
 pub enum Work {
@@ -59,7 +59,7 @@ pub enum Work {
     Begin(Job),
     /// Go on with the large one that was begun.
     GoOn,
-    Change(Change),
+    Change(StoreChange),
     /// Nothing came for as long as the writer wanted to wait.
     Idle,
     /// Everything is done and nothing more will come.
@@ -77,7 +77,7 @@ pub struct Queue {
 struct Line {
     small: VecDeque<Job>,
     large: Vec<Job>,
-    changes: VecDeque<Change>,
+    changes: VecDeque<StoreChange>,
     turn: Turn,
     entries: usize,
     bytes: usize,
@@ -116,7 +116,7 @@ impl Queue {
     }
 
     /// Queues for the next group, or says why not.
-    pub fn push(&self, entries: Vec<Entry>) -> Result<oneshot::Receiver<Vec<Outcome>>, Busy> {
+    pub fn push(&self, entries: Vec<StoredEntry>) -> Result<oneshot::Receiver<Vec<Outcome>>, Busy> {
         let size = size(&entries);
         let mut line = self.line();
         if line.closed {
@@ -129,7 +129,7 @@ impl Queue {
     }
 
     /// The same for callers who rather wait for room than go away.
-    pub fn push_blocking(&self, entries: Vec<Entry>) -> Result<oneshot::Receiver<Vec<Outcome>>, Busy> {
+    pub fn push_blocking(&self, entries: Vec<StoredEntry>) -> Result<oneshot::Receiver<Vec<Outcome>>, Busy> {
         let size = size(&entries);
         let mut line = self.line();
         while !line.closed && !self.has_room(&line, &entries, size) {
@@ -142,7 +142,7 @@ impl Queue {
     }
 
     /// Dropped, and so unanswered, where the line is closed.
-    pub fn change(&self, change: Change) {
+    pub fn change(&self, change: StoreChange) {
         let mut line = self.line();
         if !line.closed {
             line.changes.push_back(change);
@@ -192,7 +192,7 @@ impl Queue {
     }
 
     /// An empty line takes a submission of any size, since it would never fit otherwise.
-    fn has_room(&self, line: &Line, entries: &[Entry], size: Size) -> bool {
+    fn has_room(&self, line: &Line, entries: &[StoredEntry], size: Size) -> bool {
         let proven = entries.iter().any(|entry| entry.arrival.trust.is_counted_by_default());
         let part = |all: usize| if proven { all } else { all - all / KEPT_FOR_PROVEN };
         let fits =
@@ -200,7 +200,7 @@ impl Queue {
         line.entries == 0 || fits
     }
 
-    fn append(&self, line: &mut Line, entries: Vec<Entry>, size: Size) -> oneshot::Receiver<Vec<Outcome>> {
+    fn append(&self, line: &mut Line, entries: Vec<StoredEntry>, size: Size) -> oneshot::Receiver<Vec<Outcome>> {
         let (reply, receiver) = oneshot::channel();
         line.entries += entries.len();
         line.bytes += size.bytes;
@@ -271,7 +271,7 @@ impl Line {
 }
 
 /// A body shared by several reports counts once.
-fn size(entries: &[Entry]) -> Size {
+fn size(entries: &[StoredEntry]) -> Size {
     let mut size = Size::default();
     let mut last = std::ptr::null();
     for entry in entries {
@@ -286,7 +286,7 @@ fn size(entries: &[Entry]) -> Size {
 }
 
 /// Cuts a batch into pieces that are written one by one: each no larger than a group, none empty.
-pub fn pieces(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+pub fn pieces(entries: Vec<StoredEntry>) -> Vec<Vec<StoredEntry>> {
     let mut pieces = Vec::new();
     let (mut piece, mut rows, mut bytes) = (Vec::new(), 0, 0);
     for entry in entries {
@@ -314,11 +314,11 @@ mod tests {
         submission::Trust,
     };
 
-    fn small(id: &str, trust: Trust) -> Vec<Entry> {
+    fn small(id: &str, trust: Trust) -> Vec<StoredEntry> {
         vec![entry(simple(id, 1), trust)]
     }
 
-    fn large(id: &str, details: usize) -> Vec<Entry> {
+    fn large(id: &str, details: usize) -> Vec<StoredEntry> {
         let mut policy = policy("example.com", PolicyType::Sts, Some(1), Some(1));
         policy.failures = vec![failure("certificate-expired", Some(1)); details];
         vec![entry(report(id, vec![policy]), Trust::None)]
@@ -395,10 +395,11 @@ mod tests {
 
     #[test]
     fn a_batch_is_cut_into_pieces_in_its_order() {
-        let mut batch: Vec<Entry> = (0..600).flat_map(|number| small(&number.to_string(), Trust::Import)).collect();
+        let mut batch: Vec<StoredEntry> =
+            (0..600).flat_map(|number| small(&number.to_string(), Trust::Import)).collect();
         batch.extend(large("large", 3_000));
         batch.extend(small("last", Trust::Import));
-        let rows = |piece: &Vec<Entry>| piece.iter().map(Entry::rows).sum::<usize>();
+        let rows = |piece: &Vec<StoredEntry>| piece.iter().map(StoredEntry::rows).sum::<usize>();
         let pieces = pieces(batch);
         assert_eq!(pieces.iter().map(rows).collect::<Vec<_>>(), [1_000, 1_000, 400, 3_003, 4]);
         assert_eq!(pieces.iter().map(Vec::len).sum::<usize>(), 602);

@@ -16,7 +16,7 @@ use super::transaction::within;
 use crate::{
     report::{Deviation, Report},
     store::{
-        Arrival, Entry, Kind, SenderKey, StoreError, sql,
+        Arrival, EntryKind, SenderKey, StoreError, StoredEntry, sql,
         tables::{
             rows::{Into, StoredReport, Tables, network_state},
             test_report,
@@ -33,10 +33,10 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// Reads a stored report again as this version would take it.
 pub trait Reread: std::fmt::Debug + Send + Sync {
     /// `None` where its original bytes cannot be read any more: it then stays as it is.
-    fn reread(&self, stored: &Stored) -> Option<Renewed>;
+    fn reread(&self, stored: &StoredReportBytes) -> Option<Renewed>;
 
     /// The key of its sender, of what is stored about it; the original bytes are there only where its From address is not known.
-    fn sender_key(&self, stored: &Stored) -> Option<SenderKey>;
+    fn sender_key(&self, stored: &StoredReportBytes) -> Option<SenderKey>;
 
     /// Tells the known reporters by which keys are made from others.
     fn keys_made_by(&self) -> String;
@@ -44,7 +44,7 @@ pub trait Reread: std::fmt::Debug + Send + Sync {
 
 /// A stored report with its original bytes.
 #[derive(Debug)]
-pub struct Stored {
+pub struct StoredReportBytes {
     pub arrival: Arrival,
     /// Index in its document, where the document holds several.
     pub element: Option<u32>,
@@ -56,7 +56,7 @@ pub struct Stored {
     deviations: String,
 }
 
-impl Stored {
+impl StoredReportBytes {
     pub fn had_deviation(&self, deviation: Deviation) -> bool {
         let code = deviation.as_str();
         self.deviations.lines().any(|line| line.split(' ').next() == Some(code))
@@ -161,7 +161,7 @@ pub struct Old {
     pub day: NaiveDate,
     pub organisation_key: String,
     report_id: String,
-    pub stored: Stored,
+    pub stored: StoredReportBytes,
 }
 
 /// Of which reports the original bytes are read as well.
@@ -195,7 +195,7 @@ pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes
             day,
             organisation_key: row.get(23)?,
             report_id: row.get(1)?,
-            stored: Stored {
+            stored: StoredReportBytes {
                 arrival: Arrival {
                     bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
                     channel: Channel::from_name(&row.get::<_, String>(3)?).unwrap_or(Channel::Import),
@@ -255,7 +255,7 @@ fn none(length: usize) -> Vec<Option<Renewed>> {
 }
 
 fn write(conn: &Connection, slice: &[Old], renewed: Vec<Option<Renewed>>) -> Result<(), StoreError> {
-    let (mut entries, mut left): (HashMap<Uuid, Entry>, Vec<&Old>) = (HashMap::new(), Vec::new());
+    let (mut entries, mut left): (HashMap<Uuid, StoredEntry>, Vec<&Old>) = (HashMap::new(), Vec::new());
     for (old, renewed) in slice.iter().zip(renewed) {
         if test_report::is_one(&old.report_id) {
             test_report::move_here(conn, old.day, old.uuid)?;
@@ -271,8 +271,8 @@ fn write(conn: &Connection, slice: &[Old], renewed: Vec<Option<Renewed>>) -> Res
         // Under the key it had: `rekey` makes the new ones, and tells what else speaks of the sender.
         let organisation_key = old.organisation_key.clone();
         let kind =
-            Kind::Report { report: Box::new(report), identity: old.uuid, alias: None, content, organisation_key };
-        let entry = Entry { arrival, element: old.stored.element, kind, from_quarantine: None, replaces: false };
+            EntryKind::Report { report: Box::new(report), identity: old.uuid, alias: None, content, organisation_key };
+        let entry = StoredEntry { arrival, element: old.stored.element, kind, from_quarantine: None, replaces: false };
         entries.insert(old.uuid, entry);
     }
     let mut tables = Tables::open(conn, Into::Next)?;

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     open,
-    recount::{self, Renewed, Reread, Stored},
+    recount::{self, Renewed, Reread, StoredReportBytes},
 };
-use crate::store::{SenderKey, Settings, Store, fixtures::settings};
+use crate::store::{SenderKey, Store, StoreSettings, fixtures::settings};
 
 /// Unpacks a store that a released version wrote, its log not checkpointed.
 #[expect(clippy::disallowed_methods, reason = "a file of our own")]
@@ -57,12 +57,12 @@ fn a_store_of_0_1_opens_with_what_was_in_its_log() {
 struct Interrupted(std::sync::atomic::AtomicUsize);
 
 impl Reread for Interrupted {
-    fn reread(&self, _: &Stored) -> Option<Renewed> {
+    fn reread(&self, _: &StoredReportBytes) -> Option<Renewed> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         None
     }
 
-    fn sender_key(&self, _: &Stored) -> Option<SenderKey> {
+    fn sender_key(&self, _: &StoredReportBytes) -> Option<SenderKey> {
         None
     }
 
@@ -85,7 +85,7 @@ fn what_was_broken_off_goes_on() {
     assert!(before > 0);
     drop(conn);
     let reread = Arc::new(Interrupted(Default::default()));
-    let settings = Settings { reread: Some(Arc::clone(&reread) as Arc<dyn Reread>), ..settings() };
+    let settings = StoreSettings { reread: Some(Arc::clone(&reread) as Arc<dyn Reread>), ..settings() };
     let store = Store::open(directory.path(), &settings).unwrap();
     let (sums, distinct) = store
         .read_blocking(|conn| {
@@ -117,11 +117,11 @@ fn a_report_without_readable_bytes_stays_as_it_is() {
 struct Renaming;
 
 impl Reread for Renaming {
-    fn reread(&self, _: &Stored) -> Option<Renewed> {
+    fn reread(&self, _: &StoredReportBytes) -> Option<Renewed> {
         None
     }
 
-    fn sender_key(&self, stored: &Stored) -> Option<SenderKey> {
+    fn sender_key(&self, stored: &StoredReportBytes) -> Option<SenderKey> {
         let key = format!("{}:{}", stored.arrival.trust.as_str(), stored.organisation.as_deref().unwrap_or("-"));
         Some(SenderKey { key, from_address: None })
     }
@@ -148,7 +148,7 @@ fn alerts_silences_and_what_is_known_follow_the_keys_of_their_senders() {
     store.change_blocking(prepare).unwrap();
     store.close_blocking().unwrap();
     drop(store);
-    let settings = Settings { reread: Some(Arc::new(Renaming)), ..settings() };
+    let settings = StoreSettings { reread: Some(Arc::new(Renaming)), ..settings() };
     let store = Store::open(directory.path(), &settings).unwrap();
     let keys = "SELECT string_agg(key, ' ') FROM (SELECT organisation_key AS key FROM report UNION ALL SELECT organisation_key FROM policy
                 UNION ALL SELECT organisation_key FROM failure UNION ALL SELECT organisation FROM alert UNION ALL SELECT organisation FROM silence)";

@@ -15,7 +15,7 @@ use std::{
 use super::{
     note::{Loss, Noted},
     open::io_error,
-    wal::{self, State},
+    wal::{self, WalState},
 };
 use crate::{clock::Clock, store::StoreError};
 
@@ -92,18 +92,18 @@ fn vanished(log: &Path, found_bytes: Option<u64>, noted: Option<Noted>) -> Optio
 
 fn refuse_damage(log: &Path, scan: &wal::Scan) -> Result<(), StoreError> {
     match &scan.state {
-        State::DamagedMiddle { at, after } => Err(StoreError::Damaged {
+        WalState::DamagedMiddle { at, after } => Err(StoreError::Damaged {
             log: log.to_owned(),
             at: *at as u64,
             before: scan.commits.len(),
             after: after.len(),
         }),
-        State::Clean | State::TornTail { .. } => Ok(()),
+        WalState::Clean | WalState::TornTail { .. } => Ok(()),
     }
 }
 
 fn cut_tail(log: &Path, bytes: &[u8], scan: &wal::Scan, noted: Option<Noted>) -> Result<Option<Cut>, StoreError> {
-    let State::TornTail { at } = scan.state else { return Ok(None) };
+    let WalState::TornTail { at } = scan.state else { return Ok(None) };
     let copy = keep_copy(log)?;
     cut(log, at as u64, bytes.len() as u64)?;
     let cut = Cut {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     store::{
-        Settings, Store,
+        Store, StoreSettings,
         engine::open::DATABASE,
         fixtures::{entry, open, settings, simple},
     },
@@ -34,7 +34,7 @@ fn crashed() -> &'static Crashed {
         let path = directory.path().join(DATABASE);
         let (database, log) = (fs::read(&path).unwrap(), fs::read(log_of(&path)).unwrap());
         let scan = wal::scan(&log);
-        assert_eq!((scan.commits.len(), &scan.state), (COMMITS, &State::Clean));
+        assert_eq!((scan.commits.len(), &scan.state), (COMMITS, &WalState::Clean));
         Crashed { database, log, scan }
     })
 }
@@ -59,7 +59,7 @@ fn copies(directory: &TempDir) -> Vec<Vec<u8>> {
 /// Opens with this log and expects as many reports, and a copy of the log where something had to be cut.
 fn opens(log: &[u8], expected: usize, what: &str) {
     let directory = directory_with(log);
-    let clean = wal::scan(log).state == State::Clean;
+    let clean = wal::scan(log).state == WalState::Clean;
     let store = Store::open(directory.path(), &settings()).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(reports(&store), expected, "{what}");
     assert_eq!(copies(&directory), if clean { Vec::new() } else { vec![log.to_vec()] }, "{what}");
@@ -135,7 +135,7 @@ fn a_page_that_never_reached_the_disk_is_an_unfinished_write() {
     long.extend(&first[first.len() - 21..]);
     let page = (last.end + 4096).next_multiple_of(4096);
     long[page..page + 4096].fill(0);
-    assert_eq!(wal::scan(&long).state, State::TornTail { at: last.end });
+    assert_eq!(wal::scan(&long).state, WalState::TornTail { at: last.end });
     opens(&long, COMMITS, "a page of zeros in the last commit");
 }
 
@@ -240,7 +240,7 @@ fn without_a_note_nothing_more_is_promised_than_is_known() {
 fn a_checkpoint_and_a_regular_end_leave_nothing_to_be_missed() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join(DATABASE);
-    let store = Store::open(directory.path(), &Settings { log_max_bytes: 1, ..settings() }).unwrap();
+    let store = Store::open(directory.path(), &StoreSettings { log_max_bytes: 1, ..settings() }).unwrap();
     for index in 0..3 {
         store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::None)]);
     }

@@ -18,10 +18,10 @@ use super::{
     migrate, note,
     open::{self, DATABASE, io_error},
     recover::{self, checkpoint_log_of, log_of},
-    wal::{self, Scan, State},
+    wal::{self, Scan, WalState},
 };
 use crate::{
-    store::{Arrival, Settings, StoreError, tables::rows::network_state},
+    store::{Arrival, StoreError, StoreSettings, tables::rows::network_state},
     submission::{Channel, Origin, Trust},
 };
 
@@ -49,7 +49,7 @@ pub struct RepairReport {
 /// Repairs the database of a data directory that no server holds. Does nothing where nothing is damaged.
 pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
     let lock = open::claim(data)?;
-    let settings = Settings::default();
+    let settings = StoreSettings::default();
     let mut report = RepairReport::default();
     let damaged = damaged(data)?;
     if damaged.is_empty() {
@@ -96,7 +96,7 @@ fn damaged(data: &Path) -> Result<Vec<Damage>, StoreError> {
     let mut damaged = Vec::new();
     for log in [log_of(&database), checkpoint_log_of(&database)] {
         if let Some((bytes, scan)) = recover::read(&log)?
-            && let State::DamagedMiddle { after, .. } = &scan.state
+            && let WalState::DamagedMiddle { after, .. } = &scan.state
         {
             let after = after.clone();
             damaged.push(Damage { log, bytes, scan, after });
@@ -121,7 +121,7 @@ fn does_not_match(error: &StoreError) -> bool {
 
 /// The version entry can be read but names another database. Where only a few of its bytes differ from what belongs there,
 /// they are damaged; where many do, the log is another database's and stays as it is.
-fn mend_identity(data: &Path, settings: &Settings, report: &mut RepairReport) -> Result<(), StoreError> {
+fn mend_identity(data: &Path, settings: &StoreSettings, report: &mut RepairReport) -> Result<(), StoreError> {
     let log = log_of(&data.join(DATABASE));
     let bytes = fs::read(&log).map_err(|source| io_error("read", &log, source))?;
     let header = header_for(&data.join(DATABASE), settings)?;
@@ -136,7 +136,7 @@ fn mend_identity(data: &Path, settings: &Settings, report: &mut RepairReport) ->
 }
 
 /// The log without the damage, where we know what stood in its place.
-fn mended(data: &Path, damage: &Damage, settings: &Settings) -> Result<Option<Vec<u8>>, StoreError> {
+fn mended(data: &Path, damage: &Damage, settings: &StoreSettings) -> Result<Option<Vec<u8>>, StoreError> {
     let (database, bytes) = (data.join(DATABASE), &damage.bytes);
     let mended = if damage.scan.header > 0 {
         wal::with_flush_mended(bytes)
@@ -146,11 +146,11 @@ fn mended(data: &Path, damage: &Damage, settings: &Settings) -> Result<Option<Ve
     } else {
         None
     };
-    Ok(mended.filter(|mended| !matches!(wal::scan(mended).state, State::DamagedMiddle { .. })))
+    Ok(mended.filter(|mended| !matches!(wal::scan(mended).state, WalState::DamagedMiddle { .. })))
 }
 
 /// The version entry a log of this database begins with, as DuckDB writes it: beside a copy of the database.
-fn header_for(database: &Path, settings: &Settings) -> Result<Vec<u8>, StoreError> {
+fn header_for(database: &Path, settings: &StoreSettings) -> Result<Vec<u8>, StoreError> {
     let scratch = scratch(database)?;
     let copy = scratch.path().join(DATABASE);
     fs::copy(database, &copy).map_err(|source| io_error("copy", database, source))?;
@@ -171,7 +171,7 @@ fn cut(damage: &Damage, report: &mut RepairReport) -> Result<(), StoreError> {
 }
 
 /// Opens what is left, folds the log into the database and closes it.
-fn settle(data: &Path, settings: &Settings, was_damaged: bool) -> Result<(), StoreError> {
+fn settle(data: &Path, settings: &StoreSettings, was_damaged: bool) -> Result<(), StoreError> {
     let database = data.join(DATABASE);
     let opened = match open::open_as_counted(data, settings) {
         // The damaged log had been folded into the database already, only the mark of that was cut off with the damage.
@@ -199,7 +199,7 @@ fn salvage(
     data: &Path,
     copies: &[PathBuf],
     damaged: &[Damage],
-    settings: &Settings,
+    settings: &StoreSettings,
 ) -> Result<Vec<Arrival>, StoreError> {
     let database = data.join(DATABASE);
     let scratch = scratch(&database)?;

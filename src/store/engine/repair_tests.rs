@@ -79,7 +79,7 @@ fn a_damaged_version_entry_is_written_anew() {
         let (directory, log, scan) = crashed();
         assert!(at < scan.header);
         flip(&log, at);
-        if Store::open(directory.path(), &Settings::default()).is_ok() {
+        if Store::open(directory.path(), &StoreSettings::default()).is_ok() {
             panic!("opened with byte {at} of the version entry flipped");
         }
         let report = repair(directory.path()).unwrap_or_else(|error| panic!("byte {at}: {error}"));
@@ -119,7 +119,7 @@ fn the_log_of_another_database_is_refused_and_left_alone() {
     let (_other, foreign, _) = crashed();
     fs::copy(foreign, &log).unwrap();
     let before = fs::read(&log).unwrap();
-    let error = Store::open(directory.path(), &Settings::default()).err().unwrap();
+    let error = Store::open(directory.path(), &StoreSettings::default()).err().unwrap();
     assert!(matches!(error, StoreError::Replay { .. }) && error.to_string().contains("backup"), "{error}");
     assert!(matches!(repair(directory.path()), Err(StoreError::Replay { .. })));
     assert_eq!(fs::read(&log).unwrap(), before);

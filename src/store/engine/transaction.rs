@@ -12,13 +12,13 @@ use uuid::{Builder, Uuid};
 
 use super::parts::Parts;
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::Report,
     reporters,
     store::{
-        Arrival, Entry, Kind, StoreError, sql,
+        Arrival, EntryKind, StoreError, StoredEntry, sql,
         tables::{
-            quarantine::{self, Change, Kept},
+            quarantine::{self, NewEntry, QuarantineChange},
             rows::{At, Into, StoredReport, Tables, network_state},
             test_report,
             unproven::{self, Bounds, Held, Holdings},
@@ -45,7 +45,7 @@ pub struct Quota<'a> {
 }
 
 /// What a transaction did.
-pub struct Written {
+pub struct TransactionOutcome {
     pub outcomes: Vec<Outcome>,
     pub held: Vec<Held>,
 }
@@ -54,10 +54,10 @@ pub struct Written {
 /// may have been put aside before.
 pub fn write(
     conn: &Connection,
-    entries: &[&Entry],
+    entries: &[&StoredEntry],
     aside: Option<&Parts>,
     quota: &Quota<'_>,
-) -> Result<Written, StoreError> {
+) -> Result<TransactionOutcome, StoreError> {
     within(conn, |conn| decide(conn, entries, aside, quota))
 }
 
@@ -80,10 +80,10 @@ pub fn within<T>(
 
 fn decide(
     conn: &Connection,
-    entries: &[&Entry],
+    entries: &[&StoredEntry],
     aside: Option<&Parts>,
     quota: &Quota<'_>,
-) -> Result<Written, StoreError> {
+) -> Result<TransactionOutcome, StoreError> {
     let known = known(conn, entries)?;
     let mut group = Group { conn, quota, known, fresh: Vec::new(), held: Vec::new(), changes: Vec::new() };
     let mut outcomes = Vec::with_capacity(entries.len());
@@ -108,18 +108,18 @@ fn decide(
     let held: Vec<Held> = fresh.iter().flatten().filter_map(Held::of).collect();
     unproven::note(conn, &held)?;
     quarantine::apply(conn, changes, quota.quarantine_bytes, quota.quarantine_max_bytes)?;
-    Ok(Written { outcomes, held })
+    Ok(TransactionOutcome { outcomes, held })
 }
 
 /// The identities of entries that are stored already, with the same content.
-pub fn duplicates(conn: &Connection, entries: &[&Entry]) -> Result<HashSet<Uuid>, StoreError> {
+pub fn duplicates(conn: &Connection, entries: &[&StoredEntry]) -> Result<HashSet<Uuid>, StoreError> {
     let known = known(conn, entries)?;
-    let known = |entry: &&Entry| match &entry.kind {
-        Kind::Report { identity, content, .. } => known
+    let known = |entry: &&StoredEntry| match &entry.kind {
+        EntryKind::Report { identity, content, .. } => known
             .get(identity)
             .filter(|standing| standing.iter().any(|known| known.content == *content))
             .map(|_| *identity),
-        Kind::Quarantine { .. } => None,
+        EntryKind::Quarantine { .. } => None,
     };
     Ok(entries.iter().filter_map(known).collect())
 }
@@ -135,21 +135,21 @@ struct Known {
 }
 
 /// By identity. Where two senders were proven, the reports of both stand under it.
-type Standing = HashMap<Uuid, Vec<Known>>;
+type StoredStanding = HashMap<Uuid, Vec<Known>>;
 
 /// The stored reports with the entries' identities. Bounded by day, which the identity implies: DuckDB then reads the row
 /// groups of those days only, and nobody makes it read all by dating one report in 1970.
-fn known(conn: &Connection, entries: &[&Entry]) -> Result<Standing, StoreError> {
+fn known(conn: &Connection, entries: &[&StoredEntry]) -> Result<StoredStanding, StoreError> {
     let names = entries.iter().filter_map(|entry| match &entry.kind {
-        Kind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
-        Kind::Quarantine { .. } => None,
+        EntryKind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
+        EntryKind::Quarantine { .. } => None,
     });
     let mut wanted: Vec<(NaiveDate, Uuid)> = names
         .flat_map(|(day, identity, alias)| [Some(identity), alias].into_iter().flatten().map(move |name| (day, name)))
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut known = Standing::new();
+    let mut known = StoredStanding::new();
     let near = |first: NaiveDate, day: NaiveDate| day.signed_duration_since(first).num_days() < LOOKUP_DAYS_MAX;
     let mut rest = wanted.as_slice();
     while let Some((first, _)) = rest.first() {
@@ -161,7 +161,7 @@ fn known(conn: &Connection, entries: &[&Entry]) -> Result<Standing, StoreError> 
     Ok(known)
 }
 
-fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) -> Result<(), StoreError> {
+fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut StoredStanding) -> Result<(), StoreError> {
     let (Some((first, _)), Some((last, _))) = (part.first(), part.last()) else { return Ok(()) };
     let uuids = part.iter().map(|(_, uuid)| uuid);
     let (join, filter) = if part.len() <= LOOKUP_LISTED_MAX {
@@ -189,20 +189,20 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut Standing) 
 struct Group<'a> {
     conn: &'a Connection,
     quota: &'a Quota<'a>,
-    known: Standing,
+    known: StoredStanding,
     fresh: Vec<Option<StoredReport<'a>>>,
     /// Those of them that nobody proved.
     held: Vec<Held>,
-    changes: Vec<Change>,
+    changes: Vec<QuarantineChange>,
 }
 
 impl<'a> Group<'a> {
-    fn take(&mut self, entry: &'a Entry) -> Result<Outcome, StoreError> {
+    fn take(&mut self, entry: &'a StoredEntry) -> Result<Outcome, StoreError> {
         match &entry.kind {
-            Kind::Quarantine { fault, organisation, report_id } => {
+            EntryKind::Quarantine { fault, organisation, report_id } => {
                 Ok(self.keep(entry, fault.clone(), None, organisation.clone(), report_id.clone()))
             }
-            Kind::Report { .. } => match StoredReport::of(entry) {
+            EntryKind::Report { .. } => match StoredReport::of(entry) {
                 Some(stored) => self.take_report(stored),
                 None => Ok(Outcome::Busy(Busy::StoreFailed)),
             },
@@ -238,7 +238,7 @@ impl<'a> Group<'a> {
         let fault = Fault::new(
             FaultCode::Conflict,
             "a report with the same sender, report-id, date range and policy domains but other content is already stored",
-            Place::Whole,
+            FaultPlace::Whole,
         );
         let Report { organisation, report_id, .. } = stored.report;
         Ok(self.keep(entry, fault, Some(uuid), organisation.clone(), Some(report_id.clone())))
@@ -281,15 +281,15 @@ impl<'a> Group<'a> {
         uuid
     }
 
-    fn leave_quarantine(&mut self, entry: &Entry) {
+    fn leave_quarantine(&mut self, entry: &StoredEntry) {
         if let Some(uuid) = entry.from_quarantine {
-            self.changes.push(Change::Remove(uuid));
+            self.changes.push(QuarantineChange::Remove(uuid));
         }
     }
 
     fn keep(
         &mut self,
-        entry: &Entry,
+        entry: &StoredEntry,
         fault: Fault,
         report: Option<Uuid>,
         organisation: Option<String>,
@@ -298,11 +298,12 @@ impl<'a> Group<'a> {
         let uuid = quarantine::name(&entry.arrival.bytes, entry.element);
         // What comes out of the quarantine and goes back into it has not arrived once more.
         self.changes.push(if entry.from_quarantine == Some(uuid) {
-            Change::Judge(uuid, fault.clone(), report)
+            QuarantineChange::Judge(uuid, fault.clone(), report)
         } else {
             let arrival = Arc::clone(&entry.arrival);
-            let kept = Kept { arrival, element: entry.element, fault: fault.clone(), report, organisation, report_id };
-            Change::Keep(uuid, Box::new(kept))
+            let kept =
+                NewEntry { arrival, element: entry.element, fault: fault.clone(), report, organisation, report_id };
+            QuarantineChange::Keep(uuid, Box::new(kept))
         });
         Outcome::Quarantined { entry: uuid, fault }
     }
@@ -346,7 +347,7 @@ impl<'a> Group<'a> {
     }
 
     /// Moves the report that stands under this identity to the quarantine, its original bytes with their provenance.
-    fn supersede(&mut self, identity: Uuid, uuid: Uuid, day: NaiveDate, by: &Entry) -> Result<(), StoreError> {
+    fn supersede(&mut self, identity: Uuid, uuid: Uuid, day: NaiveDate, by: &StoredEntry) -> Result<(), StoreError> {
         let fault = Fault::new(
             FaultCode::Superseded,
             if by.replaces {
@@ -354,13 +355,13 @@ impl<'a> Group<'a> {
             } else {
                 format!("a copy of this report with the higher trust `{}` took its place", by.arrival.trust.as_str())
             },
-            Place::Whole,
+            FaultPlace::Whole,
         );
         let standing = self.known.entry(identity).or_default();
         let index = standing.iter().position(|known| known.uuid == uuid);
         let fresh = index.map(|index| standing.remove(index)).and_then(|known| known.fresh);
         let kept = match fresh.and_then(|index| self.fresh[index].take()) {
-            Some(old) => Kept {
+            Some(old) => NewEntry {
                 arrival: Arc::new(Arrival {
                     trust: old.trust,
                     origin: old.origin.clone(),
@@ -379,7 +380,7 @@ impl<'a> Group<'a> {
             }
         };
         let entry = quarantine::name(&kept.arrival.bytes, kept.element);
-        self.changes.push(Change::Keep(entry, Box::new(kept)));
+        self.changes.push(QuarantineChange::Keep(entry, Box::new(kept)));
         Ok(())
     }
 }
@@ -445,7 +446,7 @@ fn raise(
 }
 
 /// The original bytes of a stored report, ready for the quarantine.
-fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<Kept, StoreError> {
+fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Result<NewEntry, StoreError> {
     let sql = "SELECT w.bytes, r.channel, r.peer, r.source, r.received_at, r.trust, r.dkim_domain, r.submitter, \
                w.media_type, w.content_encoding, w.element, r.organisation, r.report_id, r.from_domain, r.dkim_verdict, \
                r.dkim_selector, r.mailed_at, r.from_address, r.network_state, r.network_domain, r.network_evidence, r.key_secure \
@@ -478,7 +479,7 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
             media_type: row.get(8)?,
             content_encoding: row.get(9)?,
         };
-        Ok(Kept {
+        Ok(NewEntry {
             arrival: Arc::new(arrival),
             element: row.get(10)?,
             fault,

@@ -31,12 +31,12 @@ pub struct Scan {
     pub commits: Vec<Range<usize>>,
     /// The log says that a checkpoint had begun, so `.wal.checkpoint` belongs to it.
     pub checkpoint: bool,
-    pub state: State,
+    pub state: WalState,
 }
 
 /// Whether, and how, a log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum WalState {
     /// Every byte belongs to a whole commit, or the log is empty.
     Clean,
     /// The last commit was never finished: nothing valid follows `at`, the end of the last whole commit.
@@ -60,16 +60,16 @@ pub fn scan(log: &[u8]) -> Scan {
     let (commits, stop, checkpoint) = walk(log, header);
     let sound_end = commits.last().map_or(header, |commit: &Range<usize>| commit.end);
     let state = if stop == log.len() && sound_end == log.len() {
-        State::Clean
+        WalState::Clean
     } else {
         let after = commits_after(log, stop);
         // A power failure may lose a page in the midst of the commit that was being written, which nobody had been
         // answered for. Anything else in front of a whole commit is damage to data that was acknowledged.
         let unfinished = after.len() == 1 && after[0].end == log.len() && has_lost_page(log, stop);
         if after.is_empty() || unfinished {
-            State::TornTail { at: sound_end }
+            WalState::TornTail { at: sound_end }
         } else {
-            State::DamagedMiddle { at: stop, after }
+            WalState::DamagedMiddle { at: stop, after }
         }
     };
     Scan { header, commits, checkpoint, state }
@@ -78,9 +78,9 @@ pub fn scan(log: &[u8]) -> Scan {
 fn scan_without_header(log: &[u8]) -> Scan {
     let after = if log.is_empty() { Vec::new() } else { commits_after(log, 0) };
     let state = match (log.is_empty(), after.is_empty()) {
-        (true, _) => State::Clean,
-        (false, true) => State::TornTail { at: 0 },
-        (false, false) => State::DamagedMiddle { at: 0, after },
+        (true, _) => WalState::Clean,
+        (false, true) => WalState::TornTail { at: 0 },
+        (false, false) => WalState::DamagedMiddle { at: 0, after },
     };
     Scan { header: 0, commits: Vec::new(), checkpoint: false, state }
 }

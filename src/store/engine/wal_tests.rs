@@ -42,10 +42,10 @@ fn headers_with_and_without_identity_are_read() {
 fn a_log_is_read_commit_by_commit() {
     let log = log(&[b"first entry", b"second entry"]);
     let scan = scan(&log);
-    assert_eq!(scan.state, State::Clean);
+    assert_eq!(scan.state, WalState::Clean);
     assert_eq!(scan.commits, [8..8 + 27 + 21, 56..log.len()]);
-    assert_eq!(super::scan(HEADER).state, State::Clean);
-    assert_eq!(super::scan(&[]).state, State::Clean);
+    assert_eq!(super::scan(HEADER).state, WalState::Clean);
+    assert_eq!(super::scan(&[]).state, WalState::Clean);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_flush_frame_in_a_body_is_no_commit() {
     let whole = log(&[b"first entry", &body]);
     let sound = log(&[b"first entry"]).len();
     let ambiguous: Vec<usize> = (sound..whole.len() - 1)
-        .filter(|&length| !matches!(scan(&whole[..length]).state, State::TornTail { at } if at == sound))
+        .filter(|&length| !matches!(scan(&whole[..length]).state, WalState::TornTail { at } if at == sound))
         .collect();
     // Only a cut right behind such a frame looks like a commit (and the first is no damage at all).
     let first = sound + 16 + 8 + 21;
@@ -67,7 +67,7 @@ fn lookalikes_do_not_make_it_slow() {
     let hostile = [flush_frame(), u64::from(u32::MAX).to_le_bytes().to_vec()].concat().repeat(50_000);
     let mut log = log(&[b"first entry", &hostile]);
     log.truncate(log.len() - 100);
-    assert!(!matches!(scan(&log).state, State::Clean));
+    assert!(!matches!(scan(&log).state, WalState::Clean));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_flush_frame_with_a_few_wrong_bytes_is_mended() {
     let whole = log(&[b"first entry", b"second entry"]);
     let mut damaged = whole.clone();
     damaged[8 + 27 + 3] ^= 0xff;
-    assert!(matches!(scan(&damaged).state, State::DamagedMiddle { .. }));
+    assert!(matches!(scan(&damaged).state, WalState::DamagedMiddle { .. }));
     assert_eq!(with_flush_mended(&damaged).unwrap(), whole);
     let mut other = whole.clone();
     other[8 + 20] ^= 1;

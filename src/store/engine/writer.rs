@@ -14,19 +14,19 @@ use tokio::sync::watch;
 use super::{
     backoff::Backoff,
     condition::Condition,
-    note::Note,
+    note::DirectoryNote,
     open,
     parts::Parts,
     probe,
-    queue::{Change, Job, Queue, Work},
+    queue::{Job, Queue, StoreChange, Work},
     reader::Readers,
     recover::log_of,
-    transaction::{self, Quota, Written},
+    transaction::{self, Quota, TransactionOutcome},
 };
 use crate::{
     limits::WAL_IDLE_MAX_BYTES,
     store::{
-        Displaced, Entry, Settings, StoreError,
+        Displaced, StoreError, StoreSettings, StoredEntry,
         tables::{
             quarantine,
             unproven::{self, Holdings, Tidy},
@@ -51,12 +51,12 @@ pub struct Shared {
 
 pub struct Writer {
     data: PathBuf,
-    settings: Settings,
+    settings: StoreSettings,
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Sender<u64>,
     condition: Arc<Condition>,
-    note: Note,
+    note: DirectoryNote,
     database: Option<Connection>,
     quarantine_bytes: u64,
     holdings: Holdings,
@@ -71,13 +71,18 @@ pub struct Writer {
 
 impl Writer {
     /// Takes over an open database and lends it to the readers.
-    pub fn new(data: PathBuf, settings: Settings, shared: Shared, database: Connection) -> Result<Writer, StoreError> {
+    pub fn new(
+        data: PathBuf,
+        settings: StoreSettings,
+        shared: Shared,
+        database: Connection,
+    ) -> Result<Writer, StoreError> {
         let Shared { queue, readers, commits, condition } = shared;
         let quarantine_bytes = quarantine::total_bytes(&database)?;
         let holdings = Holdings::read(&database)?;
         readers.open(database.try_clone()?);
         Ok(Writer {
-            note: Note::open(&data, condition.place.log_bytes()),
+            note: DirectoryNote::open(&data, condition.place.log_bytes()),
             data,
             settings,
             queue,
@@ -186,7 +191,7 @@ impl Writer {
     }
 
     fn write_parts(&mut self, parts: Parts) {
-        let entries: Vec<&Entry> = parts.job.entries.iter().collect();
+        let entries: Vec<&StoredEntry> = parts.job.entries.iter().collect();
         let begun = Instant::now();
         let outcomes = self.write_entries(&entries, Some(&parts));
         let (waited_ms, commit_ms) = (parts.job.since.elapsed().as_millis(), begun.elapsed().as_millis());
@@ -203,7 +208,7 @@ impl Writer {
     }
 
     fn write(&mut self, jobs: Vec<Job>) {
-        let entries: Vec<&Entry> = jobs.iter().flat_map(|job| &job.entries).collect();
+        let entries: Vec<&StoredEntry> = jobs.iter().flat_map(|job| &job.entries).collect();
         let mut outcomes = self.write_entries(&entries, None).into_iter();
         for job in jobs {
             let count = job.entries.len();
@@ -212,7 +217,7 @@ impl Writer {
         }
     }
 
-    fn write_entries(&mut self, entries: &[&Entry], aside: Option<&Parts>) -> Vec<Outcome> {
+    fn write_entries(&mut self, entries: &[&StoredEntry], aside: Option<&Parts>) -> Vec<Outcome> {
         let failed = match self.attempt(entries, aside) {
             Ok(outcomes) => return outcomes,
             Err(error) => error,
@@ -229,7 +234,7 @@ impl Writer {
     }
 
     /// One entry that failed in company: whose fault it was shows now.
-    fn write_alone(&mut self, entry: &Entry, aside: Option<&Parts>) -> Outcome {
+    fn write_alone(&mut self, entry: &StoredEntry, aside: Option<&Parts>) -> Outcome {
         let error = match self.attempt(&[entry], aside) {
             Ok(mut outcomes) => return outcomes.pop().unwrap_or(Outcome::Busy(Busy::StoreFailed)),
             Err(error) => error,
@@ -248,7 +253,7 @@ impl Writer {
     }
 
     /// One transaction. After an error that DuckDB cannot live with the database is opened again.
-    fn attempt(&mut self, entries: &[&Entry], aside: Option<&Parts>) -> Result<Vec<Outcome>, StoreError> {
+    fn attempt(&mut self, entries: &[&StoredEntry], aside: Option<&Parts>) -> Result<Vec<Outcome>, StoreError> {
         // What was put aside went with the connection.
         let aside = aside.filter(|_| self.database.is_some());
         self.reopen_when_due()?;
@@ -268,7 +273,7 @@ impl Writer {
             Ok(written)
         });
         match &written {
-            Ok(Written { outcomes, held }) => {
+            Ok(TransactionOutcome { outcomes, held }) => {
                 self.condition.write_succeeded();
                 self.commits.send_modify(|count| *count += 1);
                 self.holdings.add(held);
@@ -330,7 +335,7 @@ impl Writer {
         }
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: StoreChange) {
         let conn = self.reopen_when_due().and_then(|()| {
             self.condition.place.check()?;
             self.database.as_ref().ok_or(StoreError::Unavailable)
@@ -474,6 +479,6 @@ impl Drop for Writer {
 }
 
 /// Whether entries may have left the quarantine.
-fn left(entries: &[&Entry]) -> bool {
+fn left(entries: &[&StoredEntry]) -> bool {
     entries.iter().any(|entry| entry.from_quarantine.is_some())
 }

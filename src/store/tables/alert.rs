@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::rows::At;
 use crate::{
-    alerts::{Alert, Event, Evidence, Rule, Status, Subject, Transition},
+    alerts::{Alert, AlertEvent, AlertEvidence, AlertRule, AlertStatus, Subject, Transition},
     store::{StoreError, sql},
 };
 
@@ -23,12 +23,12 @@ const AT_ONCE_MAX: usize = 4_096;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Happened {
     pub at: DateTime<Utc>,
-    pub event: Event,
+    pub event: AlertEvent,
     /// Whether the channels were notified.
     pub notified: bool,
     /// Why they were not.
     pub muted: Option<String>,
-    pub evidence: Evidence,
+    pub evidence: AlertEvidence,
 }
 
 const COLUMNS: &str = "uuid, rule, policy_domain, organisation, result_type, mx_host, part, status, since, fired_at, \
@@ -98,7 +98,7 @@ pub fn history(conn: &Connection, uuid: Uuid) -> Result<Vec<Happened>, StoreErro
         let event: String = row.get(1)?;
         Ok(Happened {
             at: row.get(0)?,
-            event: Event::from_name(&event).ok_or_else(|| unknown(1, &event))?,
+            event: AlertEvent::from_name(&event).ok_or_else(|| unknown(1, &event))?,
             notified: row.get(2)?,
             muted: row.get(3)?,
             evidence: evidence(row, 4)?,
@@ -124,7 +124,7 @@ pub fn record(conn: &Connection, transitions: &[Transition], now: DateTime<Utc>)
         let stood = acknowledged.remove(&alert.uuid);
         let (acknowledged_at, acknowledgement) = match stood {
             // Who acknowledged it the last time has not seen that it came back.
-            Some(_) if transition.event == Event::Reopened => (None, None),
+            Some(_) if transition.event == AlertEvent::Reopened => (None, None),
             Some(stood) => stood,
             None => (alert.acknowledged_at, alert.acknowledgement.clone()),
         };
@@ -174,7 +174,7 @@ fn take_out(conn: &Connection, uuids: &[Uuid]) -> Result<HashMap<Uuid, Acknowled
     Ok(stood)
 }
 
-fn json(evidence: &Evidence) -> String {
+fn json(evidence: &AlertEvidence) -> String {
     serde_json::to_string(evidence).unwrap_or_default()
 }
 
@@ -196,7 +196,7 @@ pub fn acknowledge(conn: &Connection, uuid: Uuid, note: &str, now: DateTime<Utc>
     }
     let evidence: String =
         conn.query_row("SELECT evidence FROM alert WHERE uuid = ?::UUID", params![uuid], |row| row.get(0))?;
-    append(conn, uuid, now, Event::Acknowledged, false, Some(note).filter(|note| !note.is_empty()), &evidence)?;
+    append(conn, uuid, now, AlertEvent::Acknowledged, false, Some(note).filter(|note| !note.is_empty()), &evidence)?;
     Ok(true)
 }
 
@@ -204,7 +204,7 @@ fn append(
     conn: &Connection,
     uuid: Uuid,
     at: DateTime<Utc>,
-    event: Event,
+    event: AlertEvent,
     notified: bool,
     muted: Option<&str>,
     evidence: &str,
@@ -218,7 +218,7 @@ fn read(row: &Row<'_>) -> duckdb::Result<Alert> {
     let (rule, status): (String, String) = (row.get(1)?, row.get(7)?);
     Ok(Alert {
         uuid: row.get(0)?,
-        rule: Rule::from_name(&rule).ok_or_else(|| unknown(1, &rule))?,
+        rule: AlertRule::from_name(&rule).ok_or_else(|| unknown(1, &rule))?,
         subject: Subject {
             policy_domain: row.get(2)?,
             organisation: row.get(3)?,
@@ -226,7 +226,7 @@ fn read(row: &Row<'_>) -> duckdb::Result<Alert> {
             mx_host: row.get(5)?,
             part: row.get(6)?,
         },
-        status: Status::from_name(&status).ok_or_else(|| unknown(7, &status))?,
+        status: AlertStatus::from_name(&status).ok_or_else(|| unknown(7, &status))?,
         since: row.get(8)?,
         fired_at: row.get(9)?,
         changed_at: row.get(10)?,
@@ -239,7 +239,7 @@ fn read(row: &Row<'_>) -> duckdb::Result<Alert> {
 }
 
 /// Members this version does not know are left out, those it misses are empty.
-fn evidence(row: &Row<'_>, column: usize) -> duckdb::Result<Evidence> {
+fn evidence(row: &Row<'_>, column: usize) -> duckdb::Result<AlertEvidence> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text)
         .map_err(|error| duckdb::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
@@ -262,10 +262,10 @@ mod tests {
     fn fired() -> Alert {
         let subject = Subject { policy_domain: Some("example.com".to_owned()), ..Subject::default() };
         Alert {
-            uuid: Alert::name(Rule::PolicyFetch, &subject, at(10)),
-            rule: Rule::PolicyFetch,
+            uuid: Alert::name(AlertRule::PolicyFetch, &subject, at(10)),
+            rule: AlertRule::PolicyFetch,
             subject,
-            status: Status::Firing,
+            status: AlertStatus::Firing,
             since: at(1),
             fired_at: at(10),
             changed_at: at(10),
@@ -273,11 +273,11 @@ mod tests {
             acknowledged_at: None,
             acknowledgement: None,
             times: 1,
-            evidence: Evidence { failed: 812, first_day: "2026-11-19".parse().ok(), ..Evidence::default() },
+            evidence: AlertEvidence { failed: 812, first_day: "2026-11-19".parse().ok(), ..AlertEvidence::default() },
         }
     }
 
-    fn transition(event: Event, alert: Alert) -> Transition {
+    fn transition(event: AlertEvent, alert: Alert) -> Transition {
         Transition { event, alert, notified: true, muted: None }
     }
 
@@ -286,21 +286,21 @@ mod tests {
         let conn = memory();
         migrate::migrate(&conn).unwrap();
         let alert = fired();
-        record(&conn, &[transition(Event::Fired, alert.clone())], at(10)).unwrap();
+        record(&conn, &[transition(AlertEvent::Fired, alert.clone())], at(10)).unwrap();
         assert_eq!(standing(&conn, at(10)).unwrap(), std::slice::from_ref(&alert));
         assert!(acknowledge(&conn, alert.uuid, "known", at(20)).unwrap());
         assert_eq!(firing(&conn).unwrap(), (1, 0));
 
         // The evaluation knew the alert as it was before the acknowledgement.
-        let resolved = Alert { status: Status::Resolved, changed_at: at(30), ..alert.clone() };
-        record(&conn, &[transition(Event::Resolved, resolved)], at(30)).unwrap();
+        let resolved = Alert { status: AlertStatus::Resolved, changed_at: at(30), ..alert.clone() };
+        record(&conn, &[transition(AlertEvent::Resolved, resolved)], at(30)).unwrap();
         let read = super::alert(&conn, alert.uuid).unwrap().unwrap();
-        assert_eq!((read.status, read.acknowledgement.as_deref()), (Status::Resolved, Some("known")));
+        assert_eq!((read.status, read.acknowledgement.as_deref()), (AlertStatus::Resolved, Some("known")));
         assert!(!acknowledge(&conn, alert.uuid, "too late", at(40)).unwrap());
-        let events: Vec<Event> = history(&conn, alert.uuid).unwrap().iter().map(|line| line.event).collect();
-        assert_eq!(events, [Event::Fired, Event::Acknowledged, Event::Resolved]);
+        let events: Vec<AlertEvent> = history(&conn, alert.uuid).unwrap().iter().map(|line| line.event).collect();
+        assert_eq!(events, [AlertEvent::Fired, AlertEvent::Acknowledged, AlertEvent::Resolved]);
 
-        record(&conn, &[transition(Event::Reopened, alert.clone())], at(50)).unwrap();
+        record(&conn, &[transition(AlertEvent::Reopened, alert.clone())], at(50)).unwrap();
         assert_eq!(super::alert(&conn, alert.uuid).unwrap().unwrap().acknowledged_at, None);
         let later = at(30) + TimeDelta::days(REMEMBERED_DAYS + 1);
         assert_eq!(standing(&conn, later).unwrap().len(), 1, "it fires");
@@ -311,7 +311,8 @@ mod tests {
         let conn = memory();
         migrate::migrate(&conn).unwrap();
         let other = Alert { uuid: Uuid::from_u128(1), ..fired() };
-        record(&conn, &[transition(Event::Fired, fired()), transition(Event::Fired, other.clone())], at(10)).unwrap();
+        record(&conn, &[transition(AlertEvent::Fired, fired()), transition(AlertEvent::Fired, other.clone())], at(10))
+            .unwrap();
         for poison in ["rule = 'of-tomorrow'", "rule = 'dane', evidence = '{'", "evidence = '{}', status = 'asleep'"] {
             let uuid = fired().uuid;
             conn.execute_batch(&format!("UPDATE alert SET {poison} WHERE uuid = '{uuid}'")).unwrap();
@@ -327,8 +328,8 @@ mod tests {
         let fired: Vec<Transition> = (0..20_000)
             .map(|number| {
                 let subject = Subject { policy_domain: Some(format!("{number}.example")), ..Subject::default() };
-                let uuid = Alert::name(Rule::PolicyFetch, &subject, at(10));
-                transition(Event::Fired, Alert { uuid, subject, ..super::tests::fired() })
+                let uuid = Alert::name(AlertRule::PolicyFetch, &subject, at(10));
+                transition(AlertEvent::Fired, Alert { uuid, subject, ..super::tests::fired() })
             })
             .collect();
         record(&conn, &fired, at(10)).unwrap();
@@ -337,7 +338,12 @@ mod tests {
         // One statement for each would take minutes here, and everybody who writes would wait.
         let resolved: Vec<Transition> = fired
             .into_iter()
-            .map(|it| transition(Event::Resolved, Alert { status: Status::Resolved, changed_at: at(30), ..it.alert }))
+            .map(|it| {
+                transition(
+                    AlertEvent::Resolved,
+                    Alert { status: AlertStatus::Resolved, changed_at: at(30), ..it.alert },
+                )
+            })
             .collect();
         record(&conn, &resolved, at(30)).unwrap();
         assert_eq!(firing(&conn).unwrap(), (0, 0));

@@ -30,11 +30,11 @@ pub struct Arrival {
 
 /// One report, or one fault, to be kept.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct StoredEntry {
     pub arrival: Arc<Arrival>,
     /// Index in the document, where the document is an array of reports.
     pub element: Option<u32>,
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// The quarantine entry this one comes from (admit, reprocess): it is removed in the same transaction when the report
     /// is stored or turns out to be a duplicate.
     pub from_quarantine: Option<Uuid>,
@@ -42,20 +42,20 @@ pub struct Entry {
     pub replaces: bool,
 }
 
-impl Entry {
+impl StoredEntry {
     /// Rows it takes in all tables.
     pub fn rows(&self) -> usize {
         match &self.kind {
-            Kind::Report { report, .. } => {
+            EntryKind::Report { report, .. } => {
                 2 + report.policies.iter().map(|policy| 1 + policy.failures.len()).sum::<usize>()
             }
-            Kind::Quarantine { .. } => 1,
+            EntryKind::Quarantine { .. } => 1,
         }
     }
 }
 
 #[derive(Debug, Clone)]
-pub enum Kind {
+pub enum EntryKind {
     Report {
         report: Box<Report>,
         identity: Uuid,

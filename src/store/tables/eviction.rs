@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
-use super::quarantine::{Change, ENTRY_OVERHEAD_BYTES};
+use super::quarantine::{ENTRY_OVERHEAD_BYTES, QuarantineChange};
 use crate::{
     fault::FaultCode,
     limits::{QUARANTINE_KEPT_MAX_BYTES, QUARANTINE_OTHER_PART},
@@ -30,14 +30,14 @@ struct Share {
 }
 
 /// Removes entries until what is about to come fits with a tenth to spare, so that this is not done at every report.
-pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) -> Result<(), StoreError> {
+pub fn make_room(conn: &Connection, changes: &[QuarantineChange], total: u64, max: u64) -> Result<(), StoreError> {
     let coming: u64 = changes
         .iter()
         .map(|change| match change {
-            Change::Keep(_, kept) => {
+            QuarantineChange::Keep(_, kept) => {
                 ENTRY_OVERHEAD_BYTES + kept.arrival.bytes.len().min(QUARANTINE_KEPT_MAX_BYTES) as u64
             }
-            Change::Judge(..) | Change::Remove(_) => 0,
+            QuarantineChange::Judge(..) | QuarantineChange::Remove(_) => 0,
         })
         .sum();
     if coming == 0 || total.saturating_add(coming) <= max {
@@ -48,8 +48,8 @@ pub fn make_room(conn: &Connection, changes: &[Change], total: u64, max: u64) ->
     let mut spared: HashSet<Uuid> = changes
         .iter()
         .filter_map(|change| match change {
-            Change::Judge(uuid, ..) => Some(*uuid),
-            Change::Keep(..) | Change::Remove(_) => None,
+            QuarantineChange::Judge(uuid, ..) => Some(*uuid),
+            QuarantineChange::Keep(..) | QuarantineChange::Remove(_) => None,
         })
         .collect();
     let shares = shares(conn)?;

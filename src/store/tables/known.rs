@@ -5,7 +5,7 @@ use duckdb::{Connection, params};
 
 use super::rows::{At, Day};
 use crate::{
-    alerts::{Plan, Triple},
+    alerts::{AlertPlan, Triple},
     limits::SESSIONS_PLAUSIBLE_MAX,
     store::StoreError,
 };
@@ -41,7 +41,7 @@ pub fn note(conn: &Connection, triples: &[Triple], now: DateTime<Utc>) -> Result
 
 /// Notes everything that is stored: before the first evaluation nothing is news. Leaves a row even where nothing is, so that
 /// the second evaluation does not take itself for the first.
-pub fn note_all(conn: &Connection, plan: &Plan, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub fn note_all(conn: &Connection, plan: &AlertPlan, now: DateTime<Utc>) -> Result<(), StoreError> {
     let trusts: Vec<String> = plan.trusts().map(|trust| format!("'{}'", trust.as_str())).collect();
     let sql = format!(
         "INSERT INTO known_failure SELECT stored.*, ? FROM (SELECT policy_domain, organisation_key, result_type, \

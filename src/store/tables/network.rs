@@ -95,20 +95,20 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        Arrival, Entry, Store,
+        Arrival, Store, StoredEntry,
         fixtures::{TempStore, entry, identity, october, simple, temp_store},
     };
 
     /// A report whose proof is not known, from an address.
-    fn unknown(id: &str, last: u8, trust: Trust) -> Entry {
+    fn unknown(id: &str, last: u8, trust: Trust) -> StoredEntry {
         let entry = entry(simple(id, 5), trust);
         let origin = Origin { network_state: Some(NetworkState::Unknown), ..Origin::default() };
         let peer = Some([192, 0, 2, last].into());
         let arrival = Arc::new(Arrival { origin, peer, ..Arrival::clone(&entry.arrival) });
-        Entry { arrival, ..entry }
+        StoredEntry { arrival, ..entry }
     }
 
-    fn proven(entry: &Entry) -> Settled {
+    fn proven(entry: &StoredEntry) -> Settled {
         Settled {
             uuid: identity(entry),
             day: october(1).date_naive(),
@@ -123,11 +123,11 @@ mod tests {
         }
     }
 
-    fn trusts(store: &Store, entry: &Entry) -> Vec<String> {
+    fn trusts(store: &Store, entry: &StoredEntry) -> Vec<String> {
         of_each_table(store, entry, "trust")
     }
 
-    fn of_each_table(store: &Store, entry: &Entry, column: &str) -> Vec<String> {
+    fn of_each_table(store: &Store, entry: &StoredEntry, column: &str) -> Vec<String> {
         let uuid = identity(entry);
         let sql = format!(
             "SELECT {column} FROM (SELECT 1 AS n, {column} FROM report WHERE uuid = ?::UUID \
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn one_address_cannot_take_the_turn_of_all_others() {
         let TempStore { store, directory: _directory } = temp_store();
-        let mut entries: Vec<Entry> = (0..50).map(|n| unknown(&format!("flood-{n}"), 1, Trust::None)).collect();
+        let mut entries: Vec<StoredEntry> = (0..50).map(|n| unknown(&format!("flood-{n}"), 1, Trust::None)).collect();
         entries.push(unknown("other", 2, Trust::Token));
         entries.push(entry(simple("not-asked", 5), Trust::None));
         store.write_blocking(entries);

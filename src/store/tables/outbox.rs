@@ -23,7 +23,7 @@ pub struct Terms {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum OutboxState {
     Pending,
     Delivered,
     GivenUp,
@@ -49,7 +49,7 @@ pub struct Sent {
     pub title: String,
     pub payload: Payload,
     pub notices: u32,
-    pub state: State,
+    pub state: OutboxState,
     pub created_at: DateTime<Utc>,
     pub next_attempt_at: DateTime<Utc>,
     pub give_up_at: DateTime<Utc>,
@@ -316,17 +316,19 @@ pub fn forget(conn: &Connection, before: DateTime<Utc>) -> Result<usize, StoreEr
     Ok(conn.execute("DELETE FROM outbox WHERE state <> 'pending' AND settled_at < ?", params![At(before)])?)
 }
 
-impl State {
+impl OutboxState {
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Pending => "pending",
-            State::Delivered => "delivered",
-            State::GivenUp => "given-up",
+            OutboxState::Pending => "pending",
+            OutboxState::Delivered => "delivered",
+            OutboxState::GivenUp => "given-up",
         }
     }
 
-    fn from_name(name: &str) -> Option<State> {
-        [State::Pending, State::Delivered, State::GivenUp].into_iter().find(|state| state.as_str() == name)
+    fn from_name(name: &str) -> Option<OutboxState> {
+        [OutboxState::Pending, OutboxState::Delivered, OutboxState::GivenUp]
+            .into_iter()
+            .find(|state| state.as_str() == name)
     }
 }
 
@@ -341,7 +343,7 @@ fn read(row: &Row<'_>) -> duckdb::Result<Sent> {
         title: row.get(4)?,
         payload: serde_json::from_str(&payload).map_err(|error| unreadable(5, Box::new(error)))?,
         notices: row.get(6)?,
-        state: State::from_name(&state).ok_or_else(|| unreadable(7, format!("state `{state}`").into()))?,
+        state: OutboxState::from_name(&state).ok_or_else(|| unreadable(7, format!("state `{state}`").into()))?,
         created_at: row.get(8)?,
         next_attempt_at: row.get(9)?,
         give_up_at: row.get(10)?,

@@ -36,7 +36,7 @@ pub fn name(bytes: &[u8], element: Option<u32>) -> Uuid {
 }
 
 /// Something to be kept, on its way into the table.
-pub struct Kept {
+pub struct NewEntry {
     pub arrival: Arc<Arrival>,
     pub element: Option<u32>,
     pub fault: Fault,
@@ -46,8 +46,8 @@ pub struct Kept {
 }
 
 /// What one transaction does to the quarantine, in the order of arrival.
-pub enum Change {
-    Keep(Uuid, Box<Kept>),
+pub enum QuarantineChange {
+    Keep(Uuid, Box<NewEntry>),
     /// The entry was looked at again and stays, perhaps for another reason.
     Judge(Uuid, Fault, Option<Uuid>),
     Remove(Uuid),
@@ -67,7 +67,7 @@ pub fn discard(conn: &Connection, uuid: Uuid) -> Result<bool, StoreError> {
 /// Applies the changes within the caller's transaction. `total` is what `total_bytes` would say before, `max` its bound.
 ///
 /// Over the bound those who hold most give way, each with its oldest entries first (`eviction`).
-pub fn apply(conn: &Connection, changes: Vec<Change>, total: u64, max: u64) -> Result<(), StoreError> {
+pub fn apply(conn: &Connection, changes: Vec<QuarantineChange>, total: u64, max: u64) -> Result<(), StoreError> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -76,13 +76,13 @@ pub fn apply(conn: &Connection, changes: Vec<Change>, total: u64, max: u64) -> R
     let mut outcome: HashMap<Uuid, Row> = HashMap::new();
     for change in changes {
         match change {
-            Change::Keep(uuid, kept) => {
+            QuarantineChange::Keep(uuid, kept) => {
                 outcome.entry(uuid).or_insert_with(|| Row::new(known.contains(&uuid))).keep(*kept)
             }
-            Change::Judge(uuid, fault, report) => {
+            QuarantineChange::Judge(uuid, fault, report) => {
                 outcome.entry(uuid).or_insert_with(|| Row::new(true)).judge(fault, report)
             }
-            Change::Remove(uuid) => outcome.entry(uuid).or_insert_with(|| Row::new(true)).remove(),
+            QuarantineChange::Remove(uuid) => outcome.entry(uuid).or_insert_with(|| Row::new(true)).remove(),
         }
     }
     let mut appender = None;
@@ -114,7 +114,7 @@ struct Row {
     stored: bool,
     /// Has left the table at some point of the transaction.
     removed: bool,
-    new: Option<Kept>,
+    new: Option<NewEntry>,
     /// Arrivals in this transaction.
     arrivals: u64,
     last_received_at: Option<DateTime<Utc>>,
@@ -126,7 +126,7 @@ impl Row {
         Row { stored, removed: false, new: None, arrivals: 0, last_received_at: None, judged: None }
     }
 
-    fn keep(&mut self, kept: Kept) {
+    fn keep(&mut self, kept: NewEntry) {
         self.arrivals += 1;
         self.last_received_at = self.last_received_at.max(Some(kept.arrival.received_at));
         if self.new.is_none() && (!self.stored || self.removed) {
@@ -146,7 +146,7 @@ impl Row {
     }
 }
 
-fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &Kept, row: &Row) -> duckdb::Result<()> {
+fn append(appender: &mut duckdb::Appender<'_>, uuid: Uuid, kept: &NewEntry, row: &Row) -> duckdb::Result<()> {
     let arrival = &kept.arrival;
     let bytes = &arrival.bytes[..arrival.bytes.len().min(QUARANTINE_KEPT_MAX_BYTES)];
     appender.append_row(params![
@@ -197,12 +197,12 @@ fn update(conn: &Connection, uuid: Uuid, row: &Row) -> duckdb::Result<()> {
     Ok(())
 }
 
-fn known(conn: &Connection, changes: &[Change]) -> Result<HashSet<Uuid>, StoreError> {
+fn known(conn: &Connection, changes: &[QuarantineChange]) -> Result<HashSet<Uuid>, StoreError> {
     let names: HashSet<Uuid> = changes
         .iter()
         .filter_map(|change| match change {
-            Change::Keep(uuid, _) => Some(*uuid),
-            Change::Judge(..) | Change::Remove(_) => None,
+            QuarantineChange::Keep(uuid, _) => Some(*uuid),
+            QuarantineChange::Judge(..) | QuarantineChange::Remove(_) => None,
         })
         .collect();
     if names.is_empty() {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::counts;
 use crate::{
     report::{Policy, PolicyDetails, PolicyResult, Report},
-    store::{Entry, Kind},
+    store::{EntryKind, StoredEntry},
     submission::{Channel, NetworkState, Origin, Trust},
 };
 
@@ -37,7 +37,7 @@ impl ToSql for Day {
 
 /// One report on its way into the tables.
 pub struct StoredReport<'a> {
-    pub entry: &'a Entry,
+    pub entry: &'a StoredEntry,
     pub report: &'a Report,
     /// What it stands under in the tables: its identity, or another name where another sender's report has that.
     pub uuid: Uuid,
@@ -54,8 +54,8 @@ pub struct StoredReport<'a> {
 
 impl<'a> StoredReport<'a> {
     /// What an entry holds, believed as far as its arrival; `None` where it holds no report.
-    pub fn of(entry: &'a Entry) -> Option<StoredReport<'a>> {
-        let Kind::Report { report, identity, alias, content, organisation_key } = &entry.kind else { return None };
+    pub fn of(entry: &'a StoredEntry) -> Option<StoredReport<'a>> {
+        let EntryKind::Report { report, identity, alias, content, organisation_key } = &entry.kind else { return None };
         Some(StoredReport {
             entry,
             report,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rows::At;
 use crate::{
-    alerts::{Mute, Rule},
+    alerts::{AlertRule, Mute},
     store::StoreError,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetSilence {
     pub uuid: Uuid,
-    pub rule: Option<Rule>,
+    pub rule: Option<AlertRule>,
     pub policy_domain: Option<String>,
     pub organisation: Option<String>,
     pub result_type: Option<String>,
@@ -41,12 +41,12 @@ pub fn silences(conn: &Connection) -> Result<Vec<SetSilence>, StoreError> {
     let rows = statement.query_map([], |row| {
         let rule: Option<String> = row.get(1)?;
         // The rule of a newer version silences nothing here; taken for "any rule" it would silence everything.
-        if rule.as_deref().is_some_and(|rule| Rule::from_name(rule).is_none()) {
+        if rule.as_deref().is_some_and(|rule| AlertRule::from_name(rule).is_none()) {
             return Ok(None);
         }
         Ok(Some(SetSilence {
             uuid: row.get(0)?,
-            rule: rule.as_deref().and_then(Rule::from_name),
+            rule: rule.as_deref().and_then(AlertRule::from_name),
             policy_domain: row.get(2)?,
             organisation: row.get(3)?,
             result_type: row.get(4)?,
@@ -67,7 +67,7 @@ pub fn add(conn: &Connection, silence: &SetSilence) -> Result<(), StoreError> {
         sql,
         params![
             uuid,
-            rule.map(Rule::as_str),
+            rule.map(AlertRule::as_str),
             policy_domain,
             organisation,
             result_type,
@@ -98,7 +98,7 @@ mod tests {
         migrate::migrate(&conn).unwrap();
         let silence = SetSilence {
             uuid: Uuid::from_u128(1),
-            rule: Some(Rule::Dane),
+            rule: Some(AlertRule::Dane),
             policy_domain: Some("example.com".to_owned()),
             organisation: None,
             result_type: None,

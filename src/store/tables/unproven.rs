@@ -17,7 +17,7 @@ use crate::{
         STORED_ROW_BYTES, UNPROVEN_CLIENT_SHARE, UNPROVEN_GIVES_WAY_H, UNPROVEN_OVERDUE_S,
         UNPROVEN_REMOVED_AT_ONCE_MAX, UNPROVEN_TIDY_EVERY_S,
     },
-    store::{Arrival, Entry, StoreError, sql},
+    store::{Arrival, StoreError, StoredEntry, sql},
     submission::{ClientNetwork, Trust},
 };
 
@@ -67,7 +67,7 @@ fn charged_to(arrival: &Arrival) -> String {
     arrival.peer.map_or_else(String::new, |peer| ClientNetwork::widest(peer).to_string())
 }
 
-fn bytes(entry: &Entry) -> u64 {
+fn bytes(entry: &StoredEntry) -> u64 {
     entry.arrival.bytes.len() as u64 + entry.rows() as u64 * STORED_ROW_BYTES
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::{
     clock::Clock,
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     store::{
         fixtures::{entry, garbage, october, settings, simple},
         *,
@@ -12,7 +12,7 @@ use crate::{
     submission::{Outcome, Trust},
 };
 
-fn sent(mut entry: Entry, by: &str, bytes: usize, day: u32) -> Entry {
+fn sent(mut entry: StoredEntry, by: &str, bytes: usize, day: u32) -> StoredEntry {
     let arrival = Arc::make_mut(&mut entry.arrival);
     arrival.peer = Some(by.parse::<IpAddr>().unwrap());
     arrival.bytes = format!("{by} {day} {}", identity_text(&entry.kind)).into_bytes();
@@ -21,21 +21,21 @@ fn sent(mut entry: Entry, by: &str, bytes: usize, day: u32) -> Entry {
     entry
 }
 
-fn identity_text(kind: &Kind) -> String {
+fn identity_text(kind: &EntryKind) -> String {
     match kind {
-        Kind::Report { identity, .. } => identity.to_string(),
-        Kind::Quarantine { fault, .. } => fault.detail.clone(),
+        EntryKind::Report { identity, .. } => identity.to_string(),
+        EntryKind::Quarantine { fault, .. } => fault.detail.clone(),
     }
 }
 
 fn opened(directory: &Path, bytes_max: u64, day: u32) -> (Store, Clock) {
     let clock = Clock::fixed(october(day));
     let unproven = Bounds { bytes_max, keep_days: 10 };
-    let store = Store::open(directory, &Settings { unproven, clock: clock.clone(), ..settings() }).unwrap();
+    let store = Store::open(directory, &StoreSettings { unproven, clock: clock.clone(), ..settings() }).unwrap();
     (store, clock)
 }
 
-fn one(store: &Store, entry: Entry) -> Outcome {
+fn one(store: &Store, entry: StoredEntry) -> Outcome {
     store.write_blocking(vec![entry]).pop().unwrap()
 }
 
@@ -132,20 +132,20 @@ fn a_full_store_loses_the_oldest_of_the_largest() {
     assert!(names(&store).contains(&"honest".to_owned()), "{:?}", names(&store));
 }
 
-fn unsigned(by: &str, bytes: usize, day: u32, text: &str) -> Entry {
+fn unsigned(by: &str, bytes: usize, day: u32, text: &str) -> StoredEntry {
     let mut entry = garbage(b"", Trust::None);
-    entry.kind = Kind::Quarantine {
-        fault: Fault::new(FaultCode::DkimNone, text, Place::Whole),
+    entry.kind = EntryKind::Quarantine {
+        fault: Fault::new(FaultCode::DkimNone, text, FaultPlace::Whole),
         organisation: None,
         report_id: None,
     };
     sent(entry, by, bytes, day)
 }
 
-fn junk(by: &str, bytes: usize, text: &str) -> Entry {
+fn junk(by: &str, bytes: usize, text: &str) -> StoredEntry {
     let mut entry = garbage(b"", Trust::None);
-    entry.kind = Kind::Quarantine {
-        fault: Fault::new(FaultCode::NotAReport, text, Place::Whole),
+    entry.kind = EntryKind::Quarantine {
+        fault: Fault::new(FaultCode::NotAReport, text, FaultPlace::Whole),
         organisation: None,
         report_id: None,
     };
@@ -155,7 +155,7 @@ fn junk(by: &str, bytes: usize, text: &str) -> Entry {
 #[test]
 fn a_flood_does_not_push_out_the_mail_of_others() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), &Settings { quarantine_max_bytes: 200_000, ..settings() }).unwrap();
+    let store = Store::open(directory.path(), &StoreSettings { quarantine_max_bytes: 200_000, ..settings() }).unwrap();
     for number in 0..10 {
         one(&store, unsigned(&format!("203.0.113.{number}"), 500, 1, &format!("honest {number}")));
     }
@@ -179,7 +179,7 @@ fn a_flood_does_not_push_out_the_mail_of_others() {
 #[test]
 fn behind_a_mail_server_the_sender_is_the_from_domain() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), &Settings { quarantine_max_bytes: 100_000, ..settings() }).unwrap();
+    let store = Store::open(directory.path(), &StoreSettings { quarantine_max_bytes: 100_000, ..settings() }).unwrap();
     let mail = |from: &str, bytes, text: &str| {
         let mut entry = unsigned("192.0.2.1", bytes, 2, text);
         let arrival = Arc::make_mut(&mut entry.arrival);

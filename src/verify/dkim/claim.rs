@@ -4,7 +4,7 @@ use mail_auth::{common::crypto::Algorithm, dkim::Canonicalization};
 
 use super::{
     Times,
-    mail::Field,
+    mail::HeaderField,
     shown,
     tags::{Tags, base64, elements, number},
 };
@@ -16,7 +16,7 @@ const SHA256_BYTES: usize = 32;
 
 /// What a signature says of itself.
 #[derive(Debug)]
-pub struct Claim<'a> {
+pub struct SignatureHeader<'a> {
     pub domain: String,
     pub selector: String,
     pub algorithm: Algorithm,
@@ -30,7 +30,7 @@ pub struct Claim<'a> {
     pub identity_is_domain: bool,
     has_length: bool,
     expires_at: Option<i64>,
-    field: Field<'a>,
+    field: HeaderField<'a>,
     /// The field's value without that of `b=` (RFC 6376 §3.7).
     unsigned: Vec<u8>,
 }
@@ -43,8 +43,8 @@ pub struct Malformed {
     pub detail: String,
 }
 
-impl<'a> Claim<'a> {
-    pub fn read(field: Field<'a>) -> Result<Claim<'a>, Malformed> {
+impl<'a> SignatureHeader<'a> {
+    pub fn read(field: HeaderField<'a>) -> Result<SignatureHeader<'a>, Malformed> {
         let malformed = |domain: Option<String>, named: &str, problem: &str| Malformed {
             domain,
             detail: format!("a signature{named} cannot be read: {problem} (RFC 6376 §3.5)"),
@@ -53,10 +53,11 @@ impl<'a> Claim<'a> {
         let text = std::str::from_utf8(value).map_err(|_| malformed(None, "", "it is not UTF-8"))?;
         let tags = Tags::read(text).map_err(|problem| malformed(None, "", problem))?;
         let named = tags.get("d").map(|written| format!(" with d={}", shown(written))).unwrap_or_default();
-        Claim::of(field, text, &tags).map_err(|problem| malformed(tags.get("d").and_then(domain), &named, &problem))
+        SignatureHeader::of(field, text, &tags)
+            .map_err(|problem| malformed(tags.get("d").and_then(domain), &named, &problem))
     }
 
-    fn of(field: Field<'a>, text: &str, tags: &Tags<'_>) -> Result<Claim<'a>, String> {
+    fn of(field: HeaderField<'a>, text: &str, tags: &Tags<'_>) -> Result<SignatureHeader<'a>, String> {
         let need = |name: &str| tags.get(name).ok_or_else(|| format!("it has no {name}="));
         let wrong = |name: &str| format!("{name}={} is malformed", shown(tags.get(name).unwrap_or_default()));
         if need("v")? != "1" {
@@ -69,7 +70,7 @@ impl<'a> Claim<'a> {
         };
         let signed_domain = domain(need("d")?).filter(|name| name.contains('.')).ok_or_else(|| wrong("d"))?;
         let selector = selector(need("s")?).ok_or_else(|| wrong("s"))?;
-        let claim = Claim {
+        let claim = SignatureHeader {
             identity_is_domain: identity(tags.get("i"), &signed_domain).ok_or_else(|| wrong("i"))?,
             algorithm,
             signature: base64(need("b")?).filter(|bytes| !bytes.is_empty()).ok_or_else(|| wrong("b"))?,
@@ -121,8 +122,8 @@ impl<'a> Claim<'a> {
     }
 
     /// The field as it was hashed last of all: without its signature and the line's end.
-    pub fn own_field(&self) -> Field<'_> {
-        Field { name: self.field.name, value: &self.unsigned }
+    pub fn own_field(&self) -> HeaderField<'_> {
+        HeaderField { name: self.field.name, value: &self.unsigned }
     }
 
     /// A sentence about it.

@@ -7,7 +7,7 @@ use mail_auth::{
 
 use super::{
     Failure,
-    claim::Claim,
+    claim::SignatureHeader,
     mail::Signed,
     shown,
     tags::{Tags, base64, elements},
@@ -24,7 +24,7 @@ const RSA_MAX_BITS: usize = 4_096;
 const SERVICES: [&str; 3] = ["*", "tlsrpt", "email"];
 
 /// A key that the claim may use.
-pub struct Key {
+pub struct DkimKey {
     key: DomainKey,
     /// Whether the DNS vouched for it.
     pub secure: bool,
@@ -39,7 +39,7 @@ enum Record<'a> {
 }
 
 /// Looks the claim's key up and sees whether it may be used.
-pub async fn fetch(claim: &Claim<'_>, resolver: &dyn Resolver) -> Result<Key, Failure> {
+pub async fn fetch(claim: &SignatureHeader<'_>, resolver: &dyn Resolver) -> Result<DkimKey, Failure> {
     let name = claim.key_name();
     let gone = |detail: String| Err(Failure::of(claim, FaultCode::DkimKeyGone, &detail));
     let found = match resolver.txt(&name).await {
@@ -51,7 +51,7 @@ pub async fn fetch(claim: &Claim<'_>, resolver: &dyn Resolver) -> Result<Key, Fa
     // More than one key under one name is undefined (RFC 6376 §3.6.2.2).
     for record in &found.value {
         match read(record) {
-            Record::Key(tags) => return Ok(Key { key: judge(claim, &tags, &name)?, secure: found.secure }),
+            Record::Key(tags) => return Ok(DkimKey { key: judge(claim, &tags, &name)?, secure: found.secure }),
             Record::Malformed(problem) => malformed = malformed.or(Some(problem)),
             Record::Other => {}
         }
@@ -64,9 +64,9 @@ pub async fn fetch(claim: &Claim<'_>, resolver: &dyn Resolver) -> Result<Key, Fa
     }
 }
 
-impl Key {
+impl DkimKey {
     /// Whether the claim's signature over these fields is made with this key.
-    pub fn verifies(&self, claim: &Claim<'_>, signed: &Signed<'_>) -> bool {
+    pub fn verifies(&self, claim: &SignatureHeader<'_>, signed: &Signed<'_>) -> bool {
         let own = claim.own_field();
         let mut fields = signed.fields.iter().chain([&own]).map(|field| match claim.header_form {
             Canonicalization::Relaxed => (field.name.trim_ascii_end(), field.value),
@@ -87,7 +87,7 @@ fn read(record: &[u8]) -> Record<'_> {
     }
 }
 
-fn judge(claim: &Claim<'_>, tags: &Tags<'_>, name: &str) -> Result<DomainKey, Failure> {
+fn judge(claim: &SignatureHeader<'_>, tags: &Tags<'_>, name: &str) -> Result<DomainKey, Failure> {
     let failure = |code, detail: String| Failure::of(claim, code, &detail);
     let unfit = |detail: String| failure(FaultCode::DkimFail, detail);
     let public = tags.get("p").unwrap_or_default();
@@ -135,4 +135,18 @@ fn judge(claim: &Claim<'_>, tags: &Tags<'_>, name: &str) -> Result<DomainKey, Fa
         }
     }
     Ok(key)
+}
+
+/// For the fuzz target: reads a record as a key of each kind.
+#[cfg(fuzzing)]
+pub fn fuzzing(record: &[u8]) {
+    if let Record::Key(tags) = read(record) {
+        let public = tags.get("p").unwrap_or_default();
+        if let Some(bytes) = base64(public) {
+            assert!(bytes.len() <= public.len());
+        }
+        for kind in ["rsa", "ed25519"] {
+            let _ = DomainKey::parse(format!("k={kind}; p={public}").as_bytes());
+        }
+    }
 }

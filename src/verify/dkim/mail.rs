@@ -12,7 +12,7 @@ use mail_auth::{common::crypto::HashAlgorithm, dkim::Canonicalization};
 const DECISIVE: [&str; 3] = ["from", "content-type", "content-transfer-encoding"];
 
 pub struct Mail<'a> {
-    fields: Vec<Field<'a>>,
+    fields: Vec<HeaderField<'a>>,
     /// Places in `fields` by name in lower case, topmost first.
     places: HashMap<Vec<u8>, Vec<usize>>,
     body: &'a [u8],
@@ -23,7 +23,7 @@ pub struct Mail<'a> {
 
 /// One header field: its name, and what follows the colon with the line's end.
 #[derive(Debug, Clone, Copy)]
-pub struct Field<'a> {
+pub struct HeaderField<'a> {
     pub name: &'a [u8],
     pub value: &'a [u8],
 }
@@ -31,7 +31,7 @@ pub struct Field<'a> {
 /// The fields a signature covers.
 pub struct Signed<'a> {
     /// In the order in which they are hashed.
-    pub fields: Vec<Field<'a>>,
+    pub fields: Vec<HeaderField<'a>>,
     /// Names, lower case, of which no field is left uncovered.
     pub covers: Vec<String>,
 }
@@ -73,14 +73,14 @@ impl<'a> Mail<'a> {
                 let (name, value) = text.split_at(colon);
                 let known = name.trim_ascii_end().to_ascii_lowercase();
                 mail.places.entry(known).or_default().push(mail.fields.len());
-                mail.fields.push(Field { name, value: value.strip_prefix(b":").unwrap_or(value) });
+                mail.fields.push(HeaderField { name, value: value.strip_prefix(b":").unwrap_or(value) });
             }
         }
         mail
     }
 
     /// The fields of a name, given in lower case, topmost first.
-    pub fn fields(&self, name: &str) -> impl Iterator<Item = Field<'a>> {
+    pub fn fields(&self, name: &str) -> impl Iterator<Item = HeaderField<'a>> {
         self.places(name).iter().filter_map(|place| self.fields.get(*place)).copied()
     }
 
@@ -88,7 +88,7 @@ impl<'a> Mail<'a> {
     /// name counts, from the bottom up (RFC 6376 §5.4.2). The error says why the signature cannot count.
     pub fn signed(&self, names: &[String]) -> Result<Signed<'a>, String> {
         let mut taken: HashMap<&str, usize> = HashMap::new();
-        let mut fields: Vec<Field<'a>> = Vec::new();
+        let mut fields: Vec<HeaderField<'a>> = Vec::new();
         for name in names {
             let taken = taken.entry(name).or_default();
             *taken += 1;

@@ -1,13 +1,13 @@
 //! `Authentication-Results` (RFC 8601): what the operator's own mail server found.
 
 use super::{
-    Signature, Telling, Verdict,
+    DkimVerdict, Signature, Telling,
     align::is_aligned,
     mail::{Mail, as_sent},
     shown,
 };
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     report::domain,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 /// carries another one, or there is no such field; those further down may be anybody's.
 ///
 /// The field's server is believed to remove such fields of strangers, and to have judged the mail when it was received.
-pub fn authentication_results(message: &[u8], authserv_id: &str, from_domain: Option<&str>) -> Option<Verdict> {
+pub fn authentication_results(message: &[u8], authserv_id: &str, from_domain: Option<&str>) -> Option<DkimVerdict> {
     let message = as_sent(message);
     let field = Mail::read(&message).fields("authentication-results").next()?;
     let from = from_domain.and_then(domain);
@@ -25,7 +25,7 @@ pub fn authentication_results(message: &[u8], authserv_id: &str, from_domain: Op
         Some(results) => judge(results, authserv_id, from.as_deref()),
         None => {
             let detail = format!("the Authentication-Results field of {} cannot be read", shown(authserv_id));
-            Verdict::Fail { fault: Fault::new(FaultCode::DkimFail, detail, Place::Whole), passing: Vec::new() }
+            DkimVerdict::Fail { fault: Fault::new(FaultCode::DkimFail, detail, FaultPlace::Whole), passing: Vec::new() }
         }
     })
 }
@@ -41,7 +41,7 @@ struct Found {
     doubtful: bool,
 }
 
-fn judge(results: Vec<Found>, authserv_id: &str, from: Option<&str>) -> Verdict {
+fn judge(results: Vec<Found>, authserv_id: &str, from: Option<&str>) -> DkimVerdict {
     let authserv_id = shown(authserv_id);
     let mut telling = Telling::default();
     let mut passing = Vec::new();
@@ -60,7 +60,7 @@ fn judge(results: Vec<Found>, authserv_id: &str, from: Option<&str>) -> Verdict 
                 let selector = found.selector.unwrap_or_default();
                 let signature = Signature { domain, selector, covers: Vec::new(), late: false, key_secure: false };
                 if aligned {
-                    return Verdict::Pass(signature);
+                    return DkimVerdict::Pass(signature);
                 }
                 passing.push(signature);
             }
@@ -71,7 +71,7 @@ fn judge(results: Vec<Found>, authserv_id: &str, from: Option<&str>) -> Verdict 
             }
         }
     }
-    Verdict::Fail { fault: telling.fault(&passing, from), passing }
+    DkimVerdict::Fail { fault: telling.fault(&passing, from), passing }
 }
 
 /// Reads by the grammar of RFC 8601 §2.2. `None` where it does not hold. Values are taken with more characters than a MIME

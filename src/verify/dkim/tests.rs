@@ -45,35 +45,35 @@ impl Resolver for NoDns {
     }
 }
 
-fn judged(message: &[u8], from: Option<&str>, resolver: &dyn Resolver) -> Verdict {
+fn judged(message: &[u8], from: Option<&str>, resolver: &dyn Resolver) -> DkimVerdict {
     let at = |second| DateTime::from_timestamp(second, 0).unwrap();
     // The pipeline may move it between threads.
-    let judging: Box<dyn Future<Output = Verdict> + Send + '_> =
+    let judging: Box<dyn Future<Output = DkimVerdict> + Send + '_> =
         Box::new(verify(message, from, at(RECEIVED_AT), at(NOW), resolver));
     Box::into_pin(judging).now_or_never().expect("the records answer at once")
 }
 
 /// With the usual key of example.net.
-fn verdict(message: &[u8]) -> Verdict {
+fn verdict(message: &[u8]) -> DkimVerdict {
     judged(message, FROM, &resolver(&records(&[("example.net", "sel")])))
 }
 
-fn passed(verdict: Verdict) -> Signature {
+fn passed(verdict: DkimVerdict) -> Signature {
     match verdict {
-        Verdict::Pass(signature) => signature,
+        DkimVerdict::Pass(signature) => signature,
         other => panic!("{other:?}"),
     }
 }
 
 /// The code and the detail of the fault.
-fn failed(verdict: Verdict) -> (FaultCode, String) {
+fn failed(verdict: DkimVerdict) -> (FaultCode, String) {
     match verdict {
-        Verdict::Fail { fault, .. } => (fault.code, fault.detail),
+        DkimVerdict::Fail { fault, .. } => (fault.code, fault.detail),
         other => panic!("{other:?}"),
     }
 }
 
-fn code(verdict: Verdict) -> FaultCode {
+fn code(verdict: DkimVerdict) -> FaultCode {
     failed(verdict).0
 }
 

@@ -4,16 +4,16 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 /// An address block in CIDR notation (RFC 4632, RFC 4291 §2.3), or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct AddressBlock {
     base: IpAddr,
     prefix: u8,
 }
 
-impl Network {
+impl AddressBlock {
     /// `None` where the prefix is longer than the address.
-    pub fn new(base: IpAddr, prefix: u8) -> Option<Network> {
+    pub fn new(base: IpAddr, prefix: u8) -> Option<AddressBlock> {
         let most = if base.is_ipv4() { 32 } else { 128 };
-        (prefix <= most).then_some(Network { base, prefix })
+        (prefix <= most).then_some(AddressBlock { base, prefix })
     }
 
     pub fn prefix(&self) -> u8 {
@@ -35,10 +35,10 @@ impl Network {
     }
 }
 
-impl FromStr for Network {
+impl FromStr for AddressBlock {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Network, String> {
+    fn from_str(text: &str) -> Result<AddressBlock, String> {
         let wrong = || format!("`{text}` is neither an address nor a network like 192.0.2.0/24 or 2001:db8::/32");
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -47,11 +47,11 @@ impl FromStr for Network {
         let base: IpAddr = address.parse().map_err(|_| wrong())?;
         let whole = if base.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Some(whole), number).ok_or_else(wrong)?;
-        Network::new(base, prefix).ok_or_else(wrong)
+        AddressBlock::new(base, prefix).ok_or_else(wrong)
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for AddressBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.base, self.prefix)
     }

@@ -6,11 +6,11 @@
 
 use std::net::IpAddr;
 
-use super::block::{Network, number};
+use super::block::{AddressBlock, number};
 
 /// The terms of a record that decide, in their order.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct SpfRecord {
     pub terms: Vec<Term>,
     pub redirect: Option<Target>,
 }
@@ -30,7 +30,7 @@ pub enum Mechanism {
     Include(Target),
     A(Hosts),
     Mx(Hosts),
-    Ip(Network),
+    Ip(AddressBlock),
     Ptr,
     Exists,
 }
@@ -65,11 +65,11 @@ fn is_spf(text: &[u8]) -> bool {
 }
 
 /// Reads a record. The error is an English sentence without full stop.
-pub fn parse(text: &[u8]) -> Result<Record, String> {
+pub fn parse(text: &[u8]) -> Result<SpfRecord, String> {
     let is_printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     let text = std::str::from_utf8(text).ok().filter(|text| text.as_bytes().iter().all(is_printable));
     let text = text.ok_or("the SPF record holds something other than printable ASCII")?;
-    let mut record = Record { terms: Vec::new(), redirect: None };
+    let mut record = SpfRecord { terms: Vec::new(), redirect: None };
     let mut explained = false;
     for term in text.split(' ').skip(1).filter(|term| !term.is_empty()) {
         let wrong = || format!("the SPF record holds `{}`, which is no term", shown(term));
@@ -137,14 +137,14 @@ fn directive(term: &str) -> Option<Term> {
     Some(Term { text: term.to_owned(), permits, mechanism })
 }
 
-fn network(text: &str, is_family: fn(&IpAddr) -> bool) -> Option<Network> {
+fn network(text: &str, is_family: fn(&IpAddr) -> bool) -> Option<AddressBlock> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(number(prefix)?)),
         None => (text, None),
     };
     let address: IpAddr = address.parse().ok().filter(is_family)?;
     let whole = if address.is_ipv4() { 32 } else { 128 };
-    Network::new(address, prefix.unwrap_or(whole))
+    AddressBlock::new(address, prefix.unwrap_or(whole))
 }
 
 /// `[":" domain-spec] ["/" bits of IPv4] ["//" bits of IPv6]`

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 
 use super::{
     Looking, Stop,
-    block::Network,
-    record::{self, Hosts, Mechanism, Record, Target, Term, shown},
+    block::AddressBlock,
+    record::{self, Hosts, Mechanism, SpfRecord, Target, Term, shown},
 };
 use crate::limits::{NETWORK_PROOF_MX_HOSTS_MAX, NETWORK_PROOF_SPF_TERMS_MAX, NETWORK_PROOF_SPF_VOID_MAX};
 
@@ -53,7 +53,7 @@ pub async fn permitted(domain: &str, looking: &mut Looking<'_>) -> Result<String
 }
 
 impl Evaluation<'_, '_> {
-    async fn record(&mut self, domain: &str) -> Result<Option<Record>, Stop> {
+    async fn record(&mut self, domain: &str) -> Result<Option<SpfRecord>, Stop> {
         let about = |problem: String| Stop::settled(format!("{problem} at {domain}"));
         let Some(texts) = self.looking.txt(domain).await? else { return Ok(None) };
         let Some(text) = record::select(&texts).map_err(about)? else { return Ok(None) };
@@ -61,12 +61,12 @@ impl Evaluation<'_, '_> {
     }
 
     /// A record that another one names, which must be there.
-    async fn named(&mut self, domain: &str) -> Result<Record, Stop> {
+    async fn named(&mut self, domain: &str) -> Result<SpfRecord, Stop> {
         let record = self.record(domain).await?;
         record.ok_or_else(|| Stop::settled(format!("the SPF record names {domain}, which has none")))
     }
 
-    fn check<'a>(&'a mut self, mut domain: String, mut record: Record) -> Saying<'a> {
+    fn check<'a>(&'a mut self, mut domain: String, mut record: SpfRecord) -> Saying<'a> {
         Box::pin(async move {
             let mut perhaps = false;
             loop {
@@ -162,14 +162,14 @@ impl Evaluation<'_, '_> {
     }
 
     fn any(&self, addresses: &[IpAddr], prefix: u8, permits: bool) -> Matched {
-        let mut networks = addresses.iter().filter_map(|address| Network::new(*address, prefix));
+        let mut networks = addresses.iter().filter_map(|address| AddressBlock::new(*address, prefix));
         match networks.find(|network| network.contains(self.looking.address)) {
             Some(network) => self.within(&network, permits),
             None => Matched::No,
         }
     }
 
-    fn within(&self, network: &Network, permits: bool) -> Matched {
+    fn within(&self, network: &AddressBlock, permits: bool) -> Matched {
         match network.contains(self.looking.address) {
             false => Matched::No,
             true if permits && self.is_wide(network.prefix()) => Matched::Perhaps,

@@ -29,7 +29,7 @@ struct Signed(Records, &'static str);
 
 impl Signed {
     fn sign<T: Send + 'static>(answer: Lookup<T>, secure: bool) -> Lookup<T> {
-        Box::pin(async move { answer.await.map(|found| Found { secure, ..found }) })
+        Box::pin(async move { answer.await.map(|found| DnsAnswer { secure, ..found }) })
     }
 }
 
@@ -78,7 +78,7 @@ fn now() -> DateTime<Utc> {
 }
 
 /// The proof, and how many questions it took.
-fn asked(records: &str, address: &str, domains: &[&str], rules: &Rules) -> (Proof, usize) {
+fn asked(records: &str, address: &str, domains: &[&str], rules: &ProofRules) -> (Proof, usize) {
     let count = Arc::default();
     let resolver = Counting(Records::parse(records).unwrap(), Arc::clone(&count));
     let domains: Vec<String> = domains.iter().map(|domain| (*domain).to_owned()).collect();
@@ -91,7 +91,7 @@ fn asked(records: &str, address: &str, domains: &[&str], rules: &Rules) -> (Proo
 }
 
 fn proof(records: &str, address: &str, domain: &str) -> Proof {
-    asked(records, address, &[domain], &Rules::default()).0
+    asked(records, address, &[domain], &ProofRules::default()).0
 }
 
 /// Which SPF mechanism decided.
@@ -118,11 +118,11 @@ fn unknown(proof: Proof) -> String {
 
 #[test]
 fn a_name_that_leads_back_and_a_record_that_permits_prove_a_domain() {
-    let (proof, questions) = asked(SENDER, ADDRESS, &["Example.NET."], &Rules::default());
+    let (proof, questions) = asked(SENDER, ADDRESS, &["Example.NET."], &ProofRules::default());
     let Proof::Proven(evidence) = proof else { panic!("{proof:?}") };
     assert_eq!(
         evidence,
-        Evidence {
+        NetworkEvidence {
             address: ADDRESS.parse().unwrap(),
             domain: "example.net".to_owned(),
             reverse_names: vec!["mail.example.net".to_owned()],
@@ -134,7 +134,7 @@ fn a_name_that_leads_back_and_a_record_that_permits_prove_a_domain() {
     );
     assert_eq!(questions, 3);
     let written = serde_json::to_string(&evidence).unwrap();
-    assert_eq!(serde_json::from_str::<Evidence>(&written).unwrap(), evidence);
+    assert_eq!(serde_json::from_str::<NetworkEvidence>(&written).unwrap(), evidence);
     assert_eq!(permitted(self::proof(SENDER, "::ffff:198.51.100.7", "example.net")), evidence.permitted_by);
 }
 
@@ -142,7 +142,7 @@ fn a_name_that_leads_back_and_a_record_that_permits_prove_a_domain() {
 fn a_proof_is_secure_where_every_answer_it_rests_on_is() {
     let secure = |records: &str, unsigned: &'static str| {
         let (resolver, domains) = (Signed(Records::parse(records).unwrap(), unsigned), ["example.net".to_owned()]);
-        let rules = Rules::default();
+        let rules = ProofRules::default();
         let proof = prove(ADDRESS.parse().unwrap(), &domains, &rules, &resolver, now()).now_or_never().unwrap();
         let Proof::Proven(evidence) = proof else { panic!("{proof:?}") };
         evidence.secure
@@ -156,7 +156,7 @@ fn a_proof_is_secure_where_every_answer_it_rests_on_is() {
 
 #[test]
 fn the_second_domain_counts_where_the_first_does_not_and_a_third_is_not_looked_at() {
-    let proven = |domains: &[&str]| asked(SENDER, ADDRESS, domains, &Rules::default());
+    let proven = |domains: &[&str]| asked(SENDER, ADDRESS, domains, &ProofRules::default());
     assert!(matches!(proven(&["example.org", "example.net"]).0, Proof::Proven(_)));
     let (proof, questions) = proven(&["example.org", "example.com", "example.net"]);
     assert_eq!(refused(proof), "198.51.100.7 has no name below example.com");
@@ -169,7 +169,7 @@ fn public_suffixes_and_what_is_below_a_private_one_prove_nothing_and_ask_nobody(
     for domain in
         ["github.io", "somebody.github.io", "a.somebody.github.io", "com", "co.uk", "not a domain", "192.0.2.1"]
     {
-        let (proof, questions) = asked(SENDER, ADDRESS, &[domain], &Rules::default());
+        let (proof, questions) = asked(SENDER, ADDRESS, &[domain], &ProofRules::default());
         refused(proof);
         assert_eq!(questions, 0, "{domain}");
     }
@@ -178,23 +178,23 @@ fn public_suffixes_and_what_is_below_a_private_one_prove_nothing_and_ask_nobody(
 
 #[test]
 fn a_domain_in_the_registry_is_proven_only_as_the_registry_says() {
-    let rules = |rule: Rule| Rules::new(HashMap::from([("example.net".to_owned(), rule)]));
-    let judged = |rule: Rule, domain: &str| asked(SENDER, ADDRESS, &[domain], &rules(rule));
+    let rules = |rule: ProofRule| ProofRules::new(HashMap::from([("example.net".to_owned(), rule)]));
+    let judged = |rule: ProofRule, domain: &str| asked(SENDER, ADDRESS, &[domain], &rules(rule));
 
-    let (proof, questions) = judged(Rule { forbidden: true, ..Rule::default() }, "example.net");
+    let (proof, questions) = judged(ProofRule { forbidden: true, ..ProofRule::default() }, "example.net");
     assert_eq!((refused(proof).as_str(), questions), ("addresses prove nothing for example.net", 0));
-    let (proof, questions) = judged(Rule::default(), "mail.example.net");
+    let (proof, questions) = judged(ProofRule::default(), "mail.example.net");
     let reason = "198.51.100.7 is in no network that is known to be one of mail.example.net";
     assert_eq!((refused(proof).as_str(), questions), (reason, 0), "a longer name evades no rule");
 
     let networks = vec!["2001:db8::/32".parse().unwrap(), "198.51.100.0/25".parse().unwrap()];
-    let (proof, questions) = judged(Rule { networks, ..Rule::default() }, "example.net");
+    let (proof, questions) = judged(ProofRule { networks, ..ProofRule::default() }, "example.net");
     let known = "198.51.100.0/25, which is known to be a network of example.net";
     assert_eq!((permitted(proof).as_str(), questions), (known, 0));
 
-    let patterns = |patterns: &[&str]| Rule {
+    let patterns = |patterns: &[&str]| ProofRule {
         host_patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
-        ..Rule::default()
+        ..ProofRule::default()
     };
     assert!(matches!(judged(patterns(&["crawl-*.example.net", "m*l.example.net"]), "example.net").0, Proof::Proven(_)));
     let refused_by = refused(judged(patterns(&["mail-*.example.net"]), "example.net").0);

@@ -3,24 +3,24 @@
 use serde::Serialize;
 
 use crate::{
-    explain::{self, Mail, result_types},
+    explain::{self, MailEffect, result_types},
     query::reports::NOT_ITEMISED,
 };
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Why {
+pub(crate) struct CauseRow {
     result_type: String,
     short: &'static str,
     failed: i64,
     mode: String,
-    mail: Mail,
+    mail: MailEffect,
     mail_words: &'static str,
 }
 
-impl Why {
-    pub(crate) fn new(result_type: &str, policy_type: &str, mode: Option<&str>, failed: i64) -> Why {
-        let mail = Mail::of(result_type, policy_type, mode);
-        Why {
+impl CauseRow {
+    pub(crate) fn new(result_type: &str, policy_type: &str, mode: Option<&str>, failed: i64) -> CauseRow {
+        let mail = MailEffect::of(result_type, policy_type, mode);
+        CauseRow {
             result_type: result_type.to_owned(),
             short: result_types::short(result_type),
             failed,
@@ -31,7 +31,7 @@ impl Why {
     }
 
     /// Adds one of the same result type, so that a result type is one line whose number is that of the reports behind it.
-    pub(crate) fn add_to(self, causes: &mut Vec<Why>) {
+    pub(crate) fn add_to(self, causes: &mut Vec<CauseRow>) {
         let Some(known) = causes.iter_mut().find(|known| known.result_type == self.result_type) else {
             causes.push(self);
             return;
@@ -40,7 +40,7 @@ impl Why {
         if !known.mode.split(", ").any(|mode| mode == self.mode) {
             known.mode = format!("{}, {}", known.mode, self.mode);
         }
-        if self.mail == Mail::Refused {
+        if self.mail == MailEffect::Refused {
             (known.mail, known.mail_words) = (self.mail, self.mail_words);
         }
     }
@@ -49,9 +49,9 @@ impl Why {
         self.failed
     }
 
-    pub(crate) fn not_itemised(failed: i64) -> Why {
-        let mail = Mail::Unknown;
-        Why {
+    pub(crate) fn not_itemised(failed: i64) -> CauseRow {
+        let mail = MailEffect::Unknown;
+        CauseRow {
             result_type: NOT_ITEMISED.to_owned(),
             short: result_types::short(NOT_ITEMISED),
             failed,

@@ -10,7 +10,7 @@ use crate::{
     links::ABSENT,
     query::{
         Filter,
-        failures::{After, By, Failures, Page, failures},
+        failures::{FailureCursor, FailureOrder, FailurePage, Failures, failures},
         shares::shares,
     },
     share,
@@ -18,9 +18,9 @@ use crate::{
     web::{
         Site, answer,
         layout::Frame,
-        params::{self, Asked},
+        params::{self, PageParams},
     },
-    wording::{self, Trend},
+    wording::{self, TrendWord},
 };
 
 /// Rows of an export that are in memory at the same time.
@@ -78,9 +78,9 @@ pub(crate) async fn csv(site: web::Data<Site>, request: HttpRequest) -> HttpResp
 struct Export {
     site: web::Data<Site>,
     filter: Filter,
-    by: By,
+    by: FailureOrder,
     /// What is written next; `None` at the end.
-    next: Option<Page>,
+    next: Option<FailurePage>,
     head: bool,
 }
 
@@ -103,12 +103,17 @@ impl Export {
     }
 }
 
-async fn portion(site: &Site, filter: Filter, by: By, after: Option<After>) -> Result<Page, answer::Fail> {
+async fn portion(
+    site: &Site,
+    filter: Filter,
+    by: FailureOrder,
+    after: Option<FailureCursor>,
+) -> Result<FailurePage, answer::Fail> {
     let read = move |connection: &_| Ok(failures(connection, &filter, by, EXPORT_ROWS, after.as_ref())?);
     Ok(site.store().read(read).await?)
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame, bool), answer::Fail> {
+async fn ask(site: &Site, query_string: &str) -> Result<(PageParams, FailurePage, Frame, bool), answer::Fail> {
     let asked = site.asked(query_string, params::FAILURES).await?;
     let after = asked.failures_after()?;
     let question = asked.clone();
@@ -124,8 +129,8 @@ async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame, boo
     Ok((asked, page, frame, has_before))
 }
 
-fn by_of(asked: &Asked) -> By {
-    asked.by.unwrap_or(By::Organisation)
+fn by_of(asked: &PageParams) -> FailureOrder {
+    asked.by.unwrap_or(FailureOrder::Organisation)
 }
 
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
@@ -134,7 +139,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let shell = frame.context(&asked, "/failures", site.today());
     let period = wording::period(asked.filter.range);
     let rows: Vec<Row> = page.rows.iter().map(|failures| row(by, failures, &page, has_before, period)).collect();
-    let tabs: Vec<Tab> = By::ALL.into_iter().map(|by| Tab { by: by.as_str(), name: tab_name(by) }).collect();
+    let tabs: Vec<Tab> = FailureOrder::ALL.into_iter().map(|by| Tab { by: by.as_str(), name: tab_name(by) }).collect();
     let content = fields! {
         by => by.as_str(),
         by_name => tab_name(by),
@@ -142,42 +147,42 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         rows,
         keys_words => keys_words(by, page.keys),
         failed => page.failed,
-        from_details => matches!(by, By::ResultType | By::ReceivingMxHostname | By::SendingMtaIp),
+        from_details => matches!(by, FailureOrder::ResultType | FailureOrder::ReceivingMxHostname | FailureOrder::SendingMtaIp),
         next => page.next.as_ref().map(params::failures_cursor),
         limit => asked.limit,
     };
     Ok(site.templates.render("failures.html", context! { ..content, ..shell })?)
 }
 
-fn tab_name(by: By) -> &'static str {
+fn tab_name(by: FailureOrder) -> &'static str {
     match by {
-        By::Organisation => "Sending organisation",
-        By::ResultType => "Result type",
-        By::PolicyDomain => "Policy domain",
-        By::ReceivingMxHostname => "Receiving MX host",
-        By::SendingMtaIp => "Sending address",
-        By::Day => "Day",
+        FailureOrder::Organisation => "Sending organisation",
+        FailureOrder::ResultType => "Result type",
+        FailureOrder::PolicyDomain => "Policy domain",
+        FailureOrder::ReceivingMxHostname => "Receiving MX host",
+        FailureOrder::SendingMtaIp => "Sending address",
+        FailureOrder::Day => "Day",
     }
 }
 
 /// `from 7 organisations`.
-fn keys_words(by: By, keys: i64) -> String {
+fn keys_words(by: FailureOrder, keys: i64) -> String {
     match by {
-        By::Organisation => format!("from {}", wording::counted(keys, "organisation", "organisations")),
-        By::ResultType => format!("of {}", wording::counted(keys, "result type", "result types")),
-        By::PolicyDomain => format!("to {}", wording::counted(keys, "policy domain", "policy domains")),
-        By::ReceivingMxHostname => format!("at {}", wording::counted(keys, "MX host", "MX hosts")),
-        By::SendingMtaIp => format!("from {}", wording::counted(keys, "address", "addresses")),
-        By::Day => format!("on {}", wording::counted(keys, "day", "days")),
+        FailureOrder::Organisation => format!("from {}", wording::counted(keys, "organisation", "organisations")),
+        FailureOrder::ResultType => format!("of {}", wording::counted(keys, "result type", "result types")),
+        FailureOrder::PolicyDomain => format!("to {}", wording::counted(keys, "policy domain", "policy domains")),
+        FailureOrder::ReceivingMxHostname => format!("at {}", wording::counted(keys, "MX host", "MX hosts")),
+        FailureOrder::SendingMtaIp => format!("from {}", wording::counted(keys, "address", "addresses")),
+        FailureOrder::Day => format!("on {}", wording::counted(keys, "day", "days")),
     }
 }
 
-fn row(by: By, failures: &Failures, page: &Page, has_before: bool, period: &str) -> Row {
+fn row(by: FailureOrder, failures: &Failures, page: &FailurePage, has_before: bool, period: &str) -> Row {
     let absent = failures.key.is_empty();
     Row {
         value: if absent { ABSENT.to_owned() } else { failures.key.clone() },
         name: if absent { "(not given)".to_owned() } else { failures.key.clone() },
-        short: if by == By::ResultType { result_types::short(&failures.key) } else { "" },
+        short: if by == FailureOrder::ResultType { result_types::short(&failures.key) } else { "" },
         failed: failures.failed,
         share: share::failed(failures.failed, page.failed),
         trend: trend(by, failures, has_before, period),
@@ -185,14 +190,14 @@ fn row(by: By, failures: &Failures, page: &Page, has_before: bool, period: &str)
         organisations: failures.organisations,
         first: failures.first,
         last: failures.last,
-        day: if by == By::Day { Some(failures.first) } else { None },
+        day: if by == FailureOrder::Day { Some(failures.first) } else { None },
     }
 }
 
-fn trend(by: By, failures: &Failures, has_before: bool, period: &str) -> String {
-    match Trend::of(failures.failed, failures.failed_before) {
-        _ if by == By::Day => String::new(),
-        Trend::New => wording::new_since(Some(failures.first), failures.failed_earlier, has_before),
+fn trend(by: FailureOrder, failures: &Failures, has_before: bool, period: &str) -> String {
+    match TrendWord::of(failures.failed, failures.failed_before) {
+        _ if by == FailureOrder::Day => String::new(),
+        TrendWord::New => wording::new_since(Some(failures.first), failures.failed_earlier, has_before),
         trend => wording::moved(trend, failures.failed, failures.failed_before, period),
     }
 }
@@ -207,7 +212,7 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answ
             serde_json::json!({
                 "key": (!row.key.is_empty()).then_some(&row.key),
                 "failed_sessions": row.failed,
-                "previous_failed_sessions": (by != By::Day).then_some(row.failed_before),
+                "previous_failed_sessions": (by != FailureOrder::Day).then_some(row.failed_before),
                 "reports": row.reports,
                 "organisations": row.organisations,
                 "first_day": row.first,
@@ -221,12 +226,12 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answ
     )
 }
 
-fn csv_head(by: By) -> String {
+fn csv_head(by: FailureOrder) -> String {
     format!("{},failed_sessions,previous_failed_sessions,reports,organisations,first_day,last_day\r\n", by.as_str())
 }
 
-fn csv_row(csv: &mut String, by: By, row: &Failures) {
-    let before = if by == By::Day { String::new() } else { row.failed_before.to_string() };
+fn csv_row(csv: &mut String, by: FailureOrder, row: &Failures) {
+    let before = if by == FailureOrder::Day { String::new() } else { row.failed_before.to_string() };
     let Failures { failed, reports, organisations, first, last, .. } = row;
     csv.push_str(&format!("{},{failed},{before},{reports},{organisations},{first},{last}\r\n", cell(&row.key)));
 }

@@ -97,7 +97,7 @@ async fn organisation(
     let link = |Named { key, name, reports }: Named| {
         let mut query = rest.clone();
         query.insert("organisation".to_owned(), key.clone());
-        answer::Way { address: with(path, &query), key, name, reports }
+        answer::Suggestion { address: with(path, &query), key, name, reports }
     };
     Err(Fail::Ambiguous { typed: typed.to_owned(), ways: found.into_iter().map(link).collect(), more: more > 0 })
 }

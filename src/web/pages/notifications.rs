@@ -11,7 +11,7 @@ use crate::{
     query::channels,
     store::{
         StoreError,
-        tables::outbox::{self, Sent, State},
+        tables::outbox::{self, OutboxState, Sent},
     },
     templates::fields,
     web::{
@@ -63,7 +63,8 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
             Ok::<_, StoreError>((entries, channels::channels(connection)?, Badges::ask(connection)?))
         })
         .await?;
-    let of = |state: State| -> Vec<Value> { entries.iter().filter(|sent| sent.state == state).map(row).collect() };
+    let of =
+        |state: OutboxState| -> Vec<Value> { entries.iter().filter(|sent| sent.state == state).map(row).collect() };
     let total = |count: fn(&channels::Delivery) -> i64| deliveries.iter().map(count).sum::<i64>();
     let content = fields! {
         pending_total => total(|delivery| delivery.pending),
@@ -79,9 +80,9 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
         },
     };
     let lists = context! {
-        pending => of(State::Pending),
-        given_up => of(State::GivenUp),
-        delivered => of(State::Delivered),
+        pending => of(OutboxState::Pending),
+        given_up => of(OutboxState::GivenUp),
+        delivered => of(OutboxState::Delivered),
         channels => alerts::channels(site, &deliveries),
     };
     let shell = layout::without_filter(site, "/alerts", badges);

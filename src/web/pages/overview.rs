@@ -18,7 +18,7 @@ use crate::{
     web::{Site, answer, layout::Frame, params},
     wording,
 };
-use figures::Figures;
+use figures::OverviewFigures;
 
 pub(crate) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     answer::page(&site, show(&site, request.query_string()).await)
@@ -36,7 +36,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let (figures, frame, (firing, unacknowledged)) = site
         .store()
         .read(move |connection| {
-            let figures = Figures::ask(connection, &filter, today)?;
+            let figures = OverviewFigures::ask(connection, &filter, today)?;
             Ok((figures, Frame::ask(connection, &question)?, alert::firing(connection)?))
         })
         .await?;
@@ -69,7 +69,9 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answ
     let filter = site.asked(query_string, params::OVERVIEW).await?.filter;
     let (figures, quarantined) = site
         .store()
-        .read(move |connection| Ok((Figures::ask(connection, &filter, today)?, query::quarantine::count(connection)?)))
+        .read(move |connection| {
+            Ok((OverviewFigures::ask(connection, &filter, today)?, query::quarantine::count(connection)?))
+        })
         .await?;
     Ok(json::overview(&figures, quarantined))
 }

@@ -9,19 +9,19 @@ use serde::Serialize;
 
 use super::{
     report::read_uuid,
-    snippet::{self, Excerpt, Stored},
+    snippet::{self, Excerpt, StoredBytes},
 };
 use crate::{
     explain::faults,
     links,
-    query::quarantine::{self, After, Entry, Narrowed, Page, Quarantined},
+    query::quarantine::{self, Narrowed, QuarantineCursor, QuarantinePage, QuarantineRow, Quarantined},
     templates::fields,
     web::{
         Site,
         answer::{self, Fail},
         flash,
         layout::{self, Badges},
-        params::{self, Asked},
+        params::{self, PageParams},
     },
     wording,
 };
@@ -69,7 +69,7 @@ pub(crate) async fn raw(site: web::Data<Site>, path: web::Path<String>) -> HttpR
 }
 
 /// What a query string narrows the list to.
-pub(crate) fn narrowed(asked: &Asked) -> Narrowed {
+pub(crate) fn narrowed(asked: &PageParams) -> Narrowed {
     let range = asked.range_given.then_some(asked.filter.range);
     Narrowed {
         from: range.map(|range| range.first()),
@@ -81,7 +81,7 @@ pub(crate) fn narrowed(asked: &Asked) -> Narrowed {
 }
 
 /// The same list at a path of its own, from where this page begins or from `after` on, with nothing said of what was done.
-pub(crate) fn address(path: &str, asked: &Asked, after: Option<&After>) -> String {
+pub(crate) fn address(path: &str, asked: &PageParams, after: Option<&QuarantineCursor>) -> String {
     let Narrowed { from, to, trust, organisation, code } = narrowed(asked);
     let cursor = after.map(params::quarantine_cursor).or_else(|| asked.cursor.clone());
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
@@ -98,7 +98,7 @@ pub(crate) fn address(path: &str, asked: &Asked, after: Option<&After>) -> Strin
     links::address(path, given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Badges), Fail> {
+async fn ask(site: &Site, query_string: &str) -> Result<(PageParams, QuarantinePage, Badges), Fail> {
     let asked = params::parse(query_string, params::QUARANTINE, site.today())?;
     let after = asked.quarantine_after()?;
     let narrowed = narrowed(&asked);
@@ -113,7 +113,7 @@ async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Badges), F
     Ok((asked, page, badges))
 }
 
-async fn ask_entry(site: &Site, path: &str) -> Result<(Entry, Badges), Fail> {
+async fn ask_entry(site: &Site, path: &str) -> Result<(QuarantineRow, Badges), Fail> {
     let uuid = read_uuid(path)?;
     let (entry, badges) = site
         .store()
@@ -198,7 +198,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
 }
 
 /// Unpacking hostile bytes takes time: off the threads that answer.
-async fn look_inside(site: &Site, entry: Entry) -> (Quarantined, Option<Excerpt>, Option<String>) {
+async fn look_inside(site: &Site, entry: QuarantineRow) -> (Quarantined, Option<Excerpt>, Option<String>) {
     let (quarantined, stored) = stored(entry);
     let limits = site.pipeline.limits().clone();
     let place = quarantined.place.clone();
@@ -214,10 +214,10 @@ async fn look_inside(site: &Site, entry: Entry) -> (Quarantined, Option<Excerpt>
     (quarantined, excerpt, document)
 }
 
-fn stored(entry: Entry) -> (Quarantined, Stored) {
-    let Entry { quarantined, bytes, .. } = entry;
+fn stored(entry: QuarantineRow) -> (Quarantined, StoredBytes) {
+    let QuarantineRow { quarantined, bytes, .. } = entry;
     let Quarantined { channel, media_type, content_encoding, element, .. } = &quarantined;
-    let stored = Stored::new(bytes, channel, media_type.clone(), content_encoding.clone(), *element);
+    let stored = StoredBytes::new(bytes, channel, media_type.clone(), content_encoding.clone(), *element);
     (quarantined, stored)
 }
 

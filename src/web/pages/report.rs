@@ -7,18 +7,18 @@ use uuid::Uuid;
 
 use super::{
     reports,
-    snippet::{self, Stored},
+    snippet::{self, StoredBytes},
 };
 use crate::{
-    explain::{self, Mail, deviations, result_types},
+    explain::{self, MailEffect, deviations, result_types},
     limits::SESSIONS_PLAUSIBLE_MAX,
     links::ABSENT,
     query::{
         self,
-        report::{Failure, Policy, Raw, Whole},
+        report::{FailureRow, PolicyRow, ReportBody, Whole},
         shares::Sessions,
     },
-    reporters::{self, Sender},
+    reporters::{self, SenderIdentity},
     share,
     templates::fields,
     web::{
@@ -108,7 +108,7 @@ pub(crate) async fn unpacked(site: web::Data<Site>, path: web::Path<String>) -> 
     }
 }
 
-async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<Raw>, Badges), Fail> {
+async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<ReportBody>, Badges), Fail> {
     let uuid = read_uuid(path)?;
     let (whole, raw, badges) = site
         .store()
@@ -121,7 +121,7 @@ async fn ask(site: &Site, path: &str) -> Result<(Whole, Option<Raw>, Badges), Fa
     Ok((whole.ok_or_else(|| missing(uuid))?, raw, badges))
 }
 
-async fn bytes(site: &Site, path: &str) -> Result<(Uuid, Raw), Fail> {
+async fn bytes(site: &Site, path: &str) -> Result<(Uuid, ReportBody), Fail> {
     let uuid = read_uuid(path)?;
     let raw = site.store().read(move |connection| Ok(query::report::raw(connection, uuid)?)).await?;
     Ok((uuid, raw.ok_or_else(|| missing(uuid))?))
@@ -135,14 +135,14 @@ fn missing(uuid: Uuid) -> Fail {
     Fail::NotFound(format!("there is no report {uuid}"))
 }
 
-async fn pretty(site: &Site, raw: Raw, max_bytes: usize) -> Result<Option<String>, Fail> {
+async fn pretty(site: &Site, raw: ReportBody, max_bytes: usize) -> Result<Option<String>, Fail> {
     let limits = site.pipeline.limits().clone();
     let unpacked = web::block(move || snippet::pretty(&stored(raw), &limits, max_bytes)).await;
     Ok(unpacked.unwrap_or_default())
 }
 
-fn stored(raw: Raw) -> Stored {
-    Stored::new(raw.bytes, &raw.channel, raw.media_type, raw.content_encoding, raw.element)
+fn stored(raw: ReportBody) -> StoredBytes {
+    StoredBytes::new(raw.bytes, &raw.channel, raw.media_type, raw.content_encoding, raw.element)
 }
 
 async fn show(site: &Site, path: &str) -> Result<String, Fail> {
@@ -208,8 +208,8 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
 }
 
 /// Who sent it, as far as it is proven, and what it says of itself.
-fn sender(report: &query::reports::Report) -> minijinja::Value {
-    let sender = Sender::of(&report.organisation_key, report.organisation.as_deref());
+fn sender(report: &query::reports::ReportRow) -> minijinja::Value {
+    let sender = SenderIdentity::of(&report.organisation_key, report.organisation.as_deref());
     fields! {
         word => sender.standing.as_str(),
         explained => sender.standing.explained(),
@@ -241,13 +241,13 @@ fn left_out(whole: &Whole) -> Option<String> {
 }
 
 /// Whether nothing of it is left out where one number is shown.
-fn counts_whole(policy: &Policy) -> bool {
+fn counts_whole(policy: &PolicyRow) -> bool {
     let plausible =
         |count: Option<i64>| count.filter(|count| (0..=SESSIONS_PLAUSIBLE_MAX).contains(count)).unwrap_or(0);
     policy.once == Sessions { successful: plausible(policy.successful), failed: plausible(policy.failed) }
 }
 
-fn section(policy: &Policy) -> Section {
+fn section(policy: &PolicyRow) -> Section {
     let claimed =
         policy.failures.iter().fold(0, |sum: i64, failure| sum.saturating_add(failure.failed_sessions.unwrap_or(0)));
     let (successful, failed) = (policy.successful.unwrap_or(0), policy.failed.unwrap_or(0));
@@ -270,7 +270,7 @@ fn section(policy: &Policy) -> Section {
     }
 }
 
-fn detail(policy: &Policy, failure: &Failure) -> Detail {
+fn detail(policy: &PolicyRow, failure: &FailureRow) -> Detail {
     let helo = failure.receiving_mx_helo.as_deref().unwrap_or_default();
     let name = greeted_name(helo);
     let known = failure.receiving_mx_hostname.as_deref().unwrap_or_default();
@@ -281,7 +281,7 @@ fn detail(policy: &Policy, failure: &Failure) -> Detail {
         short: result_types::short(&failure.result_type),
         failed: failure.failed_sessions,
         mode: explain::mode_word(&policy.policy_type, mode),
-        mail_words: Mail::of(&failure.result_type, &policy.policy_type, mode).sentence(),
+        mail_words: MailEffect::of(&failure.result_type, &policy.policy_type, mode).sentence(),
         sending_mta_ip: failure.sending_mta_ip.clone(),
         receiving_mx_hostname: failure.receiving_mx_hostname.clone(),
         greeting: (!name.trim_end_matches('.').eq_ignore_ascii_case(known)).then(|| name.to_owned()),

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::{
     explain::deviations,
-    query::reports::{Page, Report, reports},
-    reporters::{self, Sender},
+    query::reports::{ReportPage, ReportRow, reports},
+    reporters::{self, SenderIdentity},
     templates::fields,
     web::{
         Site, answer,
         layout::Frame,
-        params::{self, Asked},
+        params::{self, PageParams},
     },
 };
 
@@ -44,7 +44,7 @@ pub(crate) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
     answer::json(tell(&site, request.query_string()).await)
 }
 
-async fn ask(site: &Site, query_string: &str) -> Result<(Asked, Page, Frame), answer::Fail> {
+async fn ask(site: &Site, query_string: &str) -> Result<(PageParams, ReportPage, Frame), answer::Fail> {
     let asked = site.asked(query_string, params::REPORTS).await?;
     let after = asked.reports_after()?;
     let question = asked.clone();
@@ -86,7 +86,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     Ok(site.templates.render("reports.html", context! { ..content, ..shell })?)
 }
 
-fn row(report: &Report) -> Row {
+fn row(report: &ReportRow) -> Row {
     let words: Vec<String> = report
         .deviations
         .iter()
@@ -118,14 +118,14 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answ
 }
 
 /// One report as the API tells it. Times are RFC 3339 in UTC, sessions are those of the policies that were asked for.
-pub(crate) fn item(report: &Report) -> serde_json::Value {
+pub(crate) fn item(report: &ReportRow) -> serde_json::Value {
     let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     serde_json::json!({
         "uuid": report.uuid,
         "report_id": report.report_id,
         "organisation": report.organisation,
         "sender": reporters::shown(&report.organisation_key),
-        "proof": Sender::of(&report.organisation_key, None).standing.as_str(),
+        "proof": SenderIdentity::of(&report.organisation_key, None).standing.as_str(),
         "organisation_key": report.organisation_key,
         "policy_domains": report.policy_domains,
         "day": report.day,

@@ -8,7 +8,7 @@ use crate::{
     explain::result_types,
     query::{
         Filter,
-        failures::{By, Page, failures},
+        failures::{FailureOrder, FailurePage, failures},
     },
     templates::fields,
     web::{Site, answer, layout::Frame, params},
@@ -42,19 +42,19 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         .read(move |connection| {
             let ask = |filter, by| failures(connection, filter, by, HOSTS_ASKED, None);
             let frame = Frame::ask(connection, &question)?;
-            let domains = names(&ask(&question.filter, By::PolicyDomain)?);
+            let domains = names(&ask(&question.filter, FailureOrder::PolicyDomain)?);
             let domain = question.filter.policy_domain.clone().or_else(|| domains.into_iter().next());
             let domain = domain.or_else(|| served.keys().next().cloned());
             // Hosts of the same domain: a command must not mix those of two.
             let of_domain = Filter { policy_domain: domain.clone(), ..question.filter.clone() };
-            let mut hosts = names(&ask(&of_domain, By::ReceivingMxHostname)?);
+            let mut hosts = names(&ask(&of_domain, FailureOrder::ReceivingMxHostname)?);
             if let Some(host) = question.filter.receiving_mx_hostname.clone() {
                 hosts = vec![host];
             }
             if hosts.is_empty() {
                 hosts.extend(domain.as_ref().and_then(|domain| served.get(domain)).into_iter().flatten().cloned());
             }
-            Ok((hosts, domain, ask(&question.filter, By::ResultType)?, frame))
+            Ok((hosts, domain, ask(&question.filter, FailureOrder::ResultType)?, frame))
         })
         .await?;
     let hosts: Vec<String> = hosts.into_iter().take(result_types::HOSTS_MAX).collect();
@@ -77,6 +77,6 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
 }
 
 /// Those that may stand in a command, most failed sessions first.
-fn names(page: &Page) -> Vec<String> {
+fn names(page: &FailurePage) -> Vec<String> {
     page.rows.iter().map(|row| row.key.clone()).filter(|name| result_types::is_host_name(name)).collect()
 }

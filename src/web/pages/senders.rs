@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::report::read_uuid;
 use crate::{
     query::newcomers::{Newcomer, newcomers},
-    reporters::{self, Sender, Standing},
+    reporters::{self, KeyProof, SenderIdentity},
     store::tables::sender,
     templates::fields,
     web::{
@@ -39,16 +39,16 @@ pub(crate) async fn revoke(site: web::Data<Site>, path: web::Path<String>) -> Ht
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Decision {
+pub(crate) struct SenderDecision {
     organisation: String,
     /// `accept`, `refuse` or `take-back`.
     decision: String,
 }
 
 /// Accepts or refuses a signer that nobody knows.
-pub(crate) async fn decide(site: web::Data<Site>, form: web::Form<Decision>) -> HttpResponse {
+pub(crate) async fn decide(site: web::Data<Site>, form: web::Form<SenderDecision>) -> HttpResponse {
     let result = async {
-        let Decision { organisation, decision } = form.into_inner();
+        let SenderDecision { organisation, decision } = form.into_inner();
         let accepted = match decision.as_str() {
             "accept" => Some(true),
             "refuse" => Some(false),
@@ -58,7 +58,7 @@ pub(crate) async fn decide(site: web::Data<Site>, form: web::Form<Decision>) -> 
                 return Err(Fail::Parameter { name: "decision".to_owned(), detail });
             }
         };
-        if !matches!(Standing::of(&organisation), Standing::Signed | Standing::Proven) {
+        if !matches!(KeyProof::of(&organisation), KeyProof::Signed | KeyProof::Proven) {
             return Err(Fail::Conflict(format!("`{organisation}` is no signer that could be accepted or refused")));
         }
         tracing::info!(organisation, decision, "the operator decides about a sender that nobody knows");
@@ -115,7 +115,7 @@ async fn tell(site: &Site) -> Result<serde_json::Value, Fail> {
 }
 
 fn new_row(new: &Newcomer) -> minijinja::Value {
-    let sender = Sender::of(&new.key, new.says.as_deref());
+    let sender = SenderIdentity::of(&new.key, new.says.as_deref());
     fields! {
         key => new.key.clone(),
         says => sender.says,
@@ -165,7 +165,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, Fail> {
         new => new_rows(&new),
         decided => new_rows(&decided),
         known => reporters.map(|known| fields! { key => known.key.clone() }).collect::<Vec<_>>(),
-        words => [Standing::Known, Standing::Signed, Standing::Proven, Standing::Trusted, Standing::Imported, Standing::Claimed]
+        words => [KeyProof::Known, KeyProof::Signed, KeyProof::Proven, KeyProof::Trusted, KeyProof::Imported, KeyProof::Claimed]
             .map(|standing| (standing.as_str(), standing.explained())),
     };
     let shell = layout::without_filter(site, "/quarantine", badges);

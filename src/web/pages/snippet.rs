@@ -20,7 +20,7 @@ const VALUE_READ_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes as they came, and what is needed to unpack them again.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredBytes {
     pub(crate) bytes: Vec<u8>,
     pub(crate) channel: Channel,
     pub(crate) hints: Hints,
@@ -28,15 +28,15 @@ pub(crate) struct Stored {
     pub(crate) element: Option<u32>,
 }
 
-impl Stored {
+impl StoredBytes {
     pub(crate) fn new(
         bytes: Vec<u8>,
         channel: &str,
         media_type: Option<String>,
         content_encoding: Option<String>,
         element: Option<i32>,
-    ) -> Stored {
-        Stored {
+    ) -> StoredBytes {
+        StoredBytes {
             bytes,
             channel: Channel::from_name(channel).unwrap_or(Channel::Import),
             hints: Hints { media_type, content_encoding, ..Hints::default() },
@@ -67,7 +67,7 @@ pub(crate) struct Excerpt {
 
 /// The unpacked document, indented and otherwise as sent: members keep their order, numbers their digits. As it is where it is no
 /// JSON or where indenting would make more than `max_bytes` of it. `None` where it cannot be unpacked.
-pub(crate) fn pretty(stored: &Stored, limits: &Limits, max_bytes: usize) -> Option<String> {
+pub(crate) fn pretty(stored: &StoredBytes, limits: &Limits, max_bytes: usize) -> Option<String> {
     let document = stored.document(limits)?;
     let text =
         String::from_utf8(document.json).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -138,7 +138,7 @@ pub(crate) fn cut(text: &mut String, max_bytes: usize) -> bool {
 }
 
 /// What lies at a place that was written down as `fault::Place` says it.
-pub(crate) fn around(place: &str, stored: &Stored, limits: &Limits) -> Option<Excerpt> {
+pub(crate) fn around(place: &str, stored: &StoredBytes, limits: &Limits) -> Option<Excerpt> {
     if let Some(rest) = place.strip_prefix("at byte ") {
         let (offset, unpacked) = match rest.split_once(' ') {
             Some((offset, _)) => (offset, true),
@@ -160,7 +160,7 @@ pub(crate) fn around(place: &str, stored: &Stored, limits: &Limits) -> Option<Ex
 }
 
 /// How a download of these bytes is called.
-pub(crate) fn extension(stored: &Stored) -> &'static str {
+pub(crate) fn extension(stored: &StoredBytes) -> &'static str {
     match &stored.bytes[..] {
         [0x1f, 0x8b, ..] => "json.gz",
         [b'P', b'K', ..] => "zip",

@@ -5,7 +5,7 @@ use minijinja::context;
 use serde_json::{Value, json};
 
 use crate::{
-    health::{Health, State},
+    health::{ComponentState, Health},
     store::tables::test_report::{self, TestReport},
     templates::fields,
     web::{
@@ -42,7 +42,7 @@ async fn tell(site: &Site) -> Result<Value, Fail> {
 
 /// Sentences about what does not work now, for the overview.
 pub(crate) fn troubles(site: &Site) -> Vec<String> {
-    let failing = |(_, health): &(String, Health)| health.state == State::Failing;
+    let failing = |(_, health): &(String, Health)| health.state == ComponentState::Failing;
     site.health
         .sources()
         .into_iter()
@@ -53,7 +53,7 @@ pub(crate) fn troubles(site: &Site) -> Vec<String> {
 
 /// The same about channels.
 pub(crate) fn failing_channels(site: &Site) -> Vec<String> {
-    let failing = |(_, health): &(String, Health)| health.state == State::Failing;
+    let failing = |(_, health): &(String, Health)| health.state == ComponentState::Failing;
     site.health
         .channels()
         .into_iter()
@@ -66,7 +66,7 @@ async fn show(site: &Site) -> Result<String, Fail> {
     let (badges, last_test) =
         site.store().read(|connection| Ok((Badges::ask(connection)?, test_report::last(connection)?))).await?;
     let parts = site.health.sources();
-    let failing = parts.iter().filter(|(_, health)| health.state == State::Failing).count();
+    let failing = parts.iter().filter(|(_, health)| health.state == ComponentState::Failing).count();
     let rows: Vec<_> = parts
         .iter()
         .map(|(name, health)| {
@@ -75,7 +75,7 @@ async fn show(site: &Site) -> Result<String, Fail> {
                 counted_since => health.counted_since,
                 name,
                 state => word(health.state),
-                failing => health.state == State::Failing,
+                failing => health.state == ComponentState::Failing,
                 words => health.words,
                 since => health.since,
                 worked_at => health.worked_at,
@@ -116,11 +116,11 @@ fn test_item(test: &TestReport) -> Value {
     })
 }
 
-fn word(state: State) -> &'static str {
+fn word(state: ComponentState) -> &'static str {
     match state {
-        State::Starting => "starting",
-        State::Well => "working",
-        State::Failing => "failing",
+        ComponentState::Starting => "starting",
+        ComponentState::Well => "working",
+        ComponentState::Failing => "failing",
     }
 }
 

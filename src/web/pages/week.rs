@@ -16,22 +16,22 @@ use crate::{
         Site,
         answer::{self, Fail},
         layout::Frame,
-        params::{self, Asked},
+        params::{self, PageParams},
     },
     wording,
 };
 
-pub use crate::period::{Kind, Period, Phase};
-pub use crate::query::week::{Figures, TREND_PERIODS};
+pub use crate::period::{Period, PeriodKind, Phase};
+pub use crate::query::week::{PeriodFigures, TREND_PERIODS};
 pub use crate::summary::json::figures as to_json;
 pub(super) use crate::summary::verdict::covered;
-pub use crate::summary::verdict::{Verdict, verdict};
+pub use crate::summary::verdict::{MailVerdict, verdict};
 
 /// To the last week that is over, with the rest of the filter.
 pub(crate) async fn newest(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     let today = site.today();
     match params::parse(request.query_string(), params::WEEK, today) {
-        Ok(asked) => answer::see_other(&address(Period::last_complete(Kind::Week, today), &asked)),
+        Ok(asked) => answer::see_other(&address(Period::last_complete(PeriodKind::Week, today), &asked)),
         Err(fail) => answer::failed_page(&site, &fail),
     }
 }
@@ -51,7 +51,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
     let (figures, frame) = site
         .store()
         .read(move |connection| {
-            let figures = Figures::ask(connection, &question.filter, period, today)?;
+            let figures = PeriodFigures::ask(connection, &question.filter, period, today)?;
             Ok((figures, Frame::ask(connection, &question)?))
         })
         .await?;
@@ -67,7 +67,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
             address => format!("/weeks/{}", period.name()),
             older => neighbour(period.previous(), &asked),
             newer => neighbour(period.next(), &asked).filter(|_| period.next().range().first() <= today),
-            newest => address(Period::last_complete(Kind::Week, today), &asked),
+            newest => address(Period::last_complete(PeriodKind::Week, today), &asked),
             reported => reported(&figures).map(|period| fields! {
                 title => period.title(),
                 address => address(period, &asked),
@@ -99,13 +99,13 @@ async fn tell(site: &Site, week: &str, query_string: &str) -> Result<serde_json:
     let today = site.today();
     let (period, asked) = read(site, week, query_string).await?;
     let figures =
-        site.store().read(move |connection| Ok(Figures::ask(connection, &asked.filter, period, today)?)).await?;
+        site.store().read(move |connection| Ok(PeriodFigures::ask(connection, &asked.filter, period, today)?)).await?;
     Ok(week_json::figures(&figures))
 }
 
 /// The week of the path and the rest of the filter, its range that of the week.
-async fn read(site: &Site, week: &str, query_string: &str) -> Result<(Period, Asked), Fail> {
-    let period = Period::parse(week).filter(|period| period.kind() == Kind::Week).ok_or_else(|| {
+async fn read(site: &Site, week: &str, query_string: &str) -> Result<(Period, PageParams), Fail> {
+    let period = Period::parse(week).filter(|period| period.kind() == PeriodKind::Week).ok_or_else(|| {
         Fail::NotFound(format!("`{week}` is not an ISO week written like 2026-W47, from 1970 to 2199"))
     })?;
     let mut asked = site.asked(query_string, params::WEEK).await?;
@@ -114,18 +114,18 @@ async fn read(site: &Site, week: &str, query_string: &str) -> Result<(Period, As
 }
 
 /// The week of the newest report, where the one asked for has none.
-fn reported(figures: &Figures) -> Option<Period> {
+fn reported(figures: &PeriodFigures) -> Option<Period> {
     let span = figures.span.filter(|_| figures.reported.reports == 0 && figures.phase != Phase::Future)?;
-    let period = Period::containing(Kind::Week, span.last);
+    let period = Period::containing(PeriodKind::Week, span.last);
     (period != figures.period && period.is_within_reach()).then_some(period)
 }
 
-fn neighbour(period: Period, asked: &Asked) -> Option<Value> {
+fn neighbour(period: Period, asked: &PageParams) -> Option<Value> {
     period.is_within_reach().then(|| Value::from(address(period, asked)))
 }
 
 /// The page of a week with the rest of the filter.
-fn address(period: Period, asked: &Asked) -> String {
+fn address(period: Period, asked: &PageParams) -> String {
     let query: BTreeMap<&str, String> =
         asked.query().into_iter().filter(|(name, _)| !matches!(*name, "from" | "to")).collect();
     links::address(&format!("/weeks/{}", period.name()), query.iter().map(|(name, value)| (*name, value.as_str())))

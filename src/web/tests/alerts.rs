@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use super::{Answer, NOW, Running, empty, items, running};
 use crate::{
     alerts::{
-        Affected, Alert, Event, Evidence, Maintenance, Rule, Settings, Silence, Status, Subject, Transition,
+        Affected, Alert, AlertEvent, AlertEvidence, AlertRule, AlertSettings, AlertStatus, Maintenance, Silence,
+        Subject, Transition,
         notice::{Draft, Notice, Payload},
     },
     store::tables::{
@@ -28,7 +29,7 @@ pub(crate) fn outage() -> Alert {
         last_day: "2026-11-22".parse().ok(),
         clear_day: None,
     };
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         organisations: vec![
             organisation("microsoft.com", "Microsoft Corporation", 712),
             organisation("mail.ru", "Mail.ru", 100),
@@ -38,23 +39,23 @@ pub(crate) fn outage() -> Alert {
         failed: 812,
         first_day: "2026-11-19".parse().ok(),
         last_day: "2026-11-22".parse().ok(),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     };
     let subject = Subject { policy_domain: Some("example.com".to_owned()), ..Subject::default() };
-    fired(Rule::PolicyFetch, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", evidence)
+    fired(AlertRule::PolicyFetch, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", evidence)
 }
 
 fn disk() -> Alert {
-    let evidence = Evidence { detail: Some("812 MiB of 100 GiB are free".to_owned()), ..Evidence::default() };
-    fired(Rule::Disk, Subject::default(), "2026-11-23T07:00:00Z", "2026-11-23T07:00:00Z", evidence)
+    let evidence = AlertEvidence { detail: Some("812 MiB of 100 GiB are free".to_owned()), ..AlertEvidence::default() };
+    fired(AlertRule::Disk, Subject::default(), "2026-11-23T07:00:00Z", "2026-11-23T07:00:00Z", evidence)
 }
 
-pub(crate) fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, evidence: Evidence) -> Alert {
+pub(crate) fn fired(rule: AlertRule, subject: Subject, since: &str, fired_at: &str, evidence: AlertEvidence) -> Alert {
     Alert {
         uuid: Alert::name(rule, &subject, at(fired_at)),
         rule,
         subject,
-        status: Status::Firing,
+        status: AlertStatus::Firing,
         since: at(since),
         fired_at: at(fired_at),
         changed_at: at(fired_at),
@@ -66,7 +67,7 @@ pub(crate) fn fired(rule: Rule, subject: Subject, since: &str, fired_at: &str, e
     }
 }
 
-pub(crate) fn record(running: &Running, event: Event, alert: &Alert, when: DateTime<Utc>, muted: Option<&str>) {
+pub(crate) fn record(running: &Running, event: AlertEvent, alert: &Alert, when: DateTime<Utc>, muted: Option<&str>) {
     let transition =
         Transition { event, alert: alert.clone(), notified: muted.is_none(), muted: muted.map(str::to_owned) };
     change(running, move |conn| alert::record(conn, &[transition], when));
@@ -93,12 +94,12 @@ fn post(running: &Running, path: &str, form: &str) -> Answer {
 
 fn rules() -> Rules {
     Rules {
-        settings: Settings { off: vec![Rule::NewFailure], ..Settings::default() },
+        settings: AlertSettings { off: vec![AlertRule::NewFailure], ..AlertSettings::default() },
         silences: vec![
             Silence {
                 until: "2026-12-01T08:00:00Z".to_owned(),
                 reason: "the old MX host is being switched off".to_owned(),
-                rule: Some(Rule::Certificate),
+                rule: Some(AlertRule::Certificate),
                 ..Silence::default()
             },
             Silence { until: "2026-11-01T08:00:00Z".to_owned(), reason: "long over".to_owned(), ..Silence::default() },
@@ -139,7 +140,7 @@ fn without_alerts_the_page_teaches() {
         "{page}"
     );
     assert!(page.contains("[[channel]]") && page.contains("tlsight alerts send-test mail"), "{page}");
-    for rule in Rule::ALL {
+    for rule in AlertRule::ALL {
         assert!(page.contains(&format!("<th scope=\"row\">{}</th>", rule.as_str())), "{}", rule.as_str());
     }
     assert!(!page.contains("class=\"badge"), "{page}");
@@ -152,8 +153,8 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
     let running = empty();
     let alert = outage();
     let path = format!("/alerts/{}", alert.uuid);
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
-    record(&running, Event::Fired, &disk(), disk().fired_at, None);
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &disk(), disk().fired_at, None);
     let page = running.page("/alerts");
     assert!(
         page.contains("<strong class=\"bad\">2</strong> alerts are firing, and nobody has acknowledged any."),
@@ -189,8 +190,8 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
     assert!(page.find("nearly full") < page.find(sentence), "what nobody has acknowledged comes first");
     assert!(page.contains("Alerts <span class=\"badge hot\">1</span>"));
 
-    let over = Alert { status: Status::Resolved, changed_at: at("2026-11-23T06:00:00Z"), ..alert };
-    record(&running, Event::Resolved, &over, over.changed_at, None);
+    let over = Alert { status: AlertStatus::Resolved, changed_at: at("2026-11-23T06:00:00Z"), ..alert };
+    record(&running, AlertEvent::Resolved, &over, over.changed_at, None);
     assert!(running.page("/alerts").contains("<strong class=\"bad\">1</strong> alert is firing, and nobody"));
     let answer = post(&running, &format!("{path}/acknowledge"), "");
     assert!(running.page(answer.header("location").expect("a location")).contains("It was over already"));
@@ -200,17 +201,19 @@ fn what_fires_comes_first_and_can_be_acknowledged() {
 fn the_timeline_tells_who_was_told_and_how_it_grew() {
     let running = empty();
     let alert = outage();
-    let small =
-        Alert { evidence: Evidence { failed: 412, organisations_total: 1, ..alert.evidence.clone() }, ..alert.clone() };
-    record(&running, Event::Fired, &small, alert.fired_at, Some("silenced: key rollover"));
-    record(&running, Event::Reminded, &alert, at("2026-11-21T06:10:00Z"), None);
-    let over = Alert {
-        status: Status::Resolved,
-        changed_at: at("2026-11-23T06:00:00Z"),
-        evidence: Evidence { clear_day: "2026-11-22".parse().ok(), ..alert.evidence.clone() },
+    let small = Alert {
+        evidence: AlertEvidence { failed: 412, organisations_total: 1, ..alert.evidence.clone() },
         ..alert.clone()
     };
-    record(&running, Event::Resolved, &over, over.changed_at, None);
+    record(&running, AlertEvent::Fired, &small, alert.fired_at, Some("silenced: key rollover"));
+    record(&running, AlertEvent::Reminded, &alert, at("2026-11-21T06:10:00Z"), None);
+    let over = Alert {
+        status: AlertStatus::Resolved,
+        changed_at: at("2026-11-23T06:00:00Z"),
+        evidence: AlertEvidence { clear_day: "2026-11-22".parse().ok(), ..alert.evidence.clone() },
+        ..alert.clone()
+    };
+    record(&running, AlertEvent::Resolved, &over, over.changed_at, None);
     let page = running.page(&format!("/alerts/{}", alert.uuid));
     for words in [
         "it lasted 3 days",
@@ -231,13 +234,13 @@ fn without_a_channel_nobody_is_told() {
     let alert = outage();
     let path = format!("/alerts/{}", alert.uuid);
     let alone = empty();
-    record(&alone, Event::Fired, &alert, alert.fired_at, None);
+    record(&alone, AlertEvent::Fired, &alert, alert.fired_at, None);
     let page = alone.page(&path);
     assert!(page.contains(">no: no channel is configured</td>") && !page.contains("told at once"), "{page}");
     assert!(alone.page("/alerts").contains("<td data-label=\"Notified\" class=\"quiet\">nobody</td>"));
 
     let heard = running(rules());
-    record(&heard, Event::Fired, &alert, alert.fired_at, None);
+    record(&heard, AlertEvent::Fired, &alert, alert.fired_at, None);
     let page = heard.page(&path);
     assert!(page.contains(">the channels</td>") && page.contains("told at once"), "{page}");
 }
@@ -246,7 +249,7 @@ fn without_a_channel_nobody_is_told() {
 fn a_silence_is_added_and_ended() {
     let running = empty();
     let alert = outage();
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
     let page = running.page(&format!("/alerts/{}", alert.uuid));
     assert!(
         page.contains("<option selected>policy-fetch</option>") && page.contains("value=\"example.com\""),
@@ -302,7 +305,7 @@ fn a_wrong_form_comes_back_as_it_was_typed() {
     assert!(items(&running.json("/api/v1/silences")).is_empty());
 
     let alert = outage();
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
     let long = format!("note={}", "x".repeat(1_001));
     let answer = post(&running, &format!("/alerts/{}/acknowledge", alert.uuid), &long);
     assert!(answer.status == 400 && answer.text().contains("more than 1000") && answer.text().contains(&long[5..]));
@@ -312,7 +315,7 @@ fn a_wrong_form_comes_back_as_it_was_typed() {
 fn a_script_is_told_what_is_wrong_as_a_problem_document() {
     let running = empty();
     let alert = outage();
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
     let long = format!("note={}", "x".repeat(1_001));
     for (path, form, status, code) in [
         ("/silences".to_owned(), "reason=only+this", 400, "bad-parameter"),
@@ -338,7 +341,7 @@ fn a_script_is_told_what_is_wrong_as_a_problem_document() {
 fn other_sites_change_nothing() {
     let running = empty();
     let alert = outage();
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
     let uuid = alert.uuid;
     for path in [
         format!("/alerts/{uuid}/acknowledge"),
@@ -374,13 +377,13 @@ fn the_configuration_is_shown_in_words() {
     }
     assert!(!page.contains("long over"), "{page}");
     let certificate = fired(
-        Rule::Certificate,
+        AlertRule::Certificate,
         Subject { mx_host: Some("mx1.example.com".to_owned()), ..Subject::default() },
         "2026-11-21T00:00:00Z",
         "2026-11-22T05:00:00Z",
-        Evidence::default(),
+        AlertEvidence::default(),
     );
-    record(&running, Event::Fired, &certificate, certificate.fired_at, Some("silenced"));
+    record(&running, AlertEvent::Fired, &certificate, certificate.fired_at, Some("silenced"));
     let page = running.page(&format!("/alerts/{}", certificate.uuid));
     assert!(page.contains("Silenced until <time datetime=\"2026-12-01T08:00:00Z\">"), "{page}");
     let silences = running.json("/api/v1/silences");
@@ -401,9 +404,9 @@ fn what_was_given_up_is_tried_again() {
         dedupe: dedupe.to_owned(),
         title: format!("notice {dedupe}"),
         payload: Payload::Notices(vec![Notice {
-            event: Some(Event::Fired),
-            rule: Some(Rule::Disk),
-            severity: Rule::Disk.severity(),
+            event: Some(AlertEvent::Fired),
+            rule: Some(AlertRule::Disk),
+            severity: AlertRule::Disk.severity(),
             title: "The disk is nearly full".to_owned(),
             lines: Vec::new(),
             advice: Vec::new(),
@@ -453,7 +456,7 @@ fn text_of_strangers_stays_text_here_too() {
     alert.evidence.detail = Some(hostile.to_owned());
     alert.subject.organisation = Some(hostile.to_owned());
     alert.subject.mx_host = Some(format!("{hostile};rm"));
-    record(&running, Event::Fired, &alert, alert.fired_at, Some(hostile));
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, Some(hostile));
     for path in ["/alerts".to_owned(), format!("/alerts/{}", alert.uuid)] {
         let page = running.page(&path);
         assert!(!page.contains("<script>alert") && !page.contains('\u{202e}') && !page.contains("50337"), "{page}");
@@ -466,8 +469,8 @@ fn text_of_strangers_stays_text_here_too() {
 fn scripts_read_the_same() {
     let running = empty();
     let alert = outage();
-    record(&running, Event::Fired, &alert, alert.fired_at, None);
-    record(&running, Event::Fired, &disk(), disk().fired_at, Some("silenced: known"));
+    record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
+    record(&running, AlertEvent::Fired, &disk(), disk().fired_at, Some("silenced: known"));
     insta::assert_json_snapshot!("alerts", running.json("/api/v1/alerts"));
     insta::assert_json_snapshot!("alert", running.json(&format!("/api/v1/alerts/{}", alert.uuid)));
     let list: Value = running.json("/api/v1/alerts?limit=1");

@@ -8,7 +8,7 @@ use super::{
     empty, items, serving,
 };
 use crate::{
-    alerts::{Alert, Event, Evidence, Rule, Subject},
+    alerts::{Alert, AlertEvent, AlertEvidence, AlertRule, Subject},
     submission::{Channel, Hints, Submission},
     verify::Served,
     web::Rules,
@@ -25,18 +25,18 @@ fn served() -> Running {
 }
 
 fn dane(domain: &str, hosts: &[&str]) -> Alert {
-    let evidence = Evidence {
+    let evidence = AlertEvidence {
         result_types: vec!["tlsa-invalid".to_owned()],
         failed: 7,
         mx_hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-        ..Evidence::default()
+        ..AlertEvidence::default()
     };
     let subject = Subject { policy_domain: Some(domain.to_owned()), ..Subject::default() };
-    fired(Rule::Dane, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", evidence)
+    fired(AlertRule::Dane, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", evidence)
 }
 
 fn page_of(running: &Running, alert: &Alert) -> String {
-    record(running, Event::Fired, alert, alert.fired_at, None);
+    record(running, AlertEvent::Fired, alert, alert.fired_at, None);
     running.page(&format!("/alerts/{}", alert.uuid))
 }
 
@@ -87,8 +87,8 @@ fn many_alerts_of_one_cause_are_counted_in_one_sentence() {
     for number in 0..12 {
         let subject = Subject { policy_domain: Some(format!("d{number}.example")), ..Subject::default() };
         let alert =
-            fired(Rule::PolicyFetch, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", outage().evidence);
-        record(&running, Event::Fired, &alert, alert.fired_at, None);
+            fired(AlertRule::PolicyFetch, subject, "2026-11-19T00:00:00Z", "2026-11-20T06:10:00Z", outage().evidence);
+        record(&running, AlertEvent::Fired, &alert, alert.fired_at, None);
     }
     let sentence =
         "12 policies cannot be fetched or used by Microsoft Corporation and Mail.ru since Thu 19 Nov (MTA-STS)";
@@ -106,10 +106,10 @@ fn many_alerts_of_one_cause_are_counted_in_one_sentence() {
 #[test]
 fn what_another_alert_tells_of_says_so() {
     let running = empty();
-    let evidence = Evidence { taken_over_by: Some(Rule::PolicyFetch), ..outage().evidence };
-    let over = Alert { status: crate::alerts::Status::Resolved, evidence, ..outage() };
-    record(&running, Event::Fired, &outage(), outage().fired_at, None);
-    record(&running, Event::TakenOver, &over, over.fired_at, Some(""));
+    let evidence = AlertEvidence { taken_over_by: Some(AlertRule::PolicyFetch), ..outage().evidence };
+    let over = Alert { status: crate::alerts::AlertStatus::Resolved, evidence, ..outage() };
+    record(&running, AlertEvent::Fired, &outage(), outage().fired_at, None);
+    record(&running, AlertEvent::TakenOver, &over, over.fired_at, Some(""));
     let page = running.page(&format!("/alerts/{}", over.uuid));
     assert!(page.contains("Taken over</strong>: the rule policy-fetch tells of it"), "{page}");
     assert!(!page.contains("can be fetched and used again"), "{page}");

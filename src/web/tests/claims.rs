@@ -3,7 +3,7 @@
 use super::{NOW, Running, empty, items};
 use crate::{
     report::{DateRange, PolicyType, Report},
-    store::{Arrival, Entry, Kind, fixtures},
+    store::{Arrival, EntryKind, StoredEntry, fixtures},
     submission::{Outcome, Trust},
 };
 
@@ -24,10 +24,10 @@ fn report(report_id: &str, organisation: &str, successful: i64, failed: i64) -> 
 
 /// Stored as from the holder of `key`, as far as `trust` goes.
 fn store(running: &Running, report: Report, trust: Trust, key: &str) {
-    let mut entry: Entry = fixtures::entry(report, trust);
+    let mut entry: StoredEntry = fixtures::entry(report, trust);
     let arrival = Arrival { received_at: NOW.parse().expect("a time"), ..Arrival::clone(&entry.arrival) };
     entry.arrival = std::sync::Arc::new(arrival);
-    if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+    if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
         key.clone_into(organisation_key);
     }
     let outcome = running.pipeline.store().write_blocking(vec![entry]).remove(0);

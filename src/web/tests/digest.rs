@@ -8,7 +8,7 @@ use crate::{
     alerts::notice::Email,
     digest::{DigestRecipient, DigestRenderer},
     period::Period,
-    query::{Filter, week::Figures},
+    query::{Filter, week::PeriodFigures},
     report::{DateRange, PolicyType, Report},
     store::fixtures,
     submission::{Outcome, Trust},
@@ -34,7 +34,7 @@ fn email_on(running: &Running, period: Period, today: NaiveDate, name: Option<&s
     let figures = running
         .pipeline
         .store()
-        .read_blocking(|connection| Ok(Figures::ask(connection, &filter, period, today)?))
+        .read_blocking(|connection| Ok(PeriodFigures::ask(connection, &filter, period, today)?))
         .expect("the store answers");
     DigestRenderer::new(None).expect("the templates compile").email(&figures, &digest_recipient).expect("it is written")
 }

@@ -30,7 +30,7 @@ fn down() -> &'static Running {
                 ..fixtures::report(organisation, policies.collect())
             };
             let mut entry = fixtures::entry(report, Trust::Dkim);
-            if let crate::store::Kind::Report { organisation_key, .. } = &mut entry.kind {
+            if let crate::store::EntryKind::Report { organisation_key, .. } = &mut entry.kind {
                 *organisation_key = organisation.to_owned();
             }
             let outcome = running.pipeline.store().write_blocking(vec![entry]).remove(0);

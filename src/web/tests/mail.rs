@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{NOW, Running, empty, items};
 use crate::{
     health::SourceCounts,
-    store::{Arrival, Entry, fixtures},
+    store::{Arrival, StoredEntry, fixtures},
     submission::{Channel, Hints, MAIL, NetworkState, Origin, Outcome, Receipt, Submission, Trust},
 };
 
@@ -146,7 +146,7 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
         ..Origin::default()
     };
     let arrival = Arc::new(Arrival { origin, ..Arrival::clone(&entry.arrival) });
-    let outcomes = running.pipeline.store().write_blocking(vec![Entry { arrival, ..entry }]);
+    let outcomes = running.pipeline.store().write_blocking(vec![StoredEntry { arrival, ..entry }]);
     let [Outcome::Stored(uuid)] = outcomes[..] else { panic!("not stored: {outcomes:?}") };
     let page = running.page(&format!("/reports/{uuid}"));
     assert!(page.contains("a valid DKIM signature of") && page.contains("esp.example"), "{page}");
@@ -167,7 +167,7 @@ fn a_report_says_what_its_address_proves_or_why_it_proves_nothing() {
             ..Origin::default()
         };
         let arrival = Arc::new(Arrival { origin, ..Arrival::clone(&entry.arrival) });
-        let outcomes = running.pipeline.store().write_blocking(vec![Entry { arrival, ..entry }]);
+        let outcomes = running.pipeline.store().write_blocking(vec![StoredEntry { arrival, ..entry }]);
         let [Outcome::Stored(uuid)] = outcomes[..] else { panic!("not stored: {outcomes:?}") };
         running.page(&format!("/reports/{uuid}"))
     };

@@ -21,7 +21,10 @@ fn no_mail_answered_250_is_lost_by_sigkill() {
             move |id| {
                 let smtp = smtp.as_mut().map_err(|error| std::io::Error::from(error.kind()))?;
                 let reply = smtp.send(&signed::signed(id))?;
-                assert!(reply.starts_with("250 2.0.0 Ok: stored") || reply.starts_with("250 2.0.0 Ok: duplicate"), "{reply}");
+                assert!(
+                    reply.starts_with("250 2.0.0 Ok: stored") || reply.starts_with("250 2.0.0 Ok: duplicate"),
+                    "{reply}"
+                );
                 Ok(())
             }
         }));

@@ -2,8 +2,8 @@
 
 use super::world::{World, march, noon, plan};
 use crate::{
-    alerts::{Event, Evidence, Plan, Rule, Settings, sentence},
-    explain::Mail,
+    alerts::{AlertEvent, AlertEvidence, AlertPlan, AlertRule, AlertSettings, sentence},
+    explain::MailEffect,
 };
 
 const FETCH: &str = "sts-policy-fetch-error";
@@ -13,9 +13,9 @@ fn names(names: &[&str]) -> std::collections::BTreeSet<String> {
 }
 
 /// Domains with their MX hosts.
-fn served(domains: &[(&str, &[&str])]) -> Plan {
+fn served(domains: &[(&str, &[&str])]) -> AlertPlan {
     let domains = domains.iter().map(|(domain, hosts)| ((*domain).to_owned(), names(hosts)));
-    Plan::new(Settings { remind_after_h: 0, ..Settings::default() }, domains, &[]).unwrap()
+    AlertPlan::new(AlertSettings { remind_after_h: 0, ..AlertSettings::default() }, domains, &[]).unwrap()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_certificate_at_a_host_that_the_policy_names_fires_though_it_is_not_configur
     }
     assert_eq!(world.at(2), [], "nobody says that it is ours");
     world.facts.mx_seen.insert("example.net".to_owned(), names(&["*.example.net"]));
-    assert_eq!(world.at(2), [(Event::Fired, Rule::Certificate)]);
+    assert_eq!(world.at(2), [(AlertEvent::Fired, AlertRule::Certificate)]);
     assert_eq!(world.alerts[0].hosts(), ["mx2.example.net"]);
     for who in ["a", "b"] {
         let trouble = world.fails("example.net", who, "certificate-expired", &[1], 10);
@@ -47,7 +47,7 @@ fn dane_at_a_domain_and_at_its_mx_host_is_one_alert() {
         let host = || names(&["mx1.example.org"]);
         world.fails("example.org", "a", "tlsa-invalid", &[1], 5).mx_hosts = host();
         world.fails("mx1.example.org", "b", "tlsa-invalid", &[1], 7).mx_hosts = host();
-        assert_eq!(world.at(2), [(Event::Fired, Rule::Dane)]);
+        assert_eq!(world.at(2), [(AlertEvent::Fired, AlertRule::Dane)]);
         let alert = &world.alerts[0];
         assert_eq!(alert.subject.policy_domain.as_deref(), Some("example.org"));
         assert_eq!((alert.evidence.failed, alert.evidence.organisations_total), (12, 2));
@@ -55,7 +55,7 @@ fn dane_at_a_domain_and_at_its_mx_host_is_one_alert() {
         world.reports("example.org", "a", &[2]);
         assert_eq!(world.at(3), []);
         world.reports("mx1.example.org", "b", &[2]);
-        assert_eq!(world.at(3), [(Event::Resolved, Rule::Dane)]);
+        assert_eq!(world.at(3), [(AlertEvent::Resolved, AlertRule::Dane)]);
     }
 }
 
@@ -63,7 +63,7 @@ fn dane_at_a_domain_and_at_its_mx_host_is_one_alert() {
 fn an_alert_about_an_mx_host_goes_on_though_its_domain_is_learned_later() {
     let mut world = World::new(served(&[("example.org", &[])]));
     world.fails("mx1.example.org", "b", "tlsa-invalid", &[1], 7);
-    assert_eq!(world.at(2), [(Event::Fired, Rule::Dane)]);
+    assert_eq!(world.at(2), [(AlertEvent::Fired, AlertRule::Dane)]);
     world.facts.mx_seen.insert("example.org".to_owned(), names(&["mx1.example.org"]));
     let evaluation = world.evaluate(noon(2));
     assert_eq!(evaluation.transitions, []);
@@ -107,7 +107,7 @@ fn over_for_one_is_not_over_for_the_other() {
         let mut world = World::new(plan(|settings| settings.remind_after_h = 24));
         world.fails("example.com", "a", result_type, &[1], 20).mx_host = mx_host.map(str::to_owned);
         world.fails("example.com", "b", result_type, &[1], 5).mx_host = mx_host.map(str::to_owned);
-        let [(Event::Fired, rule)] = world.at(2)[..] else { panic!("{result_type}") };
+        let [(AlertEvent::Fired, rule)] = world.at(2)[..] else { panic!("{result_type}") };
         world.reports("example.com", "a", &[2, 3, 4, 5]);
         world.evaluate(noon(3)).refreshed.into_iter().for_each(|alert| world.alerts[0] = alert);
         let partly = sentence(&world.alerts[0]);
@@ -118,7 +118,7 @@ fn over_for_one_is_not_over_for_the_other() {
             evaluation.refreshed.into_iter().for_each(|alert| world.alerts[0] = alert);
         }
         assert_eq!(sentence(&world.alerts[0]), unheard);
-        assert_eq!(world.at(16), [(Event::Expired, rule)]);
+        assert_eq!(world.at(16), [(AlertEvent::Expired, rule)]);
         let expired = sentence(&world.alerts[0]);
         assert!(expired.starts_with("Not heard of any more: ") && expired.ends_with(", over for a"), "{expired}");
     }
@@ -132,9 +132,12 @@ fn a_failure_waits_for_the_reports_of_others_before_it_is_news() {
         let evaluation = world.evaluate(noon(day));
         assert_eq!((evaluation.transitions.len(), evaluation.known.len()), (0, 0), "day {day}");
     }
-    assert_eq!(world.at(3), [(Event::Fired, Rule::NewFailure)]);
+    assert_eq!(world.at(3), [(AlertEvent::Fired, AlertRule::NewFailure)]);
     world.fails("example.com", "b", FETCH, &[1], 7).unknown = true;
-    assert_eq!(world.at(3), [(Event::Fired, Rule::PolicyFetch), (Event::TakenOver, Rule::NewFailure)]);
+    assert_eq!(
+        world.at(3),
+        [(AlertEvent::Fired, AlertRule::PolicyFetch), (AlertEvent::TakenOver, AlertRule::NewFailure)]
+    );
     assert_eq!(world.at(3), []);
 }
 
@@ -183,7 +186,7 @@ fn a_share_begins_with_its_cause() {
     }
     world.share((120, 1_000), (0, 10_000), 10);
     let fired = world.evaluate(noon(11)).transitions;
-    let since = fired.iter().find(|it| it.alert.rule == Rule::Certificate).map(|it| it.alert.since);
+    let since = fired.iter().find(|it| it.alert.rule == AlertRule::Certificate).map(|it| it.alert.since);
     assert_eq!(since, Some(march(1).and_hms_opt(0, 0, 0).unwrap().and_utc()));
 
     let mut alone = World::new(plan(|_| {}));
@@ -193,15 +196,15 @@ fn a_share_begins_with_its_cause() {
     let fired = alone.evaluate(noon(11)).transitions;
     assert_eq!(
         fired.iter().map(|it| (it.alert.rule, Some(it.alert.since))).collect::<Vec<_>>(),
-        [(Rule::FailureShare, since)]
+        [(AlertRule::FailureShare, since)]
     );
 }
 
 #[test]
 fn evidence_of_an_older_version_is_read() {
     let old = r#"{"organisations":[{"key":"a","name":"A","failed":3,"first_day":null,"last_day":null}],"organisations_total":1,"result_types":[],"reasons":[],"failed":3,"sessions":0,"baseline":null,"first_day":null,"last_day":null,"clear_day":null,"last_seen_at":null,"detail":null}"#;
-    let read: Evidence = serde_json::from_str(old).unwrap();
+    let read: AlertEvidence = serde_json::from_str(old).unwrap();
     assert_eq!((read.failed, read.mx_hosts.len(), read.organisations[0].clear_day), (3, 0, None));
-    let new = Evidence { mails: vec![Mail::Cached], taken_over_by: Some(Rule::Dane), ..read };
-    assert_eq!(serde_json::from_str::<Evidence>(&serde_json::to_string(&new).unwrap()).unwrap(), new);
+    let new = AlertEvidence { mails: vec![MailEffect::Cached], taken_over_by: Some(AlertRule::Dane), ..read };
+    assert_eq!(serde_json::from_str::<AlertEvidence>(&serde_json::to_string(&new).unwrap()).unwrap(), new);
 }

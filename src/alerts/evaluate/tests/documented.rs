@@ -1,7 +1,7 @@
 //! What docs/alerts.md and the configuration say of figures is what the code does.
 
 use crate::alerts::{
-    Rule, Settings,
+    AlertRule, AlertSettings,
     evaluate::{failures, lifecycle, outage, senders, share},
 };
 
@@ -14,21 +14,21 @@ fn word(number: usize) -> &'static str {
 }
 
 /// When a rule fires, by default.
-fn fires(rule: Rule, settings: &Settings) -> String {
+fn fires(rule: AlertRule, settings: &AlertSettings) -> String {
     let listed =
         |names: &[&str], last: &str| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(last);
     match rule {
-        Rule::PolicyFetch => format!(
+        AlertRule::PolicyFetch => format!(
             "policy-fetch errors from {} organisations, or {} failed sessions",
             settings.policy_fetch_organisations_min, settings.policy_fetch_sessions_min
         ),
-        Rule::Certificate => format!(
+        AlertRule::Certificate => format!(
             "{} on a host of ours from {} organisations",
             listed(&failures::CERTIFICATE, " or "),
             settings.certificate_organisations_min
         ),
-        Rule::Dane => format!("{} in {} sessions", listed(&failures::DANE, ", "), settings.dane_sessions_min),
-        Rule::FailureShare => format!(
+        AlertRule::Dane => format!("{} in {} sessions", listed(&failures::DANE, ", "), settings.dane_sessions_min),
+        AlertRule::FailureShare => format!(
             "of at least {} sessions in {} days and today {} % fail, or {} times the share of the four weeks before, {} % at least; or {} % of one organisation's own",
             settings.failure_share_sessions_min,
             settings.failure_share_days,
@@ -37,47 +37,49 @@ fn fires(rule: Rule, settings: &Settings) -> String {
             settings.failure_share_times * share::BASELINE_MIN * 100.0,
             settings.failure_share_percent
         ),
-        Rule::NewFailure => format!(
+        AlertRule::NewFailure => format!(
             "a combination never seen before, from {} sessions, after {} days of reports",
             settings.new_failure_sessions_min, settings.new_failure_learning_days
         ),
-        Rule::SilentSender => format!(
+        AlertRule::SilentSender => format!(
             "nothing beyond its own rhythm plus {} hours, while others report",
             settings.silent_sender_grace_h.max(senders::GRACE_MIN_H)
         ),
-        Rule::NoReports => format!(
+        AlertRule::NoReports => format!(
             "nothing from anybody for {} hours, though reports came on {} of 14 days",
             settings.no_reports_after_h,
             senders::ARRIVALS_MIN_DAYS
         ),
-        Rule::Quarantine => format!(
+        AlertRule::Quarantine => format!(
             "of what came within 24 hours {} % and at least {} inputs were quarantined",
             settings.quarantine_percent, settings.quarantine_min
         ),
-        Rule::Conflict => "a report came again with other content".to_owned(),
-        Rule::Source => {
+        AlertRule::Conflict => "a report came again with other content".to_owned(),
+        AlertRule::Source => {
             format!("it fails for {} minutes, or asks senders to come again later", settings.source_after_min)
         }
-        Rule::Disk => format!("less than {} GiB free, or nothing can be stored", settings.disk_free_min_bytes >> 30),
+        AlertRule::Disk => {
+            format!("less than {} GiB free, or nothing can be stored", settings.disk_free_min_bytes >> 30)
+        }
     }
 }
 
 #[test]
 fn the_table_of_rules_says_what_the_defaults_are() {
-    let settings = Settings::default();
-    for rule in Rule::ALL {
+    let settings = AlertSettings::default();
+    for rule in AlertRule::ALL {
         let start = format!("| `{}` |", rule.as_str());
         let row = DOCS.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{start}"));
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         assert_eq!(cells[3], fires(rule, &settings), "{start}");
     }
     let rows = DOCS.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, Rule::ALL.len());
+    assert_eq!(rows, AlertRule::ALL.len());
 }
 
 #[test]
 fn the_prose_says_what_the_figures_are() {
-    let settings = Settings::default();
+    let settings = AlertSettings::default();
     let says = |text: String| assert!(DOCS.replace("\n  ", " ").contains(&text), "{text}");
     says(format!("`fresh_days` ({})", settings.fresh_days));
     says(format!("`expire_days` ({})", settings.expire_days));
@@ -95,7 +97,7 @@ fn the_prose_says_what_the_figures_are() {
 
 #[test]
 fn the_configuration_shows_the_defaults() {
-    let settings = serde_json::to_value(Settings::default()).unwrap();
+    let settings = serde_json::to_value(AlertSettings::default()).unwrap();
     let alerts = CONFIGURATION.split("\n[alerts]\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let shown = alerts.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
     let mut seen = 0;

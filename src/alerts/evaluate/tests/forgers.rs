@@ -2,8 +2,8 @@
 
 use super::world::{World, march, noon, plan};
 use crate::alerts::{
-    Event, Rule,
-    facts::{Counted, Worst},
+    AlertEvent, AlertRule,
+    facts::{SessionCount, Worst},
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn newcomers_add_to_what_fires_and_make_nothing_fire() {
     }
     assert_eq!(world.at(6), [], "whatever they say");
     world.fails("example.com", "google.com", fetch, &[5], 4);
-    assert_eq!(world.at(6), [(Event::Fired, Rule::PolicyFetch)], "all of them together are one more");
+    assert_eq!(world.at(6), [(AlertEvent::Fired, AlertRule::PolicyFetch)], "all of them together are one more");
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn newcomers_have_no_more_sessions_than_the_others() {
     world.fails("example.com", "google.com", "sts-policy-fetch-error", &[5], 9);
     assert_eq!(world.at(6), [], "nine and nine are not twenty");
     world.fails("example.com", "google.com", "sts-policy-fetch-error", &[6], 2);
-    assert_eq!(world.at(7), [(Event::Fired, Rule::PolicyFetch)]);
+    assert_eq!(world.at(7), [(AlertEvent::Fired, AlertRule::PolicyFetch)]);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn names_below_one_suffix_that_anybody_gets_are_one_organisation() {
     }
     assert_eq!(world.at(6), []);
     world.fails("example.com", "a@other.example", "sts-policy-fetch-error", &[5], 5);
-    assert_eq!(world.at(6), [(Event::Fired, Rule::PolicyFetch)]);
+    assert_eq!(world.at(6), [(AlertEvent::Fired, AlertRule::PolicyFetch)]);
     for (key, owner) in [
         ("a@a1.duckdns.org", "duckdns.org"),
         ("duckdns.org", "duckdns.org"),
@@ -56,7 +56,7 @@ fn names_below_one_suffix_that_anybody_gets_are_one_organisation() {
 fn what_is_only_claimed_to_be_over_is_a_note() {
     let mut world = World::new(plan(|_| {}));
     world.fails("example.com", "google.com", "sts-policy-fetch-error", &[5], 500);
-    assert_eq!(world.at(6), [(Event::Fired, Rule::PolicyFetch)]);
+    assert_eq!(world.at(6), [(AlertEvent::Fired, AlertRule::PolicyFetch)]);
     world.facts.claimed_clear.insert("example.com".to_owned(), march(6));
     let found = world.evaluate(noon(7));
     assert_eq!(found.refreshed.len() + found.transitions.len(), 1);
@@ -69,13 +69,14 @@ fn what_is_only_claimed_to_be_over_is_a_note() {
 fn one_whose_own_sessions_fail_is_enough_whoever_else_reports_how_much() {
     let mut world = World::new(plan(|_| {}));
     world.share((90, 100_000), (0, 100_000), 5);
-    let worst = |failed| Some(Worst { organisation: "google.com".to_owned(), now: Counted { failed, sessions: 100 } });
+    let worst =
+        |failed| Some(Worst { organisation: "google.com".to_owned(), now: SessionCount { failed, sessions: 100 } });
     world.facts.shares[0].worst = worst(9);
     assert_eq!(world.at(6), []);
     world.facts.shares[0].worst = worst(90);
-    assert_eq!(world.at(6), [(Event::Fired, Rule::FailureShare)]);
+    assert_eq!(world.at(6), [(AlertEvent::Fired, AlertRule::FailureShare)]);
     world.facts.shares[0].worst = worst(6);
-    assert!(!world.at(7).contains(&(Event::Resolved, Rule::FailureShare)), "not below half of it");
+    assert!(!world.at(7).contains(&(AlertEvent::Resolved, AlertRule::FailureShare)), "not below half of it");
     world.facts.shares[0].worst = worst(1);
-    assert_eq!(world.at(8), [(Event::Resolved, Rule::FailureShare)]);
+    assert_eq!(world.at(8), [(AlertEvent::Resolved, AlertRule::FailureShare)]);
 }

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::world::{World, noon, plan};
 use crate::alerts::{
-    Event, Rule,
-    facts::{Intake, Part},
+    AlertEvent, AlertRule,
+    facts::{Intake, SourceHealth},
     sentence,
 };
 
@@ -18,11 +18,11 @@ fn quarantine_needs_a_share_and_a_number() {
     world.facts.intake = intake(10, 41);
     assert_eq!(world.at(1), []);
     world.facts.intake = intake(10, 40);
-    assert_eq!(world.at(1), [(Event::Fired, Rule::Quarantine)]);
+    assert_eq!(world.at(1), [(AlertEvent::Fired, AlertRule::Quarantine)]);
     world.facts.intake = intake(5, 45);
     assert_eq!(world.at(1), [], "half of it is still there");
     world.facts.intake = intake(4, 1);
-    assert_eq!(world.at(1), [(Event::Resolved, Rule::Quarantine)]);
+    assert_eq!(world.at(1), [(AlertEvent::Resolved, AlertRule::Quarantine)]);
 }
 
 #[test]
@@ -34,46 +34,48 @@ fn a_conflict_fires_for_a_day() {
         conflict_organisations: vec!["A".to_owned()],
         ..Intake::default()
     };
-    assert_eq!(world.at(1), [(Event::Fired, Rule::Conflict)]);
+    assert_eq!(world.at(1), [(AlertEvent::Fired, AlertRule::Conflict)]);
     world.facts.intake = Intake::default();
     let found = world.evaluate(noon(2)).transitions;
-    assert_eq!((found[0].event, found[0].alert.evidence.organisations[0].name.as_str()), (Event::Resolved, "A"));
+    assert_eq!((found[0].event, found[0].alert.evidence.organisations[0].name.as_str()), (AlertEvent::Resolved, "A"));
 }
 
 #[test]
 fn a_way_in_may_fail_for_a_while_and_is_not_forgotten_over_a_restart() {
     let mut world = World::new(plan(|_| {}));
-    let part = |minutes: i64| Part {
+    let part = |minutes: i64| SourceHealth {
         name: "smtp".to_owned(),
         failing_since: Some(noon(1) - TimeDelta::minutes(minutes)),
         words: "the address is in use".to_owned(),
-        ..Part::default()
+        ..SourceHealth::default()
     };
     world.facts.parts = Some(vec![part(14)]);
     assert_eq!(world.at(1), []);
     world.facts.parts = Some(vec![part(15)]);
-    assert_eq!(world.at(1), [(Event::Fired, Rule::Source)]);
+    assert_eq!(world.at(1), [(AlertEvent::Fired, AlertRule::Source)]);
     assert_eq!(world.alerts[0].evidence.detail.as_deref(), Some("the address is in use"));
-    let starting = Part { name: "smtp".to_owned(), ..Part::default() };
+    let starting = SourceHealth { name: "smtp".to_owned(), ..SourceHealth::default() };
     for parts in [None, Some(Vec::new()), Some(vec![starting.clone()]), Some(vec![part(1)])] {
         world.facts.parts = parts;
         assert_eq!(world.at(1), []);
     }
-    world.facts.parts = Some(vec![Part { well: true, ..starting.clone() }]);
-    assert_eq!(world.at(1), [(Event::Resolved, Rule::Source)]);
+    world.facts.parts = Some(vec![SourceHealth { well: true, ..starting.clone() }]);
+    assert_eq!(world.at(1), [(AlertEvent::Resolved, AlertRule::Source)]);
 
-    world.facts.parts = Some(vec![Part { well: true, later_at: Some(noon(2)), ..starting.clone() }]);
-    assert_eq!(world.at(2), [(Event::Reopened, Rule::Source)], "it turns senders away");
-    world.facts.parts = Some(vec![Part { name: "lmtp".to_owned(), well: true, ..Part::default() }]);
-    assert_eq!(world.at(2), [(Event::Expired, Rule::Source)], "it is not configured any more");
+    world.facts.parts = Some(vec![SourceHealth { well: true, later_at: Some(noon(2)), ..starting.clone() }]);
+    assert_eq!(world.at(2), [(AlertEvent::Reopened, AlertRule::Source)], "it turns senders away");
+    world.facts.parts = Some(vec![SourceHealth { name: "lmtp".to_owned(), well: true, ..SourceHealth::default() }]);
+    assert_eq!(world.at(2), [(AlertEvent::Expired, AlertRule::Source)], "it is not configured any more");
 }
 
 #[test]
 fn the_disk_needs_a_tenth_more_to_be_well() {
     let mut world = World::new(plan(|settings| settings.disk_free_min_bytes = 1_000));
-    for (free, expected) in [(1_000, None), (999, Some(Event::Fired)), (1_099, None), (1_100, Some(Event::Resolved))] {
+    for (free, expected) in
+        [(1_000, None), (999, Some(AlertEvent::Fired)), (1_099, None), (1_100, Some(AlertEvent::Resolved))]
+    {
         world.facts.disk_free_bytes = Some(free);
-        let found: Vec<Event> = world.at(1).iter().map(|(event, _)| *event).collect();
+        let found: Vec<AlertEvent> = world.at(1).iter().map(|(event, _)| *event).collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{free}");
     }
 }
@@ -83,12 +85,12 @@ fn that_nothing_can_be_stored_fires_whatever_is_free() {
     let mut world = World::new(plan(|settings| settings.disk_free_min_bytes = 0));
     world.facts.disk_free_bytes = Some(1 << 40);
     world.facts.store_trouble = Some("the data directory /data is gone".to_owned());
-    assert_eq!(world.at(1), [(Event::Fired, Rule::Disk)]);
+    assert_eq!(world.at(1), [(AlertEvent::Fired, AlertRule::Disk)]);
     assert_eq!(sentence(&world.alerts[0]), "Nothing can be stored");
     (world.facts.store_trouble, world.facts.disk_free_bytes) = (None, None);
     assert_eq!(world.at(1), [], "nothing is known of the disk");
     world.facts.disk_free_bytes = Some(1 << 40);
-    assert_eq!(world.at(1), [(Event::Resolved, Rule::Disk)]);
+    assert_eq!(world.at(1), [(AlertEvent::Resolved, AlertRule::Disk)]);
     let over = sentence(&world.alerts[0]);
     assert!(over.starts_with("Reports can be stored again"), "{over}");
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::world::{World, march, noon, plan};
 use crate::alerts::{
     Alert,
-    Event::{Fired, Reopened, Resolved},
-    Rule, Transition,
+    AlertEvent::{Fired, Reopened, Resolved},
+    AlertRule, Transition,
 };
 
 /// One report: day it is about, day it comes, domain, organisation, what fails.
@@ -82,7 +82,7 @@ proptest! {
             let last = alert.evidence.last_day.unwrap();
             if matches!(event, Fired | Reopened) {
                 prop_assert!((alert.changed_at.date_naive() - last).num_days() <= 4, "{:?}", alert);
-                prop_assert!(alert.rule != Rule::NewFailure || alert.times == 1);
+                prop_assert!(alert.rule != AlertRule::NewFailure || alert.times == 1);
             }
             if event == Resolved {
                 prop_assert!(alert.evidence.clear_day.is_some_and(|clear| clear > last), "{:?}", alert);
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn what_never_was_clean_is_never_resolved(days in prop::collection::btree_set(1..40i64, 1..20)) {
         let reports: Vec<Report> = days.iter().map(|day| (*day, day + 1, 0, 0, Some(0))).collect();
-        let resolved = run(&reports, |alerts| alerts).iter().any(|it| it.event == crate::alerts::Event::Resolved);
+        let resolved = run(&reports, |alerts| alerts).iter().any(|it| it.event == crate::alerts::AlertEvent::Resolved);
         prop_assert!(!resolved);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::alerts::{
-    Alert, Evaluation, Event, Facts, Mute, Plan, Rule, Settings, evaluate,
-    facts::{Arrivals, Counted, Of, Sender, Share, Trouble},
+    Alert, AlertEvent, AlertFacts, AlertPlan, AlertRule, AlertSettings, Evaluation, Mute, evaluate,
+    facts::{Arrivals, FailureFact, FailureShare, Of, SenderRhythm, SessionCount},
     replay::apply,
 };
 
@@ -20,36 +20,43 @@ pub fn noon(n: i64) -> DateTime<Utc> {
     march(n).and_hms_opt(12, 0, 0).unwrap().and_utc()
 }
 
-pub fn plan(change: impl FnOnce(&mut Settings)) -> Plan {
-    let mut settings = Settings::default();
+pub fn plan(change: impl FnOnce(&mut AlertSettings)) -> AlertPlan {
+    let mut settings = AlertSettings::default();
     change(&mut settings);
-    Plan::new(settings, [], &[]).unwrap()
+    AlertPlan::new(settings, [], &[]).unwrap()
 }
 
 /// The facts, and the alerts that came of them.
 pub struct World {
-    pub facts: Facts,
-    pub plan: Plan,
+    pub facts: AlertFacts,
+    pub plan: AlertPlan,
     pub mutes: Vec<Mute>,
     pub alerts: Vec<Alert>,
 }
 
 impl World {
-    pub fn new(plan: Plan) -> World {
+    pub fn new(plan: AlertPlan) -> World {
         let arrivals = Arrivals { last_at: Some(noon(400)), ..Arrivals::default() };
-        let facts = Facts { learned_days: 100, arrivals, ..Facts::default() };
+        let facts = AlertFacts { learned_days: 100, arrivals, ..AlertFacts::default() };
         World { facts, plan, mutes: Vec::new(), alerts: Vec::new() }
     }
 
     /// The organisation reports on these days that the domain fails with so many sessions, and on nothing else.
-    pub fn fails(&mut self, domain: &str, who: &str, result_type: &str, days: &[i64], sessions: i64) -> &mut Trouble {
+    pub fn fails(
+        &mut self,
+        domain: &str,
+        who: &str,
+        result_type: &str,
+        days: &[i64],
+        sessions: i64,
+    ) -> &mut FailureFact {
         self.reports(domain, who, days);
-        self.facts.troubles.push(Trouble {
+        self.facts.troubles.push(FailureFact {
             policy_domain: domain.to_owned(),
             organisation: who.to_owned(),
             result_type: result_type.to_owned(),
             days: days.iter().map(|day| (march(*day), sessions)).collect(),
-            ..Trouble::default()
+            ..FailureFact::default()
         });
         self.facts.troubles.last_mut().unwrap()
     }
@@ -63,8 +70,8 @@ impl World {
     }
 
     pub fn share(&mut self, now: (i64, i64), before: (i64, i64), reported: i64) {
-        let counted = |(failed, sessions)| Counted { failed, sessions };
-        self.facts.shares = vec![Share {
+        let counted = |(failed, sessions)| SessionCount { failed, sessions };
+        self.facts.shares = vec![FailureShare {
             of: Of::PolicyDomain,
             key: "example.com".to_owned(),
             name: None,
@@ -81,7 +88,12 @@ impl World {
     pub fn sender(&mut self, who: &str, days: impl IntoIterator<Item = i64>) {
         self.facts.senders.retain(|sender| sender.organisation != who);
         let days: BTreeSet<NaiveDate> = days.into_iter().map(march).collect();
-        self.facts.senders.push(Sender { organisation: who.to_owned(), name: None, days, lateness_s: Some(6 * 3600) });
+        self.facts.senders.push(SenderRhythm {
+            organisation: who.to_owned(),
+            name: None,
+            days,
+            lateness_s: Some(6 * 3600),
+        });
     }
 
     pub fn evaluate(&mut self, now: DateTime<Utc>) -> Evaluation {
@@ -91,7 +103,7 @@ impl World {
     }
 
     /// Evaluates at noon of a day: what happened by which rule.
-    pub fn at(&mut self, n: i64) -> Vec<(Event, Rule)> {
+    pub fn at(&mut self, n: i64) -> Vec<(AlertEvent, AlertRule)> {
         let found = self.evaluate(noon(n));
         found.transitions.iter().map(|transition| (transition.event, transition.alert.rule)).collect()
     }

@@ -3,15 +3,15 @@ use proptest::prelude::*;
 use super::*;
 
 fn data(text: &str) -> Data {
-    match Reply::parse(format!("* {text}\r\n").into_bytes()) {
-        Ok(Reply::Data(data)) => data,
+    match ImapReply::parse(format!("* {text}\r\n").into_bytes()) {
+        Ok(ImapReply::Data(data)) => data,
         other => panic!("{other:?}"),
     }
 }
 
-fn status(line: &str) -> Status {
-    match Reply::parse(line.as_bytes().to_vec()) {
-        Ok(Reply::Status(status)) => status,
+fn status(line: &str) -> ImapStatus {
+    match ImapReply::parse(line.as_bytes().to_vec()) {
+        Ok(ImapReply::Status(status)) => status,
         other => panic!("{other:?}"),
     }
 }
@@ -19,15 +19,15 @@ fn status(line: &str) -> Status {
 #[test]
 fn a_status_tells_its_tag_code_and_words() {
     let done = status("t3 NO [TRYCREATE] no such\u{7} folder\r\n");
-    assert_eq!((done.tag.as_deref(), done.word), (Some("t3"), Word::No));
+    assert_eq!((done.tag.as_deref(), done.word), (Some("t3"), ReplyWord::No));
     assert_eq!(done.code_value("trycreate"), Some(""));
     assert_eq!(done.text, "no such‹U+0007› folder");
     let untagged = status("* OK [UIDVALIDITY 3857529045] UIDs valid\r\n");
     assert_eq!((untagged.tag.as_deref(), untagged.code_value("UIDVALIDITY")), (None, Some("3857529045")));
-    assert_eq!(status("* BYE\r\n").word, Word::Bye);
-    assert_eq!(status("* preauth hello\n").word, Word::PreAuth);
-    assert!(Reply::parse(b"HTTP/1.1 400 Bad Request\r\n".to_vec()).is_err());
-    assert!(Reply::parse(b"\r\n".to_vec()).is_err());
+    assert_eq!(status("* BYE\r\n").word, ReplyWord::Bye);
+    assert_eq!(status("* preauth hello\n").word, ReplyWord::PreAuth);
+    assert!(ImapReply::parse(b"HTTP/1.1 400 Bad Request\r\n".to_vec()).is_err());
+    assert!(ImapReply::parse(b"\r\n".to_vec()).is_err());
 }
 
 #[test]
@@ -100,7 +100,7 @@ proptest! {
         let _ = announced_literal(&bytes, &bytes);
         for text in [bytes, format!("* 1 FETCH ({fetch})\r\n").into_bytes(), format!("* {fetch}\r\n").into_bytes()] {
             let _ = announced_literal(&text, &text);
-            if let Ok(Reply::Data(data)) = Reply::parse(text) {
+            if let Ok(ImapReply::Data(data)) = ImapReply::parse(text) {
                 let _ = (data.numbered(), data.listed(), data.search().map(Iterator::count));
                 let _ = data.fetched();
             }

@@ -6,27 +6,27 @@ use std::borrow::Cow;
 const DEPTH_MAX: usize = 16;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum ImapValue<'a> {
     Nil,
     Atom(&'a [u8]),
     Quoted(Vec<u8>),
     Literal(&'a [u8]),
-    List(Vec<Value<'a>>),
+    List(Vec<ImapValue<'a>>),
 }
 
-impl Value<'_> {
+impl ImapValue<'_> {
     /// The content of anything but NIL and lists.
     pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         match self {
-            Value::Atom(bytes) | Value::Literal(bytes) => Some(Cow::Borrowed(bytes)),
-            Value::Quoted(bytes) => Some(Cow::Borrowed(bytes)),
-            Value::Nil | Value::List(_) => None,
+            ImapValue::Atom(bytes) | ImapValue::Literal(bytes) => Some(Cow::Borrowed(bytes)),
+            ImapValue::Quoted(bytes) => Some(Cow::Borrowed(bytes)),
+            ImapValue::Nil | ImapValue::List(_) => None,
         }
     }
 }
 
 /// All values in a row, separated by spaces. `None` where one is malformed or something is left over.
-pub fn parse(bytes: &[u8]) -> Option<Vec<Value<'_>>> {
+pub fn parse(bytes: &[u8]) -> Option<Vec<ImapValue<'_>>> {
     let mut cursor = Cursor(bytes);
     let values = cursor.values(0)?;
     cursor.0.is_empty().then_some(values)
@@ -36,7 +36,7 @@ struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
     /// Up to the end, or to a closing parenthesis.
-    fn values(&mut self, depth: usize) -> Option<Vec<Value<'a>>> {
+    fn values(&mut self, depth: usize) -> Option<Vec<ImapValue<'a>>> {
         if depth > DEPTH_MAX {
             return None;
         }
@@ -50,13 +50,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Option<Value<'a>> {
+    fn value(&mut self, depth: usize) -> Option<ImapValue<'a>> {
         match self.0 {
             [b'(', rest @ ..] => {
                 self.0 = rest;
                 let values = self.values(depth + 1)?;
                 self.0 = self.0.strip_prefix(b")")?;
-                Some(Value::List(values))
+                Some(ImapValue::List(values))
             }
             [b'"', rest @ ..] => {
                 self.0 = rest;
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn quoted(&mut self) -> Option<Value<'a>> {
+    fn quoted(&mut self) -> Option<ImapValue<'a>> {
         let mut text = Vec::new();
         loop {
             match self.0 {
@@ -80,7 +80,7 @@ impl<'a> Cursor<'a> {
                 }
                 [b'"', rest @ ..] => {
                     self.0 = rest;
-                    return Some(Value::Quoted(text));
+                    return Some(ImapValue::Quoted(text));
                 }
                 [byte, rest @ ..] => {
                     text.push(*byte);
@@ -91,7 +91,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn literal(&mut self) -> Option<Value<'a>> {
+    fn literal(&mut self) -> Option<ImapValue<'a>> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.0.split_at_checked(digits)?;
         let length: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -99,11 +99,11 @@ impl<'a> Cursor<'a> {
         let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
         let (literal, rest) = rest.split_at_checked(length)?;
         self.0 = rest;
-        Some(Value::Literal(literal))
+        Some(ImapValue::Literal(literal))
     }
 
     /// `BODY[HEADER.FIELDS (DATE)]` is one atom: nothing ends it within brackets.
-    fn atom(&mut self) -> Option<Value<'a>> {
+    fn atom(&mut self) -> Option<ImapValue<'a>> {
         let mut brackets = 0usize;
         let mut length = 0;
         for byte in self.0 {
@@ -120,8 +120,8 @@ impl<'a> Cursor<'a> {
         self.0 = rest;
         match atom {
             [] => None,
-            atom if atom.eq_ignore_ascii_case(b"NIL") => Some(Value::Nil),
-            atom => Some(Value::Atom(atom)),
+            atom if atom.eq_ignore_ascii_case(b"NIL") => Some(ImapValue::Nil),
+            atom => Some(ImapValue::Atom(atom)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{fake::*, *};
 
-async fn steps_of(world: &World, scripts: Vec<Vec<Script>>) -> (Vec<Result<Caught, Trouble>>, Collector) {
+async fn steps_of(world: &World, scripts: Vec<Vec<Script>>) -> (Vec<Result<Caught, ImapTrouble>>, Collector) {
     let count = scripts.len();
     let fake = Fake::play(scripts.into_iter().map(|script| script.concat()).collect(), &world.judge.log).await;
     let mut collector = world.collector(account(fake.port));
@@ -14,7 +14,7 @@ async fn steps_of(world: &World, scripts: Vec<Vec<Script>>) -> (Vec<Result<Caugh
     (results, collector)
 }
 
-async fn step(world: &World, script: Vec<Script>) -> Result<Caught, Trouble> {
+async fn step(world: &World, script: Vec<Script>) -> Result<Caught, ImapTrouble> {
     steps_of(world, vec![script]).await.0.remove(0)
 }
 
@@ -65,7 +65,7 @@ async fn a_literal_of_four_gigabytes_costs_nothing_and_is_not_asked_for_again() 
             logout(),
         ];
         let (results, collector) = steps_of(&world, vec![first, again]).await;
-        assert!(matches!(results[0], Err(Trouble::TooLarge { .. })), "{results:?}");
+        assert!(matches!(results[0], Err(ImapTrouble::TooLarge { .. })), "{results:?}");
         assert_eq!(results[1].as_ref().unwrap().settled, 2);
         drop(collector);
         world.notebook.settled.lock().unwrap().clear();

@@ -2,7 +2,7 @@
 
 use super::{fake::*, *};
 
-async fn step(world: &World, account: impl FnOnce(Imap) -> Imap, script: Vec<Script>) -> Result<Caught, Trouble> {
+async fn step(world: &World, account: impl FnOnce(Imap) -> Imap, script: Vec<Script>) -> Result<Caught, ImapTrouble> {
     let fake = Fake::play(vec![script.concat()], &world.judge.log).await;
     let mut collector = world.collector(account(account_at(&fake)));
     let caught = collector.step().await;

@@ -2,7 +2,7 @@
 
 use super::{fake::*, *};
 
-async fn step(world: &World, account: impl FnOnce(Imap) -> Imap, script: Vec<Script>) -> Result<Caught, Trouble> {
+async fn step(world: &World, account: impl FnOnce(Imap) -> Imap, script: Vec<Script>) -> Result<Caught, ImapTrouble> {
     let fake = Fake::play(vec![script.concat()], &world.judge.log).await;
     let mut collector = world.collector(account(super::account(fake.port)));
     let caught = collector.step().await;
@@ -25,9 +25,9 @@ async fn bytes_before_the_handshake_and_a_login_by_itself_are_refused() {
     let starttls = |account| Imap { tls: ImapTls::StartTls, ..account };
     let injected = steps([("", "* OK ready\n"), ("STARTTLS", "$ OK go\n* OK injected\n")]);
     let shown = step(&world, starttls, vec![injected]).await.unwrap_err();
-    assert!(matches!(shown, Trouble::Injected), "{shown}");
+    assert!(matches!(shown, ImapTrouble::Injected), "{shown}");
     let shown = step(&world, starttls, vec![steps([("", "* PREAUTH hello\n")])]).await.unwrap_err();
-    assert!(matches!(shown, Trouble::PreAuth), "{shown}");
+    assert!(matches!(shown, ImapTrouble::PreAuth), "{shown}");
     let refused = steps([("", "* OK ready\n"), ("STARTTLS", "$ BAD what\n")]);
     let shown = step(&world, starttls, vec![refused]).await.unwrap_err();
     assert_eq!(shown.to_string(), "the server refuses STARTTLS: what");

@@ -93,7 +93,7 @@ async fn stopping_says_goodbye() {
     running.stop().await;
     fake.finished().await;
     let health = world.health();
-    assert_eq!((health.state, health.words.as_str()), (State::Well, "waiting for mail, 0 settled"));
+    assert_eq!((health.state, health.words.as_str()), (ComponentState::Well, "waiting for mail, 0 settled"));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn trouble_stands_in_the_registry_until_it_is_over() {
     let running = world.collector(account(port)).start();
     fake.finished().await;
     // Nobody listens any more, so that the words change again: the part fails in any case.
-    while world.health().state != State::Failing {
+    while world.health().state != ComponentState::Failing {
         tokio::task::yield_now().await;
     }
     running.stop().await;
@@ -124,6 +124,6 @@ async fn the_registry_says_what_is_connected_to() {
     let running = world.collector(account(port)).start();
     let _silent = listener.accept().await.unwrap();
     let health = world.health();
-    assert_eq!((health.state, health.words), (State::Starting, format!("connecting to 127.0.0.1:{port}")));
+    assert_eq!((health.state, health.words), (ComponentState::Starting, format!("connecting to 127.0.0.1:{port}")));
     running.stop().await;
 }

@@ -2,15 +2,15 @@ use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 
-fn wire() -> (Wire, DuplexStream) {
+fn wire() -> (ImapConnection, DuplexStream) {
     let (ours, theirs) = duplex(64 * 1024);
     let timeouts = ImapTimeouts { silence: Duration::from_secs(30), command: Duration::from_secs(30) };
-    (Wire::new(Box::new(ours), timeouts), theirs)
+    (ImapConnection::new(Box::new(ours), timeouts), theirs)
 }
 
-fn fetched(reply: Reply) -> Option<Vec<u8>> {
+fn fetched(reply: ImapReply) -> Option<Vec<u8>> {
     match reply {
-        Reply::Data(data) => data.fetched()?.body,
+        ImapReply::Data(data) => data.fetched()?.body,
         _ => None,
     }
 }
@@ -34,7 +34,7 @@ async fn responses_arrive_in_any_pieces() {
         });
         let mut bodies = Vec::new();
         let done = wire.run("UID FETCH 1 BODY[]", |reply| bodies.extend(fetched(reply))).await.unwrap();
-        assert_eq!((done.word, done.text.as_str()), (Word::Ok, "done"));
+        assert_eq!((done.word, done.text.as_str()), (ReplyWord::Ok, "done"));
         assert_eq!(bodies, [mail.as_bytes().to_vec(), Vec::new()], "in pieces of {size}");
         assert!(wire.take_news());
         assert!(wire.into_stream().is_ok());
@@ -60,7 +60,7 @@ async fn what_is_too_large_is_not_held() {
         let (mut wire, mut theirs) = wire();
         theirs.write_all(&flood).await.unwrap();
         let refused = wire.reply(1_000).await.unwrap_err();
-        assert!(matches!(refused, Trouble::TooLarge { max_bytes: 1_000, .. }), "{refused}");
+        assert!(matches!(refused, ImapTrouble::TooLarge { max_bytes: 1_000, .. }), "{refused}");
         assert!(wire.buffer.capacity() < 4 * READ_BYTES, "{} bytes", wire.buffer.capacity());
     }
 }
@@ -74,7 +74,7 @@ async fn small_responses_without_end_are_too_many() {
     });
     let mut seen = 0usize;
     let refused = wire.run("NOOP", |_| seen += 1).await.unwrap_err();
-    assert!(matches!(refused, Trouble::Flood), "{refused}");
+    assert!(matches!(refused, ImapTrouble::Flood), "{refused}");
     assert!(seen > 100_000, "many may leave a folder at once: {seen}");
     drop(wire);
     flooding.await.unwrap();

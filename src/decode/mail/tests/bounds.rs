@@ -9,7 +9,7 @@ use crate::{
 
 const REPORT: &str = "Content-Type: application/tlsrpt+json\n\n{}\n";
 
-fn read(mail: impl AsRef<[u8]>) -> Result<Mail, Fault> {
+fn read(mail: impl AsRef<[u8]>) -> Result<ParsedMail, Fault> {
     let begun = Instant::now();
     let result = open(mail.as_ref(), &Limits::default());
     // Far above what any of these takes, far below what a square of their size would.

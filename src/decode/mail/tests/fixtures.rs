@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     decode::{
         Document, documents,
-        mail::{Mail, Message, Part, Raw, open},
+        mail::{MailMessage, MailPart, MessageBytes, ParsedMail, open},
     },
     fault::Fault,
     limits::Limits,
@@ -50,7 +50,7 @@ fn every_fixture_gives_what_is_expected() {
     assert!(wrong.is_empty(), "compare these with what is expected: {wrong:#?}");
 }
 
-fn outcome(outcome: &Result<Mail, Fault>) -> Value {
+fn outcome(outcome: &Result<ParsedMail, Fault>) -> Value {
     match outcome {
         Err(error) => fault(error),
         Ok(mail) => json!({
@@ -64,11 +64,11 @@ fn fault(fault: &Fault) -> Value {
     json!({ "fault": { "code": fault.code.as_str(), "place": fault.place.to_string(), "detail": fault.detail } })
 }
 
-fn message(message: &Message) -> Value {
+fn message(message: &MailMessage) -> Value {
     let raw = match &message.raw {
-        Raw::Whole => "whole".to_owned(),
-        Raw::Range(range) => format!("{range:?}"),
-        Raw::Decoded(bytes) => format!("{} bytes decoded", bytes.len()),
+        MessageBytes::Whole => "whole".to_owned(),
+        MessageBytes::Range(range) => format!("{range:?}"),
+        MessageBytes::Decoded(bytes) => format!("{} bytes decoded", bytes.len()),
     };
     json!({
         "raw": raw,
@@ -79,7 +79,7 @@ fn message(message: &Message) -> Value {
     })
 }
 
-fn part(part: &Part) -> Value {
+fn part(part: &MailPart) -> Value {
     json!({
         "message": part.message,
         "media_type": part.media_type,
@@ -91,7 +91,7 @@ fn part(part: &Part) -> Value {
 }
 
 /// What becomes of the part in the next stage, to show that its bytes came out whole.
-fn document(part: &Part) -> Value {
+fn document(part: &MailPart) -> Value {
     let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
     match documents(&part.bytes, &hints, &Limits::default()) {
         Err(error) => fault(&error),

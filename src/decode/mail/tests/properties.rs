@@ -130,7 +130,7 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(mail.parts.iter().map(|part| part.bytes.len()).sum::<usize>() <= bytes.len());
             for message in &mail.messages {
                 prop_assert!(message.raw.bytes(bytes).len() <= bytes.len());
-                if let Raw::Range(range) = &message.raw {
+                if let MessageBytes::Range(range) = &message.raw {
                     prop_assert!(range.start <= range.end && range.end <= bytes.len());
                 }
             }

@@ -16,7 +16,7 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
     assert_eq!(watch.happens().await, []);
     watch.advance(TimeDelta::seconds(1));
     // A channel that fails is no source: it could not be told by itself.
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Fired, true)]);
     let alert = watch.alert().await;
     assert_eq!(alert.subject.part.as_deref(), Some("imap reports"));
     assert_eq!(alert.evidence.detail.as_deref(), Some("the password is wrong"));
@@ -27,8 +27,8 @@ async fn a_way_in_that_fails_fires_after_its_minutes() {
     let part = watch.health.part("imap reports");
     assert_eq!(watch.happens().await, []);
     part.well(watch.clock.now(), "waiting");
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
-    assert_eq!(watch.alert().await.status, Status::Resolved);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Resolved, true)]);
+    assert_eq!(watch.alert().await.status, AlertStatus::Resolved);
 }
 
 #[tokio::test]
@@ -39,25 +39,25 @@ async fn a_way_in_that_turns_senders_away_is_told_while_it_does() {
     part.well(watch.clock.now(), "listening");
     assert_eq!(watch.happens().await, []);
     part.count(&crate::submission::Receipt::new(vec![Outcome::Busy(crate::submission::Busy::DiskFull)]));
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Fired, true)]);
     assert_eq!(watch.alert().await.evidence.detail.as_deref(), Some("senders are asked to come again later"));
     watch.advance(TimeDelta::minutes(14));
     assert_eq!(watch.happens().await, []);
     watch.advance(TimeDelta::minutes(1));
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Resolved, true)]);
 }
 
 #[tokio::test]
 async fn a_disk_that_is_nearly_full_fires() {
     let most = i64::MAX;
     let watch = Watch::new(&CHANNEL.replace("disk_free_min_bytes = 0", &format!("disk_free_min_bytes = {most}")));
-    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Disk, AlertEvent::Fired, true)]);
     let detail = watch.alert().await.evidence.detail.expect("how much is free");
     assert!(detail.ends_with(" MiB are free") && !detail.starts_with("0 "), "{detail}");
     assert_eq!(watch.happens().await, []);
     let text = CHANNEL.to_owned();
     let watch = Watch { text, ..watch }.restart().await;
-    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Disk, AlertEvent::Resolved, true)]);
 }
 
 #[tokio::test]
@@ -86,8 +86,11 @@ async fn that_nothing_can_be_stored_is_told_without_the_outbox_and_written_down_
     while watch.store().trouble().is_some() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(watch.happens().await, [(Rule::Disk, Event::Resolved, true)]);
-    assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, true), (Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Disk, AlertEvent::Resolved, true)]);
+    assert_eq!(
+        watch.history(watch.alert().await.uuid).await,
+        [(AlertEvent::Fired, true), (AlertEvent::Resolved, true)]
+    );
     let entries = watch.entries().await;
     assert_eq!(entries.iter().map(|entry| entry.title.as_str()).collect::<Vec<_>>(), ["Reports can be stored again"]);
     assert_eq!(watch.happens().await, []);
@@ -106,7 +109,7 @@ async fn when_nobody_reports_any_more_it_is_told() {
     watch.advance(TimeDelta::days(1));
     assert_eq!(watch.happens().await, [], "it is two days, and not more");
     watch.advance(TimeDelta::seconds(1));
-    assert_eq!(watch.happens().await, [(Rule::NoReports, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::NoReports, AlertEvent::Fired, true)]);
 }
 
 #[tokio::test]
@@ -116,7 +119,7 @@ async fn a_rule_that_is_switched_off_tells_nothing_any_more() {
     watch.evaluate().await;
     let text = CHANNEL.replace("[alerts]", "[alerts]\noff = [\"policy-fetch\", \"failure-share\"]");
     let watch = Watch { text, ..watch }.restart().await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Expired, false)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Expired, false)]);
     assert_eq!(watch.entries().await.len(), 1);
 }
 
@@ -126,7 +129,7 @@ async fn told_to_stop_the_rounds_end_with_what_they_have_begun() {
     watch.outage(1).await;
     let (_stop, stopped) = watch::channel(true);
     watch.evaluator.run(stopped).await;
-    assert_eq!(watch.alert().await.rule, Rule::PolicyFetch);
+    assert_eq!(watch.alert().await.rule, AlertRule::PolicyFetch);
 }
 
 #[tokio::test]
@@ -138,9 +141,9 @@ async fn what_alerts_left_behind_goes_after_the_days_it_is_kept() {
     part.failing(watch.clock.now() - TimeDelta::hours(1), "the address is in use");
     part.failing(watch.clock.now(), "the address is in use");
     watch.advance(TimeDelta::hours(1));
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Fired, true)]);
     part.well(watch.clock.now(), "listening");
-    assert_eq!(watch.happens().await, [(Rule::Source, Event::Resolved, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::Source, AlertEvent::Resolved, true)]);
     assert_eq!(watch.evaluator.forget().await.unwrap(), 0);
     watch.advance(TimeDelta::days(101) - TimeDelta::seconds(1));
     assert_eq!(watch.alerts().await.len(), 1);

@@ -9,7 +9,7 @@ use crate::notify::{
 fn set(until: DateTime<Utc>, added_at: DateTime<Utc>) -> SetSilence {
     SetSilence {
         uuid: Uuid::from_u128(1),
-        rule: Some(Rule::PolicyFetch),
+        rule: Some(AlertRule::PolicyFetch),
         policy_domain: Some("example.com".to_owned()),
         organisation: None,
         result_type: None,
@@ -29,15 +29,19 @@ async fn a_silence_from_the_page_is_kept_until_it_ends() {
     watch.outage(1).await;
     let evaluation = watch.evaluate().await;
     let [fired] = evaluation.transitions.as_slice() else { panic!("{evaluation:?}") };
-    assert_eq!((fired.event, fired.notified), (Event::Fired, false));
+    assert_eq!((fired.event, fired.notified), (AlertEvent::Fired, false));
     assert_eq!(fired.muted.as_deref(), Some("silenced until 2026-10-02 17:00 UTC: the web server moves"));
     assert!(watch.entries().await.is_empty());
-    assert_eq!(watch.history(watch.alert().await.uuid).await, [(Event::Fired, false)]);
+    assert_eq!(watch.history(watch.alert().await.uuid).await, [(AlertEvent::Fired, false)]);
 
     watch.advance(TimeDelta::hours(8) - TimeDelta::seconds(1));
     assert_eq!(watch.happens().await, []);
     watch.advance(TimeDelta::seconds(1));
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Reminded, true)], "the silence is over, it is not");
+    assert_eq!(
+        watch.happens().await,
+        [(AlertRule::PolicyFetch, AlertEvent::Reminded, true)],
+        "the silence is over, it is not"
+    );
     assert_eq!(watch.entries().await.len(), 1);
 }
 
@@ -49,7 +53,7 @@ async fn a_silence_ended_early_or_over_something_else_silences_nothing() {
     let other = SetSilence { policy_domain: Some("example.net".to_owned()), ..set(now + TimeDelta::hours(8), now) };
     watch.change(move |conn| silence::add(conn, &ended).and_then(|()| silence::add(conn, &other))).await;
     watch.outage(1).await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Fired, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Fired, true)]);
 }
 
 #[tokio::test]
@@ -58,7 +62,7 @@ async fn the_configuration_names_domains_as_people_write_them() {
         "[[silence]]\nuntil = \"2026-10-03T00:00:00Z\"\nreason = \"known\"\npolicy_domain = \"Example.COM\"\n";
     let watch = Watch::new(&format!("{CHANNEL}{silence}"));
     watch.outage(1).await;
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Fired, false)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Fired, false)]);
     let window = "[[maintenance]]\nfrom = \"2026-10-01T08:00:00Z\"\nto = \"2026-10-01T09:00:00Z\"\npolicy_domains = [\"Example.COM\"]\n";
     let watch = Watch::new(&format!("{CHANNEL}{window}"));
     watch.outage(1).await;
@@ -71,7 +75,7 @@ async fn it_is_reminded_of_until_somebody_acknowledges() {
     watch.outage(1).await;
     watch.evaluate().await;
     watch.advance(TimeDelta::hours(24));
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Reminded, true)]);
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Reminded, true)]);
     assert_eq!(watch.happens().await, []);
     let (uuid, now) = (watch.alert().await.uuid, watch.clock.now());
     watch.change(move |conn| alert::acknowledge(conn, uuid, "Anna looks after it", now).map(drop)).await;
@@ -84,10 +88,15 @@ async fn it_is_reminded_of_until_somebody_acknowledges() {
 
     watch.post(&["alpha.example", "beta.example"], 4, "", 0, Trust::Dkim).await;
     watch.advance(TimeDelta::hours(20));
-    assert_eq!(watch.happens().await, [(Rule::PolicyFetch, Event::Resolved, true)], "its end is news");
+    assert_eq!(watch.happens().await, [(AlertRule::PolicyFetch, AlertEvent::Resolved, true)], "its end is news");
     assert_eq!(
         watch.history(uuid).await,
-        [(Event::Fired, true), (Event::Reminded, true), (Event::Acknowledged, false), (Event::Resolved, true)]
+        [
+            (AlertEvent::Fired, true),
+            (AlertEvent::Reminded, true),
+            (AlertEvent::Acknowledged, false),
+            (AlertEvent::Resolved, true)
+        ]
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    explain::Mail,
+    explain::MailEffect,
     report::{PolicyDetails, StsMode, StsPolicy},
 };
 
@@ -13,7 +13,7 @@ impl Watch {
     /// One report about one day of October on all domains; `failed` says how many sessions failed at the one of a number.
     async fn on_all(&self, who: &str, day: u32, failed: impl Fn(usize) -> i64) {
         let mut entry = about(who, day, FETCH, 0, Trust::Dkim, self.clock.now());
-        let Kind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
+        let EntryKind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
         report.policies = (0..DOMAINS)
             .map(|number| {
                 let mut result =
@@ -26,7 +26,7 @@ impl Watch {
         assert!(matches!(outcomes[..], [Outcome::Stored(_)]), "{outcomes:?}");
     }
 
-    async fn firing(&self, rule: Rule) -> usize {
+    async fn firing(&self, rule: AlertRule) -> usize {
         let all = self.store().read(alert::all_firing).await.unwrap();
         all.iter().filter(|alert| alert.rule == rule).count()
     }
@@ -60,14 +60,14 @@ async fn an_outage_of_many_domains_is_one_message_though_the_second_report_comes
     let watch = Watch::after_two_weeks(CHANNEL).await;
     watch.on_all("alpha.example", 16, mixed).await;
     watch.evaluate().await;
-    let first = watch.firing(Rule::PolicyFetch).await;
+    let first = watch.firing(AlertRule::PolicyFetch).await;
     assert!(first > 100 && first < DOMAINS, "{first}");
-    assert_eq!(watch.firing(Rule::NewFailure).await, 0, "the other report is on its way");
+    assert_eq!(watch.firing(AlertRule::NewFailure).await, 0, "the other report is on its way");
 
     watch.advance(TimeDelta::hours(3));
     watch.on_all("beta.example", 16, mixed).await;
     let fired = watch.evaluate().await;
-    assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (DOMAINS, 0));
+    assert_eq!((watch.firing(AlertRule::PolicyFetch).await, watch.firing(AlertRule::NewFailure).await), (DOMAINS, 0));
     assert!(
         fired.transitions.iter().all(|it| !it.notified && it.muted.as_deref().is_some_and(|it| it.contains("outage")))
     );
@@ -85,10 +85,10 @@ async fn an_outage_of_many_domains_is_one_message_though_the_second_report_comes
     watch.advance(TimeDelta::hours(1));
     watch.on_all("alpha.example", 17, |_| 0).await;
     watch.evaluate().await;
-    assert_eq!(watch.firing(Rule::PolicyFetch).await, DOMAINS, "over for one of the two");
+    assert_eq!(watch.firing(AlertRule::PolicyFetch).await, DOMAINS, "over for one of the two");
     watch.on_all("beta.example", 17, |_| 0).await;
     watch.evaluate().await;
-    assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (0, 0));
+    assert_eq!((watch.firing(AlertRule::PolicyFetch).await, watch.firing(AlertRule::NewFailure).await), (0, 0));
     let over = "300 policies can be fetched and used again by alpha.example and beta.example (MTA-STS)";
     assert_eq!(watch.titles().await[2..], [over]);
 }
@@ -101,7 +101,7 @@ async fn what_one_evaluation_finds_is_one_message_that_names_both_and_counts_all
     assert_eq!(watch.titles().await, [""; 0], "seven sessions of one organisation: the rule waits for others");
     watch.on_all("beta.example", 16, |_| 5).await;
     watch.evaluate().await;
-    assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (DOMAINS, 0));
+    assert_eq!((watch.firing(AlertRule::PolicyFetch).await, watch.firing(AlertRule::NewFailure).await), (DOMAINS, 0));
     assert_eq!(
         watch.titles().await,
         ["300 policies cannot be fetched or used by alpha.example and beta.example since Fri 16 Oct (MTA-STS)"]
@@ -130,14 +130,15 @@ async fn a_rule_about_the_cause_takes_over_what_was_told_as_news() {
     // Nobody else said anything within a day: then it is told as what it is, one organisation's.
     watch.advance(TimeDelta::hours(22));
     watch.evaluate().await;
-    assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (0, 3));
+    assert_eq!((watch.firing(AlertRule::PolicyFetch).await, watch.firing(AlertRule::NewFailure).await), (0, 3));
     watch.on_all("beta.example", 16, |number| if number < 3 { 7 } else { 0 }).await;
     let evaluation = watch.evaluate().await;
-    assert_eq!((watch.firing(Rule::PolicyFetch).await, watch.firing(Rule::NewFailure).await), (3, 0));
-    let ended: Vec<&Transition> = evaluation.transitions.iter().filter(|it| it.event == Event::TakenOver).collect();
+    assert_eq!((watch.firing(AlertRule::PolicyFetch).await, watch.firing(AlertRule::NewFailure).await), (3, 0));
+    let ended: Vec<&Transition> =
+        evaluation.transitions.iter().filter(|it| it.event == AlertEvent::TakenOver).collect();
     assert_eq!(ended.len(), 3);
-    assert!(ended.iter().all(|it| !it.notified && it.alert.evidence.taken_over_by == Some(Rule::PolicyFetch)));
-    assert_eq!(watch.history(ended[0].alert.uuid).await, [(Event::Fired, true), (Event::TakenOver, false)]);
+    assert!(ended.iter().all(|it| !it.notified && it.alert.evidence.taken_over_by == Some(AlertRule::PolicyFetch)));
+    assert_eq!(watch.history(ended[0].alert.uuid).await, [(AlertEvent::Fired, true), (AlertEvent::TakenOver, false)]);
     let titles = watch.titles().await;
     assert_eq!(titles.len(), 2, "the news and the outage, no recovery: {titles:?}");
     assert!(
@@ -152,7 +153,7 @@ async fn the_evidence_names_the_hosts_and_what_became_of_the_mail() {
     let watch = Watch::new(CHANNEL);
     for (who, mode) in [("alpha.example", Some(StsMode::Enforce)), ("beta.example", None)] {
         let mut entry = about(who, 1, FETCH, 30, Trust::Dkim, watch.clock.now());
-        let Kind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
+        let EntryKind::Report { report, .. } = &mut entry.kind else { panic!("a report") };
         report.policies[0].policy.details = match mode {
             Some(mode) => PolicyDetails::Sts(StsPolicy { mode: Some(mode), ..StsPolicy::default() }),
             None => PolicyDetails::Unknown,
@@ -162,7 +163,7 @@ async fn the_evidence_names_the_hosts_and_what_became_of_the_mail() {
     watch.evaluate().await;
     let evidence = watch.alert().await.evidence;
     assert_eq!(evidence.mx_hosts, ["mx.example.com"]);
-    assert_eq!(evidence.mails, [Mail::Unprotected, Mail::Cached]);
+    assert_eq!(evidence.mails, [MailEffect::Unprotected, MailEffect::Cached]);
 }
 
 #[tokio::test]
@@ -176,7 +177,7 @@ async fn an_import_is_judged_when_it_is_complete() {
     watch.on_all("beta.example", 16, |_| 30).await;
     drop(load);
     watch.evaluate().await;
-    assert_eq!(watch.firing(Rule::PolicyFetch).await, DOMAINS);
+    assert_eq!(watch.firing(AlertRule::PolicyFetch).await, DOMAINS);
     let all = watch.store().read(alert::all_firing).await.unwrap();
     assert!(all.iter().all(|alert| alert.evidence.failed == 60), "the numbers are those of the whole import");
 }

@@ -8,7 +8,7 @@ use super::scenario::{Failing, Scenario};
 use crate::{
     report::{DateRange, PolicyType, Report},
     store::{
-        Arrival, Entry, Kind,
+        Arrival, EntryKind, StoredEntry,
         fixtures::{entry, failure, garbage, policy, report},
     },
     submission::Trust,
@@ -21,7 +21,7 @@ const SUCCESSFUL: i64 = 100;
 /// Something that arrives.
 pub struct Post {
     pub at: DateTime<Utc>,
-    pub entry: Entry,
+    pub entry: StoredEntry,
 }
 
 /// Everything that arrives, in order of arrival; of the same time in the order it was sent.
@@ -78,7 +78,7 @@ pub fn forgers(first: NaiveDate, last: NaiveDate) -> Vec<Post> {
             let mut report = forged(&id, day, fails, WELL);
             report.contact = Some("smtp-tls-reporting@google.com".to_owned());
             let mut entry = entry(report, trust);
-            if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+            if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
                 *organisation_key = key.to_owned();
             }
             post.push(Post { at: start(day) + TimeDelta::minutes(minutes), entry });
@@ -185,9 +185,9 @@ fn about(who: &str, id: &str, day: NaiveDate, domains: &[&str], failing: &[&Fail
     Report { organisation: Some(who.to_owned()), range, ..report(id, policies) }
 }
 
-fn made(report: Report, who: &str, trust: Trust) -> Entry {
+fn made(report: Report, who: &str, trust: Trust) -> StoredEntry {
     let mut entry = entry(report, trust);
-    if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+    if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
         *organisation_key = match (trust, who) {
             (Trust::None, _) => format!("claimed:{}", who.to_lowercase()),
             (_, "Google" | "Microsoft") => format!("{}.com", who.to_lowercase()),

@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{post, scenario};
 use crate::{
-    alerts::{Facts, Maintenance, Plan, Rule, Settings, evaluate, facts::Of},
+    alerts::{AlertFacts, AlertPlan, AlertRule, AlertSettings, Maintenance, evaluate, facts::Of},
     query::facts::{facts, facts_as_of},
     store::{
-        Arrival, Entry, Kind,
+        Arrival, EntryKind, StoredEntry,
         fixtures::{TempStore, temp_store},
         tables::known,
     },
@@ -27,7 +27,7 @@ fn february(lines: &str, change: impl Fn(&mut Arrival)) -> TempStore {
     fs::write(&path, lines).unwrap();
     let scenario = scenario::read(path.to_str().unwrap());
     let post = post::post(&scenario, "2026-02-01".parse().unwrap(), "2026-02-28".parse().unwrap());
-    let entries: Vec<Entry> = post
+    let entries: Vec<StoredEntry> = post
         .into_iter()
         .map(|post::Post { mut entry, .. }| {
             let mut arrival = Arrival::clone(&entry.arrival);
@@ -41,21 +41,21 @@ fn february(lines: &str, change: impl Fn(&mut Arrival)) -> TempStore {
     temp
 }
 
-fn plan(change: impl FnOnce(&mut Settings), maintenance: &[Maintenance]) -> Plan {
-    let mut settings = Settings::default();
+fn plan(change: impl FnOnce(&mut AlertSettings), maintenance: &[Maintenance]) -> AlertPlan {
+    let mut settings = AlertSettings::default();
     change(&mut settings);
-    Plan::new(settings, [], maintenance).unwrap()
+    AlertPlan::new(settings, [], maintenance).unwrap()
 }
 
-fn asked(temp: &TempStore, now: &str, plan: &Plan) -> Facts {
+fn asked(temp: &TempStore, now: &str, plan: &AlertPlan) -> AlertFacts {
     temp.store.read_blocking(|conn| Ok(facts(conn, at(now), plan)?)).unwrap()
 }
 
-fn asked_as_of(temp: &TempStore, now: &str, plan: &Plan) -> Facts {
+fn asked_as_of(temp: &TempStore, now: &str, plan: &AlertPlan) -> AlertFacts {
     temp.store.read_blocking(|conn| Ok(facts_as_of(conn, at(now), plan)?)).unwrap()
 }
 
-fn fired(facts: &Facts, plan: &Plan, now: &str) -> Vec<Rule> {
+fn fired(facts: &AlertFacts, plan: &AlertPlan, now: &str) -> Vec<AlertRule> {
     evaluate(&[], facts, plan, &[], at(now)).transitions.iter().map(|transition| transition.alert.rule).collect()
 }
 
@@ -73,7 +73,7 @@ fn strangers_raise_no_alert_unless_they_are_believed() {
     assert_eq!(fired(&facts, &plan, NOW), []);
     let believing = self::plan(|settings| settings.min_trust = "none".to_owned(), &[]);
     let facts = asked(&temp, NOW, &believing);
-    let rules = [Rule::PolicyFetch, Rule::Dane, Rule::Quarantine];
+    let rules = [AlertRule::PolicyFetch, AlertRule::Dane, AlertRule::Quarantine];
     let all = fired(&facts, &believing, NOW);
     assert!(rules.iter().all(|rule| all.contains(rule)), "{all:?}");
     let strict = self::plan(|_| {}, &[]);
@@ -113,7 +113,10 @@ fn shares_are_taken_of_what_is_asked_for() {
     let facts = asked(&temp, NOW, &plan(|settings| settings.failure_share_of = all, &[]));
     let of = |of: Of, key: &str| facts.shares.iter().find(|share| share.of == of && share.key == key).unwrap();
     // The window holds the last day of February and the two before it; Sender 49 and Sender 50 do not report on each.
-    assert_eq!(of(Of::Organisation, "google.com").now, crate::alerts::facts::Counted { failed: 50, sessions: 950 });
+    assert_eq!(
+        of(Of::Organisation, "google.com").now,
+        crate::alerts::facts::SessionCount { failed: 50, sessions: 950 }
+    );
     assert_eq!(of(Of::Organisation, "google.com").name.as_deref(), Some("Google Inc."));
     let (domain, result_type) = (of(Of::PolicyDomain, "example.com"), of(Of::ResultType, "validation-failure"));
     assert_eq!((domain.now.failed, result_type.now.failed), (50, 50));
@@ -130,8 +133,8 @@ fn a_day_whose_failures_cannot_be_counted_shows_nothing_to_be_over() {
         fs::write(&path, "fail 2026-02-27..2026-02-28 example.com Google tlsa-invalid 50").unwrap();
         let scenario = scenario::read(path.to_str().unwrap());
         let mut post = post::post(&scenario, "2026-02-27".parse().unwrap(), "2026-02-28".parse().unwrap());
-        for Entry { kind, .. } in post.iter_mut().map(|post| &mut post.entry) {
-            let Kind::Report { report, .. } = kind else { panic!("a report") };
+        for StoredEntry { kind, .. } in post.iter_mut().map(|post| &mut post.entry) {
+            let EntryKind::Report { report, .. } = kind else { panic!("a report") };
             let is_last = report.range.day().to_string() == "2026-02-28";
             for failure in report.policies.iter_mut().flat_map(|result| &mut result.failures).filter(|_| is_last) {
                 failure.failed_sessions = count;
@@ -207,7 +210,7 @@ fn what_is_noted_or_stored_of_earlier_days_is_no_news() {
     let facts = asked(&temp, NOW, &plan);
     let unknown = facts.troubles.iter().filter(|trouble| trouble.unknown).map(|trouble| trouble.organisation.as_str());
     assert_eq!(unknown.collect::<Vec<_>>(), ["microsoft.com"]);
-    assert_eq!(fired(&facts, &plan, NOW), [Rule::NewFailure]);
+    assert_eq!(fired(&facts, &plan, NOW), [AlertRule::NewFailure]);
 
     let everything = plan.clone();
     runtime.block_on(temp.store.change(move |conn| known::note_all(conn, &everything, at(NOW)))).unwrap();
@@ -247,7 +250,7 @@ fn newcomer(days: i64, key: &str) -> TempStore {
         let on: chrono::NaiveDate = format!("2026-02-{day:02}").parse().unwrap();
         let mut post = post::post(&scenario, on, on);
         let mut entry = post.remove(0).entry;
-        if let Kind::Report { organisation_key, .. } = &mut entry.kind {
+        if let EntryKind::Report { organisation_key, .. } = &mut entry.kind {
             key.clone_into(organisation_key);
         }
         temp.store.write_blocking(vec![entry]);
@@ -298,7 +301,7 @@ fn nobody_s_number_outweighs_all_others() {
         for on in days {
             let mut post = post::forgers(*on, *on);
             let mut entry = post.remove(0).entry;
-            if let Kind::Report { organisation_key, report, identity, .. } = &mut entry.kind {
+            if let EntryKind::Report { organisation_key, report, identity, .. } = &mut entry.kind {
                 key.clone_into(organisation_key);
                 report.report_id = format!("{key} {on}");
                 *identity = uuid::Uuid::new_v4();

@@ -5,7 +5,7 @@ use std::{fs, str::FromStr};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
-    alerts::{Maintenance, Mute, Rule},
+    alerts::{AlertRule, Maintenance, Mute},
     submission::Trust,
 };
 
@@ -37,7 +37,7 @@ pub struct Scenario {
     pub down: Vec<Days>,
     pub maintenance: Vec<Maintenance>,
     pub silences: Vec<(DateTime<Utc>, Mute)>,
-    pub acknowledged: Vec<(DateTime<Utc>, Rule)>,
+    pub acknowledged: Vec<(DateTime<Utc>, AlertRule)>,
     pub parts: Vec<(DateTime<Utc>, DateTime<Utc>, String)>,
     pub disk: Vec<(DateTime<Utc>, DateTime<Utc>, u64)>,
 }
@@ -108,14 +108,14 @@ fn take(scenario: &mut Scenario, words: &[&str]) -> Option<()> {
             let mute = Mute {
                 until: until.parse().ok()?,
                 reason: reason.to_owned(),
-                rule: Some(Rule::from_name(rule)?),
+                rule: Some(AlertRule::from_name(rule)?),
                 policy_domain: Some(domain.to_owned()),
                 organisation: None,
                 result_type: None,
             };
             scenario.silences.push((from.parse().ok()?, mute));
         }
-        ["acknowledge", at, rule] => scenario.acknowledged.push((at.parse().ok()?, Rule::from_name(rule)?)),
+        ["acknowledge", at, rule] => scenario.acknowledged.push((at.parse().ok()?, AlertRule::from_name(rule)?)),
         ["failing", from, to, part] => scenario.parts.push((from.parse().ok()?, to.parse().ok()?, name(part))),
         ["disk", from, to, mib] => scenario.disk.push((from.parse().ok()?, to.parse().ok()?, mib.parse().ok()?)),
         _ => return None,

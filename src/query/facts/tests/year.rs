@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     alerts::{
-        Alert, Evaluation, Event, Facts, Mute, Plan, Rule, Settings, Transition, evaluate, facts::Part, replay::replay,
+        Alert, AlertEvent, AlertFacts, AlertPlan, AlertRule, AlertSettings, Evaluation, Mute, Transition, evaluate,
+        facts::SourceHealth, replay::replay,
     },
     clock::Clock,
     query::facts::{facts, facts_as_of},
@@ -31,10 +32,10 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn plan(scenario: &Scenario) -> Plan {
-    let settings = Settings { remind_after_h: 72, ..Settings::default() };
+fn plan(scenario: &Scenario) -> AlertPlan {
+    let settings = AlertSettings { remind_after_h: 72, ..AlertSettings::default() };
     let mx_hosts = ["mx1", "mx2"].map(|host| format!("{host}.example.com"));
-    Plan::new(settings, [("example.com".to_owned(), mx_hosts.into())], &scenario.maintenance).unwrap()
+    AlertPlan::new(settings, [("example.com".to_owned(), mx_hosts.into())], &scenario.maintenance).unwrap()
 }
 
 #[test]
@@ -79,7 +80,9 @@ fn gives_what_is_expected(scenario: &Scenario, post: Vec<Post>) {
     let (from, to) = (at("2026-03-01T06:00:00Z"), at("2026-04-30T18:00:00Z"));
     let replayed = temp
         .store
-        .read_blocking(|conn| Ok(replay(Rule::PolicyFetch, from, to, STEP, &plan, |at| facts_as_of(conn, at, &plan))?))
+        .read_blocking(|conn| {
+            Ok(replay(AlertRule::PolicyFetch, from, to, STEP, &plan, |at| facts_as_of(conn, at, &plan))?)
+        })
         .unwrap();
     let replayed: Vec<String> =
         replayed.iter().map(|transition| line(transition, transition.alert.changed_at)).collect();
@@ -94,8 +97,8 @@ fn similar(expected: &str, got: &str) -> Vec<String> {
     missing.map(|line| format!("- {line}")).chain(surplus.map(|line| format!("+ {line}"))).collect()
 }
 
-fn evaluate_and_record(store: &Store, scenario: &Scenario, plan: &Plan, now: DateTime<Utc>) -> Vec<Transition> {
-    let (standing, mut facts): (Vec<Alert>, Facts) =
+fn evaluate_and_record(store: &Store, scenario: &Scenario, plan: &AlertPlan, now: DateTime<Utc>) -> Vec<Transition> {
+    let (standing, mut facts): (Vec<Alert>, AlertFacts) =
         store.read_blocking(|conn| Ok((alert::standing(conn, now)?, facts(conn, now, plan)?))).unwrap();
     look_at_the_machine(&mut facts, scenario, now);
     let set = scenario.silences.iter().filter(|(from, _)| *from <= now);
@@ -115,9 +118,9 @@ fn evaluate_and_record(store: &Store, scenario: &Scenario, plan: &Plan, now: Dat
     transitions
 }
 
-fn look_at_the_machine(facts: &mut Facts, scenario: &Scenario, now: DateTime<Utc>) {
+fn look_at_the_machine(facts: &mut AlertFacts, scenario: &Scenario, now: DateTime<Utc>) {
     let failing = scenario.parts.iter().find(|(from, to, _)| *from <= now && now < *to);
-    facts.parts = Some(vec![Part {
+    facts.parts = Some(vec![SourceHealth {
         name: "imap reports".to_owned(),
         well: failing.is_none(),
         failing_since: failing.map(|(from, ..)| *from),
@@ -157,7 +160,7 @@ fn line(transition: &Transition, now: DateTime<Utc>) -> String {
         write!(line, " {part}").unwrap();
     }
     write!(line, " since {}", since.format("%Y-%m-%d")).unwrap();
-    if let Some(clear) = evidence.clear_day.filter(|_| transition.event == Event::Resolved) {
+    if let Some(clear) = evidence.clear_day.filter(|_| transition.event == AlertEvent::Resolved) {
         write!(line, " clear {clear}").unwrap();
     }
     let names: Vec<&str> = evidence.organisations.iter().map(|affected| affected.name.as_str()).collect();

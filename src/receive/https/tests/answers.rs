@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{REPORT, Setup, post, stored, until};
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     submission::{Busy, Channel, Outcome},
 };
 
@@ -30,7 +30,7 @@ async fn a_stored_report_is_201_with_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_outcome_has_its_status() {
-    let fault = |code| Fault::new(code, "what is wrong", Place::Path("/policies/0".into()));
+    let fault = |code| Fault::new(code, "what is wrong", FaultPlace::Path("/policies/0".into()));
     for (outcome, status) in [
         (Outcome::Duplicate(Uuid::from_u128(1)), 200),
         (Outcome::Quarantined { entry: Uuid::from_u128(2), fault: fault(FaultCode::BadJson) }, 422),

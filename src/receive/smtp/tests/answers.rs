@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{App, Setup, TOKEN, stored, until};
 use crate::{
-    fault::{Fault, FaultCode, Place},
+    fault::{Fault, FaultCode, FaultPlace},
     health::SourceCounts,
     submission::{Busy, Channel, MAIL, Outcome},
 };
@@ -81,7 +81,7 @@ async fn to_three(app: &App) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lmtp_answers_for_each_recipient_and_each_token_is_handed_on_once() {
-    let foreign = Fault::new(FaultCode::ForeignDomain, "not served here", Place::Whole);
+    let foreign = Fault::new(FaultCode::ForeignDomain, "not served here", FaultPlace::Whole);
     let outcomes = vec![stored(), Outcome::Refused(foreign), Outcome::Busy(Busy::QueueFull)];
     let app = Setup { outcomes, ..Setup::default() }.start();
     let replies = to_three(&app).await;
@@ -97,7 +97,7 @@ async fn lmtp_answers_for_each_recipient_and_each_token_is_handed_on_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smtp_says_that_a_mail_is_stored_although_one_recipient_refuses_it() {
-    let fault = Fault::new(FaultCode::UnknownToken, "no such token", Place::Whole);
+    let fault = Fault::new(FaultCode::UnknownToken, "no such token", FaultPlace::Whole);
     let app = Setup { outcomes: vec![stored(), Outcome::Refused(fault)], ..Setup::default() }.start();
     let mut client = app.connect().await;
     client.envelope().await;

@@ -6,8 +6,8 @@ use super::{Inbox, Setup};
 use crate::{
     clock::Clock,
     config::{Listen, LmtpListen, Smtp},
-    health::{HealthRegistry, State},
-    receive::smtp::{Context, Listener},
+    health::{ComponentState, HealthRegistry},
+    receive::smtp::{Context, SmtpListener},
 };
 
 fn bind(change: impl FnOnce(&mut Smtp)) -> Result<bool, String> {
@@ -20,7 +20,7 @@ fn bind(change: impl FnOnce(&mut Smtp)) -> Result<bool, String> {
         clock: Clock::system(),
     };
     let config = Setup::default().config(change).config;
-    Listener::bind(&config, context, &HealthRegistry::default())
+    SmtpListener::bind(&config, context, &HealthRegistry::default())
         .map(|listener| listener.is_some())
         .map_err(|error| error.to_string())
 }
@@ -60,7 +60,7 @@ async fn the_registry_says_where_they_listen() {
     let parts = app.health.all();
     let address = app.addresses.smtp.unwrap();
     assert_eq!(parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["lmtp", "smtp"]);
-    assert!(parts.iter().all(|(_, health)| health.state == State::Well));
+    assert!(parts.iter().all(|(_, health)| health.state == ComponentState::Well));
     assert_eq!(parts[1].1.words, format!("listening on {address}"));
 }
 

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use super::{App, Client, Setup, certificate};
 use crate::{
     config::{Listen, LmtpListen},
-    receive::smtp::{BindError, SocketError},
+    receive::smtp::{SmtpBindError, SocketError},
     submission::Channel,
 };
 
@@ -75,7 +75,7 @@ async fn what_is_in_the_way_is_left_alone() {
         assert!(path.exists());
     }
     assert_eq!(std::fs::read(&file).unwrap(), b"precious");
-    let error = BindError::Socket(SocketError::Taken(taken));
+    let error = SmtpBindError::Socket(SocketError::Taken(taken));
     let (error, source) = (error.to_string(), std::error::Error::source(&error).is_some());
     assert!(!source, "what is shown already is not shown once more");
     assert!(error.contains("smtp.lmtp"), "{error}");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     alerts::{
-        Event, Rule, Severity,
+        AlertEvent, AlertRule, Severity,
         notice::{About, Email},
     },
     store::{engine::migrate, fixtures::memory},
@@ -21,8 +21,8 @@ fn at(minute: i64) -> DateTime<Utc> {
 
 fn notice(number: usize) -> Notice {
     Notice {
-        event: Some(Event::Fired),
-        rule: Some(Rule::Dane),
+        event: Some(AlertEvent::Fired),
+        rule: Some(AlertRule::Dane),
         severity: Severity::Critical,
         title: format!("notice {number}"),
         lines: vec!["a line".to_owned()],
@@ -70,7 +70,7 @@ fn what_is_put_in_comes_out_as_it_was() {
     assert_eq!(waiting.iter().map(|entry| entry.channel.as_str()).collect::<Vec<_>>(), ["operators", "mail"]);
     let sent = entry(&conn, waiting[1].uuid).unwrap().unwrap();
     assert_eq!(sent.payload, email().payload);
-    assert_eq!((sent.state, sent.attempts, sent.notices), (State::Pending, 0, 0));
+    assert_eq!((sent.state, sent.attempts, sent.notices), (OutboxState::Pending, 0, 0));
     assert_eq!((sent.created_at, sent.next_attempt_at), (at(1), at(1)));
     assert_eq!(sent.give_up_at, at(1) + TimeDelta::hours(72));
     assert_eq!(entry(&conn, waiting[0].uuid).unwrap().unwrap().payload, draft(1).payload);
@@ -188,23 +188,26 @@ fn a_failure_is_tried_again_until_its_time_is_over() {
     let uuid = waiting(&conn).unwrap()[0].uuid;
     let now = |conn: &Connection| entry(conn, uuid).unwrap().unwrap();
     failed(&conn, uuid, "500", at(1), at(0)).unwrap();
-    assert_eq!((now(&conn).state, now(&conn).attempts, now(&conn).next_attempt_at), (State::Pending, 1, at(1)));
+    assert_eq!((now(&conn).state, now(&conn).attempts, now(&conn).next_attempt_at), (OutboxState::Pending, 1, at(1)));
     failed(&conn, uuid, "502", at(72 * 60 + 1), at(72 * 60)).unwrap();
     let given_up = now(&conn);
-    assert_eq!((given_up.state, given_up.attempts), (State::GivenUp, 2));
+    assert_eq!((given_up.state, given_up.attempts), (OutboxState::GivenUp, 2));
     assert_eq!((given_up.settled_at, given_up.last_error.as_deref()), (Some(at(72 * 60)), Some("502")));
     assert!(waiting(&conn).unwrap().is_empty());
 
     assert!(again(&conn, uuid, at(80 * 60), TimeDelta::hours(1)).unwrap());
     assert!(!again(&conn, uuid, at(80 * 60), TimeDelta::hours(1)).unwrap(), "it waits already");
-    assert_eq!((now(&conn).state, now(&conn).next_attempt_at), (State::Pending, at(80 * 60)));
+    assert_eq!((now(&conn).state, now(&conn).next_attempt_at), (OutboxState::Pending, at(80 * 60)));
     delivered(&conn, uuid, at(80 * 60)).unwrap();
     let delivered_then = now(&conn);
-    assert_eq!((delivered_then.state, delivered_then.attempts, delivered_then.last_error), (State::Delivered, 3, None));
+    assert_eq!(
+        (delivered_then.state, delivered_then.attempts, delivered_then.last_error),
+        (OutboxState::Delivered, 3, None)
+    );
     // What is settled stays so.
     failed(&conn, uuid, "late", at(9_000), at(8_000)).unwrap();
     give_up(&conn, uuid, "late", at(8_000)).unwrap();
-    assert_eq!(now(&conn).state, State::Delivered);
+    assert_eq!(now(&conn).state, OutboxState::Delivered);
     assert!(!again(&conn, uuid, at(9_000), TimeDelta::hours(1)).unwrap());
 }
 
@@ -218,7 +221,7 @@ fn what_failed_so_far_is_tried_at_once_and_what_the_cap_holds_back_is_not() {
     failed(&conn, tried.uuid, "500", at(40), at(10)).unwrap();
     assert!(again(&conn, tried.uuid, at(20), TimeDelta::hours(1)).unwrap());
     let now = entry(&conn, tried.uuid).unwrap().unwrap();
-    assert_eq!((now.state, now.attempts, now.next_attempt_at), (State::Pending, 1, at(20)));
+    assert_eq!((now.state, now.attempts, now.next_attempt_at), (OutboxState::Pending, 1, at(20)));
     assert_eq!(now.give_up_at, at(0) + TERMS.give_up_after, "its time is its own");
     assert!(!again(&conn, tried.uuid, at(20), TimeDelta::hours(1)).unwrap(), "it is due already");
     assert!(!again(&conn, held.uuid, at(20), TimeDelta::hours(1)).unwrap());
@@ -233,7 +236,7 @@ fn what_can_never_go_is_given_up_and_what_is_settled_is_forgotten() {
     let uuid = waiting(&conn).unwrap()[0].uuid;
     give_up(&conn, uuid, "there is no channel of this name any more", at(1)).unwrap();
     let listed = entries(&conn, 10).unwrap();
-    assert_eq!(listed.iter().map(|sent| sent.state).collect::<Vec<_>>(), [State::Pending, State::GivenUp]);
+    assert_eq!(listed.iter().map(|sent| sent.state).collect::<Vec<_>>(), [OutboxState::Pending, OutboxState::GivenUp]);
     assert_eq!(listed[1].last_error.as_deref(), Some("there is no channel of this name any more"));
     assert_eq!(entries(&conn, 1).unwrap().len(), 1);
     assert_eq!(forget(&conn, at(1)).unwrap(), 0);
@@ -255,7 +258,7 @@ fn thousands_are_put_in_at_once_where_there_is_no_cap() {
     assert!(waiting.iter().all(|entry| entry.next_attempt_at <= at(1)));
     let first = entry(&conn, waiting[0].uuid).unwrap().unwrap();
     let Payload::Notices(notices) = &first.payload else { panic!("{first:?}") };
-    assert_eq!((notices.len(), first.notices, first.state, first.attempts), (1, 1, State::Pending, 0));
+    assert_eq!((notices.len(), first.notices, first.state, first.attempts), (1, 1, OutboxState::Pending, 0));
     assert_eq!((first.created_at, first.give_up_at), (at(0), at(0) + TERMS.give_up_after));
 }
 

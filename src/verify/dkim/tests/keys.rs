@@ -3,7 +3,7 @@
 use super::*;
 use fixtures::RSA_2048;
 
-fn with_key(key: &str) -> Verdict {
+fn with_key(key: &str) -> DkimVerdict {
     judged(&sign(MAIL.as_bytes(), "example.net", "sel"), FROM, &resolver(&record("example.net", "sel", key)))
 }
 
@@ -92,13 +92,13 @@ fn the_first_record_that_is_a_key_counts() {
 fn a_key_that_cannot_be_asked_for_now_defers() {
     let mail = sign(MAIL.as_bytes(), "example.net", "sel");
     let down = "sel._domainkey.example.net SERVFAIL\n";
-    let Verdict::Deferred(detail) = judged(&mail, FROM, &resolver(down)) else { panic!("it is settled") };
+    let DkimVerdict::Deferred(detail) = judged(&mail, FROM, &resolver(down)) else { panic!("it is settled") };
     assert!(detail.starts_with("signature d=example.net s=sel: "), "{detail}");
     passed(verdict(&mail));
 
     // Whatever a second signature of the same domain says, the first may still pass.
     let both = Signer { selector: "gone", ..Signer::default() }.sign(&mail);
-    assert!(matches!(judged(&both, FROM, &resolver(down)), Verdict::Deferred(_)));
+    assert!(matches!(judged(&both, FROM, &resolver(down)), DkimVerdict::Deferred(_)));
     let both = Signer { selector: "new", ..Signer::default() }.sign(&mail);
     passed(judged(&both, FROM, &resolver(&[down, &records(&[("example.net", "new")])].concat())));
 }
@@ -107,7 +107,7 @@ fn a_key_that_cannot_be_asked_for_now_defers() {
 fn nobody_waits_for_the_key_of_another_domain_if_there_is_more_to_say() {
     let down = "sel._domainkey.example.com SERVFAIL\n";
     let other = sign(MAIL.as_bytes(), "example.com", "sel");
-    assert!(matches!(judged(&other, FROM, &resolver(down)), Verdict::Deferred(_)));
+    assert!(matches!(judged(&other, FROM, &resolver(down)), DkimVerdict::Deferred(_)));
     let both = Signer { selector: "gone", ..Signer::default() }.sign(&other);
     assert_eq!(code(judged(&both, FROM, &resolver(down))), FaultCode::DkimKeyGone);
     let two = sign(&other, "example.org", "sel");

@@ -5,7 +5,7 @@ use mail_auth::dkim::Canonicalization;
 use proptest::prelude::*;
 
 use crate::{
-    decode::mail::{Mail as MimeMail, Message, open},
+    decode::mail::{MailMessage, ParsedMail as MimeMail, open},
     limits::Limits,
     verify::dkim::mail::{Mail, as_sent},
 };
@@ -88,7 +88,7 @@ fn agree(message: &[u8]) {
 }
 
 /// What decode believes a field says.
-type Domain = fn(&Message) -> &Option<String>;
+type Domain = fn(&MailMessage) -> &Option<String>;
 
 #[test]
 fn a_field_that_cannot_be_signed_is_not_believed() {

@@ -4,7 +4,7 @@ use super::*;
 
 const OURS: &str = "mx.example.org";
 
-fn results(field: &str) -> Option<Verdict> {
+fn results(field: &str) -> Option<DkimVerdict> {
     authentication_results(format!("Authentication-Results: {field}\r\n{MAIL}").as_bytes(), OURS, FROM)
 }
 

@@ -159,7 +159,7 @@ fn alignment_goes_up_to_the_organisation() {
         ("example.net", None),
         ("example.net", Some("no domain")),
     ] {
-        let Verdict::Fail { fault, passing } = of(domain, from) else { panic!("{domain} for {from:?}") };
+        let DkimVerdict::Fail { fault, passing } = of(domain, from) else { panic!("{domain} for {from:?}") };
         assert_eq!(fault.code, FaultCode::DkimUnaligned);
         assert!(fault.detail.contains(domain), "{}", fault.detail);
         assert_eq!(passing[0].domain, domain);
@@ -184,7 +184,8 @@ fn a_fault_of_the_from_domain_tells_more_than_one_of_another() {
     assert_eq!(code(verdict(&both)), FaultCode::DkimKeyGone);
     // Those of other domains are still named.
     let mail = Signer { selector: "gone", ..Signer::default() }.sign(&sign(MAIL.as_bytes(), "example.com", "sel"));
-    let Verdict::Fail { fault, passing } = judged(&mail, FROM, &resolver(&records(&[("example.com", "sel")]))) else {
+    let DkimVerdict::Fail { fault, passing } = judged(&mail, FROM, &resolver(&records(&[("example.com", "sel")])))
+    else {
         panic!("it passes");
     };
     assert_eq!(fault.code, FaultCode::DkimKeyGone);
@@ -201,7 +202,7 @@ fn five_signatures_are_tried_those_of_the_from_domain_first() {
     passed(verdict(&mail));
 
     let keys: Vec<(&str, &str)> = names.iter().map(|selector| ("example.com", selector.as_str())).collect();
-    let Verdict::Fail { passing, .. } = judged(&mail, Some("example.org"), &resolver(&records(&keys))) else {
+    let DkimVerdict::Fail { passing, .. } = judged(&mail, Some("example.org"), &resolver(&records(&keys))) else {
         panic!("it passes");
     };
     assert_eq!(passing.len(), DKIM_SIGNATURES_MAX);

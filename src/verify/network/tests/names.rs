@@ -79,13 +79,13 @@ fn ipv6_is_proven_the_same_way() {
 fn of_many_names_those_below_the_domain_are_looked_up_and_ten_of_them() {
     let strangers: String =
         (0..60).map(|number| format!("7.100.51.198.in-addr.arpa PTR site{number}.example.org\n")).collect();
-    let (proof, questions) = asked(&format!("{strangers}{SENDER}"), ADDRESS, &["example.net"], &Rules::default());
+    let (proof, questions) = asked(&format!("{strangers}{SENDER}"), ADDRESS, &["example.net"], &ProofRules::default());
     let Proof::Proven(evidence) = proof else { panic!("{proof:?}") };
     assert_eq!((evidence.reverse_names.len(), questions), (SHOWN_MAX, 3));
 
     let own: String =
         (0..20).map(|number| format!("7.100.51.198.in-addr.arpa PTR host{number}.example.net\n")).collect();
-    let (proof, questions) = asked(&format!("{own}{SENDER}"), ADDRESS, &["example.net"], &Rules::default());
+    let (proof, questions) = asked(&format!("{own}{SENDER}"), ADDRESS, &["example.net"], &ProofRules::default());
     refused(proof);
     assert_eq!(questions, 1 + NETWORK_PROOF_NAMES_MAX);
 }

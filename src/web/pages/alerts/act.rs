@@ -7,7 +7,7 @@ use actix_web::{
 };
 
 use super::{
-    form::{Problem, Typed},
+    form::{FormProblem, Typed},
     list, one,
 };
 use crate::{
@@ -91,7 +91,7 @@ fn finish(site: &Site, request: &HttpRequest, result: Result<(StatusCode, String
     }
 }
 
-fn parameter(wrong: Problem) -> Fail {
-    let Problem { field, detail } = wrong;
+fn parameter(wrong: FormProblem) -> Fail {
+    let FormProblem { field, detail } = wrong;
     Fail::Parameter { name: field, detail }
 }

@@ -8,7 +8,7 @@ use minijinja::Value;
 use uuid::Uuid;
 
 use crate::{
-    alerts::{Alert, Rule},
+    alerts::{Alert, AlertRule},
     limits::ALERT_NOTE_MAX_CHARS,
     store::tables::silence::SetSilence,
     templates::fields,
@@ -26,7 +26,7 @@ const NAMES: [&str; 8] =
 
 /// What is wrong with one field, for the one who filled it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct FormProblem {
     pub(crate) field: String,
     pub(crate) detail: String,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Typed(BTreeMap<String, String>);
 
 impl Typed {
     /// Reads the body of a form. Unknown fields are refused: a mistyped scope would silence more than was meant.
-    pub(crate) fn read(body: &[u8], names: &[&str]) -> Result<Typed, Problem> {
+    pub(crate) fn read(body: &[u8], names: &[&str]) -> Result<Typed, FormProblem> {
         let unreadable = || problem("body", "it is not a form in percent-encoded UTF-8");
         let text = str::from_utf8(body).map_err(|_| unreadable())?;
         let pairs = Query::<Vec<(String, String)>>::from_query(text).map_err(|_| unreadable())?.into_inner();
@@ -54,7 +54,7 @@ impl Typed {
         Ok(Typed(fields))
     }
 
-    pub(crate) fn silence(body: &[u8]) -> Result<Typed, Problem> {
+    pub(crate) fn silence(body: &[u8]) -> Result<Typed, FormProblem> {
         Typed::read(body, &NAMES)
     }
 
@@ -76,14 +76,14 @@ impl Typed {
     }
 
     /// What the silence is to be, or the first thing that is wrong.
-    pub(crate) fn to_silence(&self, now: DateTime<Utc>) -> Result<SetSilence, Problem> {
+    pub(crate) fn to_silence(&self, now: DateTime<Utc>) -> Result<SetSilence, FormProblem> {
         let owned = |name: &str| self.get(name).map(str::to_owned);
         let rule = match self.get("rule") {
             None => None,
             Some(name) => {
-                let known: Vec<&str> = Rule::ALL.into_iter().map(Rule::as_str).collect();
+                let known: Vec<&str> = AlertRule::ALL.into_iter().map(AlertRule::as_str).collect();
                 let unknown = || problem("rule", format!("`{name}` is not one of {}", known.join(", ")));
-                Some(Rule::from_name(name).ok_or_else(unknown)?)
+                Some(AlertRule::from_name(name).ok_or_else(unknown)?)
             }
         };
         let silence = SetSilence {
@@ -110,7 +110,7 @@ impl Typed {
     }
 
     /// Text of the operator, bounded.
-    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, FormProblem> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let characters = text.chars().count();
         if characters > ALERT_NOTE_MAX_CHARS {
@@ -119,7 +119,7 @@ impl Typed {
         Ok(Some(text.to_owned()))
     }
 
-    fn until(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    fn until(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, FormProblem> {
         if let Some(text) = self.get("until") {
             let until = read_moment(text)
                 .ok_or_else(|| problem("until", format!("`{text}` is not a time (UTC) like 2026-12-01T08:00")))?;
@@ -140,9 +140,9 @@ impl Typed {
     }
 
     /// For the template.
-    pub(crate) fn shown(&self, problem: Option<&Problem>) -> Value {
+    pub(crate) fn shown(&self, problem: Option<&FormProblem>) -> Value {
         let text = |name: &str| self.get(name).unwrap_or_default().to_owned();
-        let rules: Vec<&str> = Rule::ALL.into_iter().map(Rule::as_str).collect();
+        let rules: Vec<&str> = AlertRule::ALL.into_iter().map(AlertRule::as_str).collect();
         let durations: Vec<(&str, &str)> = DURATIONS.map(|(value, words, _)| (value, words)).to_vec();
         fields! {
             rule => text("rule"),
@@ -160,8 +160,8 @@ impl Typed {
     }
 }
 
-pub(crate) fn problem(field: &str, detail: impl Into<String>) -> Problem {
-    Problem { field: field.to_owned(), detail: detail.into() }
+pub(crate) fn problem(field: &str, detail: impl Into<String>) -> FormProblem {
+    FormProblem { field: field.to_owned(), detail: detail.into() }
 }
 
 /// As browsers send it, or as scripts write it.
@@ -180,14 +180,17 @@ mod tests {
         "2026-11-23T09:00:00Z".parse().expect("a time")
     }
 
-    fn read(body: &str) -> Result<SetSilence, Problem> {
+    fn read(body: &str) -> Result<SetSilence, FormProblem> {
         Typed::silence(body.as_bytes())?.to_silence(now())
     }
 
     #[test]
     fn a_form_becomes_a_silence() {
         let silence = read("rule=dane&policy_domain=B%C3%BCcher.example.&for=8h&reason=key+rollover").expect("valid");
-        assert_eq!((silence.rule, silence.policy_domain.as_deref()), (Some(Rule::Dane), Some("xn--bcher-kva.example")));
+        assert_eq!(
+            (silence.rule, silence.policy_domain.as_deref()),
+            (Some(AlertRule::Dane), Some("xn--bcher-kva.example"))
+        );
         assert_eq!((silence.until, silence.reason.as_str()), (now() + TimeDelta::hours(8), "key rollover"));
         let until = |text: &str| read(&format!("everything=true&reason=x&until={text}")).expect("valid").until;
         assert_eq!(until("2026-11-24T10:30").to_rfc3339(), "2026-11-24T10:30:00+00:00");

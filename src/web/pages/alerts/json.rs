@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{rules::end_of, silences::is_in_force};
 use crate::{
-    alerts::{Alert, Rule, sentence, words::causes},
+    alerts::{Alert, AlertRule, sentence, words::causes},
     store::tables::{alert, silence},
     web::{
         Site,
@@ -79,7 +79,7 @@ async fn tell_silences(site: &Site) -> Result<Value, Fail> {
         json!({
             "uuid": silence.uuid,
             "source": "page",
-            "rule": silence.rule.map(Rule::as_str),
+            "rule": silence.rule.map(AlertRule::as_str),
             "policy_domain": silence.policy_domain,
             "organisation": silence.organisation,
             "result_type": silence.result_type,
@@ -95,7 +95,7 @@ async fn tell_silences(site: &Site) -> Result<Value, Fail> {
         json!({
             "uuid": null,
             "source": "configuration",
-            "rule": silence.rule.map(Rule::as_str),
+            "rule": silence.rule.map(AlertRule::as_str),
             "policy_domain": silence.policy_domain,
             "organisation": silence.organisation,
             "result_type": silence.result_type,

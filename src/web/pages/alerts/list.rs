@@ -7,15 +7,15 @@ use duckdb::Connection;
 use minijinja::{Value, context};
 
 use super::{
-    form::{Problem, Typed},
+    form::{FormProblem, Typed},
     row, silences, thresholds,
 };
 use crate::{
     alerts::{
-        Alert, Plan,
+        Alert, AlertPlan,
         hosts::unlisted,
         sentence,
-        words::{self as words, Cause},
+        words::{self as words, CommonCause},
     },
     query::{
         self, Filter, Range,
@@ -58,7 +58,7 @@ struct Asked {
     badges: Badges,
     firing: u64,
     unacknowledged: u64,
-    causes: Vec<Cause>,
+    causes: Vec<CommonCause>,
     unlisted: Vec<(String, String)>,
 }
 
@@ -71,14 +71,14 @@ pub(crate) async fn show(site: &Site, query_string: &str) -> Result<String, Fail
 pub(crate) async fn render(
     site: &Site,
     typed: &Typed,
-    problem: Option<&Problem>,
+    problem: Option<&FormProblem>,
     done: Option<&'static str>,
 ) -> Result<String, Fail> {
     let (now, today) = (site.clock.now(), site.today());
     let first = today.checked_sub_days(chrono::Days::new(CHOICES_DAYS)).unwrap_or(today);
     let range = Range::new(first, today);
     let rules = &site.rules;
-    let plan = Plan::new(rules.settings.clone(), site.pipeline.served().domains.clone(), &[]).unwrap_or_default();
+    let plan = AlertPlan::new(rules.settings.clone(), site.pipeline.served().domains.clone(), &[]).unwrap_or_default();
     let found = site.store().read(move |connection| ask(connection, range, now, &plan)).await?;
     let (mut firing, mut over): (Vec<&Alert>, Vec<&Alert>) = found.alerts.iter().partition(|alert| alert.is_firing());
     firing.sort_by_key(|alert| {
@@ -127,7 +127,12 @@ pub(crate) async fn render(
     Ok(site.templates.render("alerts.html", context! { ..content, ..lists, ..shell })?)
 }
 
-fn ask(connection: &Connection, range: Option<Range>, now: DateTime<Utc>, plan: &Plan) -> Result<Asked, StoreError> {
+fn ask(
+    connection: &Connection,
+    range: Option<Range>,
+    now: DateTime<Utc>,
+    plan: &AlertPlan,
+) -> Result<Asked, StoreError> {
     let (firing, unacknowledged) = alert::firing(connection)?;
     let choices = match range {
         Some(range) => choices(connection, &Filter::new(range))?,
@@ -151,7 +156,7 @@ fn ask(connection: &Connection, range: Option<Range>, now: DateTime<Utc>, plan: 
 }
 
 /// Leaves a few alerts of each large cause; whether any were left out.
-fn one_by_one(firing: &mut Vec<&Alert>, causes: &[Cause]) -> bool {
+fn one_by_one(firing: &mut Vec<&Alert>, causes: &[CommonCause]) -> bool {
     let before = firing.len();
     for cause in causes.iter().filter(|cause| cause.alerts > OF_CAUSE_SHOWN_MAX) {
         let mut room = OF_CAUSE_SHOWN_MAX;

@@ -5,11 +5,11 @@ use minijinja::{Value, context};
 use uuid::Uuid;
 
 use super::{
-    form::{Problem, Typed},
+    form::{FormProblem, Typed},
     row, silences, thresholds,
 };
 use crate::{
-    alerts::{Alert, Event, Evidence, sentence, words::of_rule},
+    alerts::{Alert, AlertEvent, AlertEvidence, sentence, words::of_rule},
     explain::result_types,
     share,
     store::tables::{
@@ -38,7 +38,7 @@ pub(crate) async fn render(
     site: &Site,
     uuid: Uuid,
     typed: &Typed,
-    problem: Option<&Problem>,
+    problem: Option<&FormProblem>,
     done: Option<&'static str>,
 ) -> Result<String, Fail> {
     let (found, history, set, badges) = site
@@ -93,7 +93,7 @@ pub(crate) async fn render(
 }
 
 /// As it was typed where that was wrong, or as it stands.
-fn note<'a>(typed: &'a Typed, problem: Option<&Problem>, alert: &'a Alert) -> &'a str {
+fn note<'a>(typed: &'a Typed, problem: Option<&FormProblem>, alert: &'a Alert) -> &'a str {
     let stands = if problem.is_none() { alert.acknowledgement.as_deref() } else { None };
     typed.get("note").or(stands).unwrap_or_default()
 }
@@ -154,10 +154,10 @@ fn affected(alert: &Alert) -> Vec<Value> {
 
 /// Oldest first, each with how the evidence had grown since the one before.
 fn timeline(history: &[Happened]) -> Vec<Value> {
-    let mut before: Option<&Evidence> = None;
+    let mut before: Option<&AlertEvidence> = None;
     let mut rows = Vec::new();
     for happened in history {
-        let is_note = happened.event == Event::Acknowledged;
+        let is_note = happened.event == AlertEvent::Acknowledged;
         rows.push(fields! {
             at => happened.at,
             event => happened.event.as_str(),
@@ -174,20 +174,20 @@ fn timeline(history: &[Happened]) -> Vec<Value> {
     rows
 }
 
-fn event_words(event: Event) -> &'static str {
+fn event_words(event: AlertEvent) -> &'static str {
     match event {
-        Event::Fired => "Fired",
-        Event::Reopened => "Came back",
-        Event::Reminded => "Still there",
-        Event::Resolved => "Resolved",
-        Event::Expired => "Expired: no report came any more that could tell",
-        Event::TakenOver => "Taken over",
-        Event::Acknowledged => "Acknowledged",
+        AlertEvent::Fired => "Fired",
+        AlertEvent::Reopened => "Came back",
+        AlertEvent::Reminded => "Still there",
+        AlertEvent::Resolved => "Resolved",
+        AlertEvent::Expired => "Expired: no report came any more that could tell",
+        AlertEvent::TakenOver => "Taken over",
+        AlertEvent::Acknowledged => "Acknowledged",
     }
 }
 
 /// `812 sessions of 2 organisations, 19–21 Nov 2026; 400 more than before`.
-fn evidence_words(evidence: &Evidence, before: Option<&Evidence>) -> Option<String> {
+fn evidence_words(evidence: &AlertEvidence, before: Option<&AlertEvidence>) -> Option<String> {
     let mut parts = Vec::new();
     if evidence.failed > 0 {
         let of = match evidence.organisations_total {
@@ -234,14 +234,15 @@ mod tests {
     #[test]
     fn the_evidence_says_how_it_grew() {
         let day = |text: &str| text.parse().ok();
-        let first = Evidence {
+        let first = AlertEvidence {
             failed: 412,
             organisations_total: 1,
             first_day: day("2026-11-19"),
             last_day: day("2026-11-19"),
-            ..Evidence::default()
+            ..AlertEvidence::default()
         };
-        let second = Evidence { failed: 812, organisations_total: 2, last_day: day("2026-11-21"), ..first.clone() };
+        let second =
+            AlertEvidence { failed: 812, organisations_total: 2, last_day: day("2026-11-21"), ..first.clone() };
         assert_eq!(
             evidence_words(&first, None).as_deref(),
             Some("412 failed sessions of 1 organisation, Thu 19 Nov 2026")
@@ -250,12 +251,12 @@ mod tests {
             evidence_words(&second, Some(&first)).as_deref(),
             Some("812 failed sessions of 2 organisations, 19–21 Nov 2026; 400 more than before")
         );
-        let over = Evidence { clear_day: day("2026-11-22"), ..second.clone() };
+        let over = AlertEvidence { clear_day: day("2026-11-22"), ..second.clone() };
         assert_eq!(
             evidence_words(&over, Some(&second)).as_deref(),
             Some("812 failed sessions of 2 organisations, clean on Sun 22 Nov 2026")
         );
-        assert_eq!(evidence_words(&Evidence::default(), None), None);
+        assert_eq!(evidence_words(&AlertEvidence::default(), None), None);
     }
 
     #[test]

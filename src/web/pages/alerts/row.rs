@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use minijinja::Value;
 
 use crate::{
-    alerts::{Alert, Rule, sentence},
+    alerts::{Alert, AlertRule, sentence},
     links,
     templates::fields,
     wording,
@@ -43,12 +43,12 @@ pub(crate) fn row(alert: &Alert) -> Value {
 pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
     match alert.rule {
-        Rule::Source | Rule::Disk => return "/sources".to_owned(),
-        Rule::Quarantine => return "/quarantine".to_owned(),
-        Rule::Conflict => return "/quarantine?code=conflict".to_owned(),
+        AlertRule::Source | AlertRule::Disk => return "/sources".to_owned(),
+        AlertRule::Quarantine => return "/quarantine".to_owned(),
+        AlertRule::Conflict => return "/quarantine?code=conflict".to_owned(),
         _ => {}
     }
-    let is_silence = matches!(alert.rule, Rule::SilentSender | Rule::NoReports);
+    let is_silence = matches!(alert.rule, AlertRule::SilentSender | AlertRule::NoReports);
     let last = evidence.last_day.unwrap_or_else(|| alert.changed_at.date_naive());
     let back = |day: NaiveDate| day.checked_sub_days(Days::new(DAYS_SHOWN)).unwrap_or(day);
     let first = evidence
@@ -58,7 +58,7 @@ pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
     let first = first.min(last);
     // One type narrows the list; of several none does, since a list takes one.
     let only_type = match evidence.result_types.as_slice() {
-        [one] if alert.rule != Rule::FailureShare => Some(one.clone()),
+        [one] if alert.rule != AlertRule::FailureShare => Some(one.clone()),
         _ => None,
     };
     let failed = (!is_silence && only_type.is_none() && subject.result_type.is_none()).then(|| "true".to_owned());
@@ -75,15 +75,17 @@ pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
 }
 
 /// Whether an alert begins with a report day rather than at a moment.
-pub(crate) fn is_about_days(rule: Rule) -> bool {
+pub(crate) fn is_about_days(rule: AlertRule) -> bool {
     match rule {
-        Rule::PolicyFetch
-        | Rule::Certificate
-        | Rule::Dane
-        | Rule::FailureShare
-        | Rule::NewFailure
-        | Rule::SilentSender => true,
-        Rule::NoReports | Rule::Quarantine | Rule::Conflict | Rule::Source | Rule::Disk => false,
+        AlertRule::PolicyFetch
+        | AlertRule::Certificate
+        | AlertRule::Dane
+        | AlertRule::FailureShare
+        | AlertRule::NewFailure
+        | AlertRule::SilentSender => true,
+        AlertRule::NoReports | AlertRule::Quarantine | AlertRule::Conflict | AlertRule::Source | AlertRule::Disk => {
+            false
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    alerts::{Maintenance, Rule, Settings, Silence},
+    alerts::{AlertRule, AlertSettings, Maintenance, Silence},
     submission::Trust,
 };
 
 /// Filled once at start.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    pub settings: Settings,
+    pub settings: AlertSettings,
     pub silences: Vec<Silence>,
     pub maintenance: Vec<Maintenance>,
     pub channels: Vec<ChannelShown>,
@@ -26,7 +26,7 @@ pub struct ChannelShown {
     /// Mail addresses, or the host that is posted to; never the whole URL, which is often a secret.
     pub to: String,
     /// Empty: all.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<AlertRule>,
     /// Empty: all.
     pub policy_domains: Vec<String>,
     /// Whether it is told when an alert is over.

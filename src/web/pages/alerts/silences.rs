@@ -8,7 +8,7 @@ use super::{
     rules::{end_of, moment},
 };
 use crate::{
-    alerts::{Alert, Maintenance, Mute, Rule, Silence},
+    alerts::{Alert, AlertRule, Maintenance, Mute, Silence},
     store::tables::silence::SetSilence,
     templates::fields,
     wording,
@@ -103,7 +103,10 @@ fn of_configuration(silence: &Silence, until: DateTime<Utc>) -> Value {
 }
 
 /// Kind and name of everything that narrows it; empty where everything is silenced.
-fn scope(rule: Option<Rule>, [domain, organisation, result_type]: [&Option<String>; 3]) -> Vec<(&'static str, String)> {
+fn scope(
+    rule: Option<AlertRule>,
+    [domain, organisation, result_type]: [&Option<String>; 3],
+) -> Vec<(&'static str, String)> {
     let parts = [
         ("rule", rule.map(|rule| rule.as_str().to_owned())),
         ("domain", domain.clone()),

@@ -4,7 +4,7 @@ use minijinja::Value;
 
 use crate::{
     alerts::{
-        Rule, Settings,
+        AlertRule, AlertSettings,
         evaluate::{BASELINE_MIN, GRACE_MIN_H},
     },
     templates::fields,
@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// One row for each rule.
-pub(crate) fn table(settings: &Settings) -> Vec<Value> {
-    let row = |rule: Rule| {
+pub(crate) fn table(settings: &AlertSettings) -> Vec<Value> {
+    let row = |rule: AlertRule| {
         let thresholds: Vec<(String, &'static str)> = thresholds(rule, settings);
         fields! {
             name => rule.as_str(),
@@ -23,32 +23,34 @@ pub(crate) fn table(settings: &Settings) -> Vec<Value> {
             off => settings.off.contains(&rule),
         }
     };
-    Rule::ALL.into_iter().map(row).collect()
+    AlertRule::ALL.into_iter().map(row).collect()
 }
 
 /// What a rule watches for.
-pub(crate) fn meaning(rule: Rule) -> &'static str {
+pub(crate) fn meaning(rule: AlertRule) -> &'static str {
     match rule {
-        Rule::PolicyFetch => "Senders cannot fetch the MTA-STS policy of a domain, or cannot use it.",
-        Rule::FailureShare => "Too many sessions fail, or many more than in the four weeks before.",
-        Rule::NewFailure => "An organisation fails at a domain with a result type that was never seen there from it.",
-        Rule::Certificate => {
+        AlertRule::PolicyFetch => "Senders cannot fetch the MTA-STS policy of a domain, or cannot use it.",
+        AlertRule::FailureShare => "Too many sessions fail, or many more than in the four weeks before.",
+        AlertRule::NewFailure => {
+            "An organisation fails at a domain with a result type that was never seen there from it."
+        }
+        AlertRule::Certificate => {
             "Several organisations find the certificate of an MX host expired or made out for another name."
         }
-        Rule::Dane => "DANE fails: tlsa-invalid, dnssec-invalid or dane-required.",
-        Rule::SilentSender => "An organisation that reports regularly has stopped.",
-        Rule::NoReports => "No organisation reports any more.",
-        Rule::Quarantine => "Much of what comes in is quarantined.",
-        Rule::Conflict => "A report came twice with different content.",
-        Rule::Source => "A source of reports does not work, or turns senders away.",
-        Rule::Disk => "The disk of the data directory is nearly full.",
+        AlertRule::Dane => "DANE fails: tlsa-invalid, dnssec-invalid or dane-required.",
+        AlertRule::SilentSender => "An organisation that reports regularly has stopped.",
+        AlertRule::NoReports => "No organisation reports any more.",
+        AlertRule::Quarantine => "Much of what comes in is quarantined.",
+        AlertRule::Conflict => "A report came twice with different content.",
+        AlertRule::Source => "A source of reports does not work, or turns senders away.",
+        AlertRule::Disk => "The disk of the data directory is nearly full.",
     }
 }
 
 /// Sentences without a full stop, each with the key in `[alerts]` that changes it.
-fn thresholds(rule: Rule, settings: &Settings) -> Vec<(String, &'static str)> {
+fn thresholds(rule: AlertRule, settings: &AlertSettings) -> Vec<(String, &'static str)> {
     match rule {
-        Rule::PolicyFetch => vec![
+        AlertRule::PolicyFetch => vec![
             (
                 format!(
                     "{} see it, or",
@@ -61,53 +63,53 @@ fn thresholds(rule: Rule, settings: &Settings) -> Vec<(String, &'static str)> {
                 "policy_fetch_sessions_min",
             ),
         ],
-        Rule::Certificate => vec![(
+        AlertRule::Certificate => vec![(
             format!(
                 "{} see it on one MX host",
                 count(settings.certificate_organisations_min, "organisation", "organisations")
             ),
             "certificate_organisations_min",
         )],
-        Rule::Dane => vec![(
+        AlertRule::Dane => vec![(
             format!("{} on one domain", count(settings.dane_sessions_min, "failed session", "failed sessions")),
             "dane_sessions_min",
         )],
-        Rule::FailureShare => failure_share(settings),
-        Rule::NewFailure => vec![
+        AlertRule::FailureShare => failure_share(settings),
+        AlertRule::NewFailure => vec![
             (count(settings.new_failure_sessions_min, "failed session", "failed sessions"), "new_failure_sessions_min"),
             (
                 format!("after {} of reports", count(settings.new_failure_learning_days, "day", "days")),
                 "new_failure_learning_days",
             ),
         ],
-        Rule::SilentSender => vec![(
+        AlertRule::SilentSender => vec![(
             format!(
                 "{} beyond its own rhythm",
                 count(settings.silent_sender_grace_h.max(GRACE_MIN_H), "hour", "hours")
             ),
             "silent_sender_grace_h",
         )],
-        Rule::NoReports => {
+        AlertRule::NoReports => {
             vec![(
                 format!("{} without a report", count(settings.no_reports_after_h, "hour", "hours")),
                 "no_reports_after_h",
             )]
         }
-        Rule::Quarantine => vec![
+        AlertRule::Quarantine => vec![
             (format!("{} % of what came in the last 24 hours, and", settings.quarantine_percent), "quarantine_percent"),
             (format!("{} at least", count(settings.quarantine_min, "input", "inputs")), "quarantine_min"),
         ],
-        Rule::Conflict => Vec::new(),
-        Rule::Source => {
+        AlertRule::Conflict => Vec::new(),
+        AlertRule::Source => {
             vec![(format!("{} of failing", count(settings.source_after_min, "minute", "minutes")), "source_after_min")]
         }
-        Rule::Disk => {
+        AlertRule::Disk => {
             vec![(format!("less than {} free", bytes(settings.disk_free_min_bytes)), "disk_free_min_bytes")]
         }
     }
 }
 
-fn failure_share(settings: &Settings) -> Vec<(String, &'static str)> {
+fn failure_share(settings: &AlertSettings) -> Vec<(String, &'static str)> {
     let of: Vec<String> = settings.failure_share_of.iter().map(|of| of.replace('_', " ")).collect();
     let mut lines = vec![
         (format!("by {}", wording::listed(&of, of.len())), "failure_share_of"),
@@ -153,11 +155,11 @@ mod tests {
 
     #[test]
     fn every_threshold_is_shown_with_its_key() {
-        let settings = Settings::default();
+        let settings = AlertSettings::default();
         let share: Vec<String> = failure_share(&settings).into_iter().map(|(words, _)| words).collect();
         assert!(share.contains(&"5 times the share before, 5 % at least".to_owned()), "{share:?}");
         let mut shown: Vec<&str> =
-            Rule::ALL.into_iter().flat_map(|rule| thresholds(rule, &settings)).map(|(_, key)| key).collect();
+            AlertRule::ALL.into_iter().flat_map(|rule| thresholds(rule, &settings)).map(|(_, key)| key).collect();
         // These hold for all rules and stand below the table.
         shown.extend(["off", "min_trust", "remind_after_h", "fresh_days", "expire_days", "keep_days"]);
         let known = serde_json::to_value(&settings).expect("settings are JSON");

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Serialize;
 
-use super::figures::Figures;
+use super::figures::OverviewFigures;
 use crate::{
     chart::{self, Bar, LETTERS, Size},
     explain::result_types,
     links,
     query::{Range, daily::Day, reports::NOT_ITEMISED},
     text::visible_lines,
-    web::params::Asked,
+    web::params::PageParams,
     wording,
 };
 
@@ -52,7 +52,7 @@ struct Row {
     parts: Vec<i64>,
 }
 
-pub(crate) fn daily(figures: &Figures, asked: &Asked) -> Daily {
+pub(crate) fn daily(figures: &OverviewFigures, asked: &PageParams) -> Daily {
     let range = figures.filter.range;
     let by_week = range.days() > DAYS_BY_DAY_MAX;
     let series = series(&figures.days);
@@ -127,7 +127,7 @@ fn spans(range: Range, by_week: bool) -> Vec<Range> {
     spans
 }
 
-fn row(figures: &Figures, series: &[String], span: Range) -> Row {
+fn row(figures: &OverviewFigures, series: &[String], span: Range) -> Row {
     let mut row = Row {
         from: span.first(),
         to: span.last(),
@@ -150,7 +150,7 @@ fn row(figures: &Figures, series: &[String], span: Range) -> Row {
     row
 }
 
-fn bar(row: &Row, series: &[String], asked: &Asked, labelled: bool, with_month: bool) -> Bar {
+fn bar(row: &Row, series: &[String], asked: &PageParams, labelled: bool, with_month: bool) -> Bar {
     let mut title =
         format!("{}: {} of {} failed", row.label, wording::thousands(row.failed), wording::thousands(row.sessions));
     for (name, failed) in series.iter().zip(&row.parts).filter(|(_, failed)| **failed > 0) {

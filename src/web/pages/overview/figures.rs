@@ -8,53 +8,53 @@ use duckdb::Connection;
 use crate::query::{
     Filter,
     breakdown::{self, Breakdown, breakdown},
-    causes::{Cause, causes},
+    causes::{FailureCause, causes},
     claims::{Claims, claims},
     daily::{Day, daily},
     failures::{self, failures},
     policy_fetch::{Outages, policy_fetch},
     reported::{Reported, reported},
-    shares::{Shares, shares},
+    shares::{SessionShares, shares},
     span::{Span, span},
 };
 
 /// MX hosts listed on the overview.
 const HOSTS_SHOWN: usize = 10;
 
-pub(crate) struct Figures {
+pub(crate) struct OverviewFigures {
     pub(crate) filter: Filter,
     pub(crate) span: Option<Span>,
     pub(crate) reported: Reported,
-    pub(crate) shares: Shares,
-    pub(crate) shares_before: Shares,
+    pub(crate) shares: SessionShares,
+    pub(crate) shares_before: SessionShares,
     pub(crate) days: BTreeMap<NaiveDate, Day>,
     pub(crate) organisations: Breakdown,
     pub(crate) domains: Breakdown,
-    pub(crate) causes: Vec<Cause>,
+    pub(crate) causes: Vec<FailureCause>,
     pub(crate) outages: Outages,
-    pub(crate) hosts: failures::Page,
+    pub(crate) hosts: failures::FailurePage,
     /// What is only claimed, beside all of this.
     pub(crate) claims: Option<Claims>,
 }
 
-impl Figures {
-    pub(crate) fn ask(connection: &Connection, filter: &Filter, today: NaiveDate) -> duckdb::Result<Figures> {
+impl OverviewFigures {
+    pub(crate) fn ask(connection: &Connection, filter: &Filter, today: NaiveDate) -> duckdb::Result<OverviewFigures> {
         let now = shares(connection, filter)?;
         let fails = now.once.failed > 0;
-        Ok(Figures {
+        Ok(OverviewFigures {
             filter: filter.clone(),
             span: span(connection, today)?,
             reported: reported(connection, filter)?,
             shares_before: shares(connection, &filter.with_range(filter.range.previous()))?,
             days: daily(connection, filter)?,
-            organisations: breakdown(connection, filter, breakdown::By::Organisation)?,
-            domains: breakdown(connection, filter, breakdown::By::PolicyDomain)?,
+            organisations: breakdown(connection, filter, breakdown::BreakdownBy::Organisation)?,
+            domains: breakdown(connection, filter, breakdown::BreakdownBy::PolicyDomain)?,
             causes: if fails { causes(connection, filter)? } else { Vec::new() },
             outages: policy_fetch(connection, filter, filter.range.first(), today)?,
             hosts: if fails {
-                failures(connection, filter, failures::By::ReceivingMxHostname, HOSTS_SHOWN, None)?
+                failures(connection, filter, failures::FailureOrder::ReceivingMxHostname, HOSTS_SHOWN, None)?
             } else {
-                failures::Page::default()
+                failures::FailurePage::default()
             },
             claims: claims(connection, filter)?,
             shares: now,

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::figures::Figures;
+use super::figures::OverviewFigures;
 use crate::{
-    query::{Range, breakdown::Part, shares::Sessions},
-    reporters::{self, Sender},
+    query::{Range, breakdown::BreakdownPart, shares::Sessions},
+    reporters::{self, SenderIdentity},
     summary::{claims, outages},
-    wording::Trend,
+    wording::TrendWord,
 };
 
-pub(crate) fn overview(figures: &Figures, quarantined: i64) -> Value {
+pub(crate) fn overview(figures: &OverviewFigures, quarantined: i64) -> Value {
     let range = figures.filter.range;
     json!({
         "from": range.first(),
@@ -37,7 +37,7 @@ pub(crate) fn overview(figures: &Figures, quarantined: i64) -> Value {
     })
 }
 
-fn previous(figures: &Figures, range: Range) -> Value {
+fn previous(figures: &OverviewFigures, range: Range) -> Value {
     json!({ "from": range.first(), "to": range.last(), "sessions": sessions(figures.shares_before.once) })
 }
 
@@ -47,7 +47,7 @@ fn sessions(counts: Sessions) -> Value {
     json!({ "successful": counts.successful, "failed": counts.failed, "secure": secure })
 }
 
-fn days(figures: &Figures) -> Vec<Value> {
+fn days(figures: &OverviewFigures) -> Vec<Value> {
     let each = figures.days.iter().map(|(date, day)| {
         let result_types: Map<String, Value> = day
             .result_types
@@ -65,18 +65,18 @@ fn days(figures: &Figures) -> Vec<Value> {
     each.collect()
 }
 
-fn part(part: &Part, key: &str) -> Value {
+fn part(part: &BreakdownPart, key: &str) -> Value {
     let row = json!({
         "successful": part.sessions.successful,
         "failed_sessions": part.sessions.failed,
         "previous_failed_sessions": part.before.failed,
-        "trend": Trend::of(part.sessions.failed, part.before.failed).as_str(),
+        "trend": TrendWord::of(part.sessions.failed, part.before.failed).as_str(),
         "periods": part.periods,
     });
     with(row, key, key_or_null(&part.key))
 }
 
-fn organisation(figures: &Figures, row: &Part) -> Value {
+fn organisation(figures: &OverviewFigures, row: &BreakdownPart) -> Value {
     let causes = figures.causes.iter().filter(|cause| cause.organisation == row.key);
     let result_types: Vec<Value> = causes
         .map(|cause| {
@@ -86,7 +86,7 @@ fn organisation(figures: &Figures, row: &Part) -> Value {
             })
         })
         .collect();
-    let sender = Sender::of(&row.key, row.says.as_deref());
+    let sender = SenderIdentity::of(&row.key, row.says.as_deref());
     let mut item = part(row, "key");
     item["proof"] = json!(sender.standing.as_str());
     item["says"] = json!(row.says);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::figures::Figures;
+use super::figures::OverviewFigures;
 use crate::{
     links::ABSENT,
-    query::breakdown::{self, Part},
-    reporters::{self, Sender},
+    query::breakdown::{self, BreakdownPart},
+    reporters::{self, SenderIdentity},
     share,
-    web::pages::cause::Why,
-    wording::{self, Trend},
+    web::pages::cause::CauseRow,
+    wording::{self, TrendWord},
 };
 
 /// Rows of one group on the overview; the list of failures has them all.
@@ -44,7 +44,7 @@ struct Row {
     periods: Vec<i64>,
     trend: &'static str,
     trend_words: String,
-    causes: Vec<Why>,
+    causes: Vec<CauseRow>,
     more_causes: usize,
     /// What an organisation calls itself, where that is not what it is called here.
     says: Option<String>,
@@ -53,7 +53,7 @@ struct Row {
 }
 
 #[derive(Serialize)]
-pub(crate) struct PolicyType {
+pub(crate) struct PolicyTypeRow {
     name: String,
     sessions: i64,
     failed: i64,
@@ -62,7 +62,7 @@ pub(crate) struct PolicyType {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Host {
+pub(crate) struct HostRow {
     /// For the link; `-` where the sender did not say.
     key: String,
     name: String,
@@ -70,10 +70,10 @@ pub(crate) struct Host {
     organisations: i64,
 }
 
-pub(crate) fn senders(figures: &Figures) -> Groups {
-    let mut causes: BTreeMap<&str, Vec<Why>> = BTreeMap::new();
+pub(crate) fn senders(figures: &OverviewFigures) -> Groups {
+    let mut causes: BTreeMap<&str, Vec<CauseRow>> = BTreeMap::new();
     for cause in &figures.causes {
-        let why = Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), cause.failed);
+        let why = CauseRow::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), cause.failed);
         why.add_to(causes.entry(&cause.organisation).or_default());
     }
     causes.values_mut().for_each(|causes| causes.sort_by_key(|why| std::cmp::Reverse(why.failed())));
@@ -86,14 +86,14 @@ pub(crate) fn senders(figures: &Figures) -> Groups {
             let name = reporters::shown(&part.key);
             let mut why = causes.remove(part.key.as_str()).unwrap_or_default();
             if why.is_empty() && part.sessions.failed > 0 {
-                why.push(Why::not_itemised(part.sessions.failed));
+                why.push(CauseRow::not_itemised(part.sessions.failed));
             }
             (name, why)
         },
     )
 }
 
-pub(crate) fn domains(figures: &Figures) -> Groups {
+pub(crate) fn domains(figures: &OverviewFigures) -> Groups {
     let rows = &figures.domains;
     groups(figures, &rows.rows, rows.reporting, rows.failing, |part| {
         (if part.key.is_empty() { "(not given)".to_owned() } else { part.key.clone() }, Vec::new())
@@ -101,11 +101,11 @@ pub(crate) fn domains(figures: &Figures) -> Groups {
 }
 
 fn groups(
-    figures: &Figures,
-    parts: &[Part],
+    figures: &OverviewFigures,
+    parts: &[BreakdownPart],
     reporting: i64,
     failing: i64,
-    mut describe: impl FnMut(&Part) -> (String, Vec<Why>),
+    mut describe: impl FnMut(&BreakdownPart) -> (String, Vec<CauseRow>),
 ) -> Groups {
     let is_long = breakdown::is_long(figures.filter.range);
     let mut groups = Groups {
@@ -125,7 +125,7 @@ fn groups(
         let (name, mut causes) = describe(part);
         let more_causes = causes.len().saturating_sub(CAUSES_SHOWN);
         causes.truncate(CAUSES_SHOWN);
-        let sender = part.is_organisation().then(|| Sender::of(&part.key, part.says.as_deref()));
+        let sender = part.is_organisation().then(|| SenderIdentity::of(&part.key, part.says.as_deref()));
         let row = Row {
             key: if part.key.is_empty() { ABSENT.to_owned() } else { part.key.clone() },
             name,
@@ -142,11 +142,11 @@ fn groups(
         };
         let group = match course.trend {
             // Where nothing at all is known of the time before, nothing can be called new.
-            Trend::New if course.has_before => &mut groups.new,
-            Trend::New | Trend::Grew | Trend::Same | Trend::Fell => &mut groups.ongoing,
-            Trend::Resolved => &mut groups.resolved,
-            Trend::Quiet if part.reported => &mut groups.healthy,
-            Trend::Quiet => continue,
+            TrendWord::New if course.has_before => &mut groups.new,
+            TrendWord::New | TrendWord::Grew | TrendWord::Same | TrendWord::Fell => &mut groups.ongoing,
+            TrendWord::Resolved => &mut groups.resolved,
+            TrendWord::Quiet if part.reported => &mut groups.healthy,
+            TrendWord::Quiet => continue,
         };
         if group.len() < SHOWN_MAX {
             group.push(row);
@@ -161,13 +161,13 @@ fn groups(
 struct Course {
     now: i64,
     before: i64,
-    trend: Trend,
+    trend: TrendWord,
     has_before: bool,
     is_long: bool,
 }
 
 impl Course {
-    fn of(figures: &Figures, part: &Part, is_long: bool) -> Course {
+    fn of(figures: &OverviewFigures, part: &BreakdownPart, is_long: bool) -> Course {
         let (now, before, has_before) = match is_long {
             false => (part.sessions.failed, part.before.failed, figures.shares_before.once.total() > 0),
             true => {
@@ -176,24 +176,24 @@ impl Course {
                 (part.failed_recently, part.sessions.failed - part.failed_recently, has_before)
             }
         };
-        Course { now, before, trend: Trend::of(now, before), has_before, is_long }
+        Course { now, before, trend: TrendWord::of(now, before), has_before, is_long }
     }
 
     /// How it moved, and since when.
-    fn words(&self, figures: &Figures, part: &Part) -> String {
+    fn words(&self, figures: &OverviewFigures, part: &BreakdownPart) -> String {
         let day = |day: Option<chrono::NaiveDate>| day.map(wording::day).unwrap_or_default();
         let (first, last) = (day(part.first_failed), day(part.last_failed));
         match (self.trend, self.is_long) {
-            (Trend::Quiet, _) => String::new(),
-            (Trend::New, _) => {
+            (TrendWord::Quiet, _) => String::new(),
+            (TrendWord::New, _) => {
                 let since = if self.is_long { part.first_failed_recently } else { part.first_failed };
                 let earlier = part.failed_earlier || (self.is_long && part.before.failed > 0);
                 wording::new_since(since, earlier, self.has_before)
             }
-            (Trend::Resolved, true) => format!("last on {last}"),
+            (TrendWord::Resolved, true) => format!("last on {last}"),
             (_, true) if first == last => format!("on {last}"),
             (_, true) => format!("{first} to {last}"),
-            (Trend::Resolved, false) => {
+            (TrendWord::Resolved, false) => {
                 let silent = if part.reported { "" } else { "; no report since" };
                 format!("{} before, last on {last}{silent}", wording::thousands(self.before))
             }
@@ -202,7 +202,7 @@ impl Course {
     }
 }
 
-pub(crate) fn policy_types(figures: &Figures) -> Vec<PolicyType> {
+pub(crate) fn policy_types(figures: &OverviewFigures) -> Vec<PolicyTypeRow> {
     let before = &figures.shares_before.by_policy_type;
     figures
         .shares
@@ -211,7 +211,7 @@ pub(crate) fn policy_types(figures: &Figures) -> Vec<PolicyType> {
         .map(|(name, sessions)| {
             let earlier =
                 before.iter().find(|(known, _)| known == name).map(|(_, sessions)| *sessions).unwrap_or_default();
-            PolicyType {
+            PolicyTypeRow {
                 name: name.clone(),
                 sessions: sessions.total(),
                 failed: sessions.failed,
@@ -222,9 +222,9 @@ pub(crate) fn policy_types(figures: &Figures) -> Vec<PolicyType> {
         .collect()
 }
 
-pub(crate) fn hosts(figures: &Figures) -> Vec<Host> {
+pub(crate) fn hosts(figures: &OverviewFigures) -> Vec<HostRow> {
     let rows = figures.hosts.rows.iter();
-    rows.map(|row| Host {
+    rows.map(|row| HostRow {
         key: if row.key.is_empty() { ABSENT.to_owned() } else { row.key.clone() },
         name: if row.key.is_empty() { "(no host named)".to_owned() } else { row.key.clone() },
         failed: row.failed,

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::figures::Figures;
+use super::figures::OverviewFigures;
 use crate::{
-    explain::Mail,
+    explain::MailEffect,
     reporters, share,
     summary::outages,
     web::pages::week,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-pub(crate) struct Verdict {
+pub(crate) struct OverviewVerdict {
     /// The share, to be set in the accent of its kind; empty where there are no sessions.
     share: String,
     /// The sentence after the share, or the whole one.
@@ -22,16 +22,16 @@ pub(crate) struct Verdict {
     fine: bool,
 }
 
-pub(crate) fn verdict(figures: &Figures) -> Verdict {
+pub(crate) fn verdict(figures: &OverviewFigures) -> OverviewVerdict {
     let once = figures.shares.once;
     let range = wording::range(figures.filter.range);
     if figures.span.is_none() {
         let sentence = "No report has arrived yet.".to_owned();
-        return Verdict { share: String::new(), sentence, more: Vec::new(), fine: true };
+        return OverviewVerdict { share: String::new(), sentence, more: Vec::new(), fine: true };
     }
     if figures.reported.reports == 0 {
         let sentence = format!("No report covers {range}.");
-        return Verdict { share: String::new(), sentence, more: vec![elsewhere(figures)], fine: true };
+        return OverviewVerdict { share: String::new(), sentence, more: vec![elsewhere(figures)], fine: true };
     }
     let proof = format!(
         "{} from {} say so.",
@@ -40,18 +40,18 @@ pub(crate) fn verdict(figures: &Figures) -> Verdict {
     );
     if once.total() == 0 {
         let sentence = "The reports of this time count no sessions.".to_owned();
-        return Verdict { share: String::new(), sentence, more: vec![proof], fine: true };
+        return OverviewVerdict { share: String::new(), sentence, more: vec![proof], fine: true };
     }
     let sessions = wording::counted(once.total(), "session", "sessions");
     if once.failed == 0 {
-        return Verdict {
+        return OverviewVerdict {
             share: "All".to_owned(),
             sentence: format!("{sessions} were secure."),
             more: [proof, before(figures)].into_iter().filter(|text| !text.is_empty()).collect(),
             fine: true,
         };
     }
-    Verdict {
+    OverviewVerdict {
         share: share::secure(once.successful, once.total()),
         sentence: format!("of {sessions} were secure."),
         more: [who(figures), outages::cannot_fetch(&figures.outages, Dates::Short), mail(figures), before(figures)]
@@ -62,7 +62,7 @@ pub(crate) fn verdict(figures: &Figures) -> Verdict {
     }
 }
 
-fn who(figures: &Figures) -> String {
+fn who(figures: &OverviewFigures) -> String {
     let failing: Vec<String> = figures
         .organisations
         .rows
@@ -82,11 +82,13 @@ fn who(figures: &Figures) -> String {
 }
 
 /// How much mail was held up: only enforced policies and DANE stop it.
-fn mail(figures: &Figures) -> String {
+fn mail(figures: &OverviewFigures) -> String {
     let refused = figures
         .causes
         .iter()
-        .filter(|cause| Mail::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == Mail::Refused)
+        .filter(|cause| {
+            MailEffect::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == MailEffect::Refused
+        })
         .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
     match refused {
         0 => String::new(),
@@ -96,7 +98,7 @@ fn mail(figures: &Figures) -> String {
     }
 }
 
-fn before(figures: &Figures) -> String {
+fn before(figures: &OverviewFigures) -> String {
     let once = figures.shares_before.once;
     if once.total() == 0 {
         return String::new();
@@ -109,6 +111,6 @@ fn before(figures: &Figures) -> String {
     )
 }
 
-fn elsewhere(figures: &Figures) -> String {
+fn elsewhere(figures: &OverviewFigures) -> String {
     figures.span.map_or(String::new(), |span| week::covered(&span, Dates::Short))
 }

@@ -9,7 +9,7 @@ use crate::{
     explain::faults,
     fault::FaultCode,
     pipeline::Retry,
-    query::quarantine::{self, Entry, Quarantined},
+    query::quarantine::{self, QuarantineRow, Quarantined},
     store::tables::sender,
     submission::{Busy, Channel, Hints, NetworkState, Origin, Outcome, Submission},
     web::{
@@ -43,7 +43,7 @@ pub(crate) async fn trust(site: web::Data<Site>, path: web::Path<String>) -> Htt
     let result = async {
         let uuid = read_uuid(&path)?;
         let found = site.store().read(move |connection| Ok(quarantine::entry(connection, uuid)?)).await?;
-        let Some(Entry { quarantined, .. }) = found else { return Ok(GONE.to_owned()) };
+        let Some(QuarantineRow { quarantined, .. }) = found else { return Ok(GONE.to_owned()) };
         let Some(from_domain) = quarantined.from_domain.clone().filter(|_| may_be_trusted(&quarantined)) else {
             return Err(Fail::Conflict("this input names no sender that could be trusted".to_owned()));
         };
@@ -134,7 +134,7 @@ pub(crate) async fn judge(site: &Site, uuid: Uuid, admit: bool) -> Result<Option
     Ok(Some(receipt.overall().clone()))
 }
 
-fn submission(entry: Entry) -> Submission {
+fn submission(entry: QuarantineRow) -> Submission {
     let quarantined = entry.quarantined;
     Submission {
         bytes: entry.bytes,

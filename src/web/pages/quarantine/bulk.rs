@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{actions, address, narrowed};
 use crate::{
     explain::faults,
-    query::quarantine::{self, After},
+    query::quarantine::{self, QuarantineCursor},
     submission::Outcome,
     web::{
         Site,
@@ -24,7 +24,7 @@ const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ReprocessTally {
     /// Reports that count now, those that were stored already among them.
     pub(crate) counted: u32,
     pub(crate) stayed: u32,
@@ -58,7 +58,9 @@ async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
     let (tally, begun) = judge_each(site, &uuids).await?;
     tracing::info!(code = asked.code, tally.counted, tally.stayed, "quarantined inputs were reprocessed");
     let next = match page.rows.get(begun.wrapping_sub(1)) {
-        Some(last) if begun < page.rows.len() => Some(After { received_at: last.last_received_at, uuid: last.uuid }),
+        Some(last) if begun < page.rows.len() => {
+            Some(QuarantineCursor { received_at: last.last_received_at, uuid: last.uuid })
+        }
         _ => page.next,
     };
     let (list, done) = match &next {
@@ -69,9 +71,9 @@ async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
 }
 
 /// What became of the inputs, and how many were judged before the time was over.
-pub(crate) async fn judge_each(site: &Site, uuids: &[Uuid]) -> Result<(Tally, usize), Fail> {
+pub(crate) async fn judge_each(site: &Site, uuids: &[Uuid]) -> Result<(ReprocessTally, usize), Fail> {
     let started = Instant::now();
-    let mut tally = Tally::default();
+    let mut tally = ReprocessTally::default();
     for (at, uuid) in uuids.iter().enumerate() {
         if started.elapsed() > TIME_MAX {
             return Ok((tally, at));

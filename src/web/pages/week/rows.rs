@@ -9,12 +9,12 @@ use crate::{
     explain::result_types,
     links::ABSENT,
     query::{
-        pairs::{Pair, State},
-        week::Figures,
+        pairs::{PairState, SenderPair},
+        week::PeriodFigures,
     },
     share,
-    web::pages::cause::Why,
-    wording::{self, Trend},
+    web::pages::cause::CauseRow,
+    wording::{self, TrendWord},
 };
 
 /// Rows of one group before the fold.
@@ -49,14 +49,14 @@ struct Row {
     failed: i64,
     sessions: i64,
     share: String,
-    causes: Vec<Why>,
+    causes: Vec<CauseRow>,
     more_causes: usize,
     moved: String,
     worse: bool,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Silent {
+pub(crate) struct SilentRow {
     rows: Vec<Missing>,
     left_out: i64,
 }
@@ -70,13 +70,13 @@ struct Missing {
 }
 
 /// In the order of consequence; without those that are empty.
-pub(crate) fn groups(figures: &Figures) -> Vec<Group> {
+pub(crate) fn groups(figures: &PeriodFigures) -> Vec<Group> {
     let new = if figures.is_first() { "Failing" } else { "New" };
     let groups = [
-        (State::New, new, ""),
-        (State::Ongoing, "Ongoing", ""),
-        (State::Resolved, "Resolved", "Failed before; reported since, without failures."),
-        (State::Silent, "Unknown", "Failed before; no report from the same sender about the same domain since."),
+        (PairState::New, new, ""),
+        (PairState::Ongoing, "Ongoing", ""),
+        (PairState::Resolved, "Resolved", "Failed before; reported since, without failures."),
+        (PairState::Silent, "Unknown", "Failed before; no report from the same sender about the same domain since."),
     ];
     groups
         .into_iter()
@@ -85,7 +85,7 @@ pub(crate) fn groups(figures: &Figures) -> Vec<Group> {
         .collect()
 }
 
-fn group(figures: &Figures, state: State, title: &'static str, note: &'static str) -> Group {
+fn group(figures: &PeriodFigures, state: PairState, title: &'static str, note: &'static str) -> Group {
     let mut rows = figures.pairs.in_state(state).map(|pair| row(figures, pair));
     let shown: Vec<Row> = rows.by_ref().take(SHOWN_MAX).collect();
     let folded: Vec<Row> = rows.take(FOLDED_MAX).collect();
@@ -94,7 +94,7 @@ fn group(figures: &Figures, state: State, title: &'static str, note: &'static st
         state: state.as_str(),
         title,
         note,
-        before: matches!(state, State::Resolved | State::Silent),
+        before: matches!(state, PairState::Resolved | PairState::Silent),
         left_out: (total - (shown.len() + folded.len()) as i64).max(0),
         shown,
         folded,
@@ -102,23 +102,23 @@ fn group(figures: &Figures, state: State, title: &'static str, note: &'static st
     }
 }
 
-fn row(figures: &Figures, pair: &Pair) -> Row {
+fn row(figures: &PeriodFigures, pair: &SenderPair) -> Row {
     let past = pair.sessions.failed == 0;
     let counts = if past { pair.before } else { pair.sessions };
-    let mut causes: Vec<Why> = Vec::new();
+    let mut causes: Vec<CauseRow> = Vec::new();
     pair.causes
         .iter()
         .map(|cause| (cause, if past { cause.failed_before } else { cause.failed }))
         .filter(|(_, failed)| *failed > 0)
-        .map(|(cause, failed)| Why::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), failed))
+        .map(|(cause, failed)| CauseRow::new(&cause.result_type, &cause.policy_type, cause.mode.as_deref(), failed))
         .for_each(|why| why.add_to(&mut causes));
     causes.sort_by_key(|why| Reverse(why.failed()));
     if pair.not_itemised > 0 {
-        causes.push(Why::not_itemised(pair.not_itemised));
+        causes.push(CauseRow::not_itemised(pair.not_itemised));
     }
     let more_causes = causes.len().saturating_sub(CAUSES_SHOWN);
     causes.truncate(CAUSES_SHOWN);
-    let trend = Trend::of(pair.sessions.failed, pair.before.failed);
+    let trend = TrendWord::of(pair.sessions.failed, pair.before.failed);
     Row {
         organisation: pair.organisation.clone(),
         name: pair.name().to_owned(),
@@ -130,28 +130,28 @@ fn row(figures: &Figures, pair: &Pair) -> Row {
         causes,
         more_causes,
         moved: moved(figures, pair, trend),
-        worse: matches!(trend, Trend::New | Trend::Grew) && !figures.is_first(),
+        worse: matches!(trend, TrendWord::New | TrendWord::Grew) && !figures.is_first(),
     }
 }
 
 /// How it moved, and since when.
-fn moved(figures: &Figures, pair: &Pair, trend: Trend) -> String {
+fn moved(figures: &PeriodFigures, pair: &SenderPair, trend: TrendWord) -> String {
     let first = pair.first_failed.map(wording::day).unwrap_or_default();
     let last = pair.last_failed.map(wording::day).unwrap_or_default();
     match trend {
-        Trend::New | Trend::Quiet => {
+        TrendWord::New | TrendWord::Quiet => {
             let days = if first == last { format!("on {first}") } else { format!("{first} to {last}") };
             let known =
                 if pair.reported_before || figures.is_first() { "" } else { "; first report about this domain" };
             format!("{days}{known}")
         }
-        Trend::Resolved => format!("last on {last}"),
+        TrendWord::Resolved => format!("last on {last}"),
         trend => wording::moved(trend, pair.sessions.failed, pair.before.failed, figures.period.kind().as_str()),
     }
 }
 
 /// What the result types of this period mean, in one sentence each: those with the most failed sessions first.
-pub(crate) fn meanings(figures: &Figures) -> Vec<(String, &'static str)> {
+pub(crate) fn meanings(figures: &PeriodFigures) -> Vec<(String, &'static str)> {
     let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
     for cause in figures.pairs.rows.iter().flat_map(|pair| &pair.causes).filter(|cause| cause.failed > 0) {
         let sum = sums.entry(&cause.result_type).or_default();
@@ -162,7 +162,7 @@ pub(crate) fn meanings(figures: &Figures) -> Vec<(String, &'static str)> {
     largest.into_iter().take(MEANINGS_SHOWN).map(|(name, _)| (name.to_owned(), result_types::short(name))).collect()
 }
 
-pub(crate) fn silent(figures: &Figures) -> Silent {
+pub(crate) fn silent(figures: &PeriodFigures) -> SilentRow {
     let rows: Vec<Missing> = figures
         .silent
         .rows
@@ -178,5 +178,5 @@ pub(crate) fn silent(figures: &Figures) -> Silent {
             },
         })
         .collect();
-    Silent { left_out: (figures.silent.total - rows.len() as i64).max(0), rows }
+    SilentRow { left_out: (figures.silent.total - rows.len() as i64).max(0), rows }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     chart::{self, LINES_MAX, Line, Size},
-    query::{shares::Sessions, week::Figures},
+    query::{shares::Sessions, week::PeriodFigures},
     share, wording,
 };
 
@@ -12,7 +12,7 @@ const WIDE: Size = Size { width: 760, height: 220 };
 const NARROW: Size = Size { width: 460, height: 220 };
 
 #[derive(Serialize)]
-pub(crate) struct Shares {
+pub(crate) struct SharesRows {
     types: Vec<PolicyType>,
     wide: Option<minijinja::Value>,
     narrow: Option<minijinja::Value>,
@@ -40,7 +40,7 @@ struct Row {
     shares: Vec<(String, i64)>,
 }
 
-pub(crate) fn shares(figures: &Figures) -> Shares {
+pub(crate) fn shares(figures: &PeriodFigures) -> SharesRows {
     let before = &figures.shares_before.by_policy_type;
     let types = figures.shares.by_policy_type.iter().map(|(name, sessions)| {
         let earlier = before.iter().find(|(known, _)| known == name).map(|(_, sessions)| *sessions).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn shares(figures: &Figures) -> Shares {
         let svg = chart::lines(&lines, &labels, size, &title, &description.join("; "));
         svg.filter(|_| is_known).map(minijinja::Value::from_safe_string)
     };
-    Shares {
+    SharesRows {
         types: types.collect(),
         wide: draw(WIDE),
         narrow: draw(NARROW),
@@ -75,7 +75,7 @@ pub(crate) fn shares(figures: &Figures) -> Shares {
     }
 }
 
-fn rows(figures: &Figures, drawn: &[(String, Vec<Sessions>)]) -> Vec<Row> {
+fn rows(figures: &PeriodFigures, drawn: &[(String, Vec<Sessions>)]) -> Vec<Row> {
     // Before the first report there is nothing to say.
     let oldest = figures.span.map_or(figures.period.range().first(), |span| span.first);
     let known = figures.periods.iter().enumerate().rev().filter(|(_, period)| period.range().last() >= oldest);

@@ -1,0 +1,6 @@
+//! A write-ahead log after a crash: what is kept is whole.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| tlsight::fuzzing::write_ahead_log(bytes));
