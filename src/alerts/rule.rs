@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::definition;
+
 /// What can be wrong. The names are those of the configuration, the pages and the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,19 +57,7 @@ impl AlertRule {
     ];
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            AlertRule::PolicyFetch => "policy-fetch",
-            AlertRule::FailureShare => "failure-share",
-            AlertRule::NewFailure => "new-failure",
-            AlertRule::Certificate => "certificate",
-            AlertRule::Dane => "dane",
-            AlertRule::SilentSender => "silent-sender",
-            AlertRule::NoReports => "no-reports",
-            AlertRule::Quarantine => "quarantine",
-            AlertRule::Conflict => "conflict",
-            AlertRule::Source => "source",
-            AlertRule::Disk => "disk",
-        }
+        definition(self).name()
     }
 
     pub fn from_name(name: &str) -> Option<AlertRule> {
@@ -75,18 +65,7 @@ impl AlertRule {
     }
 
     pub fn severity(self) -> Severity {
-        match self {
-            AlertRule::PolicyFetch
-            | AlertRule::Certificate
-            | AlertRule::Dane
-            | AlertRule::NoReports
-            | AlertRule::Source
-            | AlertRule::Disk => Severity::Critical,
-            AlertRule::FailureShare | AlertRule::SilentSender | AlertRule::Quarantine | AlertRule::Conflict => {
-                Severity::Warning
-            }
-            AlertRule::NewFailure => Severity::Info,
-        }
+        definition(self).severity()
     }
 }
 

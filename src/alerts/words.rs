@@ -2,8 +2,9 @@
 
 mod advice;
 mod sentence;
-mod time;
-mod who;
+pub mod text;
+pub mod time;
+pub mod who;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub use advice::of_rule;
 use super::{
     Alert, AlertEvent, AlertRule, AlertStatus, Subject, Transition,
     notice::{About, Notice},
+    rules::{self, definition},
 };
 use crate::explain::{MailEffect, result_types};
 
@@ -23,10 +25,7 @@ const LISTED_MAX: usize = 10;
 /// An alert in one sentence without a full stop at its end: what is wrong, or that it is over. Names are as the reports give
 /// them, shortened and without control characters; what shows it still has to escape it.
 pub fn sentence(alert: &Alert) -> String {
-    let by_reports = !matches!(
-        alert.rule,
-        AlertRule::NoReports | AlertRule::Quarantine | AlertRule::Conflict | AlertRule::Source | AlertRule::Disk
-    );
+    let by_reports = definition(alert.rule).about() == rules::About::ReportDays;
     let event = match alert.status {
         AlertStatus::Firing => AlertEvent::Fired,
         AlertStatus::Resolved if alert.evidence.taken_over_by.is_some() => AlertEvent::TakenOver,
@@ -51,8 +50,7 @@ pub struct CommonCause {
 /// What several firing alerts have in common, those with the most alerts first; a single one is its own cause.
 pub fn causes(alerts: &[Alert]) -> Vec<CommonCause> {
     let mut groups: BTreeMap<(AlertRule, NaiveDate), Vec<&Alert>> = BTreeMap::new();
-    let about_domains = [AlertRule::PolicyFetch, AlertRule::Dane, AlertRule::NewFailure];
-    for alert in alerts.iter().filter(|alert| alert.is_firing() && about_domains.contains(&alert.rule)) {
+    for alert in alerts.iter().filter(|alert| alert.is_firing() && definition(alert.rule).is_about_domains()) {
         groups.entry((alert.rule, alert.since.date_naive())).or_default().push(alert);
     }
     let several = groups.into_iter().filter(|(_, alerts)| alerts.len() > 1);
@@ -168,27 +166,22 @@ fn lines(event: AlertEvent, alert: &Alert) -> Vec<String> {
     if alert.times > 1 && !is_end(event) {
         lines.push(format!("It has come {} times since {}.", alert.times, time::moment(alert.fired_at)));
     }
-    if alert.rule == AlertRule::FailureShare {
-        lines.push(format!("{} of {} failed.", evidence.failed, sentence::count(evidence.sessions, "session")));
-    }
+    lines.extend(definition(alert.rule).lines(alert));
     if evidence.organisations.iter().any(|affected| affected.failed > 0) {
         for affected in evidence.organisations.iter().take(LISTED_MAX) {
             let days = time::days(affected.first_day, affected.last_day);
-            let name = sentence::name(&affected.name);
+            let name = text::name(&affected.name);
             let then = match affected.clear_day {
                 Some(clear) if event != AlertEvent::Resolved => format!("; over on {}", time::day(clear)),
                 None if evidence.unheard => "; not heard of since".to_owned(),
                 _ => String::new(),
             };
-            lines.push(format!("{name}: {} failed{days}{then}.", sentence::count(affected.failed, "session")));
+            lines.push(format!("{name}: {} failed{days}{then}.", text::count(affected.failed, "session")));
         }
         let more = evidence.organisations_total.saturating_sub(evidence.organisations.len().min(LISTED_MAX) as u64);
         if more > 0 {
             lines.push(format!("and {more} more organisations"));
         }
-    }
-    if let Some(last_at) = evidence.last_seen_at.filter(|_| alert.rule == AlertRule::NoReports) {
-        lines.push(format!("The last report came on {}.", time::moment(last_at)));
     }
     if is_end(event) {
         return lines;
@@ -197,38 +190,29 @@ fn lines(event: AlertEvent, alert: &Alert) -> Vec<String> {
     let mut result_types: Vec<&String> = named.collect();
     result_types.dedup();
     for name in result_types.iter().take(LISTED_MAX) {
-        lines.push(format!("{}: {}", sentence::name(name), result_types::short(name)));
+        lines.push(format!("{}: {}", text::name(name), result_types::short(name)));
     }
     for reason in &evidence.reasons {
-        lines.push(format!("A reason given: {}", sentence::cut(reason, 200)));
+        lines.push(format!("A reason given: {}", text::cut(reason, 200)));
     }
     lines.extend(became(alert));
     if let Some(words) = &evidence.cannot_store {
-        lines.push(format!("{}.", sentence::cut(words, 1_000)));
+        lines.push(format!("{}.", text::cut(words, 1_000)));
         lines.push("Senders are asked to come again later. What was acknowledged before is not touched.".to_owned());
-    }
-    if let Some(detail) = evidence.detail.as_ref().filter(|_| alert.rule == AlertRule::SilentSender) {
-        lines.push(format!("Before, {}.", sentence::cut(detail, 200)));
     }
     lines
 }
 
 /// What became of the mail, as far as the reports tell; of alerts from before that was kept what the rule alone tells.
 fn became(alert: &Alert) -> Option<String> {
+    let of_rule = definition(alert.rule).became()?;
     let mails = &alert.evidence.mails;
     let words: Vec<&str> =
         mails.iter().filter(|mail| **mail != MailEffect::Unknown).map(|mail| mail.sentence()).collect();
-    let words = match (alert.rule, words.as_slice()) {
-        (AlertRule::PolicyFetch, []) => {
-            "mail went out without your policy’s protection, unless the sender held a cached policy".to_owned()
-        }
-        (AlertRule::Dane, []) => MailEffect::Refused.sentence().to_owned(),
-        (AlertRule::Certificate, []) => "under a policy in mode enforce it was not delivered on that try".to_owned(),
-        (AlertRule::PolicyFetch | AlertRule::Dane | AlertRule::Certificate, [one]) => (*one).to_owned(),
-        (AlertRule::PolicyFetch | AlertRule::Dane | AlertRule::Certificate, several) => {
-            format!("{}, by session", several.join("; or "))
-        }
-        _ => return None,
+    let words = match words.as_slice() {
+        [] => of_rule.to_owned(),
+        [one] => (*one).to_owned(),
+        several => format!("{}, by session", several.join("; or ")),
     };
     Some(format!("What became of the mail: {words}."))
 }

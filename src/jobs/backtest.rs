@@ -5,7 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    alerts::{AlertPlan, AlertRule, Transition, replay, sentence},
+    alerts::{
+        AlertPlan, AlertRule, Transition, replay,
+        rules::{About, definition},
+        sentence,
+    },
     query,
     store::{Store, StoreError},
 };
@@ -65,7 +69,7 @@ pub fn backtest(
         let known: Vec<&str> = AlertRule::ALL.into_iter().map(AlertRule::as_str).collect();
         format!("no rule {:?}; there are {}", order.rule, known.join(", "))
     })?;
-    if matches!(rule, AlertRule::Source | AlertRule::Disk) {
+    if definition(rule).about() == About::Machine {
         bail!("the rule {} looks at the machine, of whose past nothing is stored", rule.as_str());
     }
     if !plan.is_on(rule) {

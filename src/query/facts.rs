@@ -14,7 +14,7 @@ use duckdb::Connection;
 
 use crate::alerts::{
     AlertFacts, AlertPlan,
-    evaluate::{CERTIFICATE, DANE},
+    rules::{CERTIFICATE, DANE},
 };
 pub use hosts::mx_seen;
 use scope::Scope;

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Finding, FindingState, OpenAlerts, days, hours, outage::Outages};
-use crate::alerts::{Alert, AlertEvent, AlertEvidence, AlertPlan, AlertRule, AlertStatus, Mute, Subject, Transition};
+use super::outage::Outages;
+use crate::alerts::{
+    Alert, AlertEvent, AlertEvidence, AlertPlan, AlertRule, AlertStatus, Mute, Subject, Transition,
+    finding::{Finding, FindingState, OpenAlerts, days, hours},
+};
 
 /// What comes back so soon after it was over goes on.
 pub const BACK_WITHIN_DAYS: i64 = 7;

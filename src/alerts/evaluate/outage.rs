@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::{OpenAlerts, hours};
-use crate::alerts::{Alert, AlertPlan, AlertRule};
+use crate::alerts::{
+    Alert, AlertPlan, AlertRule,
+    finding::{OpenAlerts, hours},
+};
 
 /// Policy domains that fail since the same day for the same organisation, told, from which on another one is no news of its own.
 pub const DOMAINS_MIN: usize = 10;

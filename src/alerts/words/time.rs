@@ -21,10 +21,11 @@ pub fn days(first: Option<NaiveDate>, last: Option<NaiveDate>) -> String {
     }
 }
 
-/// `3 days`, `2 hours`, `20 minutes`: the largest unit of which there are two, or of days one.
+/// `3 days`, `1 day`, `2 hours`, `20 minutes`: the largest unit of which there are two; a day to the second is `1 day`.
 pub fn span(span: TimeDelta) -> String {
     let (days, hours, minutes) = (span.num_days(), span.num_hours(), span.num_minutes().max(1));
     match (days, hours, minutes) {
+        _ if span == TimeDelta::days(1) => "1 day".to_owned(),
         (2.., ..) => format!("{days} days"),
         (_, 2.., _) => format!("{hours} hours"),
         (_, _, 1) => "1 minute".to_owned(),

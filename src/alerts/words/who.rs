@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{sentence::cut, time};
+use super::{text::cut, time};
 use crate::alerts::{Alert, AlertEvidence};
 
 /// The organisations behind several alerts, those with the most failed sessions first.

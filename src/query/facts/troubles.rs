@@ -9,8 +9,8 @@ use super::scope::{Scope, days};
 use crate::{
     alerts::{
         AlertFacts,
-        evaluate::{CERTIFICATE, DANE},
         facts::FailureFact,
+        rules::{CERTIFICATE, DANE},
     },
     explain::{
         MailEffect,

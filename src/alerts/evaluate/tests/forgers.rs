@@ -48,7 +48,7 @@ fn names_below_one_suffix_that_anybody_gets_are_one_organisation() {
         ("google.com", "google.com"),
         ("claimed:alpha mail", "claimed:alpha mail"),
     ] {
-        assert_eq!(super::super::failing_senders::owner(key), owner, "{key}");
+        assert_eq!(crate::alerts::rules::failing_senders::owner(key), owner, "{key}");
     }
 }
 

@@ -276,7 +276,7 @@ fn one_organisation_cannot_drown_the_news_of_others() {
     };
     assert_eq!(
         (of("google").len(), of("evil.example").len()),
-        (1, super::super::failures::NEWS_AT_ONCE_MAX - 1),
+        (1, crate::alerts::rules::new_failure::NEWS_AT_ONCE_MAX - 1),
         "known ones first"
     );
     assert_eq!(of("evil.example").into_iter().min(), Some(236), "the largest");
@@ -285,11 +285,11 @@ fn one_organisation_cannot_drown_the_news_of_others() {
         crate::alerts::sentence(&besides.alert),
         "81 more failures are new, of 1 organisation (15,795 sessions)"
     );
-    assert_eq!(found.transitions.len(), super::super::failures::NEWS_AT_ONCE_MAX + 1);
+    assert_eq!(found.transitions.len(), crate::alerts::rules::new_failure::NEWS_AT_ONCE_MAX + 1);
     world.facts.troubles.iter_mut().for_each(|trouble| trouble.unknown = false);
     for number in 0..100 {
         world.fails("example.com", "evil.example", &format!("later-{number}"), &[5], 5_000).unknown = true;
     }
     let later = world.evaluate(noon(6)).transitions;
-    assert_eq!(later.len(), super::super::failures::NEWS_AT_ONCE_MAX, "what else there is was said already");
+    assert_eq!(later.len(), crate::alerts::rules::new_failure::NEWS_AT_ONCE_MAX, "what else there is was said already");
 }

@@ -9,7 +9,7 @@ use super::{
     row, silences, thresholds,
 };
 use crate::{
-    alerts::{Alert, AlertEvent, AlertEvidence, sentence, words::of_rule},
+    alerts::{Alert, AlertEvent, AlertEvidence, rules::definition, sentence, words::of_rule},
     explain::result_types,
     share,
     store::tables::{
@@ -56,7 +56,7 @@ pub(crate) async fn render(
     let content = fields! {
         done,
         sentence => sentence(&alert),
-        meaning => thresholds::meaning(alert.rule),
+        meaning => definition(alert.rule).meaning(),
         domain => alert.subject.policy_domain.clone(),
         mx_host => alert.subject.mx_host.clone(),
         mx_hosts => hosts.clone(),

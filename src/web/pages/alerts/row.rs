@@ -4,7 +4,11 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use minijinja::Value;
 
 use crate::{
-    alerts::{Alert, AlertRule, sentence},
+    alerts::{
+        Alert, AlertRule,
+        rules::{About, EvidencePage, definition},
+        sentence,
+    },
     links,
     templates::fields,
     wording,
@@ -42,13 +46,11 @@ pub(crate) fn row(alert: &Alert) -> Value {
 /// Where the evidence can be looked at: the reports it rests on, or the page of the part it is about.
 pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
     let (subject, evidence) = (&alert.subject, &alert.evidence);
-    match alert.rule {
-        AlertRule::Source | AlertRule::Disk => return "/sources".to_owned(),
-        AlertRule::Quarantine => return "/quarantine".to_owned(),
-        AlertRule::Conflict => return "/quarantine?code=conflict".to_owned(),
-        _ => {}
-    }
-    let is_silence = matches!(alert.rule, AlertRule::SilentSender | AlertRule::NoReports);
+    let is_silence = match definition(alert.rule).evidence_page() {
+        EvidencePage::At(page) => return page.to_owned(),
+        EvidencePage::Reports => false,
+        EvidencePage::ReportsBefore => true,
+    };
     let last = evidence.last_day.unwrap_or_else(|| alert.changed_at.date_naive());
     let back = |day: NaiveDate| day.checked_sub_days(Days::new(DAYS_SHOWN)).unwrap_or(day);
     let first = evidence
@@ -76,17 +78,7 @@ pub(crate) fn behind(alert: &Alert, organisation: Option<&str>) -> String {
 
 /// Whether an alert begins with a report day rather than at a moment.
 pub(crate) fn is_about_days(rule: AlertRule) -> bool {
-    match rule {
-        AlertRule::PolicyFetch
-        | AlertRule::Certificate
-        | AlertRule::Dane
-        | AlertRule::FailureShare
-        | AlertRule::NewFailure
-        | AlertRule::SilentSender => true,
-        AlertRule::NoReports | AlertRule::Quarantine | AlertRule::Conflict | AlertRule::Source | AlertRule::Disk => {
-            false
-        }
-    }
+    definition(rule).about() == About::ReportDays
 }
 
 /// From its beginning to the report day that was clean again, or to the moment it was called over. `None` while it fires.

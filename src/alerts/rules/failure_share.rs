@@ -2,17 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{
-    Finding, FindingState, OpenAlerts,
+    About, RuleDefinition,
     failing_senders::{FailingSender, failing_senders, mx_hosts},
-    failures::{has_own_rule, is_notified},
-    start_of,
+    failures::{self, has_own_rule, is_notified},
 };
-use crate::alerts::{
-    Affected, Alert, AlertEvidence, AlertFacts, AlertPlan, AlertRule, Subject,
-    facts::{FailureFact, FailureShare, Of, SessionCount},
+use crate::{
+    alerts::{
+        Affected, Alert, AlertEvidence, AlertFacts, AlertPlan, AlertRule, AlertSettings, Severity, Subject,
+        facts::{FailureFact, FailureShare, Of, SessionCount},
+        finding::{Finding, FindingState, Found, World, start_of},
+        words::{text, who},
+    },
+    share,
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
@@ -21,21 +25,111 @@ pub const BASELINE_MIN: f64 = 0.01;
 const ORGANISATIONS_MAX: usize = 20;
 const RESULT_TYPES_MAX: usize = 5;
 
-pub fn shares(
-    facts: &AlertFacts,
-    plan: &AlertPlan,
-    standing: &OpenAlerts<'_>,
-    causes: &BTreeSet<(AlertRule, Subject)>,
-    now: DateTime<Utc>,
-) -> Vec<Finding> {
+pub struct FailureShareRule;
+
+impl RuleDefinition for FailureShareRule {
+    fn rule(&self) -> AlertRule {
+        AlertRule::FailureShare
+    }
+
+    fn name(&self) -> &'static str {
+        "failure-share"
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn meaning(&self) -> &'static str {
+        "Too many sessions fail, or many more than in the four weeks before."
+    }
+
+    fn about(&self) -> About {
+        About::ReportDays
+    }
+
+    fn thresholds(&self, settings: &AlertSettings) -> Vec<(String, &'static str)> {
+        let of: Vec<String> = settings.failure_share_of.iter().map(|of| of.replace('_', " ")).collect();
+        let mut lines = vec![
+            (format!("by {}", text::listed(&of)), "failure_share_of"),
+            (format!("{} % fail, or", settings.failure_share_percent), "failure_share_percent"),
+        ];
+        if settings.failure_share_times > 0.0 {
+            let (times, least) = (settings.failure_share_times, settings.failure_share_times * BASELINE_MIN * 100.0);
+            lines.push((format!("{times} times the share before, {least} % at least"), "failure_share_times"));
+        }
+        let days = text::counted(settings.failure_share_days, "report day");
+        lines.push((format!("over {days}"), "failure_share_days"));
+        let sessions = text::counted(settings.failure_share_sessions_min, "session");
+        lines.push((format!("from {sessions} on"), "failure_share_sessions_min"));
+        lines
+    }
+
+    fn fires(&self, settings: &AlertSettings) -> String {
+        format!(
+            "of at least {} sessions in {} days and today {} % fail, or {} times the share of the four weeks before, {} % at least; or {} % of one organisation's own",
+            settings.failure_share_sessions_min,
+            settings.failure_share_days,
+            settings.failure_share_percent,
+            settings.failure_share_times,
+            settings.failure_share_times * BASELINE_MIN * 100.0,
+            settings.failure_share_percent
+        )
+    }
+
+    fn evaluate(&self, world: &World<'_>, found: &mut Found) {
+        found.findings.extend(shares(world));
+    }
+
+    fn sentence(&self, alert: &Alert) -> String {
+        let (subject, evidence) = (&alert.subject, &alert.evidence);
+        let of = match (&subject.policy_domain, &subject.result_type) {
+            (Some(domain), _) => format!("of the sessions with {} fail", text::name(domain)),
+            (_, Some(result_type)) => format!("of all sessions fail with {}", text::name(result_type)),
+            _ => format!("of the sessions of {} fail", who::organisations(evidence)),
+        };
+        format!("{} {of}", share::failed(evidence.failed, evidence.sessions))
+    }
+
+    fn over(&self, alert: &Alert) -> String {
+        let Subject { policy_domain, organisation, result_type, .. } = &alert.subject;
+        let of = [policy_domain, organisation, result_type].into_iter().flatten().next();
+        format!("The share of failed sessions of {} is back to normal", text::name(of.map_or("?", String::as_str)))
+    }
+
+    fn several(&self, alerts: usize, _by: &str, _since: &str) -> String {
+        format!("Too many sessions fail ({alerts} alerts)")
+    }
+
+    fn measure(&self, alert: &Alert) -> String {
+        let before = alert.evidence.baseline.map(|before| format!(" ({} before)", share::failed_fraction(before)));
+        before.unwrap_or_default()
+    }
+
+    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
+        Some(failures::lasted(alert))
+    }
+
+    fn lines(&self, alert: &Alert) -> Vec<String> {
+        let sessions = text::count(alert.evidence.sessions, "session");
+        vec![format!("{} of {sessions} failed.", alert.evidence.failed)]
+    }
+
+    fn is_about_result_types(&self, alert: &Alert) -> bool {
+        alert.subject.result_type.is_some()
+    }
+}
+
+fn shares(world: &World<'_>) -> Vec<Finding> {
+    let World { facts, plan, open, now, .. } = *world;
     let rule = AlertRule::FailureShare;
     let today = now.date_naive();
     let mut findings: Vec<Finding> = Vec::new();
     for share in facts.shares.iter().filter(|share| plan.shares_of().contains(&share.of)) {
         let subject = subject(share);
-        let firing = standing.firing(rule, &subject);
+        let firing = open.firing(rule, &subject);
         let state = match firing {
-            None => fires(share, || reported(share, facts, plan, standing, causes, now), plan),
+            None => fires_at(share, || reported(share, world), plan),
             Some(alert) => goes_on(share, alert, plan, today),
         };
         if state == FindingState::Open && firing.is_none() {
@@ -46,7 +140,7 @@ pub fn shares(
         findings.push(Finding { rule, subject, state, since, evidence });
     }
     let heard: BTreeSet<Subject> = facts.shares.iter().map(subject).collect();
-    let silent = standing.firing_of(rule).filter(|alert| !heard.contains(&alert.subject));
+    let silent = open.firing_of(rule).filter(|alert| !heard.contains(&alert.subject));
     let expired = silent.map(|alert| {
         let is_old = alert.evidence.last_day.is_none_or(|day| day < plan.expire_first(today));
         Finding {
@@ -61,7 +155,7 @@ pub fn shares(
     findings
 }
 
-fn fires(share: &FailureShare, reported: impl FnOnce() -> i64, plan: &AlertPlan) -> FindingState {
+fn fires_at(share: &FailureShare, reported: impl FnOnce() -> i64, plan: &AlertPlan) -> FindingState {
     let reported = reported();
     let least = limit(baseline(&share.before, plan), plan);
     let fails = |failed: i64| failed > 0 && failed as f64 / share.now.sessions as f64 >= least;
@@ -109,22 +203,14 @@ fn baseline(before: &SessionCount, plan: &AlertPlan) -> Option<f64> {
     has_enough(before, plan).then(|| before.share())
 }
 
-/// Failed sessions of the window that another alert tells of already: one message for one cause.
-fn reported(
-    share: &FailureShare,
-    facts: &AlertFacts,
-    plan: &AlertPlan,
-    standing: &OpenAlerts<'_>,
-    causes: &BTreeSet<(AlertRule, Subject)>,
-    now: DateTime<Utc>,
-) -> i64 {
+/// Failed sessions of the window that another alert reports already: one message for one cause.
+fn reported(share: &FailureShare, world: &World<'_>) -> i64 {
     if share.of != Of::PolicyDomain {
         return 0;
     }
-    let first = plan.share_first(now.date_naive());
-    let troubles = facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
-    let elsewhere =
-        |trouble: &&FailureFact| has_own_rule(trouble, plan, standing) || is_notified(trouble, standing, causes);
+    let first = world.plan.share_first(world.now.date_naive());
+    let troubles = world.facts.troubles.iter().filter(|trouble| trouble.policy_domain == share.key);
+    let elsewhere = |trouble: &&FailureFact| has_own_rule(trouble, world) || is_notified(trouble, world);
     let days = troubles.filter(elsewhere).flat_map(|trouble| trouble.days.range(first..));
     days.fold(0, |sum: i64, (_, failed)| sum.saturating_add(*failed))
 }

@@ -7,11 +7,11 @@ use std::{
 
 use chrono::NaiveDate;
 
-use super::FindingState;
 use crate::{
     alerts::{
         Affected, Alert, AlertEvidence, AlertPlan,
         facts::{AlertFacts, FailureFact},
+        finding::FindingState,
     },
     explain::{
         MailEffect,
