@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alerts::{AlertSettings, Maintenance, Silence},
-    limits::Limits,
+    limits::{self, Limits},
     reporters::Reporter,
     setting::{setting_kinds, settings},
 };
@@ -244,13 +244,13 @@ impl Default for Private {
 impl Default for StoreConfig {
     fn default() -> StoreConfig {
         StoreConfig {
-            memory_max_bytes: 1024 * 1024 * 1024,
+            memory_max_bytes: limits::STORE_MEMORY_BYTES,
             threads: 0,
-            queue_max: 4_096,
-            readers_max: 4,
-            quarantine_max_bytes: 1024 * 1024 * 1024,
-            unproven_max_bytes: 1024 * 1024 * 1024,
-            unproven_keep_days: 30,
+            queue_max: limits::STORE_QUEUE,
+            readers_max: limits::STORE_READERS,
+            quarantine_max_bytes: limits::QUARANTINE_BYTES,
+            unproven_max_bytes: limits::UNPROVEN_BYTES,
+            unproven_keep_days: limits::UNPROVEN_KEEP_DAYS,
         }
     }
 }

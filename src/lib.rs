@@ -29,6 +29,7 @@
 
 // The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
 pub mod alerts;
+pub mod backoff;
 pub mod day_range;
 pub mod decode;
 pub mod explain;

@@ -276,6 +276,15 @@ pub const BUDGET_ROW_BYTES: u64 = 256;
 /// Bytes, about, that one policy or failure detail takes on disk.
 pub const STORED_ROW_BYTES: u64 = 256;
 
+/// How the store uses the machine unless the configuration says otherwise: memory of DuckDB, entries that wait for the writer,
+/// readers at work at once, bytes of the quarantine, bytes and days of what nobody proved.
+pub const STORE_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
+pub const STORE_QUEUE: usize = 4_096;
+pub const STORE_READERS: usize = 4;
+pub const QUARANTINE_BYTES: u64 = 1024 * 1024 * 1024;
+pub const UNPROVEN_BYTES: u64 = 1024 * 1024 * 1024;
+pub const UNPROVEN_KEEP_DAYS: u32 = 30;
+
 settings! {
     /// Bounds an operator may set, in `[limits]` of the configuration file.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
+    backoff::doubled,
     clock::Clock,
     config,
     health::{Component, HealthRegistry},
@@ -284,7 +285,7 @@ impl Watch {
     fn pause(&self) -> Duration {
         match self.stalled {
             0 => self.poll,
-            times => jittered(self.poll.saturating_mul(1 << times.min(10)).clamp(self.poll, PAUSE_MAX.max(self.poll))),
+            times => jittered(doubled(self.poll, times, PAUSE_MAX.max(self.poll))),
         }
     }
 }

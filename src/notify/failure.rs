@@ -1,11 +1,12 @@
 //! Why one attempt at a delivery failed, and how long to wait for the next.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::{
+    backoff::doubled,
     limits::{NOTIFY_QUOTED_MAX_CHARS, NOTIFY_RETRY_FIRST_S, NOTIFY_RETRY_LONGEST_S},
     text::visible,
 };
@@ -40,10 +41,11 @@ impl DeliveryFailure {
     /// at most an hour, a fifth more or less so that not everything comes back at the same moment.
     pub fn pause(&self, attempts: u32, delivery: Uuid) -> TimeDelta {
         let longest = NOTIFY_RETRY_LONGEST_S * 1_000;
-        let doubled = (NOTIFY_RETRY_FIRST_S * 1_000).saturating_mul(1 << attempts.min(20));
+        let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
+        let doubled = doubled(seconds(NOTIFY_RETRY_FIRST_S), attempts, seconds(NOTIFY_RETRY_LONGEST_S));
         let pause_ms = match self.retry_after {
             RetryAfter::Refused => longest,
-            RetryAfter::Soon | RetryAfter::AtLeast(_) => doubled.min(longest),
+            RetryAfter::Soon | RetryAfter::AtLeast(_) => i64::try_from(doubled.as_millis()).unwrap_or(longest),
         };
         // Uuids are random enough, and a test can tell what comes out.
         let [first, second, ..] = *delivery.as_bytes();

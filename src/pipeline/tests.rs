@@ -147,8 +147,8 @@ async fn a_token_of_another_domain_is_told_to_the_sender_and_the_operator() {
         let noted = whole.report.deviations.iter().any(|deviation| deviation.code == "token-other-domain");
         (receipt.1.token_of_other_domain, noted, whole.report.trust)
     };
-    assert_eq!(shown("of-net").await, (true, true, "none".to_owned()));
-    assert_eq!(shown("of-com").await, (false, false, "token".to_owned()));
+    assert_eq!(shown("of-net").await, (true, true, Trust::None));
+    assert_eq!(shown("of-com").await, (false, false, Trust::Token));
     assert!(bench.pipeline.accept(by("of-net")).await.1.token_of_other_domain, "also when it comes again");
 }
 

@@ -18,7 +18,6 @@ use crate::alerts::{
 };
 pub use hosts::mx_seen;
 use scope::Scope;
-pub use scope::TRUST_AS_NUMBER;
 
 /// What is known now. `parts` and `disk_free_bytes` are for the caller to fill in.
 pub fn facts(connection: &Connection, now: DateTime<Utc>, plan: &AlertPlan) -> duckdb::Result<AlertFacts> {

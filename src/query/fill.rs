@@ -10,9 +10,12 @@
 //!
 //! Values are bound as parameters; only text of this program is put in.
 
-use super::{Filter, facts::TRUST_AS_NUMBER};
+use super::Filter;
 use crate::submission::Trust;
 
+/// Least first, as `Trust` has it.
+pub const TRUST_AS_NUMBER: &str =
+    "CASE trust WHEN 'dkim' THEN 4 WHEN 'network' THEN 3 WHEN 'import' THEN 2 WHEN 'token' THEN 1 ELSE 0 END";
 /// A number of sessions as far as it can be believed.
 const PLAUSIBLE_SUCCESSFUL: &str = "CASE WHEN successful BETWEEN 0 AND $sessions_max THEN successful ELSE 0 END";
 const PLAUSIBLE_FAILED: &str = "CASE WHEN failed BETWEEN 0 AND $sessions_max THEN failed ELSE 0 END";

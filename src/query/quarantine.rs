@@ -5,6 +5,7 @@ use duckdb::{Connection, Row};
 use uuid::Uuid;
 
 use super::{Filter, Range, ask, first, get, sessions};
+use crate::submission::{Channel, Trust};
 
 /// Fault codes told apart in a summary.
 const CODES_MAX: i64 = 5;
@@ -16,10 +17,10 @@ pub struct Quarantined {
     pub last_received_at: DateTime<Utc>,
     /// How often this content came.
     pub times: i64,
-    pub channel: String,
+    pub channel: Channel,
     pub peer: Option<String>,
     pub source: Option<String>,
-    pub trust: String,
+    pub trust: Trust,
     /// Fault code.
     pub code: String,
     pub detail: String,

@@ -8,6 +8,7 @@ use super::{
     reports::{self, ReportRow},
     shares::Sessions,
 };
+use crate::submission::{Channel, Trust};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {
@@ -46,7 +47,7 @@ pub struct Whole {
 pub struct Other {
     pub uuid: Uuid,
     pub organisation_key: String,
-    pub trust: String,
+    pub trust: Trust,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub struct ReportBody {
     pub element: Option<i32>,
     pub bytes: Vec<u8>,
     /// The way they came.
-    pub channel: String,
+    pub channel: Channel,
 }
 
 pub fn report(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Whole>> {
@@ -183,7 +184,8 @@ pub fn raw(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<ReportB
             content_encoding: get(row, 1)?,
             element: get(row, 2)?,
             bytes: get(row, 3)?,
-            channel: get::<Option<String>>(row, 4)?.unwrap_or_default(),
+            // Bytes whose report is gone are shown as they are.
+            channel: get::<Option<Channel>>(row, 4)?.unwrap_or(Channel::Import),
         })
     })?;
     Ok(first(found))

@@ -5,6 +5,7 @@ use duckdb::{Connection, Row};
 use uuid::Uuid;
 
 use super::{Filter, ask_with, get, lines, sessions, shares::Sessions};
+use crate::submission::{Channel, Trust};
 
 /// The result type under which pages show failed sessions that no failure detail explains.
 pub const NOT_ITEMISED: &str = "not-itemised";
@@ -20,8 +21,8 @@ pub struct ReportRow {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
     pub received_at: DateTime<Utc>,
-    pub channel: String,
-    pub trust: String,
+    pub channel: Channel,
+    pub trust: Trust,
     pub policy_domains: Vec<String>,
     /// Of the policies that were asked for.
     pub sessions: Sessions,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{engine::recount::Reread, tables::unproven::Bounds};
-use crate::{clock::Clock, limits::WAL_MAX_BYTES};
+use crate::{clock::Clock, limits};
 
 /// How DuckDB may use the machine.
 #[derive(Debug, Clone)]
@@ -33,15 +33,15 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> StoreSettings {
         StoreSettings {
-            memory_max_bytes: 1024 * 1024 * 1024,
+            memory_max_bytes: limits::STORE_MEMORY_BYTES,
             threads: 0,
-            queue_max: 4_096,
-            readers_max: 4,
+            queue_max: limits::STORE_QUEUE,
+            readers_max: limits::STORE_READERS,
             question_max: Duration::from_secs(30),
-            quarantine_max_bytes: 1024 * 1024 * 1024,
-            unproven: Bounds { bytes_max: 1024 * 1024 * 1024, keep_days: 30 },
+            quarantine_max_bytes: limits::QUARANTINE_BYTES,
+            unproven: Bounds { bytes_max: limits::UNPROVEN_BYTES, keep_days: limits::UNPROVEN_KEEP_DAYS },
             clock: Clock::system(),
-            log_max_bytes: WAL_MAX_BYTES,
+            log_max_bytes: limits::WAL_MAX_BYTES,
             reread: None,
         }
     }

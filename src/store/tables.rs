@@ -8,6 +8,7 @@ pub mod entry;
 pub mod eviction;
 pub mod known;
 pub mod mailbox;
+mod named;
 pub mod network;
 pub mod outbox;
 pub mod quarantine;

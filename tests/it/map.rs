@@ -16,6 +16,7 @@ const LINES_MAX: usize = 500;
 /// here fails the test: draw it on the map first.
 const MAP: &[(&str, &[&str])] = &[
     ("fault", &[]),
+    ("backoff", &[]),
     ("schedule", &[]),
     ("setting", &["schedule"]),
     ("limits", &["setting"]),
@@ -33,12 +34,13 @@ const MAP: &[(&str, &[&str])] = &[
     ("report", &["fault", "limits"]),
     ("decode", &["fault", "limits", "report", "submission", "text"]),
     ("verify", &["dns", "fault", "limits", "report", "submission", "text"]),
+    ("fuzzing", &["report", "verify"]),
     ("reporters", &["report", "setting", "submission"]),
     ("alerts", &["explain", "setting", "share", "submission"]),
     ("health", &["submission"]),
     ("unix_socket", &[]),
     ("config", &["alerts", "limits", "reporters", "schedule", "setting", "verify"]),
-    ("store", &["alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
+    ("store", &["backoff", "alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
     ("query", &["alerts", "day_range", "explain", "limits", "period", "reporters", "submission"]),
     ("summary", &["explain", "links", "period", "query", "share", "wording"]),
     ("templates", &["text"]),
@@ -64,7 +66,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"]),
     ("control", &["clock", "pipeline", "submission", "unix_socket"]),
     ("receive", &["clock", "config", "fault", "health", "limits", "smtp", "submission", "unix_socket"]),
-    ("collect", &["clock", "config", "fault", "health", "store", "submission", "text"]),
+    ("collect", &["backoff", "clock", "config", "fault", "health", "store", "submission", "text"]),
     ("import", &["clock", "control", "decode", "fault", "limits", "pipeline", "submission", "text"]),
     (
         "web",
@@ -92,7 +94,7 @@ const MAP: &[(&str, &[&str])] = &[
             "wording",
         ],
     ),
-    ("notify", &["alerts", "clock", "config", "health", "limits", "store", "text"]),
+    ("notify", &["backoff", "alerts", "clock", "config", "health", "limits", "store", "text"]),
     (
         "jobs",
         &[

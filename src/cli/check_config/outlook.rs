@@ -62,7 +62,7 @@ impl Outlook {
             self.listens.iter().map(|(who, place)| ((*who).to_owned(), json!(place))).collect();
         let records: Vec<Value> =
             self.records.iter().map(|(name, text)| json!({ "name": name, "txt": text })).collect();
-        json!({ "ways": listens, "records": records })
+        json!({ "sources": listens, "records": records })
     }
 }
 

@@ -4,30 +4,32 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::backoff::{doubled, spread};
+
 /// The pauses between attempts: each about twice as long as the one before.
 #[derive(Debug)]
 pub struct ImapBackoff {
     first: Duration,
     longest: Duration,
-    pause: Duration,
+    failures: u32,
 }
 
 impl ImapBackoff {
     pub fn new((first, longest): (Duration, Duration)) -> ImapBackoff {
-        ImapBackoff { first, longest, pause: first }
+        ImapBackoff { first, longest, failures: 0 }
     }
 
     /// How long to wait now: between half of the pause and all of it, so that many clients do not come back as one.
     pub fn next(&mut self) -> Duration {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(self.longest);
+        let pause = doubled(self.first, self.failures, self.longest);
+        self.failures = self.failures.saturating_add(1);
         let [random, ..] = Uuid::new_v4().into_bytes();
-        pause.mul_f64(0.5 + f64::from(random) / 510.0)
+        spread(pause, random)
     }
 
     /// It works again.
     pub fn reset(&mut self) {
-        self.pause = self.first;
+        self.failures = 0;
     }
 }
 

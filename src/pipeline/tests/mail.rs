@@ -115,7 +115,7 @@ async fn what_the_operator_trusts_needs_no_signature() {
     assert_eq!(code(&bench.pipeline.accept(import.clone()).await.0[0]), FaultCode::DkimNone);
     import.hints.trusted_input = true;
     let uuid = stored(&bench.pipeline.accept(import).await.0)[0];
-    assert_eq!(shown(&bench, uuid).report.trust, "import");
+    assert_eq!(shown(&bench, uuid).report.trust.as_str(), "import");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +208,7 @@ async fn a_pair_of_sender_and_signer_is_believed_like_a_signature() {
     bench.pipeline.store().change(move |conn| sender::trust(conn, "corp.example", Some(FROM), now)).await.unwrap();
     bench.pipeline.reload_senders().await.unwrap();
     let uuid = stored(&bench.pipeline.accept(by_smtp(signed("b"))).await.0)[0];
-    assert_eq!(shown(&bench, uuid).report.trust, "dkim");
+    assert_eq!(shown(&bench, uuid).report.trust.as_str(), "dkim");
     let unsigned = by_smtp(mail("corp.example", &[&report("c", "2026-03-02", 5)]));
     assert_eq!(code(&bench.pipeline.accept(unsigned).await.0[0]), FaultCode::DkimNone);
 }
@@ -280,7 +280,7 @@ async fn what_was_found_when_it_came_stands_when_the_key_is_gone() {
         ..Origin::default()
     }));
     let uuid = stored(&bench.pipeline.accept(salvaged).await.0)[0];
-    assert_eq!(shown(&bench, uuid).report.trust, "dkim");
+    assert_eq!(shown(&bench, uuid).report.trust.as_str(), "dkim");
 }
 
 #[test]

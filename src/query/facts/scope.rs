@@ -13,14 +13,11 @@ use crate::{
     },
     limits::SESSIONS_PLAUSIBLE_MAX,
     query::{
-        fill::{NOT_REFUSED, Placeholders, fill},
+        fill::{NOT_REFUSED, Placeholders, TRUST_AS_NUMBER, fill},
         run,
     },
 };
 
-/// Least first, as `Trust` has it.
-pub const TRUST_AS_NUMBER: &str =
-    "CASE trust WHEN 'dkim' THEN 4 WHEN 'network' THEN 3 WHEN 'import' THEN 2 WHEN 'token' THEN 1 ELSE 0 END";
 /// What was fed in came from the sender about a day after the end of its range.
 const ARRIVED_AT: &str =
     "CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END";

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::doubled;
+
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -13,7 +15,7 @@ pub struct Backoff {
 
 struct Failed {
     next: Instant,
-    pause: Duration,
+    times: u32,
     disk_full: bool,
 }
 
@@ -36,8 +38,9 @@ impl Backoff {
     }
 
     pub fn failed(&mut self, disk_full: bool) {
-        let pause = self.failed.as_ref().map_or(FIRST, |failed| (failed.pause * 2).min(LONGEST));
-        self.failed = Some(Failed { next: Instant::now() + pause, pause, disk_full });
+        let before = self.failed.as_ref().map_or(0, |failed| failed.times);
+        let next = Instant::now() + doubled(FIRST, before, LONGEST);
+        self.failed = Some(Failed { next, times: before.saturating_add(1), disk_full });
     }
 
     pub fn succeeded(&mut self) {

@@ -22,7 +22,7 @@ use crate::{
             test_report,
         },
     },
-    submission::{Channel, Origin, Trust},
+    submission::Origin,
 };
 
 /// Reports of one transaction. Their original bytes are in memory at the same time.
@@ -198,11 +198,11 @@ pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes
             stored: StoredReportBytes {
                 arrival: Arrival {
                     bytes: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
-                    channel: Channel::from_name(&row.get::<_, String>(3)?).unwrap_or(Channel::Import),
+                    channel: row.get(3)?,
                     peer: peer.and_then(|peer| peer.parse().ok()),
                     source: row.get(5)?,
                     received_at: row.get(6)?,
-                    trust: Trust::from_name(&row.get::<_, String>(7)?).unwrap_or(Trust::None),
+                    trust: row.get(7)?,
                     token_domains: None,
                     origin: Origin {
                         from_domain: row.get(13)?,

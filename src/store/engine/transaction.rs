@@ -24,7 +24,7 @@ use crate::{
             unproven::{self, Bounds, Held, Holdings},
         },
     },
-    submission::{Busy, Channel, NetworkState, Origin, Outcome, Trust},
+    submission::{Busy, NetworkState, Origin, Outcome, Trust},
 };
 
 /// Identities looked up by one statement.
@@ -177,7 +177,7 @@ fn look_up(conn: &Connection, part: &[(NaiveDate, Uuid)], known: &mut StoredStan
     let mut statement = conn.prepare(&statement)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let trust = Trust::from_name(&row.get::<_, String>(3)?).unwrap_or(Trust::None);
+        let trust: Trust = row.get(3)?;
         let stands =
             Known { uuid: row.get(1)?, content: row.get(2)?, trust, organisation_key: row.get(4)?, fresh: None };
         known.entry(row.get(0)?).or_default().push(stands);
@@ -457,11 +457,11 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
         let arrival = Arrival {
             // Retention may have removed the bytes before the report.
             bytes: row.get::<_, Option<Vec<u8>>>(0)?.unwrap_or_default(),
-            channel: Channel::from_name(&row.get::<_, String>(1)?).unwrap_or(Channel::Import),
+            channel: row.get(1)?,
             peer: peer.and_then(|peer| peer.parse().ok()),
             source: row.get(3)?,
             received_at: row.get(4)?,
-            trust: Trust::from_name(&row.get::<_, String>(5)?).unwrap_or(Trust::None),
+            trust: row.get(5)?,
             token_domains: None,
             origin: Origin {
                 from_domain: row.get(13)?,
@@ -491,10 +491,9 @@ fn stored(conn: &Connection, identity: Uuid, day: NaiveDate, fault: Fault) -> Re
 }
 
 fn remove(conn: &Connection, identity: Uuid, day: NaiveDate) -> Result<(), StoreError> {
-    let tables =
-        [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report"), ("unproven", "report")];
-    for (table, column) in tables {
-        let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {column} = ?::UUID");
+    for table in ["report", "policy", "failure", "raw", "unproven"] {
+        let key = if table == "report" { "uuid" } else { "report" };
+        let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {key} = ?::UUID");
         conn.execute(&sql, params![day, identity])?;
     }
     Ok(())

@@ -54,7 +54,7 @@ pub fn pending(
             peer: row.get(2)?,
             contact: row.get(3)?,
             organisation: row.get(4)?,
-            trust: Trust::from_name(&row.get::<_, String>(5)?).unwrap_or(Trust::None),
+            trust: row.get(5)?,
         })
     })?;
     Ok(rows.collect::<duckdb::Result<_>>()?)

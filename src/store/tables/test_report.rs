@@ -5,15 +5,19 @@ use duckdb::{Connection, OptionalExt as _, params};
 use uuid::Uuid;
 
 use super::rows::{At, StoredReport, policy_domains};
-use crate::{report::TEST_REPORT_ID, store::StoreError};
+use crate::{
+    report::TEST_REPORT_ID,
+    store::StoreError,
+    submission::{Channel, Trust},
+};
 
 /// The last one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestReport {
     pub report_id: String,
     pub received_at: DateTime<Utc>,
-    pub channel: String,
-    pub trust: String,
+    pub channel: Channel,
+    pub trust: Trust,
     pub dkim_domain: Option<String>,
     pub policy_domains: Vec<String>,
 }

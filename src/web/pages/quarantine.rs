@@ -39,7 +39,7 @@ struct Row {
     from_domain: Option<String>,
     organisation: Option<String>,
     source: String,
-    trust: String,
+    trust: &'static str,
     times: i64,
     bytes_total: i64,
     last_received_at: chrono::DateTime<chrono::Utc>,
@@ -147,7 +147,7 @@ fn row(entry: &Quarantined) -> Row {
         organisation: entry.organisation.clone(),
         from_domain: entry.from_domain.clone(),
         source: entry.source.as_deref().map(wording::source).or(entry.peer.as_deref()).unwrap_or_default().to_owned(),
-        trust: entry.trust.clone(),
+        trust: entry.trust.as_str(),
         times: entry.times,
         bytes_total: entry.bytes_total,
         last_received_at: entry.last_received_at,
@@ -178,10 +178,10 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         first_received_at => quarantined.first_received_at,
         last_received_at => quarantined.last_received_at,
         times => quarantined.times,
-        channel => quarantined.channel.clone(),
+        channel => quarantined.channel.as_str(),
         peer => quarantined.peer.clone(),
         source => quarantined.source.as_deref().map(wording::source),
-        trust => quarantined.trust.clone(),
+        trust => quarantined.trust.as_str(),
         from_domain => quarantined.from_domain.clone(),
         dkim_verdict => quarantined.dkim_verdict.clone(),
         dkim_domain => quarantined.dkim_domain.clone(),
@@ -217,7 +217,7 @@ async fn look_inside(site: &Site, entry: QuarantineRow) -> (Quarantined, Option<
 fn stored(entry: QuarantineRow) -> (Quarantined, StoredBytes) {
     let QuarantineRow { quarantined, bytes, .. } = entry;
     let Quarantined { channel, media_type, content_encoding, element, .. } = &quarantined;
-    let stored = StoredBytes::new(bytes, channel, media_type.clone(), content_encoding.clone(), *element);
+    let stored = StoredBytes::new(bytes, *channel, media_type.clone(), content_encoding.clone(), *element);
     (quarantined, stored)
 }
 
@@ -240,10 +240,10 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
                 "first_received_at": time(entry.first_received_at),
                 "last_received_at": time(entry.last_received_at),
                 "times": entry.times,
-                "channel": entry.channel,
+                "channel": entry.channel.as_str(),
                 "peer": entry.peer,
                 "source": entry.source,
-                "trust": entry.trust,
+                "trust": entry.trust.as_str(),
                 "from_domain": entry.from_domain,
                 "dkim_verdict": entry.dkim_verdict,
                 "dkim_domain": entry.dkim_domain,

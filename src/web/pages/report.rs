@@ -142,7 +142,7 @@ async fn pretty(site: &Site, raw: ReportBody, max_bytes: usize) -> Result<Option
 }
 
 fn stored(raw: ReportBody) -> StoredBytes {
-    StoredBytes::new(raw.bytes, &raw.channel, raw.media_type, raw.content_encoding, raw.element)
+    StoredBytes::new(raw.bytes, raw.channel, raw.media_type, raw.content_encoding, raw.element)
 }
 
 async fn show(site: &Site, path: &str) -> Result<String, Fail> {
@@ -165,7 +165,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         from_address => whole.from_address.clone(),
         unproven_copy => whole.unproven_copy.clone(),
         others => whole.others.iter().map(|other| fields! {
-            uuid => other.uuid, key => other.organisation_key.clone(), trust => other.trust.clone(),
+            uuid => other.uuid, key => other.organisation_key.clone(), trust => other.trust.as_str(),
         }).collect::<Vec<_>>(),
         organisation_key => report.organisation_key.clone(),
         report_id => report.report_id.clone(),
@@ -177,8 +177,8 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         share => share::secure(report.sessions.successful, report.sessions.total()),
         domains => report.policy_domains.clone(),
         received_at => report.received_at,
-        channel => report.channel.clone(),
-        trust => report.trust.clone(),
+        channel => report.channel.as_str(),
+        trust => report.trust.as_str(),
         submitter => whole.submitter.clone(),
         contact => whole.contact.clone(),
         peer => whole.peer.clone(),

@@ -31,14 +31,14 @@ pub(crate) struct StoredBytes {
 impl StoredBytes {
     pub(crate) fn new(
         bytes: Vec<u8>,
-        channel: &str,
+        channel: Channel,
         media_type: Option<String>,
         content_encoding: Option<String>,
         element: Option<i32>,
     ) -> StoredBytes {
         StoredBytes {
             bytes,
-            channel: Channel::from_name(channel).unwrap_or(Channel::Import),
+            channel,
             hints: Hints { media_type, content_encoding, ..Hints::default() },
             element: element.and_then(|element| u32::try_from(element).ok()),
         }

@@ -94,8 +94,8 @@ async fn show(site: &Site) -> Result<String, Fail> {
         fields! {
             report_id => test.report_id,
             received_at => test.received_at,
-            channel => test.channel,
-            trust => test.trust,
+            channel => test.channel.as_str(),
+            trust => test.trust.as_str(),
             policy_domains => test.policy_domains,
         }
     });
@@ -109,8 +109,8 @@ fn test_item(test: &TestReport) -> Value {
     json!({
         "report_id": test.report_id,
         "received_at": test.received_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
-        "channel": test.channel,
-        "trust": test.trust,
+        "channel": test.channel.as_str(),
+        "trust": test.trust.as_str(),
         "dkim_domain": test.dkim_domain,
         "policy_domains": test.policy_domains,
     })

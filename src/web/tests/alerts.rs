@@ -236,13 +236,13 @@ fn without_a_channel_nobody_is_told() {
     let alone = empty();
     record(&alone, AlertEvent::Fired, &alert, alert.fired_at, None);
     let page = alone.page(&path);
-    assert!(page.contains(">no: no channel is configured</td>") && !page.contains("told at once"), "{page}");
-    assert!(alone.page("/alerts").contains("<td data-label=\"Notified\" class=\"quiet\">nobody</td>"));
+    assert!(page.contains(">no: no channel is configured</td>") && !page.contains("notified at once"), "{page}");
+    assert!(alone.page("/alerts").contains("<td data-label=\"Notified\" class=\"quiet\">no</td>"));
 
     let heard = running(rules());
     record(&heard, AlertEvent::Fired, &alert, alert.fired_at, None);
     let page = heard.page(&path);
-    assert!(page.contains(">the channels</td>") && page.contains("told at once"), "{page}");
+    assert!(page.contains(">the channels</td>") && page.contains("notified at once"), "{page}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     form::{FormProblem, Typed},
-    row, silences, thresholds,
+    row, silences,
 };
 use crate::{
     alerts::{Alert, AlertEvent, AlertEvidence, rules::definition, sentence, words::of_rule},

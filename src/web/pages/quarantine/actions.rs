@@ -11,7 +11,7 @@ use crate::{
     pipeline::Retry,
     query::quarantine::{self, QuarantineRow, Quarantined},
     store::tables::sender,
-    submission::{Busy, Channel, Hints, NetworkState, Origin, Outcome, Submission},
+    submission::{Busy, Hints, NetworkState, Origin, Outcome, Submission},
     web::{
         Site,
         answer::{self, Fail},
@@ -138,7 +138,7 @@ fn submission(entry: QuarantineRow) -> Submission {
     let quarantined = entry.quarantined;
     Submission {
         bytes: entry.bytes,
-        channel: Channel::from_name(&quarantined.channel).unwrap_or(Channel::Import),
+        channel: quarantined.channel,
         peer: quarantined.peer.and_then(|peer| peer.parse().ok()),
         received_at: quarantined.first_received_at,
         hints: Hints {
