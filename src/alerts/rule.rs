@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::definition;
-
 /// What can be wrong. The names are those of the configuration, the pages and the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,18 +53,6 @@ impl AlertRule {
         AlertRule::Source,
         AlertRule::Disk,
     ];
-
-    pub fn as_str(self) -> &'static str {
-        definition(self).name()
-    }
-
-    pub fn from_name(name: &str) -> Option<AlertRule> {
-        AlertRule::ALL.into_iter().find(|rule| rule.as_str() == name)
-    }
-
-    pub fn severity(self) -> Severity {
-        definition(self).severity()
-    }
 }
 
 impl Severity {

@@ -179,6 +179,21 @@ pub fn definition(rule: AlertRule) -> &'static dyn RuleDefinition {
     }
 }
 
+/// What a rule says of itself, without which its name alone is known.
+impl AlertRule {
+    pub fn as_str(self) -> &'static str {
+        definition(self).name()
+    }
+
+    pub fn from_name(name: &str) -> Option<AlertRule> {
+        AlertRule::ALL.into_iter().find(|rule| rule.as_str() == name)
+    }
+
+    pub fn severity(self) -> Severity {
+        definition(self).severity()
+    }
+}
+
 /// Commands that show whether reports find their way.
 fn look_at_the_record(domain: Option<&str>) -> Vec<String> {
     let commands =
