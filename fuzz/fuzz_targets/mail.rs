@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tlsight::{decode::{decode, mail::{Mail, Raw, open}}, fault::FaultCode, limits::{Limits, MAIL_REPORT_PARTS_MAX, MIME_PARTS_MAX}, submission::Hints};
+use tlsight::{decode::{decode, mail::{MessageBytes, ParsedMail, open}}, fault::FaultCode, limits::{Limits, MAIL_REPORT_PARTS_MAX, MIME_PARTS_MAX}, submission::Hints};
 
 const UNPACKED_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -14,11 +14,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-fn check(mail: &Mail, bytes: &[u8], limits: &Limits) {
+fn check(mail: &ParsedMail, bytes: &[u8], limits: &Limits) {
     assert!((1..=MAIL_REPORT_PARTS_MAX).contains(&mail.parts.len()));
     assert!((1..=MIME_PARTS_MAX + 1).contains(&mail.messages.len()));
     for message in &mail.messages {
-        if let Raw::Range(range) = &message.raw {
+        if let MessageBytes::Range(range) = &message.raw {
             assert!(range.start <= range.end && range.end <= bytes.len());
         }
         assert!(message.raw.bytes(bytes).len() <= bytes.len());

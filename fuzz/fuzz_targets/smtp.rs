@@ -5,13 +5,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use libfuzzer_sys::fuzz_target;
-use tlsight::smtp::{Body, Message, Next, Protocol, Reply, Session, Settings};
+use tlsight::smtp::{BodyType, ReceivedMessage, Next, Protocol, SmtpReply, SmtpSession, SmtpSettings};
 
 const MESSAGE_MAX_BYTES: usize = 1_000;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&form, bytes)) = bytes.split_first() else { return };
-    let settings = Arc::new(Settings {
+    let settings = Arc::new(SmtpSettings {
         protocol: if form & 1 == 0 { Protocol::Smtp } else { Protocol::Lmtp },
         hostname: "reports.example.net".to_owned(),
         recipients: vec!["tlsrpt@reports.example.net".parse().expect("an address")],
@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(Held::hold(&settings, &input, piece), whole);
     for message in &whole.messages {
         assert!(!message.recipients.is_empty() && message.bytes.len() <= MESSAGE_MAX_BYTES);
-        assert!(message.body == Body::BinaryMime || !has_bare_newline(&message.bytes));
+        assert!(message.body == BodyType::BinaryMime || !has_bare_newline(&message.bytes));
     }
     assert!(whole.said.is_ascii() && !has_bare_newline(&whole.said));
 });
@@ -40,14 +40,14 @@ fuzz_target!(|bytes: &[u8]| {
 #[derive(Debug, Default, PartialEq)]
 struct Held {
     said: Vec<u8>,
-    messages: Vec<Message>,
+    messages: Vec<ReceivedMessage>,
     closed: bool,
 }
 
 impl Held {
-    fn hold(settings: &Arc<Settings>, input: &[u8], piece: usize) -> Held {
+    fn hold(settings: &Arc<SmtpSettings>, input: &[u8], piece: usize) -> Held {
         let mut held = Held::default();
-        let mut session = Session::new(Arc::clone(settings));
+        let mut session = SmtpSession::new(Arc::clone(settings));
         session.greet(&mut held.said);
         for mut piece in input.chunks(piece) {
             while !held.closed {
@@ -55,7 +55,7 @@ impl Held {
                 match session.feed(&mut piece, &mut held.said) {
                     Next::More => break,
                     Next::Message(message) => {
-                        let replies = vec![Reply::new(250, "2.0.0", "taken"); message.recipients.len()];
+                        let replies = vec![SmtpReply::new(250, "2.0.0", "taken"); message.recipients.len()];
                         held.closed = session.answer(&replies, &mut held.said) == Next::Close;
                         held.messages.push(*message);
                     }
