@@ -80,11 +80,11 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("daily", Box::new(move |conn| daily::daily(conn, &filter()).map(drop))),
         (
             "breakdown by organisation",
-            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::By::Organisation).map(drop)),
+            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::BreakdownBy::Organisation).map(drop)),
         ),
         (
             "breakdown by policy domain",
-            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::By::PolicyDomain).map(drop)),
+            Box::new(move |conn| breakdown::breakdown(conn, &filter(), breakdown::BreakdownBy::PolicyDomain).map(drop)),
         ),
         ("causes", Box::new(move |conn| causes::causes(conn, &filter()).map(drop))),
         (

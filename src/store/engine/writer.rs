@@ -92,7 +92,7 @@ impl Writer {
             database: Some(database),
             quarantine_bytes,
             holdings,
-            tidy: Tidy::new(),
+            tidy: Tidy::default(),
             parts: None,
             checkpoint: Backoff::new(),
             reopen: Backoff::new(),

@@ -150,18 +150,20 @@ pub fn forget(conn: &Connection, report: Uuid, day: NaiveDate) -> Result<(), Sto
     Ok(())
 }
 
-/// When to look again for what has to go, and what went since it was told.
+/// When to look again for what has to go, and what went since that was logged.
 pub struct Tidy {
     due_at: Instant,
     reports: u64,
     bytes: u64,
 }
 
-impl Tidy {
-    pub fn new() -> Tidy {
+impl Default for Tidy {
+    fn default() -> Tidy {
         Tidy { due_at: Instant::now(), reports: 0, bytes: 0 }
     }
+}
 
+impl Tidy {
     /// A client has come to its share, or all have.
     pub fn soon(&mut self) {
         self.due_at = self.due_at.min(Instant::now());
