@@ -57,7 +57,8 @@ fn judge(results: Vec<Found>, authserv_id: &str, from: Option<&str>) -> DkimVerd
         };
         match signed {
             Some(domain) if found.result == "pass" && !found.doubtful => {
-                let selector = found.selector.unwrap_or_default();
+                // It is stored and shown: a stranger chose it.
+                let selector = shown(&found.selector.unwrap_or_default());
                 let signature = Signature { domain, selector, covers: Vec::new(), late: false, key_secure: false };
                 if aligned {
                     return DkimVerdict::Pass(signature);

@@ -83,6 +83,13 @@ fn only_the_topmost_field_of_the_right_server_counts() {
 }
 
 #[test]
+fn a_selector_is_shown_without_hidden_characters() {
+    let found = results("mx.example.org; dkim=pass header.d=example.com header.s=s\0\u{7f}").unwrap();
+    let (_, detail) = failed(found);
+    assert!(!detail.contains(char::is_control), "{detail:?}");
+}
+
+#[test]
 fn a_mail_without_from_domain_is_aligned_with_nobody() {
     let mail = format!("Authentication-Results: {OURS}; dkim=pass header.d=example.net\r\n{MAIL}");
     assert_eq!(code(authentication_results(mail.as_bytes(), OURS, None).unwrap()), FaultCode::DkimUnaligned);
