@@ -132,9 +132,12 @@ pub trait RuleDefinition: Sync {
         String::new()
     }
 
-    /// How long it lasted; `None` where that says nothing.
+    /// From the day it began to the first clean one, or to the moment it was called over; `None` where that says nothing.
     fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(alert.changed_at - alert.since)
+        Some(match alert.evidence.clear_day {
+            Some(clear) => clear - alert.since.date_naive(),
+            None => alert.changed_at - alert.since,
+        })
     }
 
     /// More lines of a notice, before the organisations.

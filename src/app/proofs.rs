@@ -59,7 +59,7 @@ pub async fn run(pipeline: Arc<Pipeline>, clock: Clock, mut stopped: watch::Rece
             _ = stopped.wait_for(|stopped| *stopped) => return,
             proven = pipeline.prove_pending(clock.now()) => {
                 if let Err(error) = proven {
-                    tracing::warn!(%error, "reports that could not be proven when they came stay so for now");
+                    tracing::warn!(%error, "reports that could not be proven when they came stay unproven until the next look");
                 }
             }
         }

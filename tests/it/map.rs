@@ -36,7 +36,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("verify", &["dns", "fault", "limits", "report", "submission", "text"]),
     ("fuzzing", &[]),
     ("reporters", &["report", "setting", "submission"]),
-    ("alerts", &["explain", "setting", "share", "submission", "text"]),
+    ("alerts", &["explain", "setting", "share", "submission", "text", "wording"]),
     ("health", &["submission"]),
     ("unix_socket", &[]),
     ("config", &["alerts", "limits", "reporters", "schedule", "setting", "verify"]),

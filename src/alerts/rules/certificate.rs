@@ -1,7 +1,5 @@
 //! certificate: several organisations find the certificate of one of our MX hosts expired or made out for another name.
 
-use chrono::TimeDelta;
-
 use super::{About, RuleDefinition, failures};
 use crate::alerts::{
     Alert, AlertRule, AlertSettings, Severity, Subject,
@@ -93,10 +91,6 @@ impl RuleDefinition for Certificate {
 
     fn measure(&self, alert: &Alert) -> String {
         failures::in_sessions(alert)
-    }
-
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
     }
 
     fn became(&self) -> Option<&'static str> {

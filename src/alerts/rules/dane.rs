@@ -1,7 +1,5 @@
 //! dane: DANE fails at a policy domain (RFC 8460 §4.3.2.1).
 
-use chrono::TimeDelta;
-
 use super::{About, RuleDefinition, failures};
 use crate::{
     alerts::{
@@ -89,10 +87,6 @@ impl RuleDefinition for Dane {
 
     fn measure(&self, alert: &Alert) -> String {
         failures::in_sessions(alert)
-    }
-
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
     }
 
     fn became(&self) -> Option<&'static str> {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 
 use super::{
     About, RuleDefinition,
     failing_senders::{FailingSender, failing_senders, mx_hosts},
-    failures::{self, has_own_rule, is_notified},
+    failures::{has_own_rule, is_notified},
 };
 use crate::{
     alerts::{
@@ -16,7 +16,7 @@ use crate::{
         finding::{Finding, FindingState, Found, World, start_of},
         words::{text, who},
     },
-    share,
+    share, wording,
 };
 
 /// The least share a baseline is taken for: five times nothing is nothing.
@@ -51,7 +51,7 @@ impl RuleDefinition for FailureShareRule {
     fn thresholds(&self, settings: &AlertSettings) -> Vec<(String, &'static str)> {
         let of: Vec<String> = settings.failure_share_of.iter().map(|of| of.replace('_', " ")).collect();
         let mut lines = vec![
-            (format!("by {}", text::listed(&of)), "failure_share_of"),
+            (format!("by {}", wording::listed(&of, of.len())), "failure_share_of"),
             (format!("{} % fail, or", settings.failure_share_percent), "failure_share_percent"),
         ];
         if settings.failure_share_times > 0.0 {
@@ -104,10 +104,6 @@ impl RuleDefinition for FailureShareRule {
     fn measure(&self, alert: &Alert) -> String {
         let before = alert.evidence.baseline.map(|before| format!(" ({} before)", share::failed_fraction(before)));
         before.unwrap_or_default()
-    }
-
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
     }
 
     fn lines(&self, alert: &Alert) -> Vec<String> {

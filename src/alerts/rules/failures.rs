@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-
 use super::{
     RULES, RuleDefinition,
     failing_senders::{self, failing_senders},
@@ -88,14 +86,6 @@ fn mx_hosts(subject: &Subject, named: Vec<String>, world: &World<'_>) -> Vec<Str
         return vec![domain.clone()];
     }
     world.plan.domains.get(domain).into_iter().flatten().take(HOSTS_MAX).cloned().collect()
-}
-
-/// From the day it began to the first clean one, or to the moment it was called over.
-pub fn lasted(alert: &Alert) -> TimeDelta {
-    match alert.evidence.clear_day {
-        Some(clear) => clear - alert.since.date_naive(),
-        None => alert.changed_at - alert.since,
-    }
 }
 
 /// ` (12 sessions)`.

@@ -111,10 +111,6 @@ impl RuleDefinition for NewFailure {
         failures::in_sessions(alert)
     }
 
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
-    }
-
     fn is_about_result_types(&self, _alert: &Alert) -> bool {
         true
     }

@@ -65,6 +65,11 @@ impl RuleDefinition for NoReports {
         since_moment(alert.since)
     }
 
+    /// It begins and ends at moments, not with days.
+    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
+        Some(alert.changed_at - alert.since)
+    }
+
     fn lines(&self, alert: &Alert) -> Vec<String> {
         let last = alert.evidence.last_seen_at;
         last.map(|at| format!("The last report came on {}.", time::moment(at))).into_iter().collect()

@@ -1,7 +1,5 @@
 //! policy-fetch: senders cannot fetch the MTA-STS policy of a domain, or cannot use it (RFC 8460 §4.3.2.2).
 
-use chrono::TimeDelta;
-
 use super::{About, RuleDefinition, failures};
 use crate::{
     alerts::{
@@ -99,10 +97,6 @@ impl RuleDefinition for PolicyFetch {
 
     fn measure(&self, alert: &Alert) -> String {
         failures::in_sessions(alert)
-    }
-
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
     }
 
     fn became(&self) -> Option<&'static str> {

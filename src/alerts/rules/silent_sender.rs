@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{About, EvidencePage, RuleDefinition, expired, failures, look_at_the_record, no_reports};
+use super::{About, EvidencePage, RuleDefinition, expired, look_at_the_record, no_reports};
 use crate::alerts::{
     Affected, Alert, AlertEvidence, AlertRule, AlertSettings, Severity, Subject,
     facts::SenderRhythm,
@@ -82,10 +82,6 @@ impl RuleDefinition for SilentSender {
 
     fn since(&self, _alert: &Alert) -> String {
         String::new()
-    }
-
-    fn lasted(&self, alert: &Alert) -> Option<TimeDelta> {
-        Some(failures::lasted(alert))
     }
 
     fn lines(&self, alert: &Alert) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Pieces of sentences: numbers, names that somebody else chose, lists.
 
-use crate::text::is_hidden;
+use crate::{text::is_hidden, wording::thousands};
 
 /// Characters of a name that somebody else chose.
 const NAME_MAX_CHARS: usize = 60;
@@ -8,14 +8,6 @@ const NAME_MAX_CHARS: usize = 60;
 /// `1 session`, `1,690 sessions`.
 pub fn count(number: i64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number)) }
-}
-
-/// As the pages write it.
-fn thousands(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    if number < 0 { format!("-{}", groups.join(",")) } else { groups.join(",") }
 }
 
 /// A name that somebody else chose, fit for a sentence.
@@ -44,15 +36,6 @@ pub fn counted(number: u64, what: &str) -> String {
     count(i64::try_from(number).unwrap_or(i64::MAX), what)
 }
 
-/// `a`, `a and b`, `a, b and c`.
-pub fn listed(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [before @ .., last] => format!("{} and {last}", before.join(", ")),
-    }
-}
-
 /// Names as code, with a word between them.
 pub fn ticked(names: &[&str], between: &str) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
@@ -77,14 +60,5 @@ mod tests {
         assert_eq!(bytes(1 << 30), "1 GiB");
         assert_eq!(bytes(1_500_000_000), "1.4 GiB");
         assert_eq!(bytes(12), "12 bytes");
-    }
-
-    #[test]
-    fn lists_read_as_sentences() {
-        let list = |names: &[&str]| listed(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-        assert_eq!(
-            [list(&[]), list(&["a"]), list(&["a", "b"]), list(&["a", "b", "c"])],
-            ["", "a", "a and b", "a, b and c"]
-        );
     }
 }
