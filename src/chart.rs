@@ -1,93 +1,113 @@
-//! Failed sessions by day as stacked bars. Drawn by plotters, then recoloured: every colour becomes a class, so that the style sheet
-//! decides it for light, dark and print. A letter in each part doubles its colour.
+//! Charts: stacked bars, lines over time, and rows of tiny bars. Each kind is drawn by one function, for pages as SVG and for
+//! mails as PNG. In SVG a colour is a class of the style sheet, which knows light, dark and print.
 
-pub mod font;
+mod bars;
+mod font;
 mod lines;
-pub mod png;
+mod look;
+mod png;
 pub mod spark;
+mod svg;
 
-use std::fmt::Write;
+use plotters::{coord::Shift, prelude::*};
 
-use plotters::{
-    coord::Shift,
-    prelude::*,
-    style::text_anchor::{HPos, Pos, VPos},
-};
+pub(crate) use look::Size;
+use look::{GRID, LABEL, Look};
 
-use crate::{text::escape_html, wording};
-pub(super) use lines::{LINES_MAX, Line, lines, mark};
-
-/// One bar: a day, or a week where the range is long.
+/// One bar of a chart.
 pub(crate) struct Bar {
-    /// Below the bar; empty for none.
+    /// Below the bar, where there is room.
     pub(crate) label: String,
-    /// What it says when pointed at.
-    pub(crate) title: String,
-    pub(crate) href: String,
     /// One number for each series, the first at the bottom.
     pub(crate) parts: Vec<i64>,
 }
 
-/// Size of a drawing, in pixels.
-#[derive(Clone, Copy)]
-pub(crate) struct Size {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+/// Where a bar leads on a page.
+pub(crate) struct BarLink {
+    /// What it says when pointed at.
+    pub(crate) title: String,
+    pub(crate) href: String,
 }
 
-/// What the letters stand for, bottom series first.
+/// One line: a share from 0 to 1 for each period, oldest first; `None` where there were no sessions.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) shares: Vec<Option<f64>>,
+}
+
+/// Lines that fit into one chart.
+pub(crate) const LINES_MAX: usize = 4;
+const MARKS: [&str; LINES_MAX] = ["●", "■", "▲", "◆"];
+/// What tells stacked parts apart without colour, bottom series first.
 pub(crate) const LETTERS: [&str; 8] = ["A", "B", "C", "D", "E", "F", "G", "H"];
 
-const TEXT: RGBColor = RGBColor(254, 1, 0);
-const GRID: RGBColor = RGBColor(254, 2, 0);
-
-fn series_colour(series: usize) -> RGBColor {
-    RGBColor(253, series as u8, 0)
+/// The shape that stands for a line in legends.
+pub(crate) fn mark(line: usize) -> &'static str {
+    MARKS[line % MARKS.len()]
 }
 
-fn letter_colour(series: usize) -> RGBColor {
-    RGBColor(252, series as u8, 0)
+/// Counts as stacked bars, each with its link. `None` where there is nothing to draw.
+pub(crate) fn bars_svg(bars: &[Bar], links: &[BarLink], size: Size, title: &str, description: &str) -> Option<String> {
+    let largest = bars::largest(bars)?;
+    let look = Look::page(size);
+    svg::draw(&look, &look::BARS, title, description, |root| {
+        let spans = bars::draw(root, &look, bars, largest)?;
+        Ok(svg::links(&spans, links))
+    })
 }
 
-/// `None` where there is nothing to draw.
-pub(crate) fn stacked_bars(bars: &[Bar], size: Size, title: &str, description: &str) -> Option<String> {
-    let largest = bars.iter().map(total).max().unwrap_or(0);
-    if largest <= 0 {
-        return None;
-    }
-    font::register();
-    let mut svg = String::new();
-    let hits = {
-        let root = SVGBackend::with_string(&mut svg, (size.width, size.height)).into_drawing_area();
-        match draw(&root, bars, largest, size) {
-            Ok(hits) => hits,
-            Err(error) => {
-                tracing::warn!(%error, "a chart could not be drawn");
-                return None;
-            }
-        }
-    };
-    Some(dress(&svg, &hits, size, title, description))
+/// Counts over periods as bars, the last one marked. `None` where all are zero.
+pub(crate) fn bars_png(counts: &[i64], periods: &[String]) -> Option<Vec<u8>> {
+    let last = counts.len().saturating_sub(1);
+    let parts = |at: usize, count: i64| if at == last { vec![count] } else { vec![0, count] };
+    let bars: Vec<Bar> = periods
+        .iter()
+        .zip(counts)
+        .enumerate()
+        .map(|(at, (period, count))| Bar { label: period.clone(), parts: parts(at, *count) })
+        .collect();
+    let largest = bars::largest(&bars)?;
+    let look = Look::mail(look::PAST_AND_NOW);
+    png::draw(&look, |root| bars::draw(root, &look, &bars, largest).map(drop))
 }
 
-fn total(bar: &Bar) -> i64 {
-    bar.parts.iter().fold(0, |sum, part| sum.saturating_add(*part))
-}
-
-fn draw(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
-    bars: &[Bar],
-    largest: i64,
+/// Shares over periods as lines. `None` where there is nothing to draw. `periods`: one label for each.
+pub(crate) fn lines_svg(
+    lines: &[Line],
+    periods: &[String],
     size: Size,
-) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let said = |error: DrawingAreaErrorKind<_>| error.to_string();
-    let mut chart = ChartBuilder::on(root)
-        .margin_top(20)
-        .margin_right(2)
-        .x_label_area_size(26)
-        .y_label_area_size(if size.width > 500 { 52 } else { 40 })
-        .build_cartesian_2d(0f64..bars.len() as f64, 0f64..largest as f64 * 1.02)
-        .map_err(said)?;
+    title: &str,
+    description: &str,
+) -> Option<String> {
+    let lowest = lines::lowest(lines)?;
+    let look = Look::page(size);
+    svg::draw(&look, &look::LINES, title, description, |root| {
+        lines::draw(root, &look, lines, periods, lowest).map(|()| String::new())
+    })
+}
+
+/// As [`lines_svg`], for mails.
+pub(crate) fn lines_png(lines: &[Line], periods: &[String]) -> Option<Vec<u8>> {
+    let lowest = lines::lowest(lines)?;
+    let look = Look::mail(&look::SERIES);
+    png::draw(&look, |root| lines::draw(root, &look, lines, periods, lowest))
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Area<B> = DrawingArea<B, Shift>;
+type Chart<'a, B> =
+    ChartContext<'a, B, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>;
+
+fn failure<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Failure {
+    error.to_string().into()
+}
+
+/// The axis of values: a few numbers with a line behind each, the same in all charts.
+fn draw_axis<B: DrawingBackend>(
+    chart: &mut Chart<'_, B>,
+    look: &Look,
+    format: &dyn Fn(&f64) -> String,
+) -> Result<(), Failure> {
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -95,77 +115,32 @@ fn draw(
         .axis_style(TRANSPARENT)
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
-        .y_labels(4)
-        .y_label_formatter(&|value| wording::thousands(*value as i64))
-        .label_style(("sans-serif", 15, &TEXT))
+        .y_labels(5)
+        .y_label_formatter(&format)
+        .label_style((font::SANS, look.font(), &LABEL))
         .draw()
-        .map_err(said)?;
-
-    let area = chart.plotting_area();
-    let at = |x: f64, y: i64| area.map_coordinate(&(x, y as f64));
-    let middle_below = Pos::new(HPos::Center, VPos::Bottom);
-    let label = ("sans-serif", 15.0, &TEXT).into_text_style(root).pos(middle_below);
-    let mut hits = String::new();
-    for (index, bar) in bars.iter().enumerate() {
-        let (left, right) = (index as f64 + 0.14, index as f64 + 0.86);
-        let middle = at(index as f64 + 0.5, 0).0;
-        let mut sum: i64 = 0;
-        for (series, part) in bar.parts.iter().enumerate().filter(|(_, part)| **part > 0) {
-            let (mut corner, opposite) = (at(left, sum.saturating_add(*part)), at(right, sum));
-            // One failed session among thousands is still a bar one can see.
-            corner.1 = corner.1.min(opposite.1 - 1);
-            sum = sum.saturating_add(*part);
-            root.draw(&Rectangle::new([corner, opposite], series_colour(series).filled())).map_err(said)?;
-            if opposite.1 - corner.1 >= 16 && opposite.0 - corner.0 >= 14 {
-                let below = (corner.1 + opposite.1) / 2 + 8;
-                let colour = letter_colour(series);
-                let letter = ("sans-serif", 14.0, &colour).into_text_style(root).pos(middle_below);
-                root.draw(&Text::new(LETTERS[series % LETTERS.len()], (middle, below), letter)).map_err(said)?;
-            }
-        }
-        let (top, bottom) = (at(left, sum), at(right, 0));
-        if sum > 0 && bars.len() <= 14 {
-            root.draw(&Text::new(wording::thousands(sum), (middle, top.1 - 1), label.clone())).map_err(said)?;
-        }
-        if !bar.label.is_empty() {
-            root.draw(&Text::new(bar.label.clone(), (middle, size.height as i32 - 6), label.clone())).map_err(said)?;
-        }
-        let (from, to) = (at(index as f64, 0).0, at(index as f64 + 1.0, 0).0);
-        write!(
-            hits,
-            "<a href=\"{}\" aria-label=\"{title}\"><rect class=\"hit\" x=\"{from}\" y=\"16\" width=\"{}\" height=\"{}\"/><title>{title}</title></a>",
-            escape_html(&bar.href),
-            to - from,
-            bottom.1 - 16,
-            title = escape_html(&bar.title),
-        )?;
-    }
-    root.present().map_err(said)?;
-    Ok(hits)
+        .map_err(failure)
 }
 
-/// Takes out what belongs into the style sheet and puts in what makes the picture readable without eyes.
-fn dress(svg: &str, hits: &str, size: Size, title: &str, description: &str) -> String {
-    let colour = |colour: RGBColor| format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
-    let mut svg =
-        svg.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "").replace(" stroke=\"none\"", "");
-    for series in 0..LETTERS.len() {
-        svg = svg.replace(&format!("fill=\"{}\"", colour(series_colour(series))), &format!("class=\"s{series}\""));
-        svg = svg.replace(&format!("stroke=\"{}\"", colour(series_colour(series))), &format!("class=\"t{series}\""));
-        svg = svg.replace(&format!("fill=\"{}\"", colour(letter_colour(series))), &format!("class=\"l{series}\""));
+/// Writes labels below the plot: as many as there is room for, counted from the last. `x`: where each stands, in pixels.
+fn draw_labels<B: DrawingBackend>(
+    root: &Area<B>,
+    look: &Look,
+    labels: &[&str],
+    x: impl Fn(usize) -> i32,
+) -> Result<(), Failure> {
+    let Some(last) = labels.len().checked_sub(1) else { return Ok(()) };
+    let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as i32;
+    let needed = look.px(7) * longest + look.px(6);
+    let between = if last == 0 { needed } else { (x(last) - x(0)) / last as i32 };
+    let every = (needed / between.max(1) + i32::from(needed % between.max(1) > 0)).max(1) as usize;
+    let style = look.text(root, look::Anchor::Below);
+    for (at, label) in labels.iter().enumerate().filter(|(at, _)| (last - at).is_multiple_of(every)) {
+        let place = (x(at), look.size.height as i32 - look.px(6));
+        root.draw(&Text::new(*label, place, style.clone())).map_err(failure)?;
     }
-    for (drawn, class) in [(TEXT, "label"), (GRID, "grid")] {
-        for attribute in ["fill", "stroke"] {
-            svg = svg.replace(&format!("{attribute}=\"{}\"", colour(drawn)), &format!("class=\"{class}\""));
-        }
-    }
-    let body = svg.split_once('>').map_or("", |(_, body)| body).trim_end().trim_end_matches("</svg>");
-    format!(
-        "<svg viewBox=\"0 0 {} {}\" role=\"group\" aria-label=\"{title}\"><title>{title}</title><desc>{}</desc>{}{hits}</svg>",
-        size.width,
-        size.height,
-        escape_html(description),
-        body.replace('\n', ""),
-        title = escape_html(title),
-    )
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

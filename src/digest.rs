@@ -13,7 +13,7 @@ use minijinja::context;
 
 use crate::{
     alerts::notice::{Email, Picture},
-    chart::png::{self, Line},
+    chart::{self, Line},
     query::week::PeriodFigures,
     templates::{Templates, fields},
 };
@@ -65,6 +65,6 @@ fn pictures(figures: &PeriodFigures) -> Vec<Picture> {
     let periods: Vec<String> = figures.periods.iter().map(|period| period.label()).collect();
     let lines: Vec<Line> = content::shares(figures).into_iter().map(|(name, shares)| Line { name, shares }).collect();
     let failed: Vec<i64> = figures.trend.once.iter().map(|sessions| sessions.failed).collect();
-    let drawn = [("trend", png::lines(&lines, &periods)), ("failed", png::bars(&failed, &periods))];
+    let drawn = [("trend", chart::lines_png(&lines, &periods)), ("failed", chart::bars_png(&failed, &periods))];
     drawn.into_iter().filter_map(|(name, png)| png.map(|png| Picture { name: name.to_owned(), png })).collect()
 }

@@ -5,10 +5,10 @@ use std::sync::Once;
 use plotters::style::{FontStyle, register_font};
 
 /// What the drawing code calls it.
-pub(crate) const SANS: &str = "sans-serif";
+pub(super) const SANS: &str = "sans-serif";
 
 /// Makes the font known to plotters; must come before any drawing with text.
-pub(crate) fn register() {
+pub(super) fn register() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let font = include_bytes!("../../web/fonts/DejaVuSans.ttf");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::figures::OverviewFigures;
 use crate::{
-    chart::{self, Bar, LETTERS, Size},
+    chart::{self, Bar, BarLink, LETTERS, Size},
     explain::result_types,
     links,
     query::{Range, daily::Day, reports::NOT_ITEMISED},
@@ -57,18 +57,14 @@ pub(crate) fn daily(figures: &OverviewFigures, asked: &PageParams) -> Daily {
     let by_week = range.days() > DAYS_BY_DAY_MAX;
     let series = series(&figures.days);
     let rows: Vec<Row> = spans(range, by_week).into_iter().map(|span| row(figures, &series, span)).collect();
-    let bars = |few_labels: bool| -> Vec<Bar> {
-        let every = label_every(rows.len(), few_labels);
-        rows.iter()
-            .enumerate()
-            .map(|(at, row)| bar(row, &series, asked, at % every == 0, few_labels || rows.len() > 10))
-            .collect()
-    };
+    let links: Vec<BarLink> = rows.iter().map(|row| bar_link(row, &series, asked)).collect();
     let unit = if by_week { "week" } else { "day" };
     let title = format!("Failed sessions by {unit} and result type, {}", wording::range(range));
     let description = rows.iter().map(|row| format!("{}: {}", row.label, row.failed)).collect::<Vec<_>>().join("; ");
-    let draw = |size: Size, few_labels: bool| {
-        chart::stacked_bars(&bars(few_labels), size, &title, &description).map(minijinja::Value::from_safe_string)
+    let draw = |size: Size, is_narrow: bool| {
+        let with_month = is_narrow || rows.len() > 10;
+        let bars: Vec<Bar> = rows.iter().map(|row| bar(row, with_month)).collect();
+        chart::bars_svg(&bars, &links, size, &title, &description).map(minijinja::Value::from_safe_string)
     };
     let (wide, narrow) = (draw(WIDE, false), draw(NARROW, true));
     let legend = series
@@ -150,7 +146,13 @@ fn row(figures: &OverviewFigures, series: &[String], span: Range) -> Row {
     row
 }
 
-fn bar(row: &Row, series: &[String], asked: &PageParams, labelled: bool, with_month: bool) -> Bar {
+fn bar(row: &Row, with_month: bool) -> Bar {
+    let label = row.from.format(if with_month { "%-d %b" } else { "%a %-d" }).to_string();
+    Bar { label, parts: row.parts.clone() }
+}
+
+/// To the reports behind a bar.
+fn bar_link(row: &Row, series: &[String], asked: &PageParams) -> BarLink {
     let mut title =
         format!("{}: {} of {} failed", row.label, wording::thousands(row.failed), wording::thousands(row.sessions));
     for (name, failed) in series.iter().zip(&row.parts).filter(|(_, failed)| **failed > 0) {
@@ -161,21 +163,8 @@ fn bar(row: &Row, series: &[String], asked: &PageParams, labelled: bool, with_mo
     query.insert("from", row.from.to_string());
     query.insert("to", row.to.to_string());
     query.insert("failed", "true".to_owned());
-    let label = match (labelled, with_month) {
-        (false, _) => String::new(),
-        (true, true) => row.from.format("%-d %b").to_string(),
-        (true, false) => row.from.format("%a %-d").to_string(),
-    };
-    Bar {
-        label,
+    BarLink {
         title: visible_lines(&title).into_owned(),
         href: links::address("/reports", query.iter().map(|(name, value)| (*name, value.as_str()))),
-        parts: row.parts.clone(),
     }
-}
-
-/// How many bars stand between two labels.
-fn label_every(bars: usize, few_labels: bool) -> usize {
-    let labels = if few_labels { 7 } else { 14 };
-    bars.div_ceil(labels).max(1)
 }

@@ -63,7 +63,7 @@ pub(crate) fn shares(figures: &PeriodFigures) -> SharesRows {
     let description = lines.iter().zip(drawn).map(|(line, (_, periods))| describe(line, periods)).collect::<Vec<_>>();
     let is_known = drawn.iter().any(|(_, periods)| periods.iter().filter(|sessions| sessions.total() > 0).count() > 1);
     let draw = |size: Size| {
-        let svg = chart::lines(&lines, &labels, size, &title, &description.join("; "));
+        let svg = chart::lines_svg(&lines, &labels, size, &title, &description.join("; "));
         svg.filter(|_| is_known).map(minijinja::Value::from_safe_string)
     };
     SharesRows {
