@@ -24,8 +24,8 @@ use crate::{
 pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
-pub use mail::{Dkim, Dns, Imap, ImapTls, Maildir, NetworkProof, Smtp};
-pub use notify::{ChannelKind, DigestConfig, MailConfig, MailTls, NotifyChannel};
+pub use mail::{ClientTls, Dkim, Dns, Imap, Maildir, NetworkProof, Smtp};
+pub use notify::{ChannelKind, DigestConfig, MailConfig, NotifyChannel};
 pub use problem::ConfigError;
 pub use reach::{Reach, UNKNOWN_HOST};
 
@@ -180,7 +180,7 @@ settings! {
     }
 }
 
-setting_kinds!(Text: ForwardedHeader, ImapTls, MailTls, ChannelKind, Listen, LmtpListen);
+setting_kinds!(Text: ForwardedHeader, ClientTls, ChannelKind, Listen, LmtpListen);
 
 impl Default for Config {
     fn default() -> Config {

@@ -94,6 +94,8 @@ pub mod summary;
 #[cfg(feature = "server")]
 pub mod templates;
 #[cfg(feature = "server")]
+pub mod tls;
+#[cfg(feature = "server")]
 pub mod unix_socket;
 #[cfg(feature = "server")]
 pub mod web;

@@ -4,6 +4,7 @@ mod accept;
 mod budget;
 mod by_domain;
 mod client_network;
+mod trust;
 
 use std::net::IpAddr;
 
@@ -15,6 +16,7 @@ pub use accept::{Accept, Accepting};
 pub use budget::ClientBudget;
 pub use by_domain::{ByDomain, Foremost};
 pub use client_network::ClientNetwork;
+pub use trust::{Trust, TrustFilter};
 
 /// One body as it arrived, with what the transport knows about it.
 #[derive(Debug, Clone)]
@@ -137,49 +139,6 @@ impl Channel {
 
     pub fn from_name(name: &str) -> Option<Channel> {
         Channel::ALL.into_iter().find(|channel| channel.as_str() == name)
-    }
-}
-
-/// What was proven about who sent a report, least first. A copy of higher trust takes the place of a lower one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Trust {
-    /// Posted to the open URL: anybody can.
-    None,
-    /// Posted to a URL of one domain, which stands in the public DNS: it tells where the URL was read, not who posts.
-    Token,
-    /// Fed in by the operator.
-    Import,
-    /// Posted over HTTPS from an address that its reporting domain names and permits to send mail.
-    Network,
-    /// A passing DKIM signature aligned with the submitter (RFC 8460 §3).
-    Dkim,
-}
-
-impl Trust {
-    pub const ALL: [Trust; 5] = [Trust::None, Trust::Token, Trust::Import, Trust::Network, Trust::Dkim];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Trust::None => "none",
-            Trust::Token => "token",
-            Trust::Import => "import",
-            Trust::Network => "network",
-            Trust::Dkim => "dkim",
-        }
-    }
-
-    /// Whether pages, digests and alerts count it by default: proven, or trusted by the operator.
-    pub fn is_counted_by_default(self) -> bool {
-        self >= Trust::Import
-    }
-
-    /// Whether it is known who sent it.
-    pub fn is_proven(self) -> bool {
-        self >= Trust::Network
-    }
-
-    pub fn from_name(name: &str) -> Option<Trust> {
-        Trust::ALL.into_iter().find(|trust| trust.as_str() == name)
     }
 }
 

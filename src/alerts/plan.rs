@@ -34,7 +34,6 @@ pub struct AlertPlan {
     /// The policy domains each channel is told of; an empty list: of all.
     pub audiences: Vec<Vec<String>>,
     windows: Vec<Window>,
-    min_trust: Trust,
     shares_of: Vec<Of>,
 }
 
@@ -51,7 +50,7 @@ impl AlertPlan {
         domains: impl IntoIterator<Item = (String, BTreeSet<String>)>,
         maintenance: &[Maintenance],
     ) -> Result<AlertPlan, AlertSettingError> {
-        let (min_trust, shares_of) = (min_trust(&settings)?, shares_of(&settings)?);
+        let shares_of = shares_of(&settings)?;
         if let Some(wrong) = out_of_bounds(&settings).next() {
             return Err(wrong);
         }
@@ -61,7 +60,7 @@ impl AlertPlan {
         let domains: BTreeMap<String, BTreeSet<String>> =
             domains.into_iter().map(|(domain, mx)| (name(&domain), hosts(mx))).collect();
         let mx_hosts = domains.values().flatten().cloned().collect();
-        Ok(AlertPlan { settings, domains, mx_hosts, audiences: Vec::new(), windows, min_trust, shares_of })
+        Ok(AlertPlan { settings, domains, mx_hosts, audiences: Vec::new(), windows, shares_of })
     }
 
     pub fn is_on(&self, rule: AlertRule) -> bool {
@@ -70,7 +69,7 @@ impl AlertPlan {
 
     /// The trusts that count.
     pub fn trusts(&self) -> impl Iterator<Item = Trust> {
-        let least = self.min_trust;
+        let least = self.settings.min_trust;
         Trust::ALL.into_iter().filter(move |trust| *trust >= least)
     }
 
@@ -122,16 +121,8 @@ impl AlertPlan {
 impl AlertSettings {
     /// Everything that cannot be used; the first of it is what `Plan::new` refuses.
     pub fn problems(&self) -> Vec<AlertSettingError> {
-        min_trust(self).err().into_iter().chain(shares_of(self).err()).chain(out_of_bounds(self)).collect()
+        shares_of(self).err().into_iter().chain(out_of_bounds(self)).collect()
     }
-}
-
-fn min_trust(settings: &AlertSettings) -> Result<Trust, AlertSettingError> {
-    Trust::from_name(&settings.min_trust).ok_or_else(|| AlertSettingError {
-        key: "min_trust",
-        value: settings.min_trust.clone(),
-        why: "not one of \"none\", \"token\", \"import\", \"network\" and \"dkim\"",
-    })
 }
 
 fn shares_of(settings: &AlertSettings) -> Result<Vec<Of>, AlertSettingError> {
@@ -183,10 +174,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_named() {
-        assert_eq!(
-            wrong(|settings| settings.min_trust = "signed".to_owned()),
-            r#"`min_trust = "signed"`: not one of "none", "token", "import", "network" and "dkim""#
-        );
         assert!(wrong(|settings| settings.failure_share_of = vec!["domain".to_owned()]).contains("policy_domain"));
         assert!(wrong(|settings| settings.failure_share_percent = f64::NAN).contains("NaN"));
         assert!(wrong(|settings| settings.expire_days = 0).contains("expire_days"));

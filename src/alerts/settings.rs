@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::AlertRule;
-use crate::setting::{setting_kinds, settings};
+use crate::{
+    setting::{setting_kinds, settings},
+    submission::{Trust, TrustFilter},
+};
 
 settings! {
     /// When alerts fire, `[alerts]`. The defaults are meant to be left alone; whom to tell stands in `[[channel]]`.
@@ -17,7 +20,7 @@ settings! {
         /// The least credible reports that count, here and by default on pages and in digests: "import" (what is proven, and what you
         /// fed in), "network", "dkim", or, where nothing can be proven, "token" or "none" for what anybody can post: a token stands
         /// in the public DNS.
-        pub min_trust: String,
+        pub min_trust: Trust,
         /// Hours after which an alert that is still firing and not acknowledged is notified again; 0: never.
         pub remind_after_h: u64,
         /// Failures fire while their report day is at most so many days ago; older ones came late and show on the pages only.
@@ -117,13 +120,13 @@ settings! {
     }
 }
 
-setting_kinds!(Text: AlertRule);
+setting_kinds!(Text: AlertRule, Trust, TrustFilter);
 
 impl Default for AlertSettings {
     fn default() -> AlertSettings {
         AlertSettings {
             off: Vec::new(),
-            min_trust: "import".to_owned(),
+            min_trust: Trust::Import,
             remind_after_h: 24,
             fresh_days: 4,
             expire_days: 14,

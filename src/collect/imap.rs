@@ -41,6 +41,7 @@ use crate::{
     config::Imap,
     health::{Component, HealthRegistry},
     submission::Accept,
+    tls::{self, AuthoritiesError},
 };
 use backoff::ImapBackoff;
 use notes::MailboxNotes;
@@ -89,7 +90,7 @@ pub enum ImapError {
     #[error("`host` of the mailbox {name}: {reason}")]
     Host { name: String, reason: String },
     #[error("the mailbox {name}: {reason}")]
-    Authorities { name: String, reason: ImapTrouble },
+    Authorities { name: String, reason: AuthoritiesError },
 }
 
 /// Tells whether to stop.
@@ -109,7 +110,7 @@ impl Collector {
         let name = || account.name.clone();
         connect::server_name(&account.host).map_err(|reason| ImapError::Host { name: name(), reason })?;
         if let Some(ca) = &account.ca {
-            connect::authorities(ca).map_err(|reason| ImapError::Authorities { name: name(), reason })?;
+            tls::read_authorities(ca).map_err(|reason| ImapError::Authorities { name: name(), reason })?;
         }
         let key = format!("{} {}@{}:{}", account.name, account.user, account.host, connect::port(&account));
         let part = health.part(format!("imap {}", account.name));

@@ -58,7 +58,7 @@ settings! {
         /// Example: 993
         pub port: Option<u16>,
         /// "implicit", "starttls", or "off" for a server on this machine.
-        pub tls: ImapTls,
+        pub tls: ClientTls,
         /// PEM file of certificate authorities to believe besides the system's.
         /// Example: "/etc/tlsight/ca.pem"
         pub ca: Option<PathBuf>,
@@ -97,7 +97,8 @@ settings! {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ImapTls {
+/// How TLS begins with a server that is connected to.
+pub enum ClientTls {
     Implicit,
     StartTls,
     Off,
@@ -184,7 +185,7 @@ impl Default for Imap {
             name: String::new(),
             host: String::new(),
             port: None,
-            tls: ImapTls::Implicit,
+            tls: ClientTls::Implicit,
             ca: None,
             user: String::new(),
             password: None,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{alerts::AlertRule, schedule::Cadence, setting::settings};
+use super::ClientTls;
+use crate::{alerts::AlertRule, schedule::Cadence, setting::settings, submission::TrustFilter};
 
 settings! {
     /// How mail leaves, `[mail]`: digests, and alerts of channels of the kind "mail". With `relay` by SMTP, else by `sendmail`.
@@ -21,7 +22,7 @@ settings! {
         /// Example: 587
         pub port: Option<u16>,
         /// "starttls", "implicit", or "off" for a server on this machine.
-        pub tls: MailTls,
+        pub tls: ClientTls,
         /// PEM file of certificate authorities to believe besides the system's.
         /// Example: "/etc/tlsight/ca.pem"
         pub ca: Option<PathBuf>,
@@ -39,14 +40,6 @@ settings! {
         /// Seconds one delivery may take.
         pub deadline_s: u64,
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MailTls {
-    StartTls,
-    Implicit,
-    Off,
 }
 
 settings! {
@@ -132,7 +125,7 @@ settings! {
         pub zone: String,
         /// Which reports count: "counted" (what pages and alerts count, `min_trust` of `[alerts]`), "trusted" (what is proven or
         /// imported), "claimed" (what is neither), "all", or those of one trust: "dkim", "network", "import", "token", "none".
-        pub trust: String,
+        pub trust: TrustFilter,
     }
 }
 
@@ -142,7 +135,7 @@ impl Default for MailConfig {
             from: None,
             relay: None,
             port: None,
-            tls: MailTls::StartTls,
+            tls: ClientTls::StartTls,
             ca: None,
             user: None,
             password: None,
@@ -184,7 +177,7 @@ impl Default for DigestConfig {
             weekday: "monday".to_owned(),
             time: "12:00".to_owned(),
             zone: "UTC".to_owned(),
-            trust: "counted".to_owned(),
+            trust: TrustFilter::Counted,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     period::{Period, PeriodKind, Phase},
     query::{Range, shares::Sessions, week::PeriodFigures},
     share,
-    submission::Trust,
+    submission::{Trust, TrustFilter},
     summary,
     text::visible_lines,
     wording,
@@ -138,7 +138,8 @@ impl Links<'_> {
         let names_a_domain = more.iter().any(|(name, _)| *name == "policy_domain");
         let domain = self.policy_domain.filter(|_| !names_a_domain).map(|domain| ("policy_domain", domain));
         let names_a_trust = more.iter().any(|(name, _)| *name == "trust");
-        let trust = self.figures.filter.trust.as_deref().filter(|_| !names_a_trust).map(|trust| ("trust", trust));
+        let trust = self.figures.filter.trust;
+        let trust = (trust != TrustFilter::Counted && !names_a_trust).then(|| ("trust", trust.as_str()));
         let days = days.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs = days.chain(domain).chain(more.iter().copied()).chain(trust);
         format!("{}{}", self.base_url, links::address(path, pairs))
@@ -310,17 +311,19 @@ fn foot(digest_recipient: &DigestRecipient, figures: &PeriodFigures) -> Vec<Stri
         _ => wording::listed(&digest_recipient.policy_domains, DOMAINS_NAMED),
     };
     let filter = &figures.filter;
-    let reports = match (filter.trust.as_deref(), filter.only_claims, filter.least) {
-        (None, true, _) => "nothing is proven: whoever posted these reports says who sent them".to_owned(),
-        (None | Some("all"), _, Trust::None) | (Some("all"), ..) => {
+    let reports = match (filter.trust, filter.least) {
+        (TrustFilter::Counted, _) if filter.only_claims => {
+            "nothing is proven: whoever posted these reports says who sent them".to_owned()
+        }
+        (TrustFilter::All, _) | (TrustFilter::Counted, Trust::None) => {
             "all reports count, also those that anybody can post".to_owned()
         }
-        (None, false, Trust::Import) | (Some("trusted"), ..) => {
+        (TrustFilter::Trusted, _) | (TrustFilter::Counted, Trust::Import) => {
             "what is proven or imported counts, not what anybody can post".to_owned()
         }
-        (None, false, least) => format!("reports of the trust {} or more count", least.as_str()),
-        (Some("claimed" | "beside"), ..) => "only what nobody proved counts".to_owned(),
-        (Some(trust), ..) => format!("only reports of the trust {trust} count"),
+        (TrustFilter::Counted, least) => format!("reports of the trust {} or more count", least.as_str()),
+        (TrustFilter::Claimed | TrustFilter::Beside, _) => "only what nobody proved counts".to_owned(),
+        (TrustFilter::Exactly(trust), _) => format!("only reports of the trust {} count", trust.as_str()),
     };
     let others = match digest_recipient.policy_domains.len() {
         0 | 1 => "",

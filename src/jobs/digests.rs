@@ -11,7 +11,7 @@ use crate::{
     period::{Period, PeriodKind},
     query::{Filter, week::PeriodFigures},
     schedule::Cadence,
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 /// A digest ready to be asked for.
@@ -21,8 +21,7 @@ pub struct Edition {
     pub name: Option<String>,
     pub to: Vec<String>,
     pub policy_domains: Vec<String>,
-    /// As in a filter: `None` is what counts by default.
-    pub trust: Option<String>,
+    pub trust: TrustFilter,
     /// What counts by default.
     pub least: Trust,
     pub kind: PeriodKind,
@@ -35,7 +34,7 @@ impl Edition {
             name: Some(digest.name().to_owned()),
             to: digest.to.clone(),
             policy_domains: digest.policy_domains.clone(),
-            trust: Some(digest.trust.clone()).filter(|trust| trust != "counted"),
+            trust: digest.trust,
             least,
             kind: kind(digest.cadence),
         }
@@ -43,7 +42,7 @@ impl Edition {
 
     /// One about everything, for whoever asks.
     pub fn by_hand(kind: PeriodKind, to: Vec<String>, least: Trust) -> Edition {
-        Edition { name: None, to, policy_domains: Vec::new(), trust: None, least, kind }
+        Edition { name: None, to, policy_domains: Vec::new(), trust: TrustFilter::Counted, least, kind }
     }
 
     /// Asks the store and writes the email. `today` is the UTC day.
@@ -57,7 +56,7 @@ impl Edition {
     ) -> anyhow::Result<Email> {
         let filter = Filter {
             policy_domains: Some(self.policy_domains.clone()).filter(|domains| !domains.is_empty()),
-            trust: self.trust.clone(),
+            trust: self.trust,
             least: self.least,
             ..Filter::new(period.range())
         };
@@ -74,7 +73,7 @@ impl Edition {
 
 /// What counts by default, as the alerts have it.
 pub fn least(config: &Config) -> Trust {
-    Trust::from_name(&config.alerts.min_trust).unwrap_or(Trust::Import)
+    config.alerts.min_trust
 }
 
 /// The editions an order means: the one of this name; all of the period's kind; or one about everything where `to` is given or
@@ -175,11 +174,11 @@ to = ["b@example.net"]
     fn an_edition_is_about_what_is_configured() {
         let editions = editions(&config(TWO), None, None, &[]).unwrap();
         assert_eq!(
-            (editions[0].policy_domains.clone(), editions[0].trust.clone()),
-            (vec!["example.com".to_owned()], Some("all".to_owned()))
+            (editions[0].policy_domains.clone(), editions[0].trust),
+            (vec!["example.com".to_owned()], TrustFilter::All)
         );
         let by_hand = Edition::by_hand(PeriodKind::Week, Vec::new(), Trust::Import);
-        assert_eq!((by_hand.policy_domains, by_hand.trust.as_deref()), (Vec::new(), None));
+        assert_eq!((by_hand.policy_domains, by_hand.trust), (Vec::new(), TrustFilter::Counted));
     }
 
     #[test]

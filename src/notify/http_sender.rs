@@ -1,17 +1,15 @@
 //! Posts a request: without redirects, without a proxy, to servers whose certificates are valid.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use chrono::TimeDelta;
 use reqwest::{Client, Response, StatusCode, Url, header, redirect::Policy};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::{
     failure::{DeliveryFailure, RetryAfter, innermost, quoted},
     format::ChannelRequest,
 };
-use crate::limits::NOTIFY_ANSWER_MAX_BYTES;
+use crate::{limits::NOTIFY_ANSWER_MAX_BYTES, tls};
 
 pub struct HttpSender {
     client: Client,
@@ -21,8 +19,9 @@ pub struct HttpSender {
 impl HttpSender {
     /// `authorities`: a file with those to believe besides the system's.
     pub fn new(authorities: Option<&Path>, deadline: Duration) -> Result<HttpSender, String> {
+        let roots = tls::authorities(authorities).map_err(|error| error.to_string())?;
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(authorities)?)
+            .tls_backend_preconfigured(tls::client_config(roots))
             .redirect(Policy::none())
             .no_proxy()
             // Minutes or days lie between two notices; a connection kept open is one that may be dead.
@@ -95,25 +94,6 @@ async fn refusal(status: StatusCode, mut answer: Response) -> DeliveryFailure {
 fn without_path(to: &str) -> String {
     let url = Url::parse(to).ok().filter(Url::has_host);
     url.map_or_else(|| "another path".to_owned(), |url| format!("{}/…", url.origin().ascii_serialization()))
-}
-
-fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    // Some unreadable file among many is no reason to do without the others.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = authorities {
-        let wrong = |error: &dyn std::fmt::Display| format!("`ca` = {}: {error}", path.display());
-        let pem = fs::read(path).map_err(|error| wrong(&error))?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| wrong(&error))?;
-            roots.add(certificate).map_err(|error| wrong(&error))?;
-        }
-    }
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 #[cfg(test)]

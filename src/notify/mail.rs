@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     alerts::notice::Email,
-    config::{Config, ConfigError, MailConfig, MailTls},
+    config::{ClientTls, Config, ConfigError, MailConfig},
 };
 
 const PORT: u16 = 25;
@@ -98,7 +98,7 @@ impl Mailer {
 
 fn relay_of(mail: &MailConfig, relay: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let port = mail.port.unwrap_or(match mail.tls {
-        MailTls::Implicit => SUBMISSIONS_PORT,
+        ClientTls::Implicit => SUBMISSIONS_PORT,
         _ if mail.user.is_some() => SUBMISSION_PORT,
         _ => PORT,
     });
@@ -116,9 +116,9 @@ fn relay_of(mail: &MailConfig, relay: &str) -> Result<AsyncSmtpTransport<Tokio1E
         .timeout(Some(Duration::from_secs(mail.deadline_s)))
         .tls(match mail.tls {
             // Where the relay does not offer it, nothing is sent.
-            MailTls::StartTls => Tls::Required(parameters()?),
-            MailTls::Implicit => Tls::Wrapper(parameters()?),
-            MailTls::Off => Tls::None,
+            ClientTls::StartTls => Tls::Required(parameters()?),
+            ClientTls::Implicit => Tls::Wrapper(parameters()?),
+            ClientTls::Off => Tls::None,
         });
     if let (Some(user), Some(password)) = (&mail.user, &mail.password) {
         builder = builder.credentials(Credentials::new(user.clone(), password.clone()));

@@ -12,6 +12,8 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::tls;
+
 /// The authorities that certificates are held against.
 #[derive(Debug, Clone)]
 pub struct Authorities {
@@ -41,10 +43,7 @@ pub struct Witness {
 impl Authorities {
     /// Those of the system.
     pub fn of_system() -> Authorities {
-        let mut roots = RootCertStore::empty();
-        // Some unreadable file among many is no reason to do without the others.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Authorities::new(roots)
+        Authorities::new(tls::system_authorities())
     }
 
     pub fn new(roots: RootCertStore) -> Authorities {

@@ -11,7 +11,7 @@
 //! Values are bound as parameters; only text of this program is put in.
 
 use super::Filter;
-use crate::submission::Trust;
+use crate::submission::{Trust, TrustFilter};
 
 /// Least first, as `Trust` has it.
 pub const TRUST_AS_NUMBER: &str =
@@ -103,19 +103,11 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
     if filter.organisation.is_some() {
         conditions.push("organisation_key = $organisation");
     }
-    match filter.trust.as_deref() {
-        None if filter.only_claims => {}
-        None => {
-            conditions.extend(at_least(filter.least));
-            if filter.least > Trust::None {
-                conditions.push(NOT_REFUSED);
-            }
-        }
-        Some("all") => {}
-        Some("trusted") => conditions.extend(at_least(Trust::Import)),
-        Some("claimed") => conditions.push(below(Trust::Import)),
-        Some("beside") => conditions.push(below(filter.least)),
-        Some(_) => conditions.push("trust = $trust"),
+    if filter.trust != TrustFilter::Counted {
+        conditions.extend(of_trust(filter.trust, filter.least));
+    } else if !filter.only_claims && filter.least > Trust::None {
+        conditions.extend(at_least(filter.least));
+        conditions.push(NOT_REFUSED);
     }
     conditions
 }
@@ -123,6 +115,22 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
 /// Whom the operator refused is in no figure that does not ask for it.
 pub const NOT_REFUSED: &str =
     "organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)";
+
+/// The condition on the column `trust`; `None` for every row. `least`: the least that counts by default.
+pub fn of_trust(filter: TrustFilter, least: Trust) -> Option<&'static str> {
+    match filter {
+        TrustFilter::All => None,
+        TrustFilter::Counted => at_least(least),
+        TrustFilter::Beside => Some(below(least)),
+        TrustFilter::Trusted => at_least(Trust::Import),
+        TrustFilter::Claimed => Some(below(Trust::Import)),
+        TrustFilter::Exactly(Trust::None) => Some("trust = 'none'"),
+        TrustFilter::Exactly(Trust::Token) => Some("trust = 'token'"),
+        TrustFilter::Exactly(Trust::Import) => Some("trust = 'import'"),
+        TrustFilter::Exactly(Trust::Network) => Some("trust = 'network'"),
+        TrustFilter::Exactly(Trust::Dkim) => Some("trust = 'dkim'"),
+    }
+}
 
 fn at_least(trust: Trust) -> Option<&'static str> {
     match trust {
@@ -208,7 +216,7 @@ mod tests {
         let asked = Filter {
             policy_domain: Some("a".into()),
             policy_type: Some("sts".into()),
-            trust: Some("trusted".into()),
+            trust: TrustFilter::Trusted,
             ..filter()
         };
         assert_eq!(

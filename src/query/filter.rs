@@ -3,7 +3,11 @@
 use duckdb::{Connection, ToSql};
 
 use super::ask;
-use crate::{day_range::Range, limits::SESSIONS_PLAUSIBLE_MAX, submission::Trust};
+use crate::{
+    day_range::Range,
+    limits::SESSIONS_PLAUSIBLE_MAX,
+    submission::{Trust, TrustFilter},
+};
 
 /// What the rows have to match. `None` matches everything.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +19,7 @@ pub struct Filter {
     /// Organisation key.
     pub organisation: Option<String>,
     pub policy_type: Option<String>,
-    /// A trust by its name, `trusted` (proven or imported), `claimed` (neither) or `all`. `None`: what counts by default.
-    pub trust: Option<String>,
+    pub trust: TrustFilter,
     /// What counts by default: reports of this trust or more.
     pub least: Trust,
     /// There is nothing of that trust yet, so that what is claimed is shown instead.
@@ -38,7 +41,7 @@ impl Filter {
             policy_domains: None,
             organisation: None,
             policy_type: None,
-            trust: None,
+            trust: TrustFilter::default(),
             least: Trust::None,
             only_claims: false,
             result_type: None,
@@ -74,7 +77,7 @@ impl Filter {
 
     /// The same, where nothing that counts by default is stored yet: about all that is claimed.
     pub fn settled(self, connection: &Connection) -> duckdb::Result<Filter> {
-        if self.trust.is_some() || self.least == Trust::None {
+        if self.trust != TrustFilter::Counted || self.least == Trust::None {
             return Ok(self);
         }
         let all = Filter { only_claims: true, ..Filter::new(self.range) };
@@ -90,8 +93,8 @@ impl Filter {
 
     /// The same about what does not count by default, where it is not asked for a trust.
     pub fn beside(&self) -> Option<Filter> {
-        let counts = self.trust.is_none() && !self.only_claims && self.least > Trust::None;
-        counts.then(|| Filter { trust: Some("beside".to_owned()), ..self.clone() })
+        let counts = self.trust == TrustFilter::Counted && !self.only_claims && self.least > Trust::None;
+        counts.then(|| Filter { trust: TrustFilter::Beside, ..self.clone() })
     }
 
     /// The named parameters of the SQL.
@@ -110,7 +113,6 @@ impl Filter {
             ),
             ("organisation", text(&self.organisation)),
             ("policy_type", text(&self.policy_type)),
-            ("trust", text(&self.trust)),
             ("result_type", text(&self.result_type)),
             ("receiving_mx_hostname", text(&self.receiving_mx_hostname)),
             ("sending_mta_ip", text(&self.sending_mta_ip)),

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Filter, Range, ask, first, get, sessions};
-use crate::submission::{Channel, Trust};
+use super::{Filter, Range, ask, ask_with, fill::of_trust, first, get, sessions};
+use crate::submission::{Channel, Trust, TrustFilter};
 
 /// Fault codes told apart in a summary.
 const CODES_MAX: i64 = 5;
@@ -63,11 +63,13 @@ pub struct QuarantineRow {
 
 /// What the list is narrowed to. Quarantined input has no policy domain and belongs to no day of a report, so the days are
 /// those of its last arrival.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Narrowed {
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub trust: Option<String>,
+    pub trust: Option<TrustFilter>,
+    /// The least that counts by default.
+    pub least: Trust,
     pub organisation: Option<String>,
     pub code: Option<String>,
 }
@@ -97,18 +99,19 @@ pub fn quarantine(
     let asked = rows_max as i64 + 1;
     let after_received_at = after.map(|after| after.received_at.naive_utc());
     let after_uuid = after.map(|after| after.uuid.to_string());
-    let more: [(&str, &dyn duckdb::ToSql); 8] = [
+    let more: [(&str, &dyn duckdb::ToSql); 7] = [
         ("rows_max", &asked),
         ("from_day", &narrowed.from),
         ("to_day", &narrowed.to),
-        ("trust", &narrowed.trust),
         ("organisation", &narrowed.organisation),
         ("code", &narrowed.code),
         ("after_received_at", &after_received_at),
         ("after_uuid", &after_uuid),
     ];
-    let found =
-        ask(connection, include_str!("quarantine.sql"), None, &more, |row| Ok((read(row)?, get::<i64>(row, 23)?)))?;
+    let of_trust = narrowed.trust.and_then(|trust| of_trust(trust, narrowed.least)).unwrap_or("true");
+    let found = ask_with(connection, include_str!("quarantine.sql"), &[("trust", of_trust)], None, &more, |row| {
+        Ok((read(row)?, get::<i64>(row, 23)?))
+    })?;
     let total = found.first().map_or(0, |(_, total)| *total);
     let mut rows: Vec<Quarantined> = found.into_iter().map(|(row, _)| row).collect();
     let mut next = None;

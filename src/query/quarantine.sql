@@ -4,7 +4,7 @@ WITH matching AS (
   FROM quarantine
   WHERE ($from_day IS NULL OR last_received_at >= $from_day::DATE)
     AND ($to_day IS NULL OR last_received_at < $to_day::DATE + 1)
-    AND ($trust IS NULL OR trust = $trust OR ($trust = 'trusted' AND trust <> 'none'))
+    AND {{trust}}
     AND ($organisation IS NULL OR organisation = $organisation)
     AND ($code IS NULL OR code = $code)
 )

@@ -18,7 +18,7 @@ use crate::{
         failures::{self, FailureOrder},
         quarantine, reports,
     },
-    submission::Trust,
+    submission::TrustFilter,
 };
 
 /// Rows of a list where the asker does not say.
@@ -132,7 +132,7 @@ pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) ->
     filter.policy_domain = get("policy_domain").map(|name| if name == ABSENT { String::new() } else { domain(&name) });
     filter.organisation = get("organisation");
     filter.policy_type = get("policy_type").map(|name| name.to_ascii_lowercase());
-    filter.trust = get("trust").map(trust).transpose()?;
+    filter.trust = get("trust").map_or(Ok(TrustFilter::Counted), |name| trust(&name))?;
     filter.result_type = get("result_type");
     filter.receiving_mx_hostname = get("receiving_mx_hostname").map(or_absent);
     filter.sending_mta_ip = get("sending_mta_ip").map(or_absent);
@@ -175,13 +175,15 @@ impl PageParams {
             ("policy_domain", &filter.policy_domain),
             ("organisation", &filter.organisation),
             ("policy_type", &filter.policy_type),
-            ("trust", &filter.trust),
             ("result_type", &filter.result_type),
             ("receiving_mx_hostname", &filter.receiving_mx_hostname),
             ("sending_mta_ip", &filter.sending_mta_ip),
             ("deviation", &filter.deviation),
             ("code", &self.code),
         ];
+        if filter.trust != TrustFilter::Counted {
+            query.insert("trust", filter.trust.as_str().to_owned());
+        }
         for (name, value) in texts {
             if let Some(value) = value {
                 let value = if value.is_empty() { ABSENT.to_owned() } else { value.clone() };
@@ -305,18 +307,17 @@ fn read_week(text: &str) -> Result<Range, Fail> {
     week.map(Period::range).ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
 }
 
-fn trust(name: String) -> Result<String, Fail> {
-    if ["trusted", "claimed", "beside", "all"].contains(&name.as_str()) || Trust::from_name(&name).is_some() {
-        return Ok(name);
-    }
-    let known: Vec<&str> = Trust::ALL.into_iter().map(Trust::as_str).collect();
-    Err(wrong(
-        "trust",
-        format!(
-            "`{name}` is not one of {}, trusted (proven or imported), claimed (neither), beside (what does not count by default), all",
-            known.join(", ")
-        ),
-    ))
+fn trust(name: &str) -> Result<TrustFilter, Fail> {
+    TrustFilter::from_name(name).ok_or_else(|| {
+        let known = TrustFilter::ALL.map(|filter| match filter {
+            TrustFilter::Counted => "counted (what counts by default)",
+            TrustFilter::Trusted => "trusted (proven or imported)",
+            TrustFilter::Claimed => "claimed (neither)",
+            TrustFilter::Beside => "beside (what does not count by default)",
+            TrustFilter::All | TrustFilter::Exactly(_) => filter.as_str(),
+        });
+        wrong("trust", format!("`{name}` is not one of {}", known.join(", ")))
+    })
 }
 
 /// Zero where it is not given.
@@ -388,7 +389,7 @@ mod tests {
         assert!(detail("week=2026-W47&from=2026-11-01").starts_with("parameter `week`"));
         assert!(
             detail("trust=full")
-                .starts_with("parameter `trust`: `full` is not one of none, token, import, network, dkim")
+                .starts_with("parameter `trust`: `full` is not one of counted (what counts by default), trusted")
         );
         assert!(detail("limit=0").starts_with("parameter `limit`"));
         assert!(detail("limit=1001").starts_with("parameter `limit`"));

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{Rules, Setup, answer, filters, params};
-use crate::{clock::Clock, health::HealthRegistry, pipeline::Pipeline, store::Store, templates::Templates};
+use crate::{
+    clock::Clock, health::HealthRegistry, pipeline::Pipeline, store::Store, submission::TrustFilter,
+    templates::Templates,
+};
 
 /// What the pages need.
 pub struct Site {
@@ -69,7 +72,7 @@ impl Site {
     ) -> Result<params::PageParams, answer::Fail> {
         let mut asked = params::parse(query_string, accepted, self.today())?;
         asked.filter.least = self.rules.least();
-        if asked.filter.trust.is_none() && !self.has_counted.load(Ordering::Relaxed) {
+        if asked.filter.trust == TrustFilter::Counted && !self.has_counted.load(Ordering::Relaxed) {
             let filter = asked.filter.clone();
             asked.filter = self.store().read(move |connection| Ok(filter.settled(connection)?)).await?;
             self.has_counted.store(!asked.filter.only_claims && self.has_reports().await?, Ordering::Relaxed);

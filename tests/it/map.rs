@@ -39,7 +39,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("alerts", &["explain", "setting", "share", "submission", "text", "wording"]),
     ("health", &["submission"]),
     ("unix_socket", &[]),
-    ("config", &["alerts", "limits", "reporters", "schedule", "setting", "verify"]),
+    ("tls", &[]),
+    ("config", &["alerts", "limits", "reporters", "schedule", "setting", "submission", "tls", "verify"]),
     ("store", &["backoff", "alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
     ("query", &["alerts", "day_range", "explain", "limits", "period", "reporters", "submission"]),
     ("summary", &["explain", "links", "period", "query", "share", "wording"]),
@@ -66,7 +67,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"]),
     ("control", &["clock", "pipeline", "submission", "unix_socket"]),
     ("receive", &["clock", "config", "fault", "health", "limits", "smtp", "submission", "unix_socket"]),
-    ("collect", &["backoff", "clock", "config", "fault", "health", "store", "submission", "text"]),
+    ("collect", &["backoff", "clock", "config", "fault", "health", "store", "submission", "text", "tls"]),
     ("import", &["clock", "control", "decode", "fault", "limits", "pipeline", "submission", "text"]),
     (
         "web",
@@ -94,7 +95,7 @@ const MAP: &[(&str, &[&str])] = &[
             "wording",
         ],
     ),
-    ("notify", &["backoff", "alerts", "clock", "config", "health", "limits", "store", "text"]),
+    ("notify", &["backoff", "alerts", "clock", "config", "health", "limits", "store", "text", "tls"]),
     (
         "jobs",
         &[
@@ -113,7 +114,7 @@ const MAP: &[(&str, &[&str])] = &[
             "submission",
         ],
     ),
-    ("probe", &["clock", "dns", "limits", "report"]),
+    ("probe", &["clock", "dns", "limits", "report", "tls"]),
     (
         "app",
         &[

@@ -1,7 +1,10 @@
 //! Whether an account has on this machine what it is read with. No server is asked.
 
-use super::{connect, login, trouble::ImapTrouble};
-use crate::config::Imap;
+use super::{connect, login};
+use crate::{
+    config::Imap,
+    tls::{self, AuthoritiesError},
+};
 
 /// What is wrong, each with the key of `[[imap]]` that it is about. The files that are named are read.
 pub fn check(account: &Imap) -> Vec<(&'static str, String)> {
@@ -9,12 +12,8 @@ pub fn check(account: &Imap) -> Vec<(&'static str, String)> {
     if let Err(reason) = connect::server_name(&account.host) {
         wrong.push(("host", reason));
     }
-    match account.ca.as_deref().map(connect::authorities) {
-        Some(Err(ImapTrouble::Authorities { path, reason })) => {
-            wrong.push(("ca", format!("{}: {reason}", path.display())))
-        }
-        Some(Err(other)) => wrong.push(("ca", other.to_string())),
-        Some(Ok(_)) | None => {}
+    if let Some(Err(AuthoritiesError { path, reason })) = account.ca.as_deref().map(tls::read_authorities) {
+        wrong.push(("ca", format!("{}: {reason}", path.display())));
     }
     for (key, path) in [("password_file", &account.password_file), ("token_file", &account.token_file)] {
         let Some(path) = path else { continue };

@@ -2,13 +2,16 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::ring};
-use rustls_pki_types::{CertificateDer, ServerName, pem, pem::PemObject};
+use rustls::{CertificateError, ClientConfig};
+use rustls_pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{trouble::ImapTrouble, wire::Stream};
-use crate::config::{Imap, ImapTls};
+use crate::{
+    config::{ClientTls, Imap},
+    tls,
+};
 
 /// IANA's ports for IMAP with implicit TLS (RFC 8314 §3.2) and without.
 const PORT_TLS: u16 = 993;
@@ -16,7 +19,7 @@ const PORT_PLAIN: u16 = 143;
 
 /// The port that is connected to.
 pub fn port(account: &Imap) -> u16 {
-    account.port.unwrap_or(if account.tls == ImapTls::Implicit { PORT_TLS } else { PORT_PLAIN })
+    account.port.unwrap_or(if account.tls == ClientTls::Implicit { PORT_TLS } else { PORT_PLAIN })
 }
 
 /// Host and port, as they are shown to people.
@@ -36,7 +39,7 @@ pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, Im
     let addresses = found.map_err(|_| unknown(slow())).and_then(|found| found.map_err(unknown))?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     for address in addresses {
-        if account.tls == ImapTls::Off && !address.ip().to_canonical().is_loopback() {
+        if account.tls == ClientTls::Off && !address.ip().to_canonical().is_loopback() {
             return Err(ImapTrouble::Remote { host: host.to_owned(), address });
         }
         match timeout(deadline, TcpStream::connect(address)).await {
@@ -72,41 +75,12 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(host.to_owned()).map_err(|_| format!("{host:?} is neither a host name nor an address"))
 }
 
-/// Reads the certificates of a PEM file. At least one, and each can be an authority.
-pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ImapTrouble> {
-    let unreadable = |reason| ImapTrouble::Authorities { path: path.to_owned(), reason };
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(found) if found.is_empty() => Err(unreadable("there is no certificate in it".to_owned())),
-        Ok(found) => {
-            let mut roots = RootCertStore::empty();
-            let added = found.iter().try_for_each(|certificate| roots.add(certificate.clone()));
-            added.map(|()| found).map_err(|error| unreadable(error.to_string()))
-        }
-        Err(pem::Error::Io(error)) => Err(unreadable(error.to_string())),
-        Err(error) => Err(unreadable(error.to_string())),
-    }
-}
-
 fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, ImapTrouble> {
-    let mut roots = RootCertStore::empty();
-    // What the system holds beyond what can be read is no use and no harm.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = ca {
-        for certificate in authorities(path)? {
-            let added = roots.add(certificate);
-            added.map_err(|error| ImapTrouble::Authorities { path: path.to_owned(), reason: error.to_string() })?;
-        }
-    }
+    let roots = tls::authorities(ca)?;
     if roots.is_empty() {
         return Err(ImapTrouble::NoAuthorities);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    Ok(Arc::new(tls::client_config(roots)))
 }
 
 fn failed(host: String, source: io::Error) -> ImapTrouble {
@@ -152,7 +126,7 @@ mod tests {
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, if believed { certificate.pem() } else { other.pem() }).unwrap();
 
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()

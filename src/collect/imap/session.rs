@@ -14,7 +14,7 @@ use super::{
     trouble::ImapTrouble,
     wire::{ImapConnection, REPLY_MAX_BYTES, Stream, UIDS_MAX_BYTES},
 };
-use crate::config::{Imap, ImapTls};
+use crate::config::{ClientTls, Imap};
 
 /// Bytes of a FETCH response besides the mail.
 const FETCH_OVERHEAD_BYTES: usize = 64 * 1024;
@@ -72,12 +72,12 @@ impl ImapSession {
         let secret = login::secret(account, timing.connect).await?;
         let tcp = connect::connect(account, timing.connect).await?;
         let stream: Stream = match account.tls {
-            ImapTls::Implicit => connect::handshake(tcp, account, timing.connect).await?,
-            ImapTls::StartTls | ImapTls::Off => Box::new(tcp),
+            ClientTls::Implicit => connect::handshake(tcp, account, timing.connect).await?,
+            ClientTls::StartTls | ClientTls::Off => Box::new(tcp),
         };
         let mut wire = ImapConnection::new(stream, timing.timeouts);
         let mut known = greeted(&mut wire).await?;
-        if account.tls == ImapTls::StartTls {
+        if account.tls == ClientTls::StartTls {
             // A greeting of PREAUTH leaves no room for STARTTLS (RFC 9051 §11.1): who is in between could send it.
             if known {
                 return Err(ImapTrouble::PreAuth);

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    config::ImapTls,
+    config::ClientTls,
     fault::{Fault, FaultCode, FaultPlace},
     health::{ComponentState, Health},
     submission::{Accepting, Busy, Outcome, Receipt, Submission},
@@ -119,7 +119,7 @@ fn account(port: u16) -> Imap {
         name: "reports".to_owned(),
         host: "127.0.0.1".to_owned(),
         port: Some(port),
-        tls: ImapTls::Off,
+        tls: ClientTls::Off,
         user: "user".to_owned(),
         password: Some("secret".to_owned()),
         ..Imap::default()

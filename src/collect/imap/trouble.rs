@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::submission::Busy;
+use crate::{submission::Busy, tls::AuthoritiesError};
 
 /// Folders that are named to somebody who has named one that is not there.
 const FOLDERS_SHOWN_MAX: usize = 20;
@@ -16,8 +16,8 @@ pub enum ImapTrouble {
     Connect { host: String, port: u16, source: io::Error },
     #[error("{host} is {address}, not this machine: without TLS the password could be read on the way")]
     Remote { host: String, address: std::net::SocketAddr },
-    #[error("cannot read the certificate authorities {}: {reason}", path.display())]
-    Authorities { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
     #[error("the system has no certificate authorities: install them, or set `ca`")]
     NoAuthorities,
     #[error("the certificate of {host} is not trusted: {reason}")]

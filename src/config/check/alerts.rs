@@ -96,12 +96,11 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_with_alerts_is_told_at_once() {
-        let text = "[alerts]\nmin_trust = \"signed\"\nfailure_share_of = [\"domain\"]\nfailure_share_percent = 101\n\
+        let text = "[alerts]\nfailure_share_of = [\"domain\"]\nfailure_share_percent = 101\n\
                     failure_share_times = nan\nquarantine_percent = -1\nfresh_days = 0\nexpire_days = 31\nfailure_share_days = 0\n";
         assert_eq!(
             problems(text),
             [
-                "`alerts.min_trust` = \"signed\": not one of \"none\", \"token\", \"import\", \"network\" and \"dkim\"",
                 "`alerts.failure_share_of` = \"domain\": not one of \"policy_domain\", \"organisation\" and \"result_type\"",
                 "`alerts.failure_share_percent` = 101: outside what makes sense",
                 "`alerts.failure_share_times` = NaN: outside what makes sense",
@@ -111,12 +110,15 @@ mod tests {
                 "`alerts.failure_share_days` = 0: not a number of days from 1 to 30",
             ]
         );
-        let error = Config::from_text("[alerts]\noff = [\"policy_fetch\"]\n", &Environment::default()).unwrap_err();
-        let message = error.to_string();
-        assert!(
-            message.starts_with("bad value for `alerts.off[0]` in ") && message.contains("`policy-fetch`"),
-            "{message}"
-        );
+        for (text, key, known) in [
+            ("[alerts]\noff = [\"policy_fetch\"]\n", "alerts.off[0]", "`policy-fetch`"),
+            ("[alerts]\nmin_trust = \"signed\"\n", "alerts.min_trust", "`dkim`"),
+            ("[[digest]]\ntrust = \"signed\"\n", "digest[0].trust", "`counted`"),
+        ] {
+            let message = Config::from_text(text, &Environment::default()).unwrap_err().to_string();
+            let starts = message.starts_with(&format!("bad value for `{key}` in "));
+            assert!(starts && message.contains(known), "{message}");
+        }
     }
 
     #[test]

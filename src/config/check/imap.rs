@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Problems, is_loopback};
-use crate::config::{Config, Imap, ImapTls};
+use crate::config::{ClientTls, Config, Imap};
 
 impl Config {
     pub(super) fn check_imap(&self, problems: &mut Problems) {
@@ -17,7 +17,7 @@ impl Config {
             check_texts(account, &mut add);
             check_secret(account, &place, &mut add);
             check_folders(account, &mut add);
-            if account.tls == ImapTls::Off && !is_loopback(&account.host) {
+            if account.tls == ClientTls::Off && !is_loopback(&account.host) {
                 add(format!(
                     "tls` = \"off\" would send the password to {:?} for everybody to read: only to 127.0.0.1, ::1 or \
                      localhost",

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, net::IpAddr, path::Path};
 use chrono::{NaiveTime, Weekday};
 use lettre::Address;
 use reqwest::Url;
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use super::{a_label, is_loopback, read_token};
-use crate::config::{
-    ChannelKind, Config, ConfigError, DigestConfig, MailConfig, MailTls, NotifyChannel, problem::Problems,
+use crate::{
+    config::{ChannelKind, ClientTls, Config, ConfigError, DigestConfig, MailConfig, NotifyChannel, problem::Problems},
+    tls::{self, AuthoritiesError},
 };
 
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com";
@@ -17,8 +17,6 @@ const NAME_MAX_CHARS: usize = 64;
 /// A year: what is older is no news.
 const GIVE_UP_MAX_H: u64 = 24 * 366;
 const DEADLINE_MAX_S: u64 = 3_600;
-/// What `trust` of a digest may be.
-const TRUSTS: [&str; 9] = ["counted", "trusted", "claimed", "all", "dkim", "network", "import", "token", "none"];
 
 impl Config {
     /// The channels with what stands in files read, domains as A-labels and PagerDuty's URL where none is set.
@@ -110,9 +108,6 @@ impl Config {
             if digest.zone.parse::<chrono_tz::Tz>().is_err() {
                 add(format!("zone` = {:?}: not the IANA name of a time zone, like \"Europe/Berlin\"", digest.zone));
             }
-            if !TRUSTS.contains(&digest.trust.as_str()) {
-                add(format!("trust` = {:?}: one of \"{}\"", digest.trust, TRUSTS.join("\", \"")));
-            }
             digests.push(known);
         }
         digests
@@ -151,7 +146,7 @@ fn check_mail(mail: &MailConfig, problems: &mut Problems) -> MailConfig {
         (None, true) => add("user` is missing: whom to log in as".to_owned()),
         _ => {}
     }
-    if let (Some(relay), MailTls::Off, Some(_)) = (&known.relay, mail.tls, &mail.user)
+    if let (Some(relay), ClientTls::Off, Some(_)) = (&known.relay, mail.tls, &mail.user)
         && !is_loopback(relay)
     {
         add(format!(
@@ -336,14 +331,8 @@ fn one_of(
 
 fn check_authorities(file: Option<&Path>, add: &mut impl FnMut(String)) {
     let Some(path) = file else { return };
-    let found = match CertificateDer::pem_file_iter(path) {
-        Ok(found) => found.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    match found {
-        Ok(found) if found.is_empty() => add(format!("ca` = {}: holds no certificate in PEM", path.display())),
-        Ok(_) => {}
-        Err(why) => add(format!("ca` = {}: cannot be read: {why}", path.display())),
+    if let Err(AuthoritiesError { path, reason }) = tls::read_authorities(path) {
+        add(format!("ca` = {}: {reason}", path.display()));
     }
 }
 

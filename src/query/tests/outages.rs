@@ -1,5 +1,5 @@
 use super::*;
-use crate::query::policy_fetch::policy_fetch;
+use crate::{query::policy_fetch::policy_fetch, submission::TrustFilter};
 
 #[test]
 fn the_end_of_an_outage_is_found_after_its_week() {
@@ -12,7 +12,7 @@ fn the_end_of_an_outage_is_found_after_its_week() {
     // Anybody can post.
     bench.send("goes-on.example", "2026-11-24", Trust::None, vec![clean(20)]);
 
-    let filter = Filter { trust: Some("trusted".to_owned()), ..filter() };
+    let filter = Filter { trust: TrustFilter::Trusted, ..filter() };
     let shown = |today: &str| bench.ask(|conn| policy_fetch(conn, &filter, day("2026-11-16"), day(today)));
     for today in ["2026-11-22", "2026-11-23"] {
         let outages = shown(today).rows;

@@ -5,7 +5,7 @@ use crate::{
         policy_fetch::policy_fetch,
     },
     report::PolicyType,
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 fn ask(bench: &Bench, filter: &Filter) -> Pairs {
@@ -74,7 +74,7 @@ fn the_filter_holds() {
     let mut bench = Bench::new();
     bench.send("a.example", "2026-11-17", Trust::None, vec![failing(1, "certificate-expired", 1)]);
     bench.send("b.example", "2026-11-17", Trust::Dkim, vec![policy("example.org", PolicyType::Sts, 3, 2)]);
-    let trusted = ask(&bench, &Filter { trust: Some("trusted".into()), ..filter() });
+    let trusted = ask(&bench, &Filter { trust: TrustFilter::Trusted, ..filter() });
     assert_eq!(trusted.rows.len(), 1);
     // No details: the summary alone says that sessions failed.
     assert_eq!((trusted.rows[0].not_itemised, trusted.rows[0].causes.len()), (2, 0));
@@ -107,7 +107,7 @@ fn an_outage_ends_with_a_clean_report_of_the_same_organisation() {
             .map(|outage| (outage.organisation, outage.ongoing, outage.recovered.map(|day| day.to_string())))
             .collect()
     };
-    let trusted = Filter { trust: Some("trusted".into()), ..filter() };
+    let trusted = Filter { trust: TrustFilter::Trusted, ..filter() };
     assert_eq!(
         shown(&trusted),
         [("b.example".to_owned(), true, None), ("a.example".to_owned(), false, Some("2026-11-20".to_owned()))]

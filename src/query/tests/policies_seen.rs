@@ -2,7 +2,7 @@ use super::{Bench, Filter, filter, policy};
 use crate::{
     query::policies_seen::{ChangeKind, Difference, PolicyChanges, policies_seen},
     report::{PolicyResult, PolicyType},
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 fn with(domain: &str, policy_type: PolicyType, lines: &[&str]) -> PolicyResult {
@@ -137,5 +137,5 @@ fn a_policy_type_that_comes_or_goes_is_a_change() {
     // With one type asked for, nobody knows what else was seen.
     assert_eq!(kinds(ask(&bench, &Filter { policy_type: Some("sts".into()), ..filter() })), []);
     assert_eq!(kinds(ask(&bench, &Filter { policy_domains: Some(vec!["example.org".into()]), ..filter() })), []);
-    assert_eq!(kinds(ask(&bench, &Filter { trust: Some("network".into()), ..filter() })), []);
+    assert_eq!(kinds(ask(&bench, &Filter { trust: TrustFilter::Exactly(Trust::Network), ..filter() })), []);
 }

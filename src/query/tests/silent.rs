@@ -1,7 +1,7 @@
 use super::{Bench, Filter, Range, clean, day, filter};
 use crate::{
     query::silent::{SilentSenders, silent},
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 fn ask(bench: &Bench, filter: &Filter) -> SilentSenders {
@@ -35,5 +35,8 @@ fn who_reported_in_three_of_four_weeks_and_not_in_this_one_is_missed() {
     assert_eq!((shown.rows[0].days_a_week, shown.rows[1].days_a_week), (2.0, 0.75));
     let next = Range::new(day("2026-11-23"), day("2026-11-29")).unwrap();
     assert_eq!(ask(&bench, &filter().with_range(next)).rows.len(), 2, "three of the four are still there");
-    assert_eq!(ask(&bench, &Filter { trust: Some("network".into()), ..filter() }), SilentSenders::default());
+    assert_eq!(
+        ask(&bench, &Filter { trust: TrustFilter::Exactly(Trust::Network), ..filter() }),
+        SilentSenders::default()
+    );
 }

@@ -5,7 +5,7 @@ use crate::{
         trend::{PeriodTrend, trend},
     },
     report::PolicyType,
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 fn ask(bench: &Bench, filter: &Filter) -> PeriodTrend {
@@ -45,7 +45,7 @@ fn each_period_has_its_sum() {
         shown(&ask(&bench, &Filter { policy_type: Some("tlsa".into()), ..filter() }).once),
         [(0, 0), (0, 0), (20, 0)]
     );
-    assert_eq!(shown(&ask(&bench, &Filter { trust: Some("trusted".into()), ..filter() }).once)[2], (20, 0));
+    assert_eq!(shown(&ask(&bench, &Filter { trust: TrustFilter::Trusted, ..filter() }).once)[2], (20, 0));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::{
     explain::faults,
     links,
     query::quarantine::{self, Narrowed, QuarantineCursor, QuarantinePage, QuarantineRow, Quarantined},
+    submission::TrustFilter,
     templates::fields,
     web::{
         Site,
@@ -74,7 +75,8 @@ pub(crate) fn narrowed(asked: &PageParams) -> Narrowed {
     Narrowed {
         from: range.map(|range| range.first()),
         to: range.map(|range| range.last()),
-        trust: asked.filter.trust.clone(),
+        trust: Some(asked.filter.trust).filter(|trust| *trust != TrustFilter::Counted),
+        least: asked.filter.least,
         organisation: asked.filter.organisation.clone(),
         code: asked.code.clone(),
     }
@@ -82,7 +84,7 @@ pub(crate) fn narrowed(asked: &PageParams) -> Narrowed {
 
 /// The same list at a path of its own, from where this page begins or from `after` on, with nothing said of what was done.
 pub(crate) fn address(path: &str, asked: &PageParams, after: Option<&QuarantineCursor>) -> String {
-    let Narrowed { from, to, trust, organisation, code } = narrowed(asked);
+    let Narrowed { from, to, trust, organisation, code, .. } = narrowed(asked);
     let cursor = after.map(params::quarantine_cursor).or_else(|| asked.cursor.clone());
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
     let limit = (asked.limit != params::ROWS_DEFAULT).then(|| asked.limit.to_string());
@@ -93,7 +95,7 @@ pub(crate) fn address(path: &str, asked: &PageParams, after: Option<&QuarantineC
         ("limit", limit),
         ("organisation", organisation),
         ("to", day(to)),
-        ("trust", trust),
+        ("trust", trust.map(|trust| trust.as_str().to_owned())),
     ];
     links::address(path, given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))))
 }

@@ -11,7 +11,7 @@ use crate::{
     query::{Filter, week::PeriodFigures},
     report::{DateRange, PolicyType, Report},
     store::fixtures,
-    submission::{Outcome, Trust},
+    submission::{Outcome, Trust, TrustFilter},
 };
 
 const BASE: &str = "https://tlsight.internal";
@@ -27,7 +27,7 @@ fn email_on(running: &Running, period: Period, today: NaiveDate, name: Option<&s
     let policy_domains: Vec<String> = policy_domains.iter().map(|domain| (*domain).to_owned()).collect();
     let filter = Filter {
         policy_domains: Some(policy_domains.clone()).filter(|domains| !domains.is_empty()),
-        trust: Some("trusted".to_owned()),
+        trust: TrustFilter::Trusted,
         ..Filter::new(period.range())
     };
     let digest_recipient = DigestRecipient { name: name.map(str::to_owned), policy_domains, base_url: BASE.to_owned() };

@@ -5,12 +5,12 @@ mod server;
 use super::*;
 use server::Dovecot;
 
-const SECURE: [ImapTls; 2] = [ImapTls::Implicit, ImapTls::StartTls];
+const SECURE: [ClientTls; 2] = [ClientTls::Implicit, ClientTls::StartTls];
 
-fn account_at(dovecot: &Dovecot, tls: ImapTls) -> Imap {
+fn account_at(dovecot: &Dovecot, tls: ClientTls) -> Imap {
     Imap {
         host: "localhost".to_owned(),
-        port: Some(if tls == ImapTls::Implicit { dovecot.tls_port } else { dovecot.plain_port }),
+        port: Some(if tls == ClientTls::Implicit { dovecot.tls_port } else { dovecot.plain_port }),
         tls,
         ca: Some(dovecot.ca()),
         poll_s: 3_600,
@@ -89,7 +89,7 @@ async fn an_access_token_logs_in() {
     let token = |token: &str| Imap {
         password: None,
         token_command: vec!["echo".to_owned(), token.to_owned()],
-        ..account_at(&dovecot, ImapTls::Implicit)
+        ..account_at(&dovecot, ClientTls::Implicit)
     };
     world.collector(token("good")).step().await.unwrap();
     assert_eq!(world.judge.texts().len(), 1);
@@ -130,7 +130,7 @@ async fn mails_go_where_they_belong() {
         done: folder("Größe"),
         ignored: folder("Reports/other"),
         failed: folder("failed"),
-        ..account_at(&dovecot, ImapTls::Implicit)
+        ..account_at(&dovecot, ClientTls::Implicit)
     };
     let world = World::default();
     let caught = world.collector(account.clone()).step().await.unwrap();
@@ -158,7 +158,7 @@ async fn a_folder_of_any_name_is_read_and_only_own_mails_are_deleted() {
     dovecot.make_folder("Gr&APYA3w-e");
     dovecot.deliver_to("Gr&APYA3w-e", &mail("elsewhere"));
     let world = World::default();
-    let good = account_at(&dovecot, ImapTls::Implicit);
+    let good = account_at(&dovecot, ClientTls::Implicit);
     world.collector(Imap { folder: "Größe".to_owned(), ..good.clone() }).step().await.unwrap();
     assert_eq!(world.judge.texts(), [on_the_wire(&mail("elsewhere"))]);
 
@@ -179,7 +179,7 @@ async fn a_folder_of_any_name_is_read_and_only_own_mails_are_deleted() {
 async fn a_delivery_wakes_it_up() {
     let Some(mut dovecot) = Dovecot::start() else { return };
     let world = World::default();
-    let running = world.collector(account_at(&dovecot, ImapTls::Implicit)).start();
+    let running = world.collector(account_at(&dovecot, ClientTls::Implicit)).start();
     until("it waits", || world.health().words == "waiting for mail, 0 settled").await;
     for (index, subject) in ["first", "second"].into_iter().enumerate() {
         dovecot.deliver(&mail(subject));
@@ -197,7 +197,7 @@ async fn a_server_that_dies_in_the_middle_costs_no_mail() {
     dovecot.make_folder("done");
     (0..MAILS).for_each(|index| dovecot.deliver(&mail(index)));
     let world = World::default();
-    let account = Imap { done: Some("done".to_owned()), ..account_at(&dovecot, ImapTls::Implicit) };
+    let account = Imap { done: Some("done".to_owned()), ..account_at(&dovecot, ClientTls::Implicit) };
     let mut collector = world.collector(account);
     collector.timing.pause = (Duration::from_millis(1), Duration::from_millis(20));
     let running = collector.start();

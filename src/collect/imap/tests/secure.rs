@@ -22,7 +22,7 @@ fn empty_box() -> Script {
 #[tokio::test]
 async fn bytes_before_the_handshake_and_a_login_by_itself_are_refused() {
     let world = World::default();
-    let starttls = |account| Imap { tls: ImapTls::StartTls, ..account };
+    let starttls = |account| Imap { tls: ClientTls::StartTls, ..account };
     let injected = steps([("", "* OK ready\n"), ("STARTTLS", "$ OK go\n* OK injected\n")]);
     let shown = step(&world, starttls, vec![injected]).await.unwrap_err();
     assert!(matches!(shown, ImapTrouble::Injected), "{shown}");

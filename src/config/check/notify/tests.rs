@@ -87,7 +87,7 @@ fn everything_that_is_wrong_with_digests_is_told_at_once() {
     let good = "[[digest]]\nto = [\"a@x.example\"]\nweekday = \"Wed\"\ntime = \"07:30\"\nzone = \"Europe/Berlin\"\n";
     assert_eq!(problems(good), [""; 0]);
     let text = "[[digest]]\n\
-                [[digest]]\nto = [\"a\"]\nweekday = \"someday\"\ntime = \"25:00\"\nzone = \"Berlin\"\ntrust = \"some\"\n\
+                [[digest]]\nto = [\"a\"]\nweekday = \"someday\"\ntime = \"25:00\"\nzone = \"Berlin\"\n\
                 policy_domains = [\"-\u{20}x\"]\n";
     insta::assert_snapshot!(problems(text).join("\n"));
 }

@@ -71,7 +71,7 @@ fn strangers_raise_no_alert_unless_they_are_believed() {
     let facts = asked(&temp, NOW, &plan);
     assert!(facts.troubles.is_empty() && facts.intake.quarantined == 0);
     assert_eq!(fired(&facts, &plan, NOW), []);
-    let believing = self::plan(|settings| settings.min_trust = "none".to_owned(), &[]);
+    let believing = self::plan(|settings| settings.min_trust = Trust::None, &[]);
     let facts = asked(&temp, NOW, &believing);
     let rules = [AlertRule::PolicyFetch, AlertRule::Dane, AlertRule::Quarantine];
     let all = fired(&facts, &believing, NOW);

@@ -49,7 +49,7 @@ pub struct DigestShown {
 impl Rules {
     /// The least trust of reports that count by default.
     pub(crate) fn least(&self) -> Trust {
-        Trust::from_name(&self.settings.min_trust).unwrap_or(Trust::Import)
+        self.settings.min_trust
     }
 
     /// Hours after which a notice to this channel is given up; those of the default where it is not configured any more, and for
