@@ -4,4 +4,5 @@ pub mod changes;
 pub mod claims;
 pub mod json;
 pub mod outages;
+pub(crate) mod sentences;
 pub mod verdict;

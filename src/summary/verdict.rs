@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::outages;
+use super::{
+    outages,
+    sentences::{Claimed, before, held_up, present, proof, secure},
+};
 use crate::{
-    explain::MailEffect,
     period::Phase,
     query::{pairs::PairTotals, span::Span, week::PeriodFigures},
-    share,
     wording::{self, Dates},
 };
 
@@ -45,29 +46,20 @@ pub fn verdict(figures: &PeriodFigures, dates: Dates) -> MailVerdict {
     let once = figures.shares.once;
     if once.total() == 0 {
         let sentence = format!("The reports of {title} count no sessions.");
-        return without_share(sentence, present([running(figures, dates), proof(figures)]));
+        return without_share(sentence, present([running(figures, dates), proof(figures.reported)]));
     }
-    let sessions = wording::counted(once.total(), "session", "sessions");
     let fine = once.failed == 0;
-    let (share, sentence) = if fine {
-        ("All".to_owned(), format!("{sessions} were secure."))
-    } else {
-        (share::secure(once.successful, once.total()), format!("of {sessions} were secure."))
-    };
+    let (share, sentence) = secure(once);
     let more = present([
         running(figures, dates),
         outages::cannot_fetch(&figures.outages, dates),
         outages::can_fetch_again(&figures.outages, dates),
         movement(figures),
-        mail(figures),
-        if fine { proof(figures) } else { String::new() },
-        before(figures),
+        held_up(claimed(figures)),
+        if fine { proof(figures.reported) } else { String::new() },
+        before(figures.period.kind().as_str(), figures.shares_before.once),
     ]);
     MailVerdict { share, sentence, more, fine }
-}
-
-fn present<const COUNT: usize>(sentences: [String; COUNT]) -> Vec<String> {
-    sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect()
 }
 
 fn running(figures: &PeriodFigures, dates: Dates) -> String {
@@ -111,44 +103,13 @@ fn movement(figures: &PeriodFigures) -> String {
     present([known, unknown]).join(" ")
 }
 
-/// How much mail was held up: only enforced policies and DANE stop it.
-fn mail(figures: &PeriodFigures) -> String {
-    let refused = figures
-        .pairs
-        .rows
-        .iter()
-        .flat_map(|pair| &pair.causes)
-        .filter(|cause| {
-            MailEffect::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == MailEffect::Refused
-        })
-        .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
-    match refused {
-        0 => String::new(),
-        refused => {
-            format!("In {} the mail was not delivered on that try.", wording::counted(refused, "session", "sessions"))
-        }
-    }
-}
-
-fn proof(figures: &PeriodFigures) -> String {
-    format!(
-        "{} from {} say so.",
-        wording::counted(figures.reported.reports, "report", "reports"),
-        wording::counted(figures.reported.organisations, "organisation", "organisations"),
-    )
-}
-
-fn before(figures: &PeriodFigures) -> String {
-    let once = figures.shares_before.once;
-    if once.total() == 0 {
-        return String::new();
-    }
-    format!(
-        "The {} before: {} of {}.",
-        figures.period.kind().as_str(),
-        share::secure(once.successful, once.total()),
-        wording::thousands(once.total())
-    )
+fn claimed(figures: &PeriodFigures) -> impl Iterator<Item = Claimed<'_>> {
+    figures.pairs.rows.iter().flat_map(|pair| &pair.causes).map(|cause| Claimed {
+        result_type: &cause.result_type,
+        policy_type: &cause.policy_type,
+        mode: cause.mode.as_deref(),
+        failed: cause.failed,
+    })
 }
 
 fn elsewhere(figures: &PeriodFigures, dates: Dates) -> String {

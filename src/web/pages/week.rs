@@ -24,7 +24,6 @@ use crate::{
 pub use crate::period::{Period, PeriodKind, Phase};
 pub use crate::query::week::{PeriodFigures, TREND_PERIODS};
 pub use crate::summary::json::figures as to_json;
-pub(super) use crate::summary::verdict::covered;
 pub use crate::summary::verdict::{MailVerdict, verdict};
 
 /// To the last week that is over, with the rest of the filter.

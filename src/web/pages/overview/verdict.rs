@@ -1,65 +1,50 @@
 //! The first line: what happened, in words with their numbers.
 
-use serde::Serialize;
-
 use super::figures::OverviewFigures;
 use crate::{
-    explain::MailEffect,
-    reporters, share,
-    summary::outages,
-    web::pages::week,
+    reporters,
+    summary::{
+        outages,
+        sentences::{Claimed, before, held_up, present, proof, secure},
+        verdict::{MailVerdict, covered},
+    },
     wording::{self, Dates},
 };
 
-#[derive(Serialize)]
-pub(crate) struct OverviewVerdict {
-    /// The share, to be set in the accent of its kind; empty where there are no sessions.
-    share: String,
-    /// The sentence after the share, or the whole one.
-    sentence: String,
-    /// What to know at once, one sentence each.
-    more: Vec<String>,
-    fine: bool,
-}
-
-pub(crate) fn verdict(figures: &OverviewFigures) -> OverviewVerdict {
+pub(crate) fn verdict(figures: &OverviewFigures) -> MailVerdict {
     let once = figures.shares.once;
-    let range = wording::range(figures.filter.range);
+    let without_share =
+        |sentence: String, more: Vec<String>| MailVerdict { share: String::new(), sentence, more, fine: true };
     if figures.span.is_none() {
-        let sentence = "No report has arrived yet.".to_owned();
-        return OverviewVerdict { share: String::new(), sentence, more: Vec::new(), fine: true };
+        return without_share("No report has arrived yet.".to_owned(), Vec::new());
     }
     if figures.reported.reports == 0 {
-        let sentence = format!("No report covers {range}.");
-        return OverviewVerdict { share: String::new(), sentence, more: vec![elsewhere(figures)], fine: true };
+        let sentence = format!("No report covers {}.", wording::range(figures.filter.range));
+        return without_share(sentence, present([elsewhere(figures)]));
     }
-    let proof = format!(
-        "{} from {} say so.",
-        wording::counted(figures.reported.reports, "report", "reports"),
-        wording::counted(figures.reported.organisations, "organisation", "organisations"),
-    );
     if once.total() == 0 {
         let sentence = "The reports of this time count no sessions.".to_owned();
-        return OverviewVerdict { share: String::new(), sentence, more: vec![proof], fine: true };
+        return without_share(sentence, vec![proof(figures.reported)]);
     }
-    let sessions = wording::counted(once.total(), "session", "sessions");
-    if once.failed == 0 {
-        return OverviewVerdict {
-            share: "All".to_owned(),
-            sentence: format!("{sessions} were secure."),
-            more: [proof, before(figures)].into_iter().filter(|text| !text.is_empty()).collect(),
-            fine: true,
-        };
-    }
-    OverviewVerdict {
-        share: share::secure(once.successful, once.total()),
-        sentence: format!("of {sessions} were secure."),
-        more: [who(figures), outages::cannot_fetch(&figures.outages, Dates::Short), mail(figures), before(figures)]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect(),
-        fine: false,
-    }
+    let (share, sentence) = secure(once);
+    let fine = once.failed == 0;
+    let before = before(&wording::period(figures.filter.range), figures.shares_before.once);
+    let more = if fine {
+        present([proof(figures.reported), before])
+    } else {
+        let cannot_fetch = outages::cannot_fetch(&figures.outages, Dates::Short);
+        present([who(figures), cannot_fetch, held_up(claimed(figures)), before])
+    };
+    MailVerdict { share, sentence, more, fine }
+}
+
+fn claimed(figures: &OverviewFigures) -> impl Iterator<Item = Claimed<'_>> {
+    figures.causes.iter().map(|cause| Claimed {
+        result_type: &cause.result_type,
+        policy_type: &cause.policy_type,
+        mode: cause.mode.as_deref(),
+        failed: cause.failed,
+    })
 }
 
 fn who(figures: &OverviewFigures) -> String {
@@ -81,36 +66,6 @@ fn who(figures: &OverviewFigures) -> String {
     }
 }
 
-/// How much mail was held up: only enforced policies and DANE stop it.
-fn mail(figures: &OverviewFigures) -> String {
-    let refused = figures
-        .causes
-        .iter()
-        .filter(|cause| {
-            MailEffect::of(&cause.result_type, &cause.policy_type, cause.mode.as_deref()) == MailEffect::Refused
-        })
-        .fold(0, |sum: i64, cause| sum.saturating_add(cause.failed));
-    match refused {
-        0 => String::new(),
-        refused => {
-            format!("In {} the mail was not delivered on that try.", wording::counted(refused, "session", "sessions"))
-        }
-    }
-}
-
-fn before(figures: &OverviewFigures) -> String {
-    let once = figures.shares_before.once;
-    if once.total() == 0 {
-        return String::new();
-    }
-    let period = wording::period(figures.filter.range);
-    format!(
-        "The {period} before: {} of {}.",
-        share::secure(once.successful, once.total()),
-        wording::thousands(once.total())
-    )
-}
-
 fn elsewhere(figures: &OverviewFigures) -> String {
-    figures.span.map_or(String::new(), |span| week::covered(&span, Dates::Short))
+    figures.span.map_or(String::new(), |span| covered(&span, Dates::Short))
 }
