@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// The stable name of a fault, as senders, operators and scripts see it. Codes are never renamed.
 macro_rules! fault_codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $disposition:ident;)*) => {
@@ -20,11 +22,17 @@ macro_rules! fault_codes {
                 match self { $(FaultCode::$variant => Disposition::$disposition,)* }
             }
 
-            pub fn from_code(code: &str) -> Option<FaultCode> {
+            pub fn from_name(code: &str) -> Option<FaultCode> {
                 match code { $($code => Some(FaultCode::$variant),)* _ => None }
             }
         }
     };
+}
+
+impl Serialize for FaultCode {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
 }
 
 /// What becomes of an input with a fault.

@@ -28,6 +28,7 @@
 //! room and follows one report from the socket to the page.
 
 // The pure core: no I/O, no clock. It builds and tests without DuckDB and actix.
+pub mod address_block;
 pub mod alerts;
 pub mod backoff;
 pub mod day_range;

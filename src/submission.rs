@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 pub use accept::{Accept, Accepting};
 pub use budget::ClientBudget;
 pub use by_domain::{ByDomain, Foremost};
@@ -58,8 +58,7 @@ pub struct Origin {
     pub from_domain: Option<String>,
     /// Its address as written.
     pub from_address: Option<String>,
-    /// `pass`, or the fault code of what did not.
-    pub dkim_verdict: Option<String>,
+    pub dkim_verdict: Option<SignatureVerdict>,
     /// Of the signature that decided, where there was one.
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
@@ -99,12 +98,34 @@ impl NetworkState {
     }
 }
 
-impl Origin {
-    /// The verdict of a mail whose signature passed.
-    pub const PASS: &'static str = "pass";
+/// What came of a mail's DKIM signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignatureVerdict {
+    Pass,
+    /// What kept it from counting.
+    Fault(FaultCode),
+}
 
+impl SignatureVerdict {
+    /// `pass`, or the code of the fault.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SignatureVerdict::Pass => "pass",
+            SignatureVerdict::Fault(code) => code.as_str(),
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<SignatureVerdict> {
+        if name == "pass" {
+            return Some(SignatureVerdict::Pass);
+        }
+        FaultCode::from_name(name).map(SignatureVerdict::Fault)
+    }
+}
+
+impl Origin {
     pub fn has_passed(&self) -> bool {
-        self.dkim_verdict.as_deref() == Some(Origin::PASS)
+        self.dkim_verdict == Some(SignatureVerdict::Pass)
     }
 }
 

@@ -3,10 +3,7 @@
 use crate::fault::FaultCode;
 
 /// What happened, and what the operator may do.
-pub fn explain(code: &str) -> (&'static str, &'static str) {
-    let Some(code) = FaultCode::from_code(code) else {
-        return ("A fault this version does not know.", "Reprocess it with the version that put it here.");
-    };
+pub fn explain(code: FaultCode) -> (&'static str, &'static str) {
     match code {
         FaultCode::Conflict => (
             "A report with the same identity is stored already, with other content. The first stays; this one is kept here.",
@@ -108,11 +105,6 @@ pub fn explain(code: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// Faults of inputs that were read as a report all the same, so that the operator may overrule them.
-pub fn is_admissible(code: &str) -> bool {
-    FaultCode::from_code(code).is_some_and(FaultCode::is_admissible)
-}
-
 /// Faults that only say something about the signature, and of mails that are no more likely forged than any other: whoever
 /// trusts a sender from a mail whose signature fails would make every forged mail of that sender count.
 pub const TRUSTABLE: [FaultCode; 7] = [
@@ -126,11 +118,11 @@ pub const TRUSTABLE: [FaultCode; 7] = [
 ];
 
 /// Faults that another version, configuration or day may see otherwise. Between two copies of a report only the operator decides.
-pub fn is_worth_judging_again(code: &str) -> bool {
-    !matches!(FaultCode::from_code(code), Some(FaultCode::Conflict | FaultCode::Superseded))
+pub fn is_worth_judging_again(code: FaultCode) -> bool {
+    !matches!(code, FaultCode::Conflict | FaultCode::Superseded)
 }
 
 /// Faults of mails whose reports can be read and would count, were it not for the signature.
-pub fn is_about_signature(code: &str) -> bool {
-    FaultCode::from_code(code).is_some_and(|code| code == FaultCode::DkimFail || TRUSTABLE.contains(&code))
+pub fn is_about_signature(code: FaultCode) -> bool {
+    code == FaultCode::DkimFail || TRUSTABLE.contains(&code)
 }

@@ -109,14 +109,14 @@ impl Prepared {
         use crate::{
             reporters,
             store::EntryKind,
-            submission::{Origin, Trust},
+            submission::{Origin, SignatureVerdict, Trust},
         };
         for step in &mut self.0 {
             let PreparedStep::Write(entry) = step else { continue };
             let origin = Origin {
                 from_domain: address.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
                 from_address: Some(address.clone()),
-                dkim_verdict: Some(Origin::PASS.to_owned()),
+                dkim_verdict: Some(SignatureVerdict::Pass),
                 dkim_domain: Some(domain.to_owned()),
                 ..Origin::default()
             };

@@ -16,7 +16,7 @@ use crate::{
     fault::{Fault, FaultCode, FaultPlace},
     limits::{DKIM_DEADLINE_S, DKIM_DEFER_MAX_H, DKIM_DEFERRED_MAX},
     store,
-    submission::{Channel, Origin, Trust},
+    submission::{Channel, Origin, SignatureVerdict, Trust},
     verify::{
         dkim::{self, DkimVerdict},
         senders::{AcceptedSender, Senders},
@@ -93,9 +93,9 @@ impl Signatures {
                 timeout(Duration::from_secs(DKIM_DEADLINE_S), asking).await.unwrap_or_else(late)
             }
         };
-        let origin = |verdict: &str, signature: Option<&dkim::Signature>| Origin {
+        let origin = |verdict: SignatureVerdict, signature: Option<&dkim::Signature>| Origin {
             from_domain: from_domain.map(str::to_owned),
-            dkim_verdict: Some(verdict.to_owned()),
+            dkim_verdict: Some(verdict),
             dkim_domain: signature.map(|signature| signature.domain.clone()),
             dkim_selector: signature.map(|signature| signature.selector.clone()),
             key_secure: signature.filter(|_| asked_here).map(|signature| signature.key_secure),
@@ -103,7 +103,7 @@ impl Signatures {
         };
         match verdict {
             DkimVerdict::Pass(signature) => {
-                let origin = origin(Origin::PASS, Some(&signature));
+                let origin = origin(SignatureVerdict::Pass, Some(&signature));
                 SignatureAssessment::Counts {
                     trust: Trust::Dkim,
                     origin,
@@ -112,7 +112,7 @@ impl Signatures {
                 }
             }
             DkimVerdict::Fail { fault, passing } => {
-                let origin = origin(fault.code.as_str(), passing.first());
+                let origin = origin(SignatureVerdict::Fault(fault.code), passing.first());
                 let signed_by: Vec<&str> = passing.iter().map(|signature| signature.domain.as_str()).collect();
                 match from_domain.and_then(|from| self.senders.load().trust(from, &signed_by)) {
                     Some(trust) => SignatureAssessment::Counts { trust, origin, covers: Vec::new(), late: false },
@@ -139,7 +139,7 @@ impl Signatures {
                 }
                 let detail = format!("the key could not be looked up for {DKIM_DEFER_MAX_H} hours: {detail}");
                 let fault = Fault::new(FaultCode::DkimTemperror, detail, FaultPlace::Whole);
-                let origin = origin(fault.code.as_str(), None);
+                let origin = origin(SignatureVerdict::Fault(fault.code), None);
                 SignatureAssessment::Kept { fault, origin }
             }
         }

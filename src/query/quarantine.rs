@@ -5,7 +5,10 @@ use duckdb::{Connection, Row};
 use uuid::Uuid;
 
 use super::{Filter, Range, ask, ask_with, fill::of_trust, first, get, sessions};
-use crate::submission::{Channel, Trust, TrustFilter};
+use crate::{
+    fault::FaultCode,
+    submission::{Channel, SignatureVerdict, Trust, TrustFilter},
+};
 
 /// Fault codes told apart in a summary.
 const CODES_MAX: i64 = 5;
@@ -21,8 +24,7 @@ pub struct Quarantined {
     pub peer: Option<String>,
     pub source: Option<String>,
     pub trust: Trust,
-    /// Fault code.
-    pub code: String,
+    pub code: FaultCode,
     pub detail: String,
     /// Where the fault lies, in the words of `fault::Place`.
     pub place: String,
@@ -38,8 +40,7 @@ pub struct Quarantined {
     pub bytes_total: i64,
     /// Of the mail it came in.
     pub from_domain: Option<String>,
-    /// `pass`, or the fault code of what did not.
-    pub dkim_verdict: Option<String>,
+    pub dkim_verdict: Option<SignatureVerdict>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
     /// Whether DNSSEC secured the key; `None` where it was not asked for one.
@@ -71,7 +72,7 @@ pub struct Narrowed {
     /// The least that counts by default.
     pub least: Trust,
     pub organisation: Option<String>,
-    pub code: Option<String>,
+    pub code: Option<FaultCode>,
 }
 
 /// Where the page before ended.
@@ -126,10 +127,10 @@ pub fn quarantine(
 pub fn of_sender(
     connection: &Connection,
     from_domain: &str,
-    codes: &[&str],
+    codes: &[FaultCode],
     rows_max: usize,
 ) -> duckdb::Result<Vec<Uuid>> {
-    let codes = codes.join(" ");
+    let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(" ");
     let asked = rows_max as i64;
     let more: [(&str, &dyn duckdb::ToSql); 3] =
         [("from_domain", &from_domain), ("codes", &codes), ("rows_max", &asked)];
@@ -157,7 +158,7 @@ pub fn entry(connection: &Connection, uuid: Uuid) -> duckdb::Result<Option<Quara
 pub struct Codes {
     pub total: i64,
     /// Fault code and how many inputs, most first; at most 5.
-    pub codes: Vec<(String, i64)>,
+    pub codes: Vec<(FaultCode, i64)>,
 }
 
 /// What arrived last in these days. No filter narrows it: what could not be read, or proven, has neither a domain nor trust.
@@ -166,7 +167,7 @@ pub fn codes(connection: &Connection, range: Range) -> duckdb::Result<Codes> {
     let mut codes = Codes::default();
     for (code, inputs, total) in
         ask(connection, include_str!("quarantine_codes.sql"), Some(&filter), &[("rows_max", &CODES_MAX)], |row| {
-            Ok((get::<String>(row, 0)?, get::<i64>(row, 1)?, sessions(row, 2)?))
+            Ok((get::<FaultCode>(row, 0)?, get::<i64>(row, 1)?, sessions(row, 2)?))
         })?
     {
         codes.total = total;

@@ -8,7 +8,7 @@ use super::{
     reports::{self, ReportRow},
     shares::Sessions,
 };
-use crate::submission::{Channel, Trust};
+use crate::submission::{Channel, SignatureVerdict, Trust};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {
@@ -25,7 +25,7 @@ pub struct Whole {
     /// Reports of the same name that other senders sent.
     pub others: Vec<Other>,
     /// `pass`, or the fault code of what was counted all the same.
-    pub dkim_verdict: Option<String>,
+    pub dkim_verdict: Option<SignatureVerdict>,
     pub dkim_domain: Option<String>,
     pub dkim_selector: Option<String>,
     /// Whether the posting address proves a domain: `proven`, `not-proven`, `unknown`; `None` where that was not asked.

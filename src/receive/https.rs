@@ -40,9 +40,10 @@ use super::{
     certificate::{Certificate, CertificateError},
     connection_limiter::ConnectionLimiter,
     memory::memory,
-    network::{self, ProxyNetwork},
+    network,
 };
 use crate::{
+    address_block::AddressBlock,
     clock::Clock,
     config::{Listen, Public},
     limits,
@@ -144,7 +145,7 @@ impl HttpsListener {
         let tls = certificate.as_ref().map(|certificate| certificate.server_config(&[b"http/1.1"])).transpose()?;
         let rate =
             NonZeroU32::new(config.requests_per_minute_max).ok_or(HttpsBindError::Zero("requests_per_minute_max"))?;
-        let trusted_proxies: Vec<ProxyNetwork> = config
+        let trusted_proxies: Vec<AddressBlock> = config
             .trusted_proxies
             .iter()
             .map(|entry| entry.parse().map_err(HttpsBindError::TrustedProxy))

@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    str::FromStr,
 };
 
 use crate::limits::LISTEN_BACKLOG;
@@ -14,53 +13,6 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // The standard library lets 128 wait. A second call only changes their number.
     rustix::net::listen(&socket, LISTEN_BACKLOG)?;
     Ok(socket)
-}
-
-/// An address block in CIDR notation (RFC 4632, RFC 4291 §2.3), or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProxyNetwork {
-    base: IpAddr,
-    prefix: u8,
-}
-
-impl ProxyNetwork {
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.base, address.to_canonical()) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix);
-                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.prefix);
-                base.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for ProxyNetwork {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<ProxyNetwork, String> {
-        let wrong = || format!("`{text}` is neither an address nor a network like 192.0.2.0/24 or 2001:db8::/32");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let base: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if base.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            None => most,
-            // `+8` is a number to Rust, but not to anybody who writes networks.
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().map_err(|_| wrong())?,
-            Some(_) => return Err(wrong()),
-        };
-        if prefix > most {
-            return Err(format!("`{text}`: the prefix is longer than {most} bits"));
-        }
-        Ok(ProxyNetwork { base, prefix })
-    }
 }
 
 /// Who an address stands for where things are counted: an IPv4 address, or a whole IPv6 /64, which is the least that one
@@ -110,36 +62,6 @@ impl From<IpAddr> for PeerNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn contains(network: &str, address: &str) -> bool {
-        network.parse::<ProxyNetwork>().unwrap().contains(address.parse().unwrap())
-    }
-
-    #[test]
-    fn networks_contain_their_addresses() {
-        assert!(contains("192.0.2.0/24", "192.0.2.255"));
-        assert!(!contains("192.0.2.0/24", "192.0.3.0"));
-        assert!(contains("192.0.2.77/24", "192.0.2.1"), "host bits do not matter");
-        assert!(contains("192.0.2.1", "192.0.2.1"));
-        assert!(!contains("192.0.2.1", "192.0.2.2"));
-        assert!(contains("192.0.2.1", "::ffff:192.0.2.1"), "an IPv4 peer of a dual-stack socket");
-        assert!(contains("0.0.0.0/0", "203.0.113.9"));
-        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
-        assert!(contains("::/0", "2001:db8::1"));
-        assert!(contains("2001:db8::/33", "2001:db8:7fff::"));
-        assert!(!contains("2001:db8::/33", "2001:db8:8000::"));
-        assert!(contains("::1", "::1"));
-    }
-
-    #[test]
-    fn what_is_no_network_is_refused() {
-        for text in
-            ["", "192.0.2.0/33", "::/129", "192.0.2/24", "proxy.example.com", "192.0.2.0/", "192.0.2.0/+8", "/8"]
-        {
-            let error = text.parse::<ProxyNetwork>().unwrap_err();
-            assert!(error.contains(text), "{error}");
-        }
-    }
 
     #[test]
     fn more_may_wait_than_the_standard_library_lets() {

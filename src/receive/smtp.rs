@@ -31,9 +31,10 @@ pub use crate::unix_socket::SocketError;
 use super::{
     certificate::{Certificate, CertificateError},
     connection_limiter::ConnectionLimiter,
-    network::{self, ProxyNetwork},
+    network,
 };
 use crate::{
+    address_block::AddressBlock,
     clock::Clock,
     config::{self, Listen, LmtpListen},
     health::{Component, HealthRegistry},
@@ -94,7 +95,7 @@ struct ListenerState {
     tls: Option<Arc<rustls::ServerConfig>>,
     limiter: Arc<ConnectionLimiter>,
     connections_max: usize,
-    proxies: Vec<ProxyNetwork>,
+    proxies: Vec<AddressBlock>,
     accept: Arc<dyn Accept>,
     clock: Clock,
     part: Component,
@@ -205,7 +206,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Plan {
     settings: SmtpSettings,
     tls: Option<Arc<rustls::ServerConfig>>,
-    proxies: Vec<ProxyNetwork>,
+    proxies: Vec<AddressBlock>,
     connections_max: usize,
     connections_per_address_max: usize,
     deadlines: Deadlines,

@@ -158,12 +158,13 @@ pub fn same_sender(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{fault::FaultCode, submission::SignatureVerdict};
 
     fn signed_by(domain: &str, from: &str) -> Origin {
         Origin {
             from_domain: from.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
             from_address: Some(from.to_owned()),
-            dkim_verdict: Some(Origin::PASS.to_owned()),
+            dkim_verdict: Some(SignatureVerdict::Pass),
             dkim_domain: Some(domain.to_owned()),
             ..Origin::default()
         }
@@ -204,13 +205,19 @@ mod tests {
 
     #[test]
     fn who_is_trusted_without_a_signature_speaks_for_its_own_from_domain() {
-        let from = |domain: &str, verdict: Option<&str>| Origin {
+        let from = |domain: &str, verdict: Option<SignatureVerdict>| Origin {
             from_domain: Some(domain.to_owned()),
-            dkim_verdict: verdict.map(str::to_owned),
+            dkim_verdict: verdict,
             ..Origin::default()
         };
-        assert_eq!(of(Trust::Import, &from("small.example", Some("dkim-none"))), "trusted:small.example");
-        assert_eq!(of(Trust::Dkim, &from("corp.example", Some("dkim-unaligned"))), "corp.example");
+        assert_eq!(
+            of(Trust::Import, &from("small.example", Some(SignatureVerdict::Fault(FaultCode::DkimNone)))),
+            "trusted:small.example"
+        );
+        assert_eq!(
+            of(Trust::Dkim, &from("corp.example", Some(SignatureVerdict::Fault(FaultCode::DkimUnaligned)))),
+            "corp.example"
+        );
         assert_eq!(of(Trust::Import, &from("small.example", None)), "imported:google.com", "a file that was fed in");
     }
 

@@ -5,7 +5,6 @@
 //! to send its mail (SPF, RFC 7208). Each alone says little: a residential line has a name below its provider's domain, a web
 //! host's address stands in the SPF records of its customers.
 
-mod block;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod record;
@@ -20,12 +19,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
+pub use crate::address_block::AddressBlock;
 use crate::{
     dns::{DnsAnswer, DnsError, Family, Resolver},
     limits::{NETWORK_PROOF_DOMAINS_MAX, NETWORK_PROOF_LOOKUPS_MAX, NETWORK_PROOF_NAMES_MAX},
     report,
 };
-pub use block::AddressBlock;
 
 /// Names of an address that are kept with the proof.
 const SHOWN_MAX: usize = 10;

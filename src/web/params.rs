@@ -11,6 +11,7 @@ use chrono::{Datelike, Days, NaiveDate};
 
 use super::answer::Fail;
 use crate::{
+    fault::FaultCode,
     links::ABSENT,
     period::{Period, PeriodKind},
     query::{
@@ -114,7 +115,7 @@ pub(crate) struct PageParams {
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
     /// Fault code, for the quarantine.
-    pub(crate) code: Option<String>,
+    pub(crate) code: Option<FaultCode>,
     /// What was just done, after a redirect.
     pub(crate) done: Option<String>,
     /// How many inputs it made count.
@@ -157,7 +158,7 @@ pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) ->
         by: by.transpose()?,
         limit: limit.transpose()?.unwrap_or(ROWS_DEFAULT),
         cursor: get("cursor"),
-        code: get("code"),
+        code: get("code").map(|name| fault_code(&name)).transpose()?,
         done: get("done"),
         counted: number(&given, "counted")?,
         stayed: number(&given, "stayed")?,
@@ -179,8 +180,10 @@ impl PageParams {
             ("receiving_mx_hostname", &filter.receiving_mx_hostname),
             ("sending_mta_ip", &filter.sending_mta_ip),
             ("deviation", &filter.deviation),
-            ("code", &self.code),
         ];
+        if let Some(code) = self.code {
+            query.insert("code", code.as_str().to_owned());
+        }
         if filter.trust != TrustFilter::Counted {
             query.insert("trust", filter.trust.as_str().to_owned());
         }
@@ -305,6 +308,10 @@ fn read_date(name: &str, text: &str) -> Result<NaiveDate, Fail> {
 fn read_week(text: &str) -> Result<Range, Fail> {
     let week = Period::parse(text).filter(|period| period.kind() == PeriodKind::Week);
     week.map(Period::range).ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
+}
+
+fn fault_code(name: &str) -> Result<FaultCode, Fail> {
+    FaultCode::from_name(name).ok_or_else(|| wrong("code", format!("`{name}` is no fault code")))
 }
 
 fn trust(name: &str) -> Result<TrustFilter, Fail> {

@@ -21,6 +21,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("setting", &["schedule"]),
     ("limits", &["setting"]),
     ("text", &[]),
+    ("address_block", &[]),
     ("share", &[]),
     ("day_range", &[]),
     ("wording", &["day_range"]),
@@ -33,7 +34,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("smtp", &["limits"]),
     ("report", &["fault", "limits"]),
     ("decode", &["fault", "limits", "report", "submission", "text"]),
-    ("verify", &["dns", "fault", "limits", "report", "submission", "text"]),
+    ("verify", &["address_block", "dns", "fault", "limits", "report", "submission", "text"]),
     ("fuzzing", &[]),
     ("reporters", &["report", "setting", "submission"]),
     ("alerts", &["explain", "setting", "share", "submission", "text", "wording"]),
@@ -66,7 +67,10 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     ("pipeline", &["decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"]),
     ("control", &["clock", "pipeline", "submission", "unix_socket"]),
-    ("receive", &["clock", "config", "fault", "health", "limits", "smtp", "submission", "unix_socket"]),
+    (
+        "receive",
+        &["address_block", "clock", "config", "fault", "health", "limits", "smtp", "submission", "unix_socket"],
+    ),
     ("collect", &["backoff", "clock", "config", "fault", "health", "store", "submission", "text", "tls"]),
     ("import", &["clock", "control", "decode", "fault", "limits", "pipeline", "submission", "text"]),
     (

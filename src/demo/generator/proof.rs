@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     demo::RECIPIENT,
-    submission::{NetworkState, Origin},
+    submission::{NetworkState, Origin, SignatureVerdict},
 };
 
 /// Characters of a line of base64 (RFC 2045 §6.8).
@@ -34,7 +34,7 @@ pub fn of(sender: &DemoSender, at: DateTime<Utc>) -> Option<Origin> {
     match sender.way {
         DemoTransport::Mail => Some(Origin {
             from_domain: Some(signer(sender).to_owned()),
-            dkim_verdict: Some(Origin::PASS.to_owned()),
+            dkim_verdict: Some(SignatureVerdict::Pass),
             dkim_domain: Some(signer(sender).to_owned()),
             dkim_selector: Some("demo".to_owned()),
             mailed_at: Some(at),

@@ -4,6 +4,7 @@ use super::{mail::*, *};
 use crate::{
     dns,
     store::quarantined,
+    submission::SignatureVerdict,
     verify::dkim::fixtures::{records, sign},
 };
 
@@ -50,12 +51,12 @@ async fn nobody_borrows_the_signature_of_a_mail_they_forward() {
     let name = entry(&outcomes[0]);
     let kept = bench.pipeline.store().read_blocking(|conn| quarantined(conn, name)).unwrap().unwrap();
     assert_eq!(kept.arrival.origin.from_domain.as_deref(), Some(EVIL));
-    assert_eq!(kept.arrival.origin.dkim_verdict.as_deref(), Some("dkim-none"));
+    assert_eq!(kept.arrival.origin.dkim_verdict, Some(SignatureVerdict::Fault(FaultCode::DkimNone)));
 
     // Judged again, whatever is claimed to have been found before.
     for origin in [
         kept.arrival.origin,
-        Origin { dkim_verdict: Some("pass".into()), from_domain: Some(FROM.into()), ..Origin::default() },
+        Origin { dkim_verdict: Some(SignatureVerdict::Pass), from_domain: Some(FROM.into()), ..Origin::default() },
     ] {
         let again = by_smtp(bytes.clone());
         let hints = Hints { judged: Some(Box::new(origin)), ..again.hints.clone() };

@@ -10,7 +10,7 @@ use crate::{
     query,
     report::Deviation,
     store::{quarantined, tables::sender},
-    submission::MAIL,
+    submission::{MAIL, SignatureVerdict},
     verify::dkim::fixtures::{Signer, records, sign},
 };
 
@@ -75,7 +75,7 @@ async fn a_signed_mail_counts_with_its_signature() {
     let whole = shown(&bench, uuid);
     assert_eq!((whole.report.trust.as_str(), whole.report.channel.as_str()), ("dkim", "smtp"));
     assert_eq!(whole.from_domain.as_deref(), Some(FROM));
-    assert_eq!((whole.dkim_verdict.as_deref(), whole.dkim_domain.as_deref()), (Some("pass"), Some(FROM)));
+    assert_eq!((whole.dkim_verdict, whole.dkim_domain.as_deref()), (Some(SignatureVerdict::Pass), Some(FROM)));
     assert_eq!((whole.dkim_selector.as_deref(), whole.submitter.as_deref()), (Some("sel"), Some(FROM)));
     assert_eq!(whole.key_secure, Some(false), "no DNSSEC secures records of a file");
     assert!(whole.report.deviations.is_empty(), "{:?}", whole.report.deviations);
@@ -95,7 +95,7 @@ async fn an_unsigned_mail_is_kept_once_until_it_is_admitted() {
     let kept = bench.pipeline.store().read_blocking(|conn| quarantined(conn, name)).unwrap().unwrap();
     assert_eq!(kept.arrival.bytes, bytes, "byte for byte");
     assert_eq!(kept.arrival.origin.from_domain.as_deref(), Some(FROM));
-    assert_eq!(kept.arrival.origin.dkim_verdict.as_deref(), Some("dkim-none"));
+    assert_eq!(kept.arrival.origin.dkim_verdict, Some(SignatureVerdict::Fault(FaultCode::DkimNone)));
 
     let retry = Retry { entry: name, element: None, admit: false };
     assert_eq!(code(&bench.pipeline.accept_again(by_smtp(bytes.clone()), retry).await.0[0]), FaultCode::DkimNone);
@@ -103,7 +103,10 @@ async fn an_unsigned_mail_is_kept_once_until_it_is_admitted() {
     let hints = Hints { judged: Some(Box::new(kept.arrival.origin)), ..again.hints.clone() };
     let receipt = bench.pipeline.accept_again(Submission { hints, ..again }, Retry { admit: true, ..retry }).await;
     let whole = shown(&bench, stored(&receipt.0)[1]);
-    assert_eq!((whole.report.trust.as_str(), whole.dkim_verdict.as_deref()), ("import", Some("dkim-none")));
+    assert_eq!(
+        (whole.report.trust.as_str(), whole.dkim_verdict),
+        ("import", Some(SignatureVerdict::Fault(FaultCode::DkimNone)))
+    );
     assert!(bench.pipeline.store().read_blocking(|conn| quarantined(conn, name)).unwrap().is_none());
 }
 
@@ -186,7 +189,10 @@ async fn a_trusted_sender_counts_until_the_trust_is_ended() {
     bench.pipeline.reload_senders().await.unwrap();
     let uuid = stored(&bench.pipeline.accept(by_smtp(mail(FROM, &[&report("a", "2026-03-02", 5)]))).await.0)[0];
     let whole = shown(&bench, uuid);
-    assert_eq!((whole.report.trust.as_str(), whole.dkim_verdict.as_deref()), ("import", Some("dkim-none")));
+    assert_eq!(
+        (whole.report.trust.as_str(), whole.dkim_verdict),
+        ("import", Some(SignatureVerdict::Fault(FaultCode::DkimNone)))
+    );
 
     let trusted = store.read(sender::senders).await.unwrap().remove(0);
     store.change(move |conn| sender::revoke(conn, trusted.uuid, now)).await.unwrap();
@@ -275,7 +281,7 @@ async fn what_was_found_when_it_came_stands_when_the_key_is_gone() {
     let mut salvaged = by_smtp(signed);
     salvaged.hints.judged = Some(Box::new(Origin {
         from_domain: Some(FROM.to_owned()),
-        dkim_verdict: Some(Origin::PASS.to_owned()),
+        dkim_verdict: Some(SignatureVerdict::Pass),
         dkim_domain: Some(FROM.to_owned()),
         ..Origin::default()
     }));

@@ -1,5 +1,6 @@
 use super::{Bench, Filter, clean, day, filter};
 use crate::{
+    fault::FaultCode,
     query::{coverage::coverage, quarantine},
     store::fixtures::garbage,
     submission::Trust,
@@ -41,6 +42,6 @@ fn quarantined_input_is_counted_by_its_arrival() {
     // Both came on 2 October, as the fixture says.
     let october = crate::query::Range::new(day("2026-10-02"), day("2026-10-02")).unwrap();
     let codes = bench.ask(|connection| quarantine::codes(connection, october));
-    assert_eq!((codes.total, codes.codes), (2, vec![("not-a-report".to_owned(), 2)]));
+    assert_eq!((codes.total, codes.codes), (2, vec![(FaultCode::NotAReport, 2)]));
     assert_eq!(bench.ask(|connection| quarantine::codes(connection, filter().range)).total, 0);
 }

@@ -12,13 +12,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName};
 
-use crate::{config::ForwardedHeader, receive::network::ProxyNetwork};
+use crate::{address_block::AddressBlock, config::ForwardedHeader};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who are believed about their clients, and where they say it.
 pub struct Proxies {
-    pub trusted: Vec<ProxyNetwork>,
+    pub trusted: Vec<AddressBlock>,
     /// The header they write; both are read where it is not known.
     pub header: Option<ForwardedHeader>,
 }
@@ -55,7 +55,7 @@ impl Proxies {
     }
 }
 
-fn is_trusted(address: IpAddr, trusted: &[ProxyNetwork]) -> bool {
+fn is_trusted(address: IpAddr, trusted: &[AddressBlock]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 
@@ -66,7 +66,7 @@ fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<impl Iterat
 }
 
 /// Walks the hops from the nearest one. One that hides or garbles its address ends the walk at the last known one.
-fn nearest_stranger(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[ProxyNetwork]) -> IpAddr {
+fn nearest_stranger(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[AddressBlock]) -> IpAddr {
     let mut known = peer;
     for hop in hops {
         match hop {

@@ -244,14 +244,14 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
         let text = |index| row.get::<_, Option<String>>(index);
         Ok(Arrival {
             bytes: row.get(0)?,
-            channel: text(1)?.and_then(|name| Channel::from_name(&name)).unwrap_or(Channel::Import),
+            channel: row.get::<_, Option<Channel>>(1)?.unwrap_or(Channel::Import),
             peer: text(2)?.and_then(|peer| peer.parse().ok()),
             source: text(3)?,
             received_at: row.get(4)?,
-            trust: text(5)?.and_then(|name| Trust::from_name(&name)).unwrap_or(Trust::None),
+            trust: row.get::<_, Option<Trust>>(5)?.unwrap_or(Trust::None),
             origin: Origin {
                 from_domain: text(11)?,
-                dkim_verdict: text(12)?,
+                dkim_verdict: row.get(12)?,
                 dkim_domain: text(6)?,
                 dkim_selector: text(13)?,
                 mailed_at: row.get(14)?,

@@ -1,13 +1,25 @@
 //! Types whose names stand in columns come back as what they are. A name that nothing here has is an error: it is never taken
 //! for something else.
 
-use duckdb::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use duckdb::{
+    ToSql,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
 
-use crate::submission::{Channel, NetworkState, Trust};
+use crate::{
+    fault::FaultCode,
+    submission::{Channel, NetworkState, SignatureVerdict, Trust},
+};
 
 macro_rules! named_columns {
     ($($name:ty),+ $(,)?) => {
-        $(impl FromSql for $name {
+        $(impl ToSql for $name {
+            fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(self.as_str()))
+            }
+        }
+
+        impl FromSql for $name {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
                 let name = value.as_str()?;
                 <$name>::from_name(name).ok_or_else(|| {
@@ -18,7 +30,7 @@ macro_rules! named_columns {
     };
 }
 
-named_columns!(Trust, Channel, NetworkState);
+named_columns!(Trust, Channel, NetworkState, FaultCode, SignatureVerdict);
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::block::{AddressBlock, number};
+use crate::address_block::{AddressBlock, number};
 
 /// The terms of a record that decide, in their order.
 #[derive(Debug, PartialEq, Eq)]

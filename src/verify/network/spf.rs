@@ -6,8 +6,7 @@ use std::{net::IpAddr, pin::Pin};
 use futures_util::future::join_all;
 
 use super::{
-    Looking, Stop,
-    block::AddressBlock,
+    AddressBlock, Looking, Stop,
     record::{self, Hosts, Mechanism, SpfRecord, Target, Term, shown},
 };
 use crate::limits::{NETWORK_PROOF_MX_HOSTS_MAX, NETWORK_PROOF_SPF_TERMS_MAX, NETWORK_PROOF_SPF_VOID_MAX};

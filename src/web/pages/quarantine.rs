@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     explain::faults,
+    fault::FaultCode,
     links,
     query::quarantine::{self, Narrowed, QuarantineCursor, QuarantinePage, QuarantineRow, Quarantined},
-    submission::TrustFilter,
+    submission::{SignatureVerdict, TrustFilter},
     templates::fields,
     web::{
         Site,
@@ -35,7 +36,7 @@ const DOCUMENT_INDENTED_MAX_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Serialize)]
 struct Row {
     uuid: String,
-    code: String,
+    code: &'static str,
     detail: String,
     from_domain: Option<String>,
     organisation: Option<String>,
@@ -78,7 +79,7 @@ pub(crate) fn narrowed(asked: &PageParams) -> Narrowed {
         trust: Some(asked.filter.trust).filter(|trust| *trust != TrustFilter::Counted),
         least: asked.filter.least,
         organisation: asked.filter.organisation.clone(),
-        code: asked.code.clone(),
+        code: asked.code,
     }
 }
 
@@ -89,7 +90,7 @@ pub(crate) fn address(path: &str, asked: &PageParams, after: Option<&QuarantineC
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
     let limit = (asked.limit != params::ROWS_DEFAULT).then(|| asked.limit.to_string());
     let given = [
-        ("code", code),
+        ("code", code.map(|code| code.as_str().to_owned())),
         ("cursor", cursor),
         ("from", day(from)),
         ("limit", limit),
@@ -131,9 +132,9 @@ async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
     let content = fields! {
         rows => page.rows.iter().map(row).collect::<Vec<_>>(),
         count => badges.quarantined(),
-        code => asked.code.clone(),
+        code => asked.code.map(FaultCode::as_str),
         done => flash::words(&asked),
-        judge => (!page.rows.is_empty() && bulk::is_offered(asked.code.as_deref())).then(|| address("/quarantine/judge", &asked, None)),
+        judge => (!page.rows.is_empty() && bulk::is_offered(asked.code)).then(|| address("/quarantine/judge", &asked, None)),
         judged_max => bulk::JUDGED_MAX,
         next => page.next.as_ref().map(|next| address("/quarantine", &asked, Some(next))),
     };
@@ -144,7 +145,7 @@ async fn show_list(site: &Site, query_string: &str) -> Result<String, Fail> {
 fn row(entry: &Quarantined) -> Row {
     Row {
         uuid: entry.uuid.to_string(),
-        code: entry.code.clone(),
+        code: entry.code.as_str(),
         detail: entry.detail.clone(),
         organisation: entry.organisation.clone(),
         from_domain: entry.from_domain.clone(),
@@ -161,17 +162,17 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
     let (entry, badges) = ask_entry(site, path).await?;
     let is_whole = entry.bytes.len() as i64 == entry.quarantined.bytes_total;
     let (quarantined, excerpt, document) = look_inside(site, entry).await;
-    let (happened, todo) = faults::explain(&quarantined.code);
+    let (happened, todo) = faults::explain(quarantined.code);
     let content = fields! {
         uuid => quarantined.uuid,
-        code => quarantined.code.clone(),
+        code => quarantined.code.as_str(),
         detail => quarantined.detail.clone(),
         place => quarantined.place.clone(),
         happened, todo,
-        admissible => is_whole && faults::is_admissible(&quarantined.code),
+        admissible => is_whole && quarantined.code.is_admissible(),
         is_whole,
         can_trust => is_whole && actions::may_be_trusted(&quarantined),
-        about_signature => is_whole && faults::is_about_signature(&quarantined.code),
+        about_signature => is_whole && faults::is_about_signature(quarantined.code),
         signed_by => actions::signed_by(&quarantined),
         element => quarantined.element,
         report => quarantined.report,
@@ -185,7 +186,7 @@ async fn show_entry(site: &Site, path: &str, query_string: &str) -> Result<Strin
         source => quarantined.source.as_deref().map(wording::source),
         trust => quarantined.trust.as_str(),
         from_domain => quarantined.from_domain.clone(),
-        dkim_verdict => quarantined.dkim_verdict.clone(),
+        dkim_verdict => quarantined.dkim_verdict.map(SignatureVerdict::as_str),
         dkim_domain => quarantined.dkim_domain.clone(),
         dkim_selector => quarantined.dkim_selector.clone(),
         key_secure => quarantined.key_secure,
@@ -232,7 +233,7 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
         .map(|entry| {
             serde_json::json!({
                 "uuid": entry.uuid,
-                "code": entry.code,
+                "code": entry.code.as_str(),
                 "detail": entry.detail,
                 "place": entry.place,
                 "element": entry.element,
@@ -247,7 +248,7 @@ async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, Fail
                 "source": entry.source,
                 "trust": entry.trust.as_str(),
                 "from_domain": entry.from_domain,
-                "dkim_verdict": entry.dkim_verdict,
+                "dkim_verdict": entry.dkim_verdict.map(SignatureVerdict::as_str),
                 "dkim_domain": entry.dkim_domain,
                 "dkim_selector": entry.dkim_selector,
                 "key_secure": entry.key_secure,

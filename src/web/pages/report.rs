@@ -20,6 +20,7 @@ use crate::{
     },
     reporters::{self, SenderIdentity},
     share,
+    submission::SignatureVerdict,
     templates::fields,
     web::{
         Site,
@@ -184,7 +185,7 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         peer => whole.peer.clone(),
         source => whole.source.as_deref().map(wording::source),
         from_domain => whole.from_domain.clone(),
-        dkim_verdict => whole.dkim_verdict.clone(),
+        dkim_verdict => whole.dkim_verdict.map(SignatureVerdict::as_str),
         dkim_domain => whole.dkim_domain.clone(),
         dkim_selector => whole.dkim_selector.clone(),
         network_state => whole.network_state.clone(),
@@ -334,7 +335,7 @@ async fn tell(site: &Site, path: &str) -> Result<serde_json::Value, Fail> {
     item["from_domain"] = whole.from_domain.into();
     item["from_address"] = whole.from_address.into();
     item["unproven_copy"] = whole.unproven_copy.into();
-    item["dkim_verdict"] = whole.dkim_verdict.into();
+    item["dkim_verdict"] = whole.dkim_verdict.map(SignatureVerdict::as_str).into();
     item["dkim_domain"] = whole.dkim_domain.into();
     item["dkim_selector"] = whole.dkim_selector.into();
     item["network_state"] = whole.network_state.into();

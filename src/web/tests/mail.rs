@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::{NOW, Running, empty, items};
 use crate::{
+    fault::FaultCode,
     health::SourceCounts,
     store::{Arrival, StoredEntry, fixtures},
-    submission::{Channel, Hints, MAIL, NetworkState, Origin, Outcome, Receipt, Submission, Trust},
+    submission::{Channel, Hints, MAIL, NetworkState, Origin, Outcome, Receipt, SignatureVerdict, Submission, Trust},
 };
 
 fn mail(report_id: &str) -> Vec<u8> {
@@ -139,7 +140,7 @@ fn a_report_says_whom_the_operator_trusted_to_sign_it() {
     let entry = fixtures::entry(fixtures::simple("a", 5), Trust::Dkim);
     let origin = Origin {
         from_domain: Some("corp.example".into()),
-        dkim_verdict: Some("dkim-unaligned".into()),
+        dkim_verdict: Some(SignatureVerdict::Fault(FaultCode::DkimUnaligned)),
         dkim_domain: Some("esp.example".into()),
         dkim_selector: Some("sel".into()),
         key_secure: Some(true),

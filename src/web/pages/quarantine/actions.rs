@@ -67,11 +67,8 @@ async fn judge_others(
     from_domain: String,
     only_signed: bool,
 ) -> Result<String, Fail> {
-    let codes: Vec<&str> = faults::TRUSTABLE
-        .iter()
-        .filter(|code| !only_signed || **code == FaultCode::DkimUnaligned)
-        .map(|code| code.as_str())
-        .collect();
+    let mut codes = faults::TRUSTABLE.to_vec();
+    codes.retain(|code| !only_signed || *code == FaultCode::DkimUnaligned);
     // One more tells that there are more, and one is the first where it stays.
     let mut others = site
         .store()
@@ -95,12 +92,12 @@ async fn judge_others(
 
 /// Whether the entry is a mail that is here only because of its signature, and is not likely to be forged.
 pub(crate) fn may_be_trusted(entry: &Quarantined) -> bool {
-    faults::TRUSTABLE.iter().any(|code| code.as_str() == entry.code) && entry.from_domain.is_some()
+    faults::TRUSTABLE.contains(&entry.code) && entry.from_domain.is_some()
 }
 
 /// The domain whose signature verifies although it is not that of the sender.
 pub(crate) fn signed_by(entry: &Quarantined) -> Option<String> {
-    entry.dkim_domain.clone().filter(|_| entry.code == FaultCode::DkimUnaligned.as_str())
+    entry.dkim_domain.clone().filter(|_| entry.code == FaultCode::DkimUnaligned)
 }
 
 fn finish(site: &Site, result: Result<String, Fail>) -> HttpResponse {
@@ -123,8 +120,8 @@ pub(crate) async fn judge(site: &Site, uuid: Uuid, admit: bool) -> Result<Option
     if entry.bytes.len() as i64 != entry.quarantined.bytes_total {
         return Err(Fail::Conflict("only part of this input was kept, so it cannot be read again".to_owned()));
     }
-    if admit && !faults::is_admissible(&entry.quarantined.code) {
-        let code = &entry.quarantined.code;
+    if admit && !entry.quarantined.code.is_admissible() {
+        let code = entry.quarantined.code;
         return Err(Fail::Conflict(format!("input with the fault `{code}` holds no report that could be admitted")));
     }
     let element = entry.quarantined.element.and_then(|element| u32::try_from(element).ok());

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{actions, address, narrowed};
 use crate::{
     explain::faults,
+    fault::FaultCode,
     query::quarantine::{self, QuarantineCursor},
     submission::Outcome,
     web::{
@@ -31,7 +32,7 @@ pub(crate) struct ReprocessTally {
 }
 
 /// Whether a list is offered to be reprocessed: one of a single fault that may be seen otherwise today.
-pub(crate) fn is_offered(code: Option<&str>) -> bool {
+pub(crate) fn is_offered(code: Option<FaultCode>) -> bool {
     code.is_some_and(faults::is_worth_judging_again)
 }
 
@@ -45,7 +46,7 @@ pub(crate) async fn judge(site: web::Data<Site>, request: HttpRequest) -> HttpRe
 
 async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
     let asked = params::parse(query_string, params::QUARANTINE, site.today())?;
-    if !is_offered(asked.code.as_deref()) {
+    if !is_offered(asked.code) {
         let detail = "one fault code is needed, and one that may be seen otherwise today".to_owned();
         return Err(Fail::Parameter { name: "code".to_owned(), detail });
     }
@@ -56,7 +57,12 @@ async fn judge_list(site: &Site, query_string: &str) -> Result<String, Fail> {
         .await?;
     let uuids: Vec<Uuid> = page.rows.iter().map(|row| row.uuid).collect();
     let (tally, begun) = judge_each(site, &uuids).await?;
-    tracing::info!(code = asked.code, tally.counted, tally.stayed, "quarantined inputs were reprocessed");
+    tracing::info!(
+        code = asked.code.map(FaultCode::as_str),
+        tally.counted,
+        tally.stayed,
+        "quarantined inputs were reprocessed"
+    );
     let next = match page.rows.get(begun.wrapping_sub(1)) {
         Some(last) if begun < page.rows.len() => {
             Some(QuarantineCursor { received_at: last.last_received_at, uuid: last.uuid })

@@ -1,4 +1,4 @@
-//! Networks as the SPF records and the registry name them.
+//! Networks as SPF records, the registry and the configuration name them.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -47,7 +47,7 @@ impl FromStr for AddressBlock {
         let base: IpAddr = address.parse().map_err(|_| wrong())?;
         let whole = if base.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Some(whole), number).ok_or_else(wrong)?;
-        AddressBlock::new(base, prefix).ok_or_else(wrong)
+        AddressBlock::new(base, prefix).ok_or_else(|| format!("`{text}`: the prefix is longer than {whole} bits"))
     }
 }
 
@@ -61,4 +61,39 @@ impl fmt::Display for AddressBlock {
 pub fn number(digits: &str) -> Option<u8> {
     let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     are_digits.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(network: &str, address: &str) -> bool {
+        network.parse::<AddressBlock>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        assert!(contains("192.0.2.0/24", "192.0.2.255"));
+        assert!(!contains("192.0.2.0/24", "192.0.3.0"));
+        assert!(contains("192.0.2.77/24", "192.0.2.1"), "host bits do not matter");
+        assert!(contains("192.0.2.1", "192.0.2.1"));
+        assert!(!contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("192.0.2.1", "::ffff:192.0.2.1"), "an IPv4 peer of a dual-stack socket");
+        assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("2001:db8::/33", "2001:db8:7fff::"));
+        assert!(!contains("2001:db8::/33", "2001:db8:8000::"));
+        assert!(contains("::1", "::1"));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in
+            ["", "192.0.2.0/33", "::/129", "192.0.2/24", "proxy.example.com", "192.0.2.0/", "192.0.2.0/+8", "/8"]
+        {
+            let error = text.parse::<AddressBlock>().unwrap_err();
+            assert!(error.contains(text), "{error}");
+        }
+    }
 }
