@@ -1,6 +1,5 @@
 //! What the words of RFC 8460 mean for the person who runs the mail server: result types, what became of the mail, faults, deviations.
 
-pub mod deviations;
 pub mod faults;
 pub mod result_types;
 

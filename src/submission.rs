@@ -158,6 +158,14 @@ impl Channel {
         }
     }
 
+    /// Whether anybody on the internet can send by it, unlike what a mail server of ours or the operator hands on.
+    pub fn is_open_to_all(self) -> bool {
+        match self {
+            Channel::Https | Channel::Smtp => true,
+            Channel::Lmtp | Channel::Imap | Channel::Maildir | Channel::Import => false,
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Channel> {
         Channel::ALL.into_iter().find(|channel| channel.as_str() == name)
     }

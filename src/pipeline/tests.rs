@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::{
+    report::Deviation,
     store::fixtures::{TempStore, temp_store},
     submission::{Channel, Hints, Origin},
 };
@@ -144,7 +145,7 @@ async fn a_token_of_another_domain_is_told_to_the_sender_and_the_operator() {
         let receipt = bench.pipeline.accept(by(token)).await;
         let [Outcome::Stored(uuid)] = receipt.0[..] else { panic!("{receipt:?}") };
         let whole = mail::shown(&bench, uuid);
-        let noted = whole.report.deviations.iter().any(|deviation| deviation.code == "token-other-domain");
+        let noted = whole.report.deviations.iter().any(|deviation| deviation.code == Deviation::TokenOtherDomain);
         (receipt.1.token_of_other_domain, noted, whole.report.trust)
     };
     assert_eq!(shown("of-net").await, (true, true, Trust::None));

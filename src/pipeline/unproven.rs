@@ -16,7 +16,7 @@ use crate::{
     fault::{Fault, FaultCode, FaultPlace},
     limits::{BUDGET_CLIENTS_MAX, BUDGET_ROW_BYTES, Limits, STORED_ROW_BYTES},
     report::Report,
-    submission::{Busy, Channel, ClientBudget, Submission},
+    submission::{Busy, ClientBudget, Submission},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -69,8 +69,10 @@ pub struct Meter {
 
 impl Meter {
     pub fn of(submission: &Submission) -> Meter {
-        let open_to_all = matches!(submission.channel, Channel::Https | Channel::Smtp);
-        Meter { peer: submission.peer.filter(|_| open_to_all), bytes: submission.bytes.len() as u64 }
+        Meter {
+            peer: submission.peer.filter(|_| submission.channel.is_open_to_all()),
+            bytes: submission.bytes.len() as u64,
+        }
     }
 }
 

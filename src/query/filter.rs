@@ -6,6 +6,7 @@ use super::ask;
 use crate::{
     day_range::Range,
     limits::SESSIONS_PLAUSIBLE_MAX,
+    report::Deviation,
     submission::{Trust, TrustFilter},
 };
 
@@ -27,8 +28,8 @@ pub struct Filter {
     pub result_type: Option<String>,
     pub receiving_mx_hostname: Option<String>,
     pub sending_mta_ip: Option<String>,
-    /// Deviation code; concerns reports only.
-    pub deviation: Option<String>,
+    /// Concerns reports only.
+    pub deviation: Option<Deviation>,
     /// Only reports with failed sessions.
     pub failed: bool,
 }
@@ -116,7 +117,7 @@ impl Filter {
             ("result_type", text(&self.result_type)),
             ("receiving_mx_hostname", text(&self.receiving_mx_hostname)),
             ("sending_mta_ip", text(&self.sending_mta_ip)),
-            ("deviation", text(&self.deviation)),
+            ("deviation", Box::new(self.deviation.map(Deviation::as_str))),
             ("failed", Box::new(self.failed)),
             // A sender's typing error must not drown all others.
             ("sessions_max", Box::new(SESSIONS_PLAUSIBLE_MAX)),

@@ -1,11 +1,14 @@
 //! The list of reports behind a figure.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use duckdb::{Connection, Row};
+use duckdb::{Connection, Row, types::FromSqlError};
 use uuid::Uuid;
 
 use super::{Filter, ask_with, get, lines, sessions, shares::Sessions};
-use crate::submission::{Channel, Trust};
+use crate::{
+    report::Deviation,
+    submission::{Channel, Trust},
+};
 
 /// The result type under which pages show failed sessions that no failure detail explains.
 pub const NOT_ITEMISED: &str = "not-itemised";
@@ -32,7 +35,7 @@ pub struct ReportRow {
 /// Where a report strays from RFC 8460, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportDeviation {
-    pub code: String,
+    pub code: Deviation,
     pub count: u64,
     /// JSON Pointer of the first one.
     pub path: String,
@@ -125,21 +128,20 @@ pub(super) fn read(row: &Row<'_>) -> duckdb::Result<ReportRow> {
         trust: get(row, 9)?,
         policy_domains: lines(row, 10)?,
         sessions: Sessions { successful: sessions(row, 11)?, failed: sessions(row, 12)? },
-        deviations: deviations(&lines(row, 13)?),
+        deviations: deviations(&lines(row, 13)?)?,
     })
 }
 
 /// Reads `code count path` lines.
-fn deviations(lines: &[String]) -> Vec<ReportDeviation> {
-    lines
-        .iter()
-        .map(|line| {
-            let mut words = line.splitn(3, ' ');
-            ReportDeviation {
-                code: words.next().unwrap_or_default().to_owned(),
-                count: words.next().and_then(|count| count.parse().ok()).unwrap_or(1),
-                path: words.next().unwrap_or_default().to_owned(),
-            }
+fn deviations(lines: &[String]) -> duckdb::Result<Vec<ReportDeviation>> {
+    let read = |line: &String| {
+        let mut words = line.splitn(3, ' ');
+        Some(ReportDeviation {
+            code: Deviation::from_name(words.next()?)?,
+            count: words.next()?.parse().ok()?,
+            path: words.next()?.to_owned(),
         })
-        .collect()
+    };
+    let unknown = |line: &String| FromSqlError::Other(format!("`{line}` is no deviation").into());
+    lines.iter().map(|line| read(line).ok_or_else(|| unknown(line).into())).collect()
 }

@@ -19,6 +19,7 @@ use crate::{
         failures::{self, FailureOrder},
         quarantine, reports,
     },
+    report::Deviation,
     submission::TrustFilter,
 };
 
@@ -137,7 +138,7 @@ pub(crate) fn parse(query_string: &str, accepted: Accepted, today: NaiveDate) ->
     filter.result_type = get("result_type");
     filter.receiving_mx_hostname = get("receiving_mx_hostname").map(or_absent);
     filter.sending_mta_ip = get("sending_mta_ip").map(or_absent);
-    filter.deviation = get("deviation");
+    filter.deviation = get("deviation").map(|name| deviation(&name)).transpose()?;
     filter.failed = match get("failed").as_deref() {
         None | Some("false") => false,
         Some("true") => true,
@@ -179,8 +180,10 @@ impl PageParams {
             ("result_type", &filter.result_type),
             ("receiving_mx_hostname", &filter.receiving_mx_hostname),
             ("sending_mta_ip", &filter.sending_mta_ip),
-            ("deviation", &filter.deviation),
         ];
+        if let Some(deviation) = filter.deviation {
+            query.insert("deviation", deviation.as_str().to_owned());
+        }
         if let Some(code) = self.code {
             query.insert("code", code.as_str().to_owned());
         }
@@ -308,6 +311,10 @@ fn read_date(name: &str, text: &str) -> Result<NaiveDate, Fail> {
 fn read_week(text: &str) -> Result<Range, Fail> {
     let week = Period::parse(text).filter(|period| period.kind() == PeriodKind::Week);
     week.map(Period::range).ok_or_else(|| wrong("week", format!("`{text}` is not an ISO week written like 2026-W47")))
+}
+
+fn deviation(name: &str) -> Result<Deviation, Fail> {
+    Deviation::from_name(name).ok_or_else(|| wrong("deviation", format!("`{name}` is no deviation code")))
 }
 
 fn fault_code(name: &str) -> Result<FaultCode, Fail> {

@@ -3,6 +3,7 @@
 use super::{mail::*, *};
 use crate::{
     dns,
+    report::Deviation,
     store::quarantined,
     submission::SignatureVerdict,
     verify::dkim::fixtures::{records, sign},
@@ -38,7 +39,7 @@ async fn a_forwarded_report_counts_by_its_own_signature() {
     let outcomes = bench.pipeline.accept(by_smtp(around(EVIL, None, &genuine("a")))).await.0;
     let whole = shown(&bench, stored(&outcomes)[0]);
     assert_eq!((whole.report.trust.as_str(), whole.from_domain.as_deref()), ("dkim", Some(FROM)));
-    assert!(whole.report.deviations.iter().any(|deviation| deviation.code == "forwarded"));
+    assert!(whole.report.deviations.iter().any(|deviation| deviation.code == Deviation::Forwarded));
 }
 
 #[tokio::test(flavor = "multi_thread")]

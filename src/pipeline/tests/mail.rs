@@ -226,7 +226,7 @@ async fn a_signature_cannot_take_another_organisation_s_name() {
     let forged = sign(&mail(FROM, &[&genuine.replace("count\":5,", "count\":99,")]), FROM, "sel");
     let forged = shown(&bench, stored(&bench.pipeline.accept(by_smtp(forged)).await.0)[0]);
     assert_eq!(forged.report.organisation_key, format!("tls@{FROM}"));
-    assert!(forged.report.deviations.iter().any(|deviation| deviation.code == Deviation::SubmitterMismatch.as_str()));
+    assert!(forged.report.deviations.iter().any(|deviation| deviation.code == Deviation::SubmitterMismatch));
     assert!(
         matches!(bench.pipeline.accept(submission(&genuine)).await.0[..], [Outcome::Stored(_)]),
         "nothing is masked"

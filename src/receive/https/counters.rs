@@ -1,4 +1,4 @@
-//! What the listener counts, for the metrics page. A closed list: no stranger can make it grow.
+//! What the listener counts since the start. A closed list: no stranger can make it grow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ macro_rules! counters {
         pub struct Counters { $($(#[doc = $doc])* pub $name: Counter,)* }
 
         impl Counters {
-            /// Name and value of each, for a page that shows them all.
+            /// Name and value of each.
             pub fn all(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($name), self.$name.get()),)*]
             }

@@ -44,7 +44,7 @@ fn every_fixture_named_there_shows_its_deviation() {
         if fixture == elsewhere {
             continue;
         }
-        let deviation = Deviation::from_code(&code).unwrap();
+        let deviation = Deviation::from_name(&code).unwrap();
         let shown = deviations(&fixture).iter().any(|deviations| deviations.contains(deviation));
         assert!(shown, "{code} in {fixture}");
     }

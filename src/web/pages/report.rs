@@ -10,7 +10,7 @@ use super::{
     snippet::{self, StoredBytes},
 };
 use crate::{
-    explain::{self, MailEffect, deviations, result_types},
+    explain::{self, MailEffect, result_types},
     limits::SESSIONS_PLAUSIBLE_MAX,
     links::ABSENT,
     query::{
@@ -197,10 +197,10 @@ async fn show(site: &Site, path: &str) -> Result<String, Fail> {
         left_out => left_out(&whole),
         has_doubled => whole.policies.iter().any(|policy| !counts_whole(policy)),
         deviations => report.deviations.iter().map(|deviation| fields! {
-            code => deviation.code.clone(),
+            code => deviation.code.as_str(),
             count => deviation.count,
             path => deviation.path.clone(),
-            words => deviations::words(&deviation.code),
+            words => deviation.code.words(),
         }).collect::<Vec<_>>(),
         document, cut,
     };

@@ -5,7 +5,6 @@ use minijinja::context;
 use serde::Serialize;
 
 use crate::{
-    explain::deviations,
     query::reports::{ReportPage, ReportRow, reports},
     reporters::{self, SenderIdentity},
     templates::fields,
@@ -62,11 +61,12 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let (asked, page, frame) = ask(site, query_string).await?;
     let shell = frame.context(&asked, "/reports", site.today());
     let filter = &asked.filter;
+    let deviation = filter.deviation.map(|deviation| deviation.as_str().to_owned());
     let narrowed: Vec<(&str, &str, String)> = [
         ("result_type", "result type", &filter.result_type),
         ("receiving_mx_hostname", "MX host", &filter.receiving_mx_hostname),
         ("sending_mta_ip", "sending address", &filter.sending_mta_ip),
-        ("deviation", "deviation", &filter.deviation),
+        ("deviation", "deviation", &deviation),
     ]
     .into_iter()
     .filter_map(|(name, words, value)| {
@@ -90,7 +90,7 @@ fn row(report: &ReportRow) -> Row {
     let words: Vec<String> = report
         .deviations
         .iter()
-        .map(|deviation| format!("{}: {}", deviation.code, deviations::words(&deviation.code)))
+        .map(|deviation| format!("{}: {}", deviation.code.as_str(), deviation.code.words()))
         .collect();
     Row {
         uuid: report.uuid.to_string(),
@@ -137,7 +137,7 @@ pub(crate) fn item(report: &ReportRow) -> serde_json::Value {
         "successful": report.sessions.successful,
         "failed": report.sessions.failed,
         "deviations": report.deviations.iter().map(|deviation| serde_json::json!({
-            "code": deviation.code, "count": deviation.count, "path": deviation.path,
+            "code": deviation.code.as_str(), "count": deviation.count, "path": deviation.path,
         })).collect::<Vec<_>>(),
     })
 }
