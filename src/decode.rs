@@ -6,6 +6,9 @@
 //! so that a bomb costs the buffers of its layers and nothing more; a document that outgrows what is held while its size
 //! is unknown is only measured, then unpacked a second time into memory of the right size.
 
+// Strangers choose these bytes: no length is taken for granted.
+#![deny(clippy::indexing_slicing)]
+
 pub mod mail;
 
 mod budget;

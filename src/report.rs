@@ -3,6 +3,9 @@
 //! `json` reads within bounds, `wire` knows the members and how senders vary them, `normalise` makes `types` of what was
 //! read; nothing outside this module sees wire types. `identity` names a report across channels and retries.
 
+// Strangers choose these bytes: no length is taken for granted.
+#![deny(clippy::indexing_slicing)]
+
 pub mod deviation;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -63,15 +63,15 @@ macro_rules! settings {
         $(#[doc = $doc:literal])*
         #[derive($($derive:tt)*)]
         #[serde($($serde:tt)*)]
-        pub struct $name:ident {
-            $($(#[doc = $field_doc:literal])* pub $field:ident: $kind:ty,)+
+        $vis:vis struct $name:ident {
+            $($(#[doc = $field_doc:literal])* $field_vis:vis $field:ident: $kind:ty,)+
         }
     ) => {
         $(#[doc = $doc])*
         #[derive($($derive)*)]
         #[serde($($serde)*)]
-        pub struct $name {
-            $($(#[doc = $field_doc])* pub $field: $kind,)+
+        $vis struct $name {
+            $($(#[doc = $field_doc])* $field_vis $field: $kind,)+
         }
 
         impl $crate::setting::Setting for $name {
@@ -97,13 +97,13 @@ mod tests {
         /// Where to listen, `[listener]`.
         #[derive(Debug, Default, PartialEq, serde::Deserialize)]
         #[serde(default)]
-        pub struct Example {
+        struct Example {
             /// Address or "off".
             /// Example: "[::]:25"
-            pub listen: String,
+            listen: String,
             /// Several.
-            pub names: Vec<String>,
-            pub port: Option<u16>,
+            names: Vec<String>,
+            port: Option<u16>,
         }
     }
 

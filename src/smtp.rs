@@ -4,6 +4,9 @@
 //! It takes mail for the report addresses only and relays nothing. Lines end with CRLF and nothing else, so that no two
 //! servers can disagree on where a message ends (SMTP smuggling).
 
+// Strangers choose these bytes: no length is taken for granted.
+#![deny(clippy::indexing_slicing)]
+
 mod address;
 mod command;
 mod content;

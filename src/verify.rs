@@ -1,5 +1,8 @@
 //! Whose report this is and how far it is believed. Pure: it decides over plain values; only `dkim` and `network` ask the DNS.
 
+// Strangers choose these bytes: no length is taken for granted.
+#![deny(clippy::indexing_slicing)]
+
 #[cfg(feature = "dns")]
 pub mod dkim;
 mod domain;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-pub struct Measured {
+pub(crate) struct Measured {
     /// Of each answer, sorted.
     latencies: Vec<Duration>,
     took: Duration,
@@ -11,12 +11,12 @@ pub struct Measured {
 }
 
 impl Measured {
-    pub fn new(mut latencies: Vec<Duration>, took: Duration, what: &'static str) -> Measured {
+    pub(crate) fn new(mut latencies: Vec<Duration>, took: Duration, what: &'static str) -> Measured {
         latencies.sort_unstable();
         Measured { latencies, took, what }
     }
 
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.took.as_secs_f64()
     }
 

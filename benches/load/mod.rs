@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 
 /// A gzipped report of one `sts` policy; every seventh has failures.
-pub fn report(number: u64) -> Vec<u8> {
+pub(crate) fn report(number: u64) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::with_capacity(700), Compression::fast());
     gzip.write_all(json(number).as_bytes()).expect("a vector takes everything");
     gzip.finish().expect("a vector takes everything")

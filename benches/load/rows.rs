@@ -6,11 +6,11 @@ use duckdb::Connection;
 use tlsight::{alerts::AlertPlan, store::tables::known};
 
 /// The last day that is reported on, a Sunday.
-pub const LAST_DAY: &str = "2026-11-22";
+pub(crate) const LAST_DAY: &str = "2026-11-22";
 
 /// How many of what. Each row of `policy` is a report of its own.
 #[derive(Clone, Copy)]
-pub struct Shape {
+pub(crate) struct Shape {
     pub rows: usize,
     pub days: usize,
     pub organisations: usize,
@@ -20,7 +20,7 @@ pub struct Shape {
 /// Writes rows in the order of their days, as they come in, one policy in fifty with failures. One domain in a hundred changed its
 /// policy in the last week. What failed is known, as after the first evaluation of the alerts.
 #[expect(clippy::disallowed_methods, reason = "ten million rows are written by one statement, not as reports")]
-pub fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
+pub(crate) fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
     let Shape { rows, days, organisations, domains } = shape;
     let connection = Connection::open(data.join("tlsight.duckdb"))?;
     connection.execute_batch(&format!(

@@ -25,7 +25,7 @@ struct Need {
 
 /// Raises the soft limit as far as it is needed. Where the hard limit does not suffice, lowers the numbers of connections and
 /// says so.
-pub fn make_room(config: &mut Config) -> anyhow::Result<()> {
+pub(super) fn make_room(config: &mut Config) -> anyhow::Result<()> {
     let need = Need::of(config);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.map_or(need.total(), |maximum| need.total().min(maximum));

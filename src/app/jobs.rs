@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Built, not yet at work.
-pub struct BackgroundJobs {
+pub(super) struct BackgroundJobs {
     admin: Arc<AdminCommands>,
     evaluator: AlertEvaluator,
     calendar: Calendar,
@@ -25,11 +25,11 @@ pub struct BackgroundJobs {
 }
 
 /// At work until the channel it was started with says stop.
-pub struct RunningJobs(Vec<JoinHandle<()>>);
+pub(super) struct RunningJobs(Vec<JoinHandle<()>>);
 
 impl BackgroundJobs {
     /// Fails where the configuration of alerts, channels or digests cannot be used. Needs a tokio runtime.
-    pub fn build(
+    pub(super) fn build(
         config: Config,
         private: Option<SocketAddr>,
         store: &Store,
@@ -55,11 +55,11 @@ impl BackgroundJobs {
     }
 
     /// Who answers commands.
-    pub fn admin(&self) -> Arc<dyn AdminHandler> {
+    pub(super) fn admin(&self) -> Arc<dyn AdminHandler> {
         Arc::clone(&self.admin) as Arc<dyn AdminHandler>
     }
 
-    pub fn start(self, stopped: &watch::Receiver<bool>) -> RunningJobs {
+    pub(super) fn start(self, stopped: &watch::Receiver<bool>) -> RunningJobs {
         let BackgroundJobs { evaluator, calendar, dispatcher, .. } = self;
         let (one, two, three) = (stopped.clone(), stopped.clone(), stopped.clone());
         RunningJobs(vec![
@@ -71,7 +71,7 @@ impl BackgroundJobs {
 }
 
 impl RunningJobs {
-    pub async fn ended(self) {
+    pub(super) async fn ended(self) {
         for task in self.0 {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the background jobs had panicked");

@@ -20,7 +20,7 @@ use crate::{
 
 /// As configured. Nothing is asked where nothing is posted. With a resolver of their own, so that no stranger who posts keeps
 /// the keys of mails waiting, and with look-ups that end when the proof must.
-pub fn networks(config: &Config, handle: &Handle) -> anyhow::Result<Networks> {
+pub(super) fn networks(config: &Config, handle: &Handle) -> anyhow::Result<Networks> {
     if !config.network_proof.enabled || config.public.listen == Listen::Off {
         return Ok(Networks::off());
     }
@@ -47,7 +47,7 @@ fn rules(registry: &Registry) -> anyhow::Result<ProofRules> {
 }
 
 /// Looks at reports again whose proof could not be looked up when they came, until told to stop.
-pub async fn run(pipeline: Arc<Pipeline>, clock: Clock, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn run(pipeline: Arc<Pipeline>, clock: Clock, mut stopped: watch::Receiver<bool>) {
     let mut ticks = interval_at(Instant::now() + PENDING_INTERVAL, PENDING_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Without anything that is a secret: of a URL only the host.
-pub fn rules(config: &Config) -> Rules {
+pub(super) fn rules(config: &Config) -> Rules {
     Rules {
         settings: config.alerts.clone(),
         // With domains as the evaluation compares them; what it cannot use, the start refuses.

@@ -23,7 +23,7 @@ use crate::{
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Bound, not yet serving.
-pub struct Sources {
+pub(super) struct Sources {
     pub public: Option<https::HttpsListener>,
     pub mail: Option<smtp::SmtpListener>,
     pub certificate: Option<Arc<Certificate>>,
@@ -34,7 +34,7 @@ pub struct Sources {
 }
 
 /// At work.
-pub struct RunningSources {
+pub(super) struct RunningSources {
     public: Option<https::RunningHttps>,
     mail: Option<smtp::RunningSmtp>,
     collectors: Vec<imap::RunningImap>,
@@ -44,7 +44,7 @@ pub struct RunningSources {
 
 impl Sources {
     /// Binds every listener and looks at every mailbox's settings.
-    pub fn bind(
+    pub(super) fn bind(
         config: &Config,
         pipeline: &Arc<Pipeline>,
         health: &HealthRegistry,
@@ -84,7 +84,7 @@ impl Sources {
     }
 
     /// Begins to serve. Must be called within a Tokio runtime.
-    pub fn start(self) -> anyhow::Result<RunningSources> {
+    pub(super) fn start(self) -> anyhow::Result<RunningSources> {
         let unattended = self.certificate.filter(|_| self.public.is_none() && self.mail.is_some());
         if let Some(public) = &self.public {
             self.health.part("https").well(self.clock.now(), format!("listening on {}", public.url()));
@@ -111,7 +111,7 @@ impl Sources {
 
 impl RunningSources {
     /// Lets nothing new in and finishes what is under way, all of them at the same time.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         if let Some(task) = &self.certificate {
             task.abort();
         }

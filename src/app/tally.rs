@@ -17,7 +17,7 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub struct SourceCounters {
+pub(super) struct SourceCounters {
     store: Store,
     health: HealthRegistry,
     clock: Clock,
@@ -25,7 +25,11 @@ pub struct SourceCounters {
 
 impl SourceCounters {
     /// Goes on where the counters were when the server last ended. Every part must be in the registry.
-    pub async fn resume(store: &Store, health: &HealthRegistry, clock: &Clock) -> Result<SourceCounters, StoreError> {
+    pub(super) async fn resume(
+        store: &Store,
+        health: &HealthRegistry,
+        clock: &Clock,
+    ) -> Result<SourceCounters, StoreError> {
         for kept in store.read(source_counts::counts).await? {
             let SourceCount { name, counted_since, stored, duplicate, quarantined, refused, ignored, busy } = kept;
             health.resume(
@@ -44,7 +48,7 @@ impl SourceCounters {
     }
 
     /// Writes until told to stop.
-    pub fn start(&self, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    pub(super) fn start(&self, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
         let tally = self.clone();
         tokio::spawn(async move {
             let mut written = Vec::new();
@@ -62,7 +66,7 @@ impl SourceCounters {
     }
 
     /// Writes a last time, once nothing comes in any more.
-    pub async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.write(self.counts()).await;
     }
 

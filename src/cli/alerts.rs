@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Alerts {
+pub(super) enum Alerts {
     /// Say what a rule would have told at a time, or in a range, by what was known then
     ///
     /// Replays the stored reports twice a day, from some weeks before, with the thresholds of the configuration. Nothing is
@@ -31,7 +31,7 @@ pub enum Alerts {
 }
 
 #[derive(Debug, Args)]
-pub struct Test {
+pub(super) struct Test {
     /// policy-fetch, certificate, dane, failure-share, new-failure, silent-sender, no-reports, quarantine or conflict
     #[arg(value_name = "RULE")]
     rule: String,
@@ -47,13 +47,13 @@ pub struct Test {
 }
 
 #[derive(Debug, Args)]
-pub struct SendTest {
+pub(super) struct SendTest {
     /// Name of a [[channel]]; without one of its own it is its kind
     #[arg(value_name = "CHANNEL")]
     channel: String,
 }
 
-pub fn run(common: &Common, alerts: Alerts) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, alerts: Alerts) -> anyhow::Result<ExitCode> {
     match alerts {
         Alerts::Test(test) => run_test(common, &test),
         Alerts::SendTest(test) => send_test(common, test),

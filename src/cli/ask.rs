@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Sends the order to whoever can answer it.
-pub fn ask<O: Serialize, A: DeserializeOwned>(config: Config, command: &str, order: &O) -> anyhow::Result<A> {
+pub(super) fn ask<O: Serialize, A: DeserializeOwned>(config: Config, command: &str, order: &O) -> anyhow::Result<A> {
     match ask_server(&config, command, order)? {
         Some(answer) => Ok(answer),
         None => read(by_itself(config, command, &serde_json::to_value(order)?)?),
@@ -24,7 +24,7 @@ pub fn ask<O: Serialize, A: DeserializeOwned>(config: Config, command: &str, ord
 }
 
 /// Sends the order to the server; `None` where none holds the data directory.
-pub fn ask_server<O: Serialize, A: DeserializeOwned>(
+pub(super) fn ask_server<O: Serialize, A: DeserializeOwned>(
     config: &Config,
     command: &str,
     order: &O,
@@ -40,7 +40,7 @@ pub fn ask_server<O: Serialize, A: DeserializeOwned>(
 }
 
 /// Where the links in what this process sends lead.
-pub fn base_url(config: &Config) -> String {
+pub(super) fn base_url(config: &Config) -> String {
     notify::base_url(config, address(config))
 }
 

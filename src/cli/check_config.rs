@@ -35,7 +35,7 @@ struct Findings {
     notes: Vec<String>,
 }
 
-pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process();
     let file = Config::file(common.config.as_deref(), &environment);
     let mut loaded = Config::load(common.config.as_deref(), &environment);

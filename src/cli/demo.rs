@@ -14,7 +14,7 @@ use crate::{
     jobs::alert_evaluator,
 };
 
-pub fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
     let keep = demo.keep.or_else(|| common.data.clone());
     let kept = keep.is_some();
     let place = DemoDirectory::open(keep).context("cannot create the directory for the demo's data")?;

@@ -14,7 +14,7 @@ use crate::{
 const NOT_SENT: u8 = 2;
 
 #[derive(Debug, Args)]
-pub struct DigestCommand {
+pub(super) struct DigestCommand {
     /// The ISO week it is about, such as 2026-W47 [default: the last one that is over]
     #[arg(long, value_name = "WEEK", group = "period")]
     week: Option<String>,
@@ -35,7 +35,7 @@ pub struct DigestCommand {
     dry_run: bool,
 }
 
-pub fn run(common: &Common, digest: DigestCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, digest: DigestCommand) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let (dry_run, has_digests) = (digest.dry_run, !config.digest.is_empty());
     let order = DigestOrder {

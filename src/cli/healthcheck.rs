@@ -55,7 +55,7 @@ struct Sources {
     items: Vec<Source>,
 }
 
-pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let Listen::At(address) = config.private.listen else {
         bail!("`private.listen` is off: there is nothing to ask");

@@ -18,14 +18,14 @@ use crate::{
     control::ControlClient,
     import::{self, ImportRequest, ImportSink, ImportStop, ImportTally},
 };
-pub use pipe::LATER;
+pub(super) use pipe::LATER;
 use print::Listing;
 use progress::ImportProgress;
 
 /// Not all of it is done: to be run again.
 const NOT_DONE: u8 = 2;
 
-pub fn run(common: &Common, import: Import) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, import: Import) -> anyhow::Result<ExitCode> {
     match import.paths.as_slice() {
         [only] if only.as_os_str() == "-" => Ok(pipe::run(common, import.trusted_input)),
         _ => run_on_files(common, ImportRequest { paths: import.paths, trusted_input: import.trusted_input }),

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const EXIT_KILLED: i32 = 130;
 
 /// For commands that work in threads: a flag that turns true at the first signal; the second one ends the process.
-pub fn watch() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot watch for signals")?;
     let flag = Arc::new(AtomicBool::new(false));

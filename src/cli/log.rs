@@ -10,7 +10,7 @@ use crate::config::Environment;
 /// The libraries tell of every thread they start.
 const DEFAULT_FILTER: &str = "info,actix_server=warn,mio=warn";
 
-pub fn start(format: LogFormat, environment: &Environment) {
+pub(super) fn start(format: LogFormat, environment: &Environment) {
     let wanted = environment.get("TLSIGHT_LOG").unwrap_or(DEFAULT_FILTER);
     let (filter, problem) = match EnvFilter::try_new(wanted) {
         Ok(filter) => (filter, None),

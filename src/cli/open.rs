@@ -8,14 +8,14 @@ use tokio::runtime::{Handle, Runtime};
 use crate::{app, config::Config, pipeline::Pipeline, store::Store};
 
 /// A pipeline of this process.
-pub struct Local {
+pub(super) struct Local {
     pub pipeline: Arc<Pipeline>,
     /// Where keys are looked up: it must live as long as the pipeline is used.
     runtime: Runtime,
 }
 
 /// Opens the store, creating the data directory where there is none, and puts the stages before it.
-pub fn open(config: &Config) -> anyhow::Result<Local> {
+pub(super) fn open(config: &Config) -> anyhow::Result<Local> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -30,12 +30,12 @@ pub fn open(config: &Config) -> anyhow::Result<Local> {
 
 impl Local {
     /// Of the runtime on which to wait for the network.
-    pub fn handle(&self) -> Handle {
+    pub(super) fn handle(&self) -> Handle {
         self.runtime.handle().clone()
     }
 
     /// Checkpoints and closes, so that the next to open finds no write-ahead log.
-    pub fn close(self) -> anyhow::Result<()> {
+    pub(super) fn close(self) -> anyhow::Result<()> {
         self.runtime.block_on(self.pipeline.store().close()).context("cannot close the database")
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// `null` for a listener that is off.
 #[derive(Debug, Default, Serialize)]
-pub struct Urls {
+pub(super) struct Urls {
     pub public: Option<String>,
     pub private: Option<String>,
     /// `HOST:PORT`.
@@ -20,7 +20,7 @@ pub struct Urls {
 }
 
 /// Writes the file whole or not at all: who waits for it never reads half of it.
-pub fn write(path: &Path, urls: &Urls) -> anyhow::Result<()> {
+pub(super) fn write(path: &Path, urls: &Urls) -> anyhow::Result<()> {
     let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(beside)?;

@@ -23,7 +23,7 @@ struct TakenIn {
     other: u64,
 }
 
-pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let mut report = store::repair(&config.data)
         .with_context(|| format!("cannot repair the database in {}", config.data.display()))?;

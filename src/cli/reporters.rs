@@ -8,7 +8,7 @@ use crate::{
     reporters::{Registry, Reporter},
 };
 
-pub fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     config.check()?;
     let registry = config.registry();

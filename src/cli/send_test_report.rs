@@ -18,7 +18,7 @@ use crate::{
 use print::ProbeOutput;
 
 #[derive(Debug, Args)]
-pub struct SendTestReport {
+pub(super) struct SendTestReport {
     /// The domain the report speaks of
     domain: String,
     /// Send it to this https: or mailto: URI instead of those the domain publishes; may be repeated
@@ -50,7 +50,7 @@ pub struct SendTestReport {
     failures: bool,
 }
 
-pub fn run(common: &Common, asked: SendTestReport) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, asked: SendTestReport) -> anyhow::Result<ExitCode> {
     let config = common.config(&Environment::of_process())?;
     let failures = asked.failures && !asked.sts;
     let order = order(asked)?;

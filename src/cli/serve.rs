@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Environment},
 };
 
-pub fn run(common: &Common, serve: Serve) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, serve: Serve) -> anyhow::Result<ExitCode> {
     let mut config = common.config(&Environment::of_process())?;
     serve.listeners.lay_over(&mut config);
     config.check()?;
@@ -22,7 +22,7 @@ pub fn run(common: &Common, serve: Serve) -> anyhow::Result<ExitCode> {
 }
 
 /// Binds everything, tells where, and serves until a signal.
-pub fn until_stopped(
+pub(super) fn until_stopped(
     config: Config,
     options: Options,
     listeners: &Listeners,

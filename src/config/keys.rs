@@ -13,7 +13,7 @@ const SLIPS_MAX: usize = 4;
 
 /// One `[section]`, the root first.
 #[derive(Debug)]
-pub struct ConfigSection {
+pub(super) struct ConfigSection {
     /// `""` for the root.
     pub name: &'static str,
     /// `[[name]]`: may stand several times.
@@ -23,7 +23,7 @@ pub struct ConfigSection {
 }
 
 #[derive(Debug)]
-pub struct ConfigKey {
+pub(super) struct ConfigKey {
     pub name: &'static str,
     pub doc: Vec<&'static str>,
     /// What the `Example:` line says, TOML.
@@ -33,28 +33,28 @@ pub struct ConfigKey {
 }
 
 /// All sections in the order of `Config`.
-pub fn sections() -> &'static [ConfigSection] {
+pub(super) fn sections() -> &'static [ConfigSection] {
     static SECTIONS: LazyLock<Vec<ConfigSection>> = LazyLock::new(read_sections);
     &SECTIONS
 }
 
-pub fn section(name: &str) -> Option<&'static ConfigSection> {
+pub(super) fn section(name: &str) -> Option<&'static ConfigSection> {
     sections().iter().find(|section| section.name == name)
 }
 
 impl ConfigSection {
-    pub fn key(&self, name: &str) -> Option<&ConfigKey> {
+    pub(super) fn key(&self, name: &str) -> Option<&ConfigKey> {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    pub fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 }
 
 /// The known path that an unknown one most probably means. The last segment decides, so that a key in the wrong section
 /// is found as well.
-pub fn nearest(path: &str) -> Option<String> {
+pub(super) fn nearest(path: &str) -> Option<String> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let known = sections().iter().flat_map(|section| {
         let own = (!section.name.is_empty()).then(|| section.name.to_owned());

@@ -23,11 +23,11 @@ impl From<String> for ConfigError {
 pub(super) struct Problems(Vec<String>);
 
 impl Problems {
-    pub fn add(&mut self, problem: impl Into<String>) {
+    pub(super) fn add(&mut self, problem: impl Into<String>) {
         self.0.push(problem.into());
     }
 
-    pub fn finish(self) -> Result<(), ConfigError> {
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
         if self.0.is_empty() { Ok(()) } else { Err(ConfigError(self.0)) }
     }
 }

@@ -10,7 +10,7 @@ const DAMAGED_MAX: u64 = 8;
 
 /// The lower of the two bounds on the unpacked size: `report_decompressed_max_bytes`, and the ratio over the received bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct DecodeBudget {
+pub(super) struct DecodeBudget {
     bytes_max: u64,
     ratio_bytes_max: u64,
     ratio_max: u64,
@@ -19,7 +19,7 @@ pub struct DecodeBudget {
 }
 
 impl DecodeBudget {
-    pub fn new(received_bytes: usize, limits: &Limits) -> DecodeBudget {
+    pub(super) fn new(received_bytes: usize, limits: &Limits) -> DecodeBudget {
         let by_ratio = (received_bytes as u64).saturating_mul(limits.report_compression_ratio_max);
         DecodeBudget {
             bytes_max: limits.report_decompressed_max_bytes as u64,
@@ -30,17 +30,17 @@ impl DecodeBudget {
     }
 
     /// So many bytes came out for good: what follows has the rest.
-    pub fn spend(&mut self, bytes: u64) {
+    pub(super) fn spend(&mut self, bytes: u64) {
         self.spent = self.spent.saturating_add(bytes);
     }
 
     /// Something came out that was damaged, nobody knows how much.
-    pub fn spend_on_damage(&mut self) {
+    pub(super) fn spend_on_damage(&mut self) {
         self.spend(self.bytes_max.min(self.ratio_bytes_max) / DAMAGED_MAX);
     }
 
     /// Says whether `bytes` unpacked so far, beside what is spent, are too many.
-    pub fn check(&self, bytes: u64) -> Result<(), Fault> {
+    pub(super) fn check(&self, bytes: u64) -> Result<(), Fault> {
         let bytes = self.spent.saturating_add(bytes);
         let detail = if bytes > self.bytes_max {
             format!("more than {} bytes came out, the bound is `report_decompressed_max_bytes`", self.bytes_max)

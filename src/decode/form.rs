@@ -4,7 +4,7 @@ use super::{media, source::Received};
 use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 /// The boundary, where the media type is `multipart/form-data`.
-pub fn boundary(media_type: Option<&str>) -> Option<String> {
+pub(super) fn boundary(media_type: Option<&str>) -> Option<String> {
     let media_type = media_type?;
     if media::essence(media_type) != "multipart/form-data" {
         return None;
@@ -17,7 +17,7 @@ pub fn boundary(media_type: Option<&str>) -> Option<String> {
 }
 
 /// The first part with a file name, else the first part.
-pub fn file_part<'a>(bytes: &'a [u8], boundary: &str) -> Result<Received<'a>, Fault> {
+pub(super) fn file_part<'a>(bytes: &'a [u8], boundary: &str) -> Result<Received<'a>, Fault> {
     // RFC 2046 §5.1.1 allows 70 characters.
     if boundary.is_empty() || boundary.len() > 70 {
         return Err(fault(0, "the form has no usable boundary"));
@@ -28,7 +28,7 @@ pub fn file_part<'a>(bytes: &'a [u8], boundary: &str) -> Result<Received<'a>, Fa
     let mut first = None;
     loop {
         at += delimiter.len();
-        if bytes[at..].starts_with(b"--") {
+        if bytes.get(at..).unwrap_or_default().starts_with(b"--") {
             break;
         }
         let Some(blank) = find(bytes, b"\r\n\r\n", at) else {
@@ -38,7 +38,7 @@ pub fn file_part<'a>(bytes: &'a [u8], boundary: &str) -> Result<Received<'a>, Fa
         let next = find(bytes, &delimiter, start).ok_or_else(|| fault(start, "the form's last boundary is missing"))?;
         let end = next.saturating_sub(2).max(start);
         let part = Received::part(bytes, start, end);
-        let header = String::from_utf8_lossy(&bytes[at..blank]).to_ascii_lowercase();
+        let header = String::from_utf8_lossy(bytes.get(at..blank).unwrap_or_default()).to_ascii_lowercase();
         if header.contains("filename=") || header.contains("filename*=") {
             return Ok(part);
         }
@@ -49,7 +49,7 @@ pub fn file_part<'a>(bytes: &'a [u8], boundary: &str) -> Result<Received<'a>, Fa
 }
 
 fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
-    bytes[from..].windows(needle.len()).position(|window| window == needle).map(|found| from + found)
+    bytes.get(from..)?.windows(needle.len()).position(|window| window == needle).map(|found| from + found)
 }
 
 fn fault(offset: usize, detail: &str) -> Fault {

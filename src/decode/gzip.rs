@@ -18,7 +18,7 @@ const FCOMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
 /// The bytes inside gzip members that follow each other (RFC 1952 §2.2).
-pub struct Gunzip<S> {
+pub(super) struct Gunzip<S> {
     input: S,
     inflate: Decompress,
     crc: Crc,
@@ -44,7 +44,7 @@ enum State {
 }
 
 impl<S: Source> Gunzip<S> {
-    pub fn new(input: S, budget: DecodeBudget) -> Gunzip<S> {
+    pub(super) fn new(input: S, budget: DecodeBudget) -> Gunzip<S> {
         Gunzip {
             input,
             inflate: Decompress::new(false),
@@ -92,12 +92,12 @@ impl<S: Source> Gunzip<S> {
         let input = self.input.fill()?;
         let at_end = input.is_empty();
         let (in_before, out_before) = (self.inflate.total_in(), self.inflate.total_out());
-        let output = &mut self.buffer[self.filled..];
+        let output = self.buffer.get_mut(self.filled..).unwrap_or_default();
         let status = self.inflate.decompress(input, output, FlushDecompress::None);
         let used = (self.inflate.total_in() - in_before) as usize;
         let produced = (self.inflate.total_out() - out_before) as usize;
         self.input.consume(used);
-        self.crc.update(&self.buffer[self.filled..self.filled + produced]);
+        self.crc.update(self.buffer.get(self.filled..self.filled + produced).unwrap_or_default());
         self.filled += produced;
         self.produced += produced as u64;
         self.budget.check(self.produced)?;
@@ -159,7 +159,7 @@ impl<S: Source> Source for Gunzip<S> {
         if self.taken == self.filled {
             self.refill()?;
         }
-        Ok(&self.buffer[self.taken..self.filled])
+        Ok(self.buffer.get(self.taken..self.filled).unwrap_or_default())
     }
 
     fn consume(&mut self, count: usize) {
@@ -189,7 +189,7 @@ impl<S: Source> Header<'_, S> {
             fixed[0] = 0x1f;
             self.crc.update(&fixed[..1]);
         }
-        for byte in &mut fixed[usize::from(begun)..] {
+        for byte in fixed.iter_mut().skip(usize::from(begun)) {
             *byte = self.byte()?;
         }
         let [id1, id2, method, flags, ..] = fixed;

@@ -8,14 +8,14 @@ use crate::{
 };
 
 /// The media type's essence, lower case: `Application/TLSRPT+gzip; x=y` is `application/tlsrpt+gzip`.
-pub fn essence(media_type: &str) -> String {
+pub(super) fn essence(media_type: &str) -> String {
     let essence = media_type.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
 
 /// Whether a `Content-Encoding` of gzip was declared. RFC 8460 §5.4 foresees none: the compression is part of the media
 /// type.
-pub fn content_encoding(hints: &Hints) -> Result<bool, Fault> {
+pub(super) fn content_encoding(hints: &Hints) -> Result<bool, Fault> {
     let mut gzip = false;
     for coding in hints.content_encoding.as_deref().unwrap_or_default().split(',') {
         match coding.trim().to_ascii_lowercase().as_str() {
@@ -33,7 +33,7 @@ pub fn content_encoding(hints: &Hints) -> Result<bool, Fault> {
 
 /// Notes where the claims differ from the bytes, or from what RFC 8460 §5.4 asks for. No claim at all is fine: files have
 /// none.
-pub fn judge(media_type: Option<&str>, coded: bool, found: &Wrapping, deviations: &mut Deviations) {
+pub(super) fn judge(media_type: Option<&str>, coded: bool, found: &Wrapping, deviations: &mut Deviations) {
     // Within a zip archive the sender's compression is nobody else's business.
     let gzip = found.gzip_layers > 0 && !found.zip;
     if coded {

@@ -6,7 +6,7 @@ use super::utf16;
 use crate::fault::{Fault, FaultCode, FaultPlace, Layer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(super) enum Form {
     Empty,
     Gzip,
     Zip,
@@ -19,7 +19,7 @@ pub enum Form {
 
 impl Form {
     /// The fault of a form that holds no report.
-    pub fn fault(self, place: FaultPlace) -> Fault {
+    pub(super) fn fault(self, place: FaultPlace) -> Fault {
         match self {
             Form::Foreign(code, detail) => Fault::new(code, detail, place),
             Form::Mail => {
@@ -34,7 +34,7 @@ impl Form {
     }
 }
 
-pub fn sniff(bytes: &[u8]) -> Form {
+pub(super) fn sniff(bytes: &[u8]) -> Form {
     use FaultCode::{BadEncoding, BadJson, NotGzip, NotJson};
     match bytes {
         [] => return Form::Empty,
@@ -81,14 +81,14 @@ pub fn sniff(bytes: &[u8]) -> Form {
 }
 
 fn is_html(text: &[u8]) -> bool {
-    let head = text[..text.len().min(64)].to_ascii_lowercase();
+    let head = text.get(..64).unwrap_or(text).to_ascii_lowercase();
     head.starts_with(b"<!doctype html") || head.starts_with(b"<html")
 }
 
 /// `name({` or `name([`, as JSONP has it.
 fn is_call(text: &[u8]) -> bool {
     let name = text.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"_$.".contains(byte)).count();
-    name > 0 && matches!(text[name..], [b'(', b'{' | b'[', ..])
+    name > 0 && matches!(text.get(name..), Some([b'(', b'{' | b'[', ..]))
 }
 
 /// The line `From ` of a mailbox, or the name of a header field with its colon and a space (RFC 5322 §2.2).
@@ -107,10 +107,10 @@ fn is_zlib(bytes: &[u8]) -> bool {
 fn is_deflate(bytes: &[u8]) -> bool {
     let mut inflate = Decompress::new(false);
     let mut output = [0; 64];
-    let head = &bytes[..bytes.len().min(4096)];
+    let head = bytes.get(..4096).unwrap_or(bytes);
     if inflate.decompress(head, &mut output, FlushDecompress::None).is_err() {
         return false;
     }
-    let produced = &output[..inflate.total_out() as usize];
+    let produced = output.get(..inflate.total_out() as usize).unwrap_or_default();
     matches!(produced.trim_ascii_start(), [b'{' | b'[', ..])
 }

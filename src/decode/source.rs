@@ -7,7 +7,7 @@ use crate::fault::Fault;
 const HELD_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A stream of bytes, like `BufRead`, whose errors are faults.
-pub trait Source {
+pub(super) trait Source {
     /// The bytes at hand; none only at the end. The first piece is long enough to tell what it is.
     fn fill(&mut self) -> Result<&[u8], Fault>;
     /// Takes bytes that `fill` showed.
@@ -20,27 +20,27 @@ pub trait Source {
 
 /// The body as received, or the part of it that holds the report.
 #[derive(Debug, Clone, Copy)]
-pub struct Received<'a> {
+pub(super) struct Received<'a> {
     /// Everything up to the end of the part.
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Received<'a> {
-    pub fn new(bytes: &'a [u8]) -> Received<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Received<'a> {
         Received { bytes, at: 0 }
     }
 
     /// The part `start..end`; offsets go on counting from the start of `bytes`.
-    pub fn part(bytes: &'a [u8], start: usize, end: usize) -> Received<'a> {
-        Received { bytes: &bytes[..end], at: start }
+    pub(super) fn part(bytes: &'a [u8], start: usize, end: usize) -> Received<'a> {
+        Received { bytes: bytes.get(..end).unwrap_or(bytes), at: start }
     }
 
-    pub fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.at as u64
     }
 }
@@ -64,14 +64,14 @@ impl Source for Received<'_> {
 }
 
 /// Takes pieces of a document and counts them.
-pub struct DocumentSink {
+pub(super) struct DocumentSink {
     document: Vec<u8>,
     size: u64,
     held_max: u64,
 }
 
 impl DocumentSink {
-    pub fn take(&mut self, piece: &[u8]) {
+    pub(super) fn take(&mut self, piece: &[u8]) {
         self.size += piece.len() as u64;
         if self.size <= self.held_max {
             self.document.extend_from_slice(piece);
@@ -82,7 +82,7 @@ impl DocumentSink {
 }
 
 /// Gathers what `pass` pours into the sink. `pass` is called a second time for large documents.
-pub fn collect(mut pass: impl FnMut(&mut DocumentSink) -> Result<(), Fault>) -> Result<Vec<u8>, Fault> {
+pub(super) fn collect(mut pass: impl FnMut(&mut DocumentSink) -> Result<(), Fault>) -> Result<Vec<u8>, Fault> {
     let mut sink = DocumentSink { document: Vec::new(), size: 0, held_max: HELD_MAX_BYTES };
     pass(&mut sink)?;
     if sink.size <= sink.held_max {
@@ -94,7 +94,7 @@ pub fn collect(mut pass: impl FnMut(&mut DocumentSink) -> Result<(), Fault>) -> 
     Ok(sink.document)
 }
 
-pub fn pour(source: &mut impl Source, sink: &mut DocumentSink) -> Result<(), Fault> {
+pub(super) fn pour(source: &mut impl Source, sink: &mut DocumentSink) -> Result<(), Fault> {
     loop {
         let piece = source.fill()?;
         let count = piece.len();
@@ -107,7 +107,7 @@ pub fn pour(source: &mut impl Source, sink: &mut DocumentSink) -> Result<(), Fau
 }
 
 /// Reads to the end and keeps nothing.
-pub fn drain(source: &mut impl Source) -> Result<(), Fault> {
+pub(super) fn drain(source: &mut impl Source) -> Result<(), Fault> {
     loop {
         let count = source.fill()?.len();
         if count == 0 {

@@ -10,12 +10,12 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Makes UTF-8 of UTF-16, blanks out one byte order mark, so that offsets still count in what the sender wrote, and cuts
 /// white space and NULs at the end.
-pub fn tidy(json: &mut Vec<u8>, budget: DecodeBudget, deviations: &mut Deviations) -> Result<(), Fault> {
+pub(super) fn tidy(json: &mut Vec<u8>, budget: DecodeBudget, deviations: &mut Deviations) -> Result<(), Fault> {
     if let Some(text) = utf16::to_utf8(json, budget) {
         *json = text?.into_bytes();
         deviations.add(Deviation::Utf16, "");
     } else if json.starts_with(BOM) {
-        json[..BOM.len()].fill(b' ');
+        json.iter_mut().take(BOM.len()).for_each(|byte| *byte = b' ');
         deviations.add(Deviation::Bom, "");
     }
     let is_padding = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
@@ -23,7 +23,7 @@ pub fn tidy(json: &mut Vec<u8>, budget: DecodeBudget, deviations: &mut Deviation
     if end == 0 {
         return Err(Fault::new(FaultCode::Empty, "the document holds nothing but white space", FaultPlace::Whole));
     }
-    if json[end..].contains(&0) {
+    if json.iter().skip(end).any(|byte| *byte == 0) {
         deviations.add(Deviation::TrailingNul, "");
     }
     json.truncate(end);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A document without its layers.
-pub struct Unpacked {
+pub(super) struct Unpacked {
     pub json: Vec<u8>,
     pub wrapping: Wrapping,
     pub budget: DecodeBudget,
@@ -24,7 +24,7 @@ pub struct Unpacked {
 
 /// What stood around the document.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Wrapping {
+pub(super) struct Wrapping {
     pub gzip_layers: usize,
     pub zip: bool,
     /// Bytes after the last gzip member that belong to none.
@@ -32,7 +32,7 @@ pub struct Wrapping {
 }
 
 /// The documents in a body, never none: several in a zip archive only, each with its own fate there.
-pub fn unpack(body: Received<'_>, limits: &Limits) -> Result<Vec<Result<Unpacked, Fault>>, Fault> {
+pub(super) fn unpack(body: Received<'_>, limits: &Limits) -> Result<Vec<Result<Unpacked, Fault>>, Fault> {
     let budget = DecodeBudget::new(body.rest().len(), limits);
     if sniff(body.rest()) == Form::Zip {
         return unpack_zip(body.rest(), budget);
@@ -58,7 +58,7 @@ fn unpack_zip(bytes: &[u8], mut budget: DecodeBudget) -> Result<Vec<Result<Unpac
     let several = archive.files.len() > 1;
     let mut documents = Vec::new();
     for position in 0..archive.files.len() {
-        if archive.files[position].may_be_report() {
+        if archive.files.get(position).is_some_and(|file| file.may_be_report()) {
             let file = several.then_some(position + 1);
             let document = unpack_file(&mut archive, position, &mut budget);
             let outsized = document.as_ref().err().filter(|fault| fault.code == FaultCode::TooLargeUnpacked);
@@ -144,7 +144,7 @@ fn unpack_layer<S: Source>(
 }
 
 impl Wrapping {
-    pub fn note(&self, deviations: &mut Deviations) {
+    pub(super) fn note(&self, deviations: &mut Deviations) {
         if self.gzip_layers > 1 {
             deviations.add(Deviation::DoubleGzip, "");
         }

@@ -22,11 +22,11 @@ fn units(bytes: &[u8]) -> Option<(Unit, &[u8])> {
 
 fn characters(bytes: &[u8]) -> Option<impl Iterator<Item = Result<char, std::char::DecodeUtf16Error>>> {
     let (unit, text) = units(bytes)?;
-    Some(char::decode_utf16(text.chunks_exact(2).map(move |pair| unit([pair[0], pair[1]]))))
+    Some(char::decode_utf16(text.as_chunks::<2>().0.iter().map(move |pair| unit(*pair))))
 }
 
 /// The beginning of the text, in UTF-8.
-pub fn start(bytes: &[u8]) -> Option<String> {
+pub(super) fn start(bytes: &[u8]) -> Option<String> {
     Some(characters(bytes)?.take(START_CHARS).map_while(Result::ok).collect())
 }
 
@@ -36,7 +36,7 @@ pub fn begins_json(bytes: &[u8]) -> bool {
 }
 
 /// The whole text in UTF-8, without the mark; `None` where no mark of UTF-16 stands there.
-pub fn to_utf8(bytes: &[u8], budget: DecodeBudget) -> Option<Result<String, Fault>> {
+pub(super) fn to_utf8(bytes: &[u8], budget: DecodeBudget) -> Option<Result<String, Fault>> {
     let characters = characters(bytes)?;
     let bad = |detail: &str, offset: u64| {
         Some(Err(Fault::new(FaultCode::BadEncoding, detail, FaultPlace::Byte { offset, of: Layer::Unpacked })))

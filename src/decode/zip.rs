@@ -19,7 +19,7 @@ const HEAD_BYTES: u64 = 512;
 const DIRECTORY_ENTRIES_MAX: u64 = 64;
 
 /// An archive that was opened and whose files were looked at.
-pub struct Archive<'a> {
+pub(super) struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
     bytes: u64,
     /// The files in it, in the archive's order, without what file systems put beside them; never none.
@@ -27,7 +27,7 @@ pub struct Archive<'a> {
 }
 
 /// One file. Its name is never used.
-pub struct File {
+pub(super) struct File {
     index: usize,
     /// Its first bytes, enough to tell what it is, or why they cannot be had.
     pub head: Result<Vec<u8>, Fault>,
@@ -35,18 +35,18 @@ pub struct File {
 
 impl File {
     /// What it is by its first bytes; none where they cannot be had.
-    pub fn form(&self) -> Option<Form> {
+    pub(super) fn form(&self) -> Option<Form> {
         self.head.as_deref().ok().map(sniff)
     }
 
     /// Whether it may be a report, or nobody can tell.
-    pub fn may_be_report(&self) -> bool {
+    pub(super) fn may_be_report(&self) -> bool {
         matches!(self.form(), None | Some(Form::Json | Form::Gzip | Form::Zip))
     }
 }
 
 impl<'a> Archive<'a> {
-    pub fn open(bytes: &'a [u8]) -> Result<Archive<'a>, Fault> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Archive<'a>, Fault> {
         if directory_entries(bytes) > DIRECTORY_ENTRIES_MAX {
             return Err(fault(&format!("the zip archive has more than {DIRECTORY_ENTRIES_MAX} entries")));
         }
@@ -90,7 +90,7 @@ impl<'a> Archive<'a> {
     }
 
     /// All bytes of the file at `position` in `files`; they are taken from the budget of all of them.
-    pub fn read(&mut self, position: usize, budget: &mut DecodeBudget) -> Result<Vec<u8>, Fault> {
+    pub(super) fn read(&mut self, position: usize, budget: &mut DecodeBudget) -> Result<Vec<u8>, Fault> {
         let file = self.files.get(position).ok_or_else(|| fault("the zip archive has no such file"))?;
         if let Err(fault) = &file.head {
             return Err(fault.clone());
@@ -104,7 +104,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Says which file a fault is about, where there are several. An offset in it says nothing about what was received.
-    pub fn in_file(&self, position: usize, fault: Fault) -> Fault {
+    pub(super) fn in_file(&self, position: usize, fault: Fault) -> Fault {
         let place = match fault.place {
             FaultPlace::Byte { offset, .. } => format!(" at byte {offset}"),
             _ => String::new(),
@@ -178,7 +178,7 @@ fn pour(
         }
         *produced += count as u64;
         budget.check(*produced)?;
-        sink.take(&buffer[..count]);
+        sink.take(buffer.get(..count).unwrap_or(&buffer));
     }
 }
 
@@ -186,6 +186,6 @@ fn damaged(error: &dyn std::error::Error) -> Fault {
     fault(&format!("the zip archive cannot be read: {error}"))
 }
 
-pub fn fault(detail: &str) -> Fault {
+pub(super) fn fault(detail: &str) -> Fault {
     Fault::new(FaultCode::Zip, detail, FaultPlace::Whole)
 }

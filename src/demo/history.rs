@@ -15,7 +15,7 @@ use crate::{
 const HOUR: u32 = 12;
 
 /// Evaluates once a day from `from` on, with what was known then, and stores what happened. Blocks.
-pub fn invent(store: &Store, plan: &AlertPlan, from: NaiveDate, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) fn invent(store: &Store, plan: &AlertPlan, from: NaiveDate, now: DateTime<Utc>) -> Result<(), StoreError> {
     // An interrupted demo is filled again: its past has happened by then.
     if !store.read_blocking(|conn| alert::alerts(conn, 1))?.is_empty() {
         return Ok(());

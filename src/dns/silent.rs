@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
-pub struct SilentResolver(Mutex<HashMap<String, Quiet>>);
+pub(super) struct SilentResolver(Mutex<HashMap<String, Quiet>>);
 
 #[derive(Debug)]
 struct Quiet {
@@ -24,12 +24,12 @@ struct Quiet {
 
 impl SilentResolver {
     /// Whether the servers of this name are left alone now.
-    pub fn is_silent(&self, name: &str, now: Instant) -> bool {
+    pub(super) fn is_silent(&self, name: &str, now: Instant) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(organisation(name).as_str()).is_some_and(|quiet| now < quiet.until)
     }
 
-    pub fn said_nothing(&self, name: &str, now: Instant) {
+    pub(super) fn said_nothing(&self, name: &str, now: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= DNS_SILENT_MAX {
             known.retain(|_, quiet| now < quiet.until);
@@ -43,7 +43,7 @@ impl SilentResolver {
         quiet.until = now + quiet.pause;
     }
 
-    pub fn said_something(&self, name: &str) {
+    pub(super) fn said_something(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&organisation(name));
     }
 }

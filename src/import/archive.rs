@@ -24,7 +24,7 @@ use crate::{control::ReportedOutcome, decode::is_beside, fault::FaultCode, limit
 const MEMBERS_MAX: usize = 100_000;
 
 /// An archive that was found to have a directory.
-pub struct Archive {
+pub(super) struct Archive {
     directory: ZipIterable<Bytes>,
     /// The same bytes once more, for the members.
     body: Bytes,
@@ -38,12 +38,12 @@ trait Seekable: Read + Seek {}
 impl<T: Read + Seek> Seekable for T {}
 
 impl Archive {
-    pub fn of_file(path: &Path) -> io::Result<Archive> {
+    pub(super) fn of_file(path: &Path) -> io::Result<Archive> {
         let open = || File::open(path).map(|file| Box::new(BufReader::new(file)) as Bytes);
         Archive::open(open()?, open()?)
     }
 
-    pub fn of_bytes(bytes: Arc<[u8]>) -> io::Result<Archive> {
+    pub(super) fn of_bytes(bytes: Arc<[u8]>) -> io::Result<Archive> {
         let open = || Box::new(Cursor::new(Arc::clone(&bytes))) as Bytes;
         Archive::open(open(), open())
     }
@@ -54,7 +54,7 @@ impl Archive {
     }
 
     /// Whether it is opened here: with several members, or with one that is no document by itself.
-    pub fn is_container(&mut self) -> bool {
+    pub(super) fn is_container(&mut self) -> bool {
         let Ok(entries) = self.directory.files() else { return false };
         let mut files = entries.filter(|entry| entry.as_ref().is_ok_and(|entry| !entry.is_dir()));
         let only = files.next().and_then(Result::ok);
@@ -73,7 +73,7 @@ impl Archive {
     }
 
     /// Hands over member by member until `hand` returns false; says whether more is wanted.
-    pub fn unpack(mut self, path: &Path, loader: &Loader, hand: &mut dyn FnMut(Piece) -> bool) -> bool {
+    pub(super) fn unpack(mut self, path: &Path, loader: &Loader, hand: &mut dyn FnMut(Piece) -> bool) -> bool {
         let ratio_max = loader.limits.report_compression_ratio_max;
         let room = Cell::new(self.bytes.saturating_mul(ratio_max).max(RATIO_FREE_BYTES));
         let settled = |reported| Piece { path: path.to_owned(), input: Input::Settled(reported) };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::control::batch;
 
-pub struct Batches<'a> {
+pub(super) struct Batches<'a> {
     pub judge: Judge,
     pub loader: Loader,
     pub ready: Sender<Vec<Judged>>,
@@ -31,7 +31,7 @@ enum Looked {
 
 impl Batches<'_> {
     /// Works until the walk has ended, the receiver is gone, or the import is interrupted.
-    pub fn run(&self, found: &Receiver<FoundFile>) {
+    pub(super) fn run(&self, found: &Receiver<FoundFile>) {
         let mut gathered: VecDeque<FoundFile> = VecDeque::new();
         loop {
             gather(found, &mut gathered);

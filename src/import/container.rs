@@ -17,7 +17,7 @@ use super::{
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-pub enum Container {
+pub(super) enum Container {
     /// Opened at its turn, because a thousand of them may wait.
     MboxFile,
     /// Standard input, or a pipe.
@@ -27,14 +27,14 @@ pub enum Container {
 }
 
 /// An input with the name it is listed under: `archive.zip!member`, `file.mbox#3`.
-pub struct Piece {
+pub(super) struct Piece {
     pub path: PathBuf,
     pub input: Input,
 }
 
 impl Container {
     /// Bytes of memory that it holds until it is opened.
-    pub fn weight_bytes(&self) -> usize {
+    pub(super) fn weight_bytes(&self) -> usize {
         match self {
             Container::ZipBytes(bytes) => bytes.len(),
             Container::MboxFile | Container::MboxStream(_) | Container::ZipFile => 0,
@@ -43,7 +43,7 @@ impl Container {
 
     /// Hands over what is in it until `hand` returns false. Where it cannot be read any further, that is the last thing
     /// handed over, under the name of the container.
-    pub fn unpack(self, path: &Path, loader: &Loader, hand: &mut dyn FnMut(Piece) -> bool) {
+    pub(super) fn unpack(self, path: &Path, loader: &Loader, hand: &mut dyn FnMut(Piece) -> bool) {
         let done = match self {
             Container::MboxFile => File::open(path).and_then(|file| mails(buffered(file), path, loader, hand)),
             Container::MboxStream(stream) => mails(buffered(stream), path, loader, hand),
@@ -57,7 +57,7 @@ impl Container {
 }
 
 /// The name of something inside a file. It is shown, and leads nowhere.
-pub fn inside(path: &Path, mark: char, name: &[u8]) -> PathBuf {
+pub(super) fn inside(path: &Path, mark: char, name: &[u8]) -> PathBuf {
     let mut shown = path.as_os_str().to_owned();
     shown.push(mark.to_string());
     shown.push(OsStr::from_bytes(name));
@@ -69,7 +69,7 @@ fn buffered<R: Read>(input: R) -> BufReader<R> {
 }
 
 /// The mails of an mbox, numbered from 1. Says whether more is wanted.
-pub fn mails(
+pub(super) fn mails(
     input: impl BufRead,
     path: &Path,
     loader: &Loader,

@@ -25,7 +25,7 @@ use crate::{
 const SOURCE_MAX_CHARS: usize = 1_024;
 
 /// A file that was read.
-pub enum Loaded {
+pub(super) enum Loaded {
     One(Input),
     /// It holds several inputs, which are read when its turn has come.
     Several(Container),
@@ -33,12 +33,12 @@ pub enum Loaded {
 
 /// One body, or what is known without it.
 #[derive(Debug)]
-pub enum Input {
+pub(crate) enum Input {
     Submission(Submission),
     Settled(ReportedOutcome),
 }
 
-pub struct Loader {
+pub(super) struct Loader {
     pub limits: Limits,
     pub clock: Clock,
     /// The operator trusts what is read: mail among it is not asked for a signature.
@@ -46,7 +46,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn load(&self, found: &FoundFile) -> Loaded {
+    pub(super) fn load(&self, found: &FoundFile) -> Loaded {
         let loaded = match found {
             FoundFile::Stdin => self.open(io::stdin(), Path::new("-"), FileReason::Named, None),
             FoundFile::File { path, why } => File::open(path).and_then(|file| {
@@ -103,7 +103,7 @@ impl Loader {
     }
 
     /// One member of an archive as far as it was read, `None` for an mbox.
-    pub fn member(&self, start: &mut Vec<u8>, rest: impl Read, path: &Path) -> io::Result<Option<Input>> {
+    pub(super) fn member(&self, start: &mut Vec<u8>, rest: impl Read, path: &Path) -> io::Result<Option<Input>> {
         match self.content(start, path, FileReason::Below) {
             FileContent::Mbox => Ok(None),
             FileContent::Mail => self.whole(start, rest, path, Some(MAIL), None).map(Some),
@@ -114,7 +114,7 @@ impl Loader {
 
     /// What a mail server pipes: one mail or one report, whatever else is in it. A line `From `, as some servers put it
     /// first, is no part of the mail. What is no document is a mail, however it begins: it cannot be had again.
-    pub fn piped(&self, mut input: impl Read) -> io::Result<Input> {
+    pub(super) fn piped(&self, mut input: impl Read) -> io::Result<Input> {
         let path = Path::new("-");
         let mut bytes = start_of(&mut input, None)?;
         if bytes.is_empty() {
@@ -154,7 +154,7 @@ impl Loader {
     }
 
     /// The bytes of one mail out of an mbox, or none where it is too large.
-    pub fn mail(&self, bytes: Option<Vec<u8>>, path: &Path) -> Input {
+    pub(super) fn mail(&self, bytes: Option<Vec<u8>>, path: &Path) -> Input {
         match bytes {
             Some(bytes) => Input::Submission(self.submission(bytes, path, Some(MAIL))),
             None => {
@@ -190,7 +190,7 @@ impl Loader {
 }
 
 /// The bytes that are sniffed at, in memory that has room for the rest where its size is known.
-pub fn start_of(input: &mut impl Read, size: Option<u64>) -> io::Result<Vec<u8>> {
+pub(super) fn start_of(input: &mut impl Read, size: Option<u64>) -> io::Result<Vec<u8>> {
     const ROOM_MAX_BYTES: u64 = 1024 * 1024;
     let room = size.map_or(SNIFF_BYTES, |size| size.min(ROOM_MAX_BYTES) as usize);
     let mut bytes = Vec::with_capacity(room + 1);
@@ -215,7 +215,7 @@ fn no_report() -> ReportedOutcome {
     ignored("neither mail nor gzip nor zip nor JSON")
 }
 
-pub fn ignored(why: &str) -> ReportedOutcome {
+pub(super) fn ignored(why: &str) -> ReportedOutcome {
     ReportedOutcome {
         outcome: OutcomeWord::Ignored,
         uuid: None,
@@ -230,12 +230,12 @@ fn outcome_too_large(max_bytes: usize, key: &str) -> ReportedOutcome {
     refused(FaultCode::TooLargeWire, detail)
 }
 
-pub fn refused(code: FaultCode, detail: impl Into<String>) -> ReportedOutcome {
+pub(super) fn refused(code: FaultCode, detail: impl Into<String>) -> ReportedOutcome {
     ReportedOutcome::from(&Outcome::Refused(Fault::new(code, detail, FaultPlace::Whole)))
 }
 
 /// A file that cannot be read was not taken; nobody looked into it.
-pub fn unreadable(error: &io::Error) -> ReportedOutcome {
+pub(super) fn unreadable(error: &io::Error) -> ReportedOutcome {
     ReportedOutcome {
         outcome: OutcomeWord::Refused,
         uuid: None,

@@ -11,7 +11,7 @@ const BLANK_MAX_BYTES: usize = 2;
 /// Bytes of a mail that is too large which are held while its end is looked for.
 const SKIP_BYTES: usize = 64 * 1024;
 
-pub struct Mbox<R> {
+pub(super) struct Mbox<R> {
     input: R,
     mail_max_bytes: usize,
     begun: bool,
@@ -19,7 +19,7 @@ pub struct Mbox<R> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum MboxMessage {
+pub(super) enum MboxMessage {
     /// As it was before it was put into the mbox; the empty line before the next `From ` line is not part of it.
     Whole(Vec<u8>),
     TooLarge,
@@ -27,12 +27,12 @@ pub enum MboxMessage {
 
 impl<R: BufRead> Mbox<R> {
     /// The input begins with a `From ` line.
-    pub fn new(input: R, mail_max_bytes: usize) -> Mbox<R> {
+    pub(super) fn new(input: R, mail_max_bytes: usize) -> Mbox<R> {
         Mbox { input, mail_max_bytes, begun: false, ended: false }
     }
 
     /// The next mail; `None` at the end. Behind a mail that is too large the next one follows all the same.
-    pub fn next(&mut self) -> io::Result<Option<MboxMessage>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<MboxMessage>> {
         if !self.begun {
             self.begun = true;
             self.skip_line()?;

@@ -16,20 +16,20 @@ pub enum ImportSink {
 }
 
 /// The part that works on all cores.
-pub enum Judge {
+pub(crate) enum Judge {
     Local(Arc<Pipeline>),
     /// The server judges; here files are only read.
     Server,
 }
 
 /// The part that stores, one batch at a time.
-pub enum Writer<'a> {
+pub(crate) enum Writer<'a> {
     Local(Arc<Pipeline>),
     Server(&'a mut ControlClient),
 }
 
 /// A file on its way from the one to the other.
-pub struct Judged {
+pub(crate) struct Judged {
     path: PathBuf,
     step: Step,
 }
@@ -63,7 +63,7 @@ impl ImportSink {
 
 impl Judge {
     /// The input as far as it comes without the writer, and the bytes of memory that it holds.
-    pub fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
+    pub(crate) fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
         let (step, weight) = match (input, self) {
             (Input::Settled(reported), _) => (Step::Settled(reported), 0),
             (Input::Submission(submission), Judge::Local(pipeline)) => {
@@ -82,7 +82,7 @@ impl Judge {
 
 impl Writer<'_> {
     /// Commits a batch and tells what became of each file, in order.
-    pub fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<ImportItem>, ImportStop> {
+    pub(crate) fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<ImportItem>, ImportStop> {
         let (mut prepared, mut submissions) = (Vec::new(), Vec::new());
         let mut files: Vec<(PathBuf, Option<ReportedOutcome>)> = Vec::with_capacity(batch.len());
         for Judged { path, step } in batch {

@@ -2,13 +2,13 @@
 
 use crate::decode::{begins_json_in_utf16, mail::is_header};
 
-pub use crate::decode::mail::after_from_line;
+pub(super) use crate::decode::mail::after_from_line;
 
 /// Bytes that are looked at.
-pub const SNIFF_BYTES: usize = 512;
+pub(super) const SNIFF_BYTES: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileContent {
+pub(super) enum FileContent {
     /// Gzip or JSON: the decoder's.
     Document,
     /// Zip: the decoder's where it holds one document, else opened here.
@@ -21,7 +21,7 @@ pub enum FileContent {
 }
 
 /// Says what begins with these bytes. `named_mail` is set where the name says that it is a mail: then any field will do.
-pub fn sniff(start: &[u8], named_mail: bool) -> FileContent {
+pub(super) fn sniff(start: &[u8], named_mail: bool) -> FileContent {
     // Some editors leave a byte order mark before JSON.
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());

@@ -16,7 +16,7 @@ use crate::control::ReportedOutcome;
 
 /// Something to import, or a path that was decided on the way.
 #[derive(Debug)]
-pub enum FoundFile {
+pub(super) enum FoundFile {
     File {
         path: PathBuf,
         why: FileReason,
@@ -31,7 +31,7 @@ pub enum FoundFile {
 
 /// Why a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileReason {
+pub(super) enum FileReason {
     /// The operator named it.
     Named,
     /// The operator named a directory above it.
@@ -45,7 +45,7 @@ pub enum FileReason {
 /// What is named is read, also where it is a symbolic link. Below it a link is followed only to what lies in the same tree,
 /// so that a stray one does not lead over the whole machine; a directory is entered once, however many links lead to it.
 /// Hidden names are left out, but for the folders of a Maildir, whose names begin with a dot.
-pub fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(FoundFile) -> bool) {
+pub(super) fn walk(paths: &[PathBuf], hand: &mut dyn FnMut(FoundFile) -> bool) {
     let mut walk = Walk { entered: HashSet::new(), root: PathBuf::new(), hand };
     for path in paths {
         let go_on = match fs::metadata(path) {

@@ -20,7 +20,7 @@ use crate::{
 /// Days for which Alertmanager takes an alert for firing where nobody is reminded.
 const FIRES_FOR_DAYS: i64 = 30;
 
-pub struct ChannelSender {
+pub(super) struct ChannelSender {
     pub channel: NotifyChannel,
     /// `None`: it is for mail.
     http_sender: Option<HttpSender>,
@@ -29,14 +29,14 @@ pub struct ChannelSender {
 
 /// What is the same for all channels.
 #[derive(Debug, Clone)]
-pub struct SenderContext {
+pub(super) struct SenderContext {
     pub base: String,
     host: String,
     fires_for: TimeDelta,
 }
 
 impl SenderContext {
-    pub fn of(config: &Config, base: &str) -> SenderContext {
+    pub(super) fn of(config: &Config, base: &str) -> SenderContext {
         // The next reminder renews it; between two of them it must not run out.
         let reminded = i64::try_from(config.alerts.remind_after_h)
             .ok()
@@ -52,7 +52,7 @@ impl SenderContext {
 
 impl ChannelSender {
     /// `channel` as `Config::channels` gives it.
-    pub fn open(channel: NotifyChannel, sender_context: &SenderContext) -> Result<ChannelSender, String> {
+    pub(super) fn open(channel: NotifyChannel, sender_context: &SenderContext) -> Result<ChannelSender, String> {
         let deadline = Duration::from_secs(channel.deadline_s);
         let http_sender = match channel.kind {
             ChannelKind::Mail => None,
@@ -65,7 +65,7 @@ impl ChannelSender {
     }
 
     /// Delivers the notices as one message.
-    pub async fn deliver(
+    pub(super) async fn deliver(
         &self,
         mailer: &Mailer,
         notices: &[Notice],
@@ -89,7 +89,7 @@ impl ChannelSender {
     }
 
     /// Delivers a notice that says that it is a test.
-    pub async fn test(&self, mailer: &Mailer, now: DateTime<Utc>) -> Result<String, String> {
+    pub(super) async fn test(&self, mailer: &Mailer, now: DateTime<Utc>) -> Result<String, String> {
         let name = self.channel.name();
         let notice = Notice {
             event: None,

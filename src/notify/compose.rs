@@ -17,7 +17,7 @@ use crate::alerts::notice::Email;
 
 /// A email with everything that goes around it.
 #[derive(Debug, Clone)]
-pub struct Post<'a> {
+pub(super) struct Post<'a> {
     pub email: &'a Email,
     /// Names the mail: the same at each attempt.
     pub delivery: Uuid,
@@ -31,7 +31,7 @@ pub struct Post<'a> {
 }
 
 /// The mail, and its envelope with the empty sender, so that no bounce comes back (RFC 8460 §5.6).
-pub fn compose(post: &Post<'_>) -> Result<(Envelope, Vec<u8>), String> {
+pub(super) fn compose(post: &Post<'_>) -> Result<(Envelope, Vec<u8>), String> {
     let Post { email, delivery, from, to, .. } = post;
     let host = from.domain();
     let mut builder = Message::builder()

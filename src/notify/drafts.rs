@@ -97,11 +97,11 @@ pub fn email_drafts(digest: &str, to: &[String], email: &Email, dedupe: &str) ->
 
 /// Services that open and close something for each alert. They hear of its events in order and have no cap: they group
 /// themselves, and an end that is held back would leave an incident open.
-pub fn keeps_state(kind: ChannelKind) -> bool {
+pub(super) fn keeps_state(kind: ChannelKind) -> bool {
     matches!(kind, ChannelKind::PagerDuty | ChannelKind::Alertmanager)
 }
 
-pub fn terms(channel: &NotifyChannel) -> Terms {
+pub(super) fn terms(channel: &NotifyChannel) -> Terms {
     let hours = i64::try_from(channel.give_up_after_h).ok().and_then(TimeDelta::try_hours);
     Terms {
         per_hour_max: if keeps_state(channel.kind) { u32::MAX } else { channel.notices_per_hour_max },

@@ -12,14 +12,14 @@ use crate::{
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryFailure {
+pub(super) struct DeliveryFailure {
     /// One sentence without a full stop.
     pub words: String,
     pub retry_after: RetryAfter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryAfter {
+pub(super) enum RetryAfter {
     /// It may work soon.
     Soon,
     /// The other side said no: somebody has to change something first.
@@ -29,17 +29,17 @@ pub enum RetryAfter {
 }
 
 impl DeliveryFailure {
-    pub fn soon(words: impl Into<String>) -> DeliveryFailure {
+    pub(super) fn soon(words: impl Into<String>) -> DeliveryFailure {
         DeliveryFailure { words: words.into(), retry_after: RetryAfter::Soon }
     }
 
-    pub fn refused(words: impl Into<String>) -> DeliveryFailure {
+    pub(super) fn refused(words: impl Into<String>) -> DeliveryFailure {
         DeliveryFailure { words: words.into(), retry_after: RetryAfter::Refused }
     }
 
     /// How long to wait after this failure, which was preceded by `attempts` others: 30 seconds, then twice as long each time,
     /// at most an hour, a fifth more or less so that not everything comes back at the same moment.
-    pub fn pause(&self, attempts: u32, delivery: Uuid) -> TimeDelta {
+    pub(super) fn pause(&self, attempts: u32, delivery: Uuid) -> TimeDelta {
         let longest = NOTIFY_RETRY_LONGEST_S * 1_000;
         let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
         let doubled = doubled(seconds(NOTIFY_RETRY_FIRST_S), attempts, seconds(NOTIFY_RETRY_LONGEST_S));
@@ -59,7 +59,7 @@ impl DeliveryFailure {
 }
 
 /// What the other side said, on one line and not too much of it.
-pub fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = visible(&line);
     match line.char_indices().nth(NOTIFY_QUOTED_MAX_CHARS) {
@@ -69,7 +69,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// The last of a chain of errors: the ones above say only that something went wrong, and name URLs that are secrets.
-pub fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{limits::NOTIFY_ANSWER_MAX_BYTES, tls};
 
-pub struct HttpSender {
+pub(super) struct HttpSender {
     client: Client,
     deadline: Duration,
 }
 
 impl HttpSender {
     /// `authorities`: a file with those to believe besides the system's.
-    pub fn new(authorities: Option<&Path>, deadline: Duration) -> Result<HttpSender, String> {
+    pub(super) fn new(authorities: Option<&Path>, deadline: Duration) -> Result<HttpSender, String> {
         let roots = tls::authorities(authorities).map_err(|error| error.to_string())?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config(roots))
@@ -34,7 +34,7 @@ impl HttpSender {
     }
 
     /// The status that the other side answered with, where it is one of success.
-    pub async fn post(&self, request: ChannelRequest) -> Result<String, DeliveryFailure> {
+    pub(super) async fn post(&self, request: ChannelRequest) -> Result<String, DeliveryFailure> {
         let mut builder = self.client.post(request.url).body(request.body);
         for (name, value) in request.headers {
             builder = builder.header(name, value);

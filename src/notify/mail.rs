@@ -31,7 +31,7 @@ const SUBMISSIONS_PORT: u16 = 465;
 /// What the client says of a relay that does not offer it.
 const NO_STARTTLS: &str = "STARTTLS is not supported on this server";
 
-pub struct Mailer {
+pub(super) struct Mailer {
     way: Way,
     from: Address,
     deadline: Duration,
@@ -47,7 +47,7 @@ enum Way {
 }
 
 impl Mailer {
-    pub fn of(config: &Config) -> Result<Mailer, ConfigError> {
+    pub(super) fn of(config: &Config) -> Result<Mailer, ConfigError> {
         let served = config.served()?.domains.into_keys().collect();
         Mailer::new(&config.outgoing_mail()?, served).map_err(ConfigError::from)
     }
@@ -65,7 +65,7 @@ impl Mailer {
     }
 
     /// Delivers an email to one address. What the relay said, where it took it.
-    pub async fn send(
+    pub(super) async fn send(
         &self,
         email: &Email,
         delivery: Uuid,

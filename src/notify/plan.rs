@@ -14,11 +14,11 @@ use crate::{
 const WAIT_MAX: TimeDelta = TimeDelta::seconds(2 * NOTIFY_RETRY_LONGEST_S);
 
 /// Channel and recipient.
-pub type QueueKey = (String, String);
+pub(super) type QueueKey = (String, String);
 
 /// What is under way.
 #[derive(Debug, Default)]
-pub struct BusyQueues {
+pub(super) struct BusyQueues {
     queues: BTreeSet<QueueKey>,
     /// How many of each group: a channel, or all of mail.
     groups: BTreeMap<String, usize>,
@@ -26,7 +26,7 @@ pub struct BusyQueues {
 
 /// How the entries of a channel are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryPolicy {
+pub(super) struct DeliveryPolicy {
     pub group: String,
     /// One that waits for another attempt holds up those behind it.
     pub in_order: bool,
@@ -34,18 +34,18 @@ pub struct DeliveryPolicy {
 
 /// What can be done now, and when there will be more to do.
 #[derive(Debug, PartialEq, Eq)]
-pub struct DispatchPlan {
+pub(super) struct DispatchPlan {
     pub now: Vec<Waiting>,
     pub next_at: Option<DateTime<Utc>>,
 }
 
 impl BusyQueues {
-    pub fn begin(&mut self, queue_key: &QueueKey, group: &str) {
+    pub(super) fn begin(&mut self, queue_key: &QueueKey, group: &str) {
         self.queues.insert(queue_key.clone());
         *self.groups.entry(group.to_owned()).or_default() += 1;
     }
 
-    pub fn end(&mut self, queue_key: &QueueKey, group: &str) {
+    pub(super) fn end(&mut self, queue_key: &QueueKey, group: &str) {
         self.queues.remove(queue_key);
         if let Some(count) = self.groups.get_mut(group) {
             *count = count.saturating_sub(1);
@@ -53,13 +53,13 @@ impl BusyQueues {
     }
 }
 
-pub fn queue_key(waiting: &Waiting) -> QueueKey {
+pub(super) fn queue_key(waiting: &Waiting) -> QueueKey {
     (waiting.channel.clone(), waiting.recipient.clone())
 }
 
 /// `waiting` in the order it was put in. What waits only for something that is under way is not planned for: its end is
 /// reason enough to plan again.
-pub fn plan(
+pub(super) fn plan(
     waiting: Vec<Waiting>,
     busy: &BusyQueues,
     delivery_policy: impl Fn(&str) -> DeliveryPolicy,

@@ -5,7 +5,7 @@ mod by_post;
 mod choice;
 mod outbox;
 mod own_session;
-pub mod servers;
+pub(crate) mod servers;
 
 use std::{fmt::Write as _, sync::Arc};
 

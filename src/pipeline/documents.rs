@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A report, or what is wrong with it.
-pub struct DocumentReport {
+pub(super) struct DocumentReport {
     /// Index of its document among those of the body.
     pub document: usize,
     pub report: Result<Report, Fault>,
@@ -20,7 +20,7 @@ pub struct DocumentReport {
 
 /// How a body is read.
 #[derive(Clone, Copy)]
-pub struct Reading<'a> {
+pub(super) struct Reading<'a> {
     pub received_at: DateTime<Utc>,
     /// The operator overrules what is wrong with a range.
     pub admitted: bool,
@@ -28,7 +28,7 @@ pub struct Reading<'a> {
 }
 
 /// Why nothing in a body counts as a report.
-pub struct Stray {
+pub(super) struct Stray {
     pub fault: Fault,
     /// Somebody said that it is a report, or it looks like one, however broken.
     pub looks_like_one: bool,
@@ -36,7 +36,12 @@ pub struct Stray {
 
 /// The reports in the body, never none. `certain` is set where somebody said that it holds reports. What is something else is
 /// left out, where the body may be anything and beside reports in an archive.
-pub fn reports(bytes: &[u8], hints: &Hints, certain: bool, reading: Reading<'_>) -> Result<Vec<DocumentReport>, Stray> {
+pub(super) fn reports(
+    bytes: &[u8],
+    hints: &Hints,
+    certain: bool,
+    reading: Reading<'_>,
+) -> Result<Vec<DocumentReport>, Stray> {
     let of_whole = |fault| Stray { fault, looks_like_one: certain };
     let documents = decode::documents(bytes, hints, reading.limits).map_err(of_whole)?;
     let several = documents.len() > 1;
@@ -125,7 +130,7 @@ fn has_members_of_a_report(json: &[u8]) -> bool {
 }
 
 /// Faults of a file that may be anything else. Whatever was recognised as a report and then found wrong is kept.
-pub fn is_something_else(code: FaultCode) -> bool {
+pub(super) fn is_something_else(code: FaultCode) -> bool {
     use FaultCode::{BadEncoding, BadJson, Empty, NotAReport, NotGzip, NotJson, Zip};
     matches!(code, NotAReport | NotJson | NotGzip | Empty | Zip | BadJson | BadEncoding)
 }

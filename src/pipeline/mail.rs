@@ -25,7 +25,7 @@ use crate::{
 const REPORT_DOMAIN: &str = "tls-report-domain";
 
 /// A mail whose reports are read.
-pub struct Opened {
+pub(super) struct Opened {
     /// Without the bytes of its parts, which have been read.
     mail: ParsedMail,
     found: Vec<MailReport>,
@@ -33,7 +33,7 @@ pub struct Opened {
 }
 
 /// One report of a mail, or what is wrong with it.
-pub struct MailReport {
+pub(super) struct MailReport {
     /// Index of the mail it stands in: the received one, or one that was forwarded within it.
     pub message: usize,
     /// Index of its part, and of its document among those in the part.
@@ -43,7 +43,7 @@ pub struct MailReport {
 }
 
 /// Takes a mail apart and reads the reports in it.
-pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<Opened, Fault> {
+pub(super) fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<Opened, Fault> {
     let mut mail = decode::mail::open(&submission.bytes, limits)?;
     let reached_us_at = reached_us_at(submission, &mail);
     let found = reports(&mail, reached_us_at, admitted, limits)?;
@@ -58,7 +58,7 @@ pub fn open(submission: &Submission, admitted: bool, limits: &Limits) -> Result<
 
 /// The reports in the parts of a mail, in their order: what is counted as elements of its bytes. A file that nobody said was
 /// a report and that is none is left out.
-pub fn reports(
+pub(super) fn reports(
     mail: &ParsedMail,
     reached_us_at: DateTime<Utc>,
     admitted: bool,
@@ -114,12 +114,12 @@ fn reached_us_at(submission: &Submission, mail: &ParsedMail) -> DateTime<Utc> {
 
 impl Opened {
     /// About the bytes of memory the reports hold while a key is looked up.
-    pub fn weight_bytes(&self) -> usize {
+    pub(super) fn weight_bytes(&self) -> usize {
         self.found.iter().filter_map(|found| found.report.as_ref().ok()).map(|report| report_bytes(report)).sum()
     }
 
     /// Asks for the signatures and judges each report. `trusted_input`: the operator says that none is needed.
-    pub async fn judge(
+    pub(super) async fn judge(
         self,
         submission: &Submission,
         trusted_input: bool,
@@ -297,7 +297,7 @@ fn judge_report(
 }
 
 /// RFC 8460 §5.3: the submitter is the domain of `contact-info`. One organisation's domains count as one.
-pub fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
+pub(super) fn differs_from_contact(report: &Report, domain: Option<&str>) -> bool {
     let contact = report.contact.as_deref().and_then(|contact| contact.rsplit_once('@'));
     let contact = contact.and_then(|(_, host)| report::domain(host));
     match (contact.as_deref(), domain) {

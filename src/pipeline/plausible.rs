@@ -24,14 +24,14 @@ const FRESH: TimeDelta = TimeDelta::hours(1);
 
 /// What policy domains usually have on a day, looked up now and then.
 #[derive(Debug, Default)]
-pub struct Plausible {
+pub(super) struct Plausible {
     usual: ArcSwapOption<(DateTime<Utc>, HashMap<String, i64>)>,
     looking: Arc<AtomicBool>,
 }
 
 impl Plausible {
     /// Looks up what is usual, where that is not known or old.
-    pub async fn look(self: &Arc<Self>, store: &Store, now: DateTime<Utc>) {
+    pub(super) async fn look(self: &Arc<Self>, store: &Store, now: DateTime<Utc>) {
         let known = self.usual.load();
         if known.as_ref().is_some_and(|known| now.signed_duration_since(known.0).abs() < FRESH)
             || self.looking.swap(true, Ordering::AcqRel)
@@ -51,7 +51,7 @@ impl Plausible {
     }
 
     /// What is wrong with the numbers of a report of this trust.
-    pub fn check(&self, report: &Report, trust: Trust) -> Option<Fault> {
+    pub(super) fn check(&self, report: &Report, trust: Trust) -> Option<Fault> {
         if trust.is_counted_by_default() {
             return None;
         }

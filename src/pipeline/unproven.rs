@@ -23,18 +23,18 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Rows a report takes in the store besides its own: policies and failure details.
-pub fn rows(report: &Report) -> usize {
+pub(super) fn rows(report: &Report) -> usize {
     report.policies.iter().map(|policy| 1 + policy.failures.len()).sum()
 }
 
 /// What each client has left.
-pub struct Budgets {
+pub(super) struct Budgets {
     rows: Mutex<ClientBudget>,
     bytes: Mutex<ClientBudget>,
 }
 
 impl Budgets {
-    pub fn new(limits: &Limits) -> Budgets {
+    pub(super) fn new(limits: &Limits) -> Budgets {
         let budget = |size, period| Mutex::new(ClientBudget::new(size, period, BUDGET_CLIENTS_MAX));
         Budgets {
             rows: budget(limits.unproven_rows_per_minute_max, MINUTE),
@@ -43,7 +43,7 @@ impl Budgets {
     }
 
     /// Charges a submission that may cost the store something, unless it is proven, or comes by a way only the operator has.
-    pub fn charge(&self, prepared: &Prepared, submission: &Meter) -> Result<(), Busy> {
+    pub(super) fn charge(&self, prepared: &Prepared, submission: &Meter) -> Result<(), Busy> {
         let Some(peer) = submission.peer else { return Ok(()) };
         let Some(rows) = prepared.unproven_rows() else { return Ok(()) };
         self.spend(peer, rows as u64, submission.bytes, Instant::now())
@@ -61,14 +61,14 @@ impl Budgets {
 }
 
 /// What a submission is charged by.
-pub struct Meter {
+pub(super) struct Meter {
     /// `None` where nobody is charged.
     peer: Option<IpAddr>,
     bytes: u64,
 }
 
 impl Meter {
-    pub fn of(submission: &Submission) -> Meter {
+    pub(super) fn of(submission: &Submission) -> Meter {
         Meter {
             peer: submission.peer.filter(|_| submission.channel.is_open_to_all()),
             bytes: submission.bytes.len() as u64,
@@ -82,7 +82,7 @@ fn seconds(wait: Duration) -> u32 {
 
 impl Judged {
     /// Keeps a body out of the figures that is larger than what is taken without proof.
-    pub fn within(self, limits: &Limits) -> Judged {
+    pub(super) fn within(self, limits: &Limits) -> Judged {
         let Decisions::Each(verdicts) = &self.0 else { return self };
         let unproven = verdicts.iter().filter_map(|(verdict, provenance)| match verdict {
             Decision::Report { report, trust, .. } if !trust.is_counted_by_default() => Some((report, provenance)),

@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// What is said of one submission.
-pub struct Judged(pub Decisions);
+pub(super) struct Judged(pub Decisions);
 
-pub enum Decisions {
+pub(super) enum Decisions {
     /// One for the input as a whole.
     Whole(Box<(Decision, Provenance)>),
     /// One for each report in it, never none.
@@ -32,21 +32,21 @@ pub enum Decisions {
 
 /// Who stands behind a report that came by mail; empty for others. In one mail others may be forwarded, each with its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Provenance {
+pub(super) struct Provenance {
     pub origin: Origin,
     /// Of the TLS-Report-Submitter field.
     pub submitter: Option<String>,
 }
 
 /// What is said of one report.
-pub enum Decision {
+pub(super) enum Decision {
     Report { report: Box<Report>, trust: Trust, name: Name },
     Fault { fault: Fault, organisation: Option<String>, report_id: Option<String> },
 }
 
 /// What a report is known by. Taken before missing domains are supplied and policies of foreign ones dropped, so that
 /// neither a change of the served domains nor another source turns a known report into a new one.
-pub struct Name {
+pub(super) struct Name {
     identity: Uuid,
     /// The identity the same report has when it comes signed, where it did not, or the other way round.
     alias: Option<Uuid>,
@@ -56,7 +56,7 @@ pub struct Name {
 impl Name {
     /// `signer` is the domain of a passing signature: nobody else can then give a report this name. Below a registrable
     /// domain whole companies live, so that there the name is the very domain's.
-    pub fn of(report: &Report, signer: Option<&str>) -> Name {
+    pub(super) fn of(report: &Report, signer: Option<&str>) -> Name {
         let (contact, name) = (report.contact.as_deref(), report.organisation.as_deref());
         let claimed = identity::identity_key(contact, name);
         let contact_domain =
@@ -74,18 +74,18 @@ impl Name {
     }
 
     /// Digest of the content.
-    pub fn content(&self) -> Uuid {
+    pub(super) fn content(&self) -> Uuid {
         self.content
     }
 }
 
 impl Decision {
-    pub fn of(fault: Fault) -> Decision {
+    pub(super) fn of(fault: Fault) -> Decision {
         Decision::Fault { fault, organisation: None, report_id: None }
     }
 
     /// The fault of a report that was read.
-    pub fn against(report: &Report, fault: Fault) -> Decision {
+    pub(super) fn against(report: &Report, fault: Fault) -> Decision {
         Decision::Fault { fault, organisation: report.organisation.clone(), report_id: Some(report.report_id.clone()) }
     }
 
@@ -127,18 +127,18 @@ impl Decision {
 }
 
 impl Decisions {
-    pub fn whole(fault: Fault) -> Decisions {
+    pub(super) fn whole(fault: Fault) -> Decisions {
         Decisions::Whole(Box::new((Decision::of(fault), Provenance::default())))
     }
 }
 
 impl Judged {
-    pub fn whole(fault: Fault) -> Judged {
+    pub(super) fn whole(fault: Fault) -> Judged {
         Judged(Decisions::whole(fault))
     }
 
     /// Nobody who proves nothing is believed numbers that are far beyond what is usual.
-    pub fn refuse_implausible(&mut self, plausible: &Plausible) {
+    pub(super) fn refuse_implausible(&mut self, plausible: &Plausible) {
         let Decisions::Each(verdicts) = &mut self.0 else { return };
         for (verdict, _) in verdicts {
             if let Decision::Report { report, trust, .. } = verdict
@@ -150,7 +150,7 @@ impl Judged {
     }
 
     /// Verdicts to entries for the writer.
-    pub fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
+    pub(super) fn enter(self, submission: Submission, retry: Option<Retry>, served: &Served) -> Prepared {
         let is_mail = submission.is_mail();
         let wanted = retry.and_then(|retry| retry.element);
         let numbered: Vec<(Option<u32>, Decision, Provenance)> = match self.0 {

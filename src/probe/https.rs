@@ -16,7 +16,13 @@ use crate::limits::PROBE_ANSWER_MAX_BYTES;
 const MEDIA_TYPE: &str = "application/tlsrpt+gzip";
 
 /// Posts the report and tells what happened.
-pub async fn post(probe: &Probe, url: &Url, sample: &Sample, insecure: bool, steps: &mut Steps<'_>) -> ProbeVerdict {
+pub(super) async fn post(
+    probe: &Probe,
+    url: &Url,
+    sample: &Sample,
+    insecure: bool,
+    steps: &mut Steps<'_>,
+) -> ProbeVerdict {
     let addresses = match look_up(probe, url, steps).await {
         Ok(addresses) => addresses,
         Err(verdict) => return verdict,

@@ -15,7 +15,7 @@ use super::{
 const BASE64_LINE: usize = 76;
 
 /// The whole mail, unsigned, with CRLF line ends.
-pub fn mail(sample: &Sample, to: &MailtoAddress, now: DateTime<Utc>) -> Vec<u8> {
+pub(super) fn mail(sample: &Sample, to: &MailtoAddress, now: DateTime<Utc>) -> Vec<u8> {
     let Sample { domain, contact, report_id, id, .. } = sample;
     let submitter = contact.domain();
     let boundary = format!("=_tlsight_{}", id.simple());

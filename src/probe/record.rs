@@ -7,7 +7,7 @@ const VERSION: &str = "v=TLSRPTv1;";
 
 /// The one record that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsrptRecord {
+pub(super) struct TlsrptRecord {
     /// As published, its strings joined.
     pub text: String,
     /// The `rua` list, each as written.
@@ -18,7 +18,7 @@ pub struct TlsrptRecord {
 
 /// Why a domain has no TLSRPT although there may be records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoRecord {
+pub(super) enum NoRecord {
     /// None begins with `v=TLSRPTv1;`. Those that look as if they were meant to are listed.
     None { near: Vec<String> },
     /// "If the number of resulting records is not one, senders MUST assume the recipient domain does not implement TLSRPT."
@@ -28,7 +28,7 @@ pub enum NoRecord {
 }
 
 /// Finds the record among the TXT records of the name. Each element is one record with its strings joined.
-pub fn read(records: &[Vec<u8>]) -> Result<TlsrptRecord, NoRecord> {
+pub(super) fn read(records: &[Vec<u8>]) -> Result<TlsrptRecord, NoRecord> {
     let texts: Vec<String> = records.iter().map(|record| String::from_utf8_lossy(record).into_owned()).collect();
     let mut kept: Vec<&String> = texts.iter().filter(|text| text.starts_with(VERSION)).collect();
     match (kept.pop(), kept.is_empty()) {
@@ -45,7 +45,7 @@ pub fn read(records: &[Vec<u8>]) -> Result<TlsrptRecord, NoRecord> {
 }
 
 /// What must be percent-encoded in the record and is not: a comma and a semicolon end the URI, so only this can be seen.
-pub fn unencoded(uri: &str) -> Option<&'static str> {
+pub(super) fn unencoded(uri: &str) -> Option<&'static str> {
     uri.contains('!').then_some("holds a `!`, which must be written %21 (RFC 8460 §3)")
 }
 

@@ -53,7 +53,7 @@ struct Host {
 }
 
 /// Signs the mail where there is a key, delivers it, and tells what happened.
-pub async fn post(
+pub(super) async fn post(
     probe: &Probe,
     order: &Order,
     sample: &Sample,
@@ -364,6 +364,6 @@ fn failure(error: Error) -> Failure {
 }
 
 /// This machine's name as it is told to mail servers.
-pub fn hello() -> ClientId {
+pub(super) fn hello() -> ClientId {
     ClientId::default()
 }

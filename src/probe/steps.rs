@@ -61,7 +61,7 @@ impl Steps<'_> {
 }
 
 /// Text of a stranger within bounds.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let mut shown: String = chars.by_ref().take(PROBE_SHOWN_MAX_CHARS).collect();
     if chars.next().is_some() {

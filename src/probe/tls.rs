@@ -24,7 +24,7 @@ pub struct Authorities {
 
 /// What was seen of one handshake.
 #[derive(Debug, Clone, Default)]
-pub struct HandshakeSeen {
+pub(super) struct HandshakeSeen {
     /// `TLS 1.2` or `TLS 1.3`.
     pub version: Option<&'static str>,
     /// What is wrong with the certificate, in words; `None` before one was presented.
@@ -33,7 +33,7 @@ pub struct HandshakeSeen {
 
 /// A verifier that remembers.
 #[derive(Debug)]
-pub struct Witness {
+pub(super) struct Witness {
     authorities: Authorities,
     /// Go on whatever the certificate (RFC 8460 §3: senders need not validate it).
     insecure: bool,
@@ -78,12 +78,12 @@ impl Authorities {
 }
 
 impl Witness {
-    pub fn new(authorities: &Authorities, insecure: bool) -> Arc<Witness> {
+    pub(super) fn new(authorities: &Authorities, insecure: bool) -> Arc<Witness> {
         Arc::new(Witness { authorities: authorities.clone(), insecure, seen: Mutex::default() })
     }
 
     /// A client that this witness looks on.
-    pub fn client_config(self: &Arc<Witness>) -> Result<ClientConfig, Error> {
+    pub(super) fn client_config(self: &Arc<Witness>) -> Result<ClientConfig, Error> {
         let verifier: Arc<dyn ServerCertVerifier> = Arc::<Witness>::clone(self);
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.authorities.provider))
             .with_safe_default_protocol_versions()?
@@ -96,7 +96,7 @@ impl Witness {
         Ok(config)
     }
 
-    pub fn seen(&self) -> HandshakeSeen {
+    pub(super) fn seen(&self) -> HandshakeSeen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -14,7 +14,7 @@ use super::Filter;
 use crate::submission::{Trust, TrustFilter};
 
 /// Least first, as `Trust` has it.
-pub const TRUST_AS_NUMBER: &str =
+pub(super) const TRUST_AS_NUMBER: &str =
     "CASE trust WHEN 'dkim' THEN 4 WHEN 'network' THEN 3 WHEN 'import' THEN 2 WHEN 'token' THEN 1 ELSE 0 END";
 /// A number of sessions as far as it can be believed.
 const PLAUSIBLE_SUCCESSFUL: &str = "CASE WHEN successful BETWEEN 0 AND $sessions_max THEN successful ELSE 0 END";
@@ -23,7 +23,7 @@ const PLAUSIBLE_FAILED_SESSIONS: &str =
     "CASE WHEN failed_sessions BETWEEN 0 AND $sessions_max THEN failed_sessions ELSE 0 END";
 
 /// What placeholders stand for.
-pub trait Placeholders {
+pub(super) trait Placeholders {
     /// The text for this name; `None` where it means nothing here. It may hold placeholders of its own.
     fn text(&self, name: &str) -> Option<String>;
 }
@@ -37,7 +37,7 @@ impl Placeholders for &[(&str, &str)] {
 
 /// The statement without placeholders. The first of `from` that knows a name says what it stands for; a name that none of them
 /// knows is an error.
-pub fn fill(sql: &str, from: &[&dyn Placeholders]) -> duckdb::Result<String> {
+pub(super) fn fill(sql: &str, from: &[&dyn Placeholders]) -> duckdb::Result<String> {
     let mut filled = String::with_capacity(sql.len() * 2);
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -113,11 +113,11 @@ fn sent_by(filter: &Filter) -> Vec<&'static str> {
 }
 
 /// Whom the operator refused is in no figure that does not ask for it.
-pub const NOT_REFUSED: &str =
+pub(super) const NOT_REFUSED: &str =
     "organisation_key NOT IN (SELECT organisation_key FROM sender_decision WHERE NOT accepted)";
 
 /// The condition on the column `trust`; `None` for every row. `least`: the least that counts by default.
-pub fn of_trust(filter: TrustFilter, least: Trust) -> Option<&'static str> {
+pub(super) fn of_trust(filter: TrustFilter, least: Trust) -> Option<&'static str> {
     match filter {
         TrustFilter::All => None,
         TrustFilter::Counted => at_least(least),

@@ -104,7 +104,7 @@ impl Fields {
     fn finish(self) -> Uuid {
         let digest = self.0.finalize();
         let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
+        bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
         Builder::from_custom_bytes(bytes).into_uuid()
     }
 

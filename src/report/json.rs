@@ -29,10 +29,10 @@ use crate::{
     limits::JSON_DEPTH_MAX,
 };
 use names::Names;
-pub use value::{JsonField, JsonValue};
+pub(super) use value::{JsonField, JsonValue};
 
 /// Stands before one value of a document that is known to be well-formed.
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     document: &'a str,
     /// The value, without blanks around it.
     value: &'a str,
@@ -46,7 +46,7 @@ pub struct Reader<'a> {
 
 /// What kind of value comes next, by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JsonKind {
+pub(super) enum JsonKind {
     Object,
     Array,
     String,
@@ -56,14 +56,14 @@ pub enum JsonKind {
 }
 
 /// The name of a member, and where it stands.
-pub struct Name<'a> {
+pub(super) struct Name<'a> {
     pub text: Cow<'a, str>,
     pub at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Checks the document's grammar and stands before its one value.
-    pub fn open(document: &'a str, string_max_bytes: usize) -> Result<Reader<'a>, Fault> {
+    pub(super) fn open(document: &'a str, string_max_bytes: usize) -> Result<Reader<'a>, Fault> {
         let mut reader =
             Reader { document, value: document, depth: 0, string_max_bytes, nuls: None, origin: (0, String::new()) };
         match serde_json::from_str::<&RawValue>(document) {
@@ -79,16 +79,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Offset of the value, in bytes.
-    pub fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.offset_of(self.value)
     }
 
     /// The value as written.
-    pub fn text(&self) -> &'a str {
+    pub(super) fn text(&self) -> &'a str {
         self.value
     }
 
-    pub fn kind(&self) -> JsonKind {
+    pub(super) fn kind(&self) -> JsonKind {
         match self.value.as_bytes().first() {
             Some(b'{') => JsonKind::Object,
             Some(b'[') => JsonKind::Array,
@@ -100,7 +100,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object. `member` is called for each member, its reader standing before the value.
-    pub fn object(&mut self, member: impl FnMut(&mut Reader<'a>, &Name<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(super) fn object(
+        &mut self,
+        member: impl FnMut(&mut Reader<'a>, &Name<'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.descend(|reader, fault| {
             let value = reader.value;
             serde_json::Deserializer::from_str(value).deserialize_map(Members { reader, member, fault })
@@ -108,7 +111,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an array. `element` is called for each element with its index, its reader standing before it.
-    pub fn array(&mut self, element: impl FnMut(&mut Reader<'a>, usize) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(super) fn array(
+        &mut self,
+        element: impl FnMut(&mut Reader<'a>, usize) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.descend(|reader, fault| {
             let value = reader.value;
             serde_json::Deserializer::from_str(value).deserialize_seq(Elements { reader, element, fault })
@@ -116,18 +122,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Strings with U+0000 since the last call: how many, and where the first of them begins.
-    pub fn take_nuls(&mut self) -> Option<(u64, usize)> {
+    pub(super) fn take_nuls(&mut self) -> Option<(u64, usize)> {
         self.nuls.take()
     }
 
     /// Faults and notes from here on lie in this value, whose pointer this is: to find theirs, what stands before it need
     /// not be walked through, again and again for each report of a long array.
-    pub fn set_origin(&mut self, pointer: String) {
+    pub(super) fn set_origin(&mut self, pointer: String) {
         self.origin = (self.at(), pointer);
     }
 
     /// The pointers of values or member names, by their offsets in ascending order.
-    pub fn pointers(&self, offsets: &[usize]) -> Vec<String> {
+    pub(super) fn pointers(&self, offsets: &[usize]) -> Vec<String> {
         let (start, origin) = &self.origin;
         let offsets: Vec<usize> = offsets.iter().map(|offset| offset.saturating_sub(*start)).collect();
         let inside = pointer::at_each(&self.document[*start..], &offsets);
@@ -135,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A fault at a value, found by its offset.
-    pub fn fault(&self, code: FaultCode, detail: impl Into<String>, at: usize) -> Fault {
+    pub(super) fn fault(&self, code: FaultCode, detail: impl Into<String>, at: usize) -> Fault {
         Fault::new(code, detail, FaultPlace::Path(self.pointers(&[at]).pop().unwrap_or_default()))
     }
 
@@ -259,7 +265,11 @@ fn byte_of(text: &str, error: &serde_json::Error) -> usize {
     let at = (line_start + error.column().saturating_sub(1)).min(text.len());
     // For a raw control character the column is that of the byte before it.
     match error.to_string().starts_with("control character") {
-        true => text.as_bytes()[at..].iter().position(u8::is_ascii_control).map_or(at, |ahead| at + ahead),
+        true => text
+            .as_bytes()
+            .get(at..)
+            .and_then(|rest| rest.iter().position(u8::is_ascii_control))
+            .map_or(at, |ahead| at + ahead),
         false => at,
     }
 }

@@ -1,8 +1,8 @@
 //! From wire values to domain types: one file for each kind of value, each tolerance with its deviation.
 
 mod count;
-pub mod date;
-pub mod domain;
+pub(super) mod date;
+pub(super) mod domain;
 mod failure;
 mod ip;
 mod policy;
@@ -11,9 +11,9 @@ mod sts;
 mod text;
 mod tlsa;
 
-pub use failure::failure;
-pub use policy::policy_result;
-pub use report::report;
+pub(super) use failure::failure;
+pub(super) use policy::policy_result;
+pub(super) use report::report;
 #[cfg(fuzzing)]
 pub use sts::sts;
 #[cfg(fuzzing)]

@@ -6,7 +6,7 @@ use super::{
 };
 
 #[derive(Debug, Default)]
-pub struct Notes(Vec<Note>);
+pub(super) struct Notes(Vec<Note>);
 
 #[derive(Debug)]
 struct Note {
@@ -17,11 +17,11 @@ struct Note {
 }
 
 impl Notes {
-    pub fn add(&mut self, deviation: Deviation, at: usize) {
+    pub(super) fn add(&mut self, deviation: Deviation, at: usize) {
         self.add_counted(deviation, 1, at);
     }
 
-    pub fn add_counted(&mut self, deviation: Deviation, count: u64, at: usize) {
+    pub(super) fn add_counted(&mut self, deviation: Deviation, count: u64, at: usize) {
         match self.0.iter_mut().find(|note| note.deviation == deviation) {
             Some(note) => {
                 note.count += count;
@@ -31,7 +31,7 @@ impl Notes {
         }
     }
 
-    pub fn resolve(mut self, reader: &Reader<'_>) -> Deviations {
+    pub(super) fn resolve(mut self, reader: &Reader<'_>) -> Deviations {
         self.0.sort_by_key(|note| note.at);
         let offsets: Vec<usize> = self.0.iter().map(|note| note.at).collect();
         let mut deviations = Deviations::default();

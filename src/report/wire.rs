@@ -17,13 +17,13 @@ use crate::{
     fault::{Fault, FaultCode},
     limits::Limits,
 };
-pub use detail::Detail;
-pub use entry::{Entry, Policy};
-pub use list::{List, Shape};
+pub(super) use detail::Detail;
+pub(super) use entry::{Entry, Policy};
+pub(super) use list::{List, Shape};
 use names::{Spelling::*, Table, find};
 
 /// What is carried along while a document is read: its bounds and what was used of them, and the deviations so far.
-pub struct Reading<'l> {
+pub(super) struct Reading<'l> {
     pub limits: &'l Limits,
     pub notes: Notes,
     policies: usize,
@@ -34,7 +34,7 @@ pub struct Reading<'l> {
 }
 
 /// One report with its policies done and all else as it came.
-pub struct Envelope<'a> {
+pub(super) struct Envelope<'a> {
     pub at: usize,
     /// The report as written.
     pub text: &'a str,
@@ -46,7 +46,7 @@ pub struct Envelope<'a> {
     pub draft: Option<usize>,
 }
 
-pub enum Range<'a> {
+pub(super) enum Range<'a> {
     Absent,
     /// Something else than an object, at this offset.
     Wrong(usize),
@@ -57,7 +57,7 @@ pub enum Range<'a> {
     },
 }
 
-pub enum Policies {
+pub(super) enum Policies {
     /// Missing, null, or of no use, at this offset.
     Absent(usize),
     Given {
@@ -91,12 +91,12 @@ const MEMBERS: Table<Member> = &[
 const RANGE_MEMBERS: Table<bool> = &[("start-datetime", true, Standard), ("end-datetime", false, Standard)];
 
 impl<'l> Reading<'l> {
-    pub fn new(limits: &'l Limits) -> Reading<'l> {
+    pub(super) fn new(limits: &'l Limits) -> Reading<'l> {
         Reading { limits, notes: Notes::default(), policies: 0, details: 0, elements: 0, draft: None }
     }
 
     /// Reads one report, an object.
-    pub fn envelope<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Envelope<'a>, Fault> {
+    pub(super) fn envelope<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Envelope<'a>, Fault> {
         let at = reader.at();
         self.draft = None;
         let mut envelope = Envelope {

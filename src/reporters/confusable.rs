@@ -14,7 +14,7 @@ fn seen(text: &str) -> String {
 }
 
 /// Whether a name holds the reporter's, as a reader sees both.
-pub fn names(name: &str, reporter: &Reporter) -> bool {
+pub(super) fn names(name: &str, reporter: &Reporter) -> bool {
     let (whole, words) = (seen(name), name.split_whitespace().map(seen).collect::<Vec<String>>());
     let first_word = reporter.name.split_whitespace().next().unwrap_or_default();
     [first_word, reporter.key.as_str()].into_iter().any(|known| {
@@ -26,7 +26,7 @@ pub fn names(name: &str, reporter: &Reporter) -> bool {
 }
 
 /// Whether the domain of a key reads like one of the reporter's: the same to the eye, or its name under another ending.
-pub fn looks_like(key: &str, reporter: &Reporter) -> bool {
+pub(super) fn looks_like(key: &str, reporter: &Reporter) -> bool {
     let Some(own) = registrable(key) else { return false };
     let shown = |domain: &str| idna::domain_to_unicode(domain).0;
     reporter.signing_domains.iter().filter_map(|domain| psl::domain_str(domain)).any(|domain| {
@@ -38,7 +38,7 @@ pub fn looks_like(key: &str, reporter: &Reporter) -> bool {
 }
 
 /// Whether the domain of a key is under one of the reporter's.
-pub fn is_of(key: &str, reporter: &Reporter) -> bool {
+pub(super) fn is_of(key: &str, reporter: &Reporter) -> bool {
     registrable(key)
         .is_some_and(|own| reporter.signing_domains.iter().any(|domain| psl::domain_str(domain) == Some(own)))
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 /// Mail for it is taken wherever any is (RFC 5321 §4.5.1).
-pub const POSTMASTER: &str = "postmaster";
+pub(super) const POSTMASTER: &str = "postmaster";
 
 /// A mailbox, `local@domain`. Unlike RFC 5321 §2.4 the local part is compared without case: it is ours, and nobody gives two
 /// mailboxes for reports names that differ in case only.
@@ -16,7 +16,7 @@ pub struct Address {
 
 /// Where mail for an address belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressClass<'a> {
+pub(super) enum AddressClass<'a> {
     Ours {
         /// What follows `local+` (RFC 5233).
         detail: Option<&'a str>,
@@ -45,7 +45,7 @@ impl Address {
 }
 
 /// Where an address, as a client wrote it, belongs among these.
-pub fn standing<'a>(address: &'a str, ours: &[Address]) -> AddressClass<'a> {
+pub(super) fn standing<'a>(address: &'a str, ours: &[Address]) -> AddressClass<'a> {
     let Some((local, domain)) = address.rsplit_once('@') else {
         let postmaster = address.eq_ignore_ascii_case(POSTMASTER);
         return if postmaster { AddressClass::Ours { detail: None } } else { AddressClass::Unknown };

@@ -12,7 +12,7 @@ use super::{BodyType, address::POSTMASTER, reply::SmtpReply};
 const DIGITS_MAX: usize = 18;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Command {
+pub(super) enum Command {
     /// HELO, EHLO or LHLO.
     Hello(Hello),
     Mail(MailCommand),
@@ -32,14 +32,14 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hello {
+pub(super) enum Hello {
     Helo,
     Ehlo,
     Lhlo,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct MailCommand {
+pub(super) struct MailCommand {
     /// Empty for the null sender.
     pub from: String,
     /// What the client says of the message's size (RFC 1870); 0 where it says nothing.
@@ -50,7 +50,7 @@ pub struct MailCommand {
 
 /// Why a line is no command.
 #[derive(Debug, PartialEq, Eq)]
-pub enum CommandError {
+pub(super) enum CommandError {
     Error(SmtpReply),
     /// The client may be sending something else than commands next.
     HangUp(SmtpReply),
@@ -59,7 +59,7 @@ pub enum CommandError {
 use CommandError::{Error as Fail, HangUp};
 
 /// Reads a line that ends with CRLF.
-pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
+pub(super) fn parse(line: &[u8]) -> Result<Command, CommandError> {
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
     if text.iter().any(u8::is_ascii_control) {
         return Err(Fail(SmtpReply::new(500, "5.5.2", "Control character in command")));

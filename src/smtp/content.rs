@@ -11,7 +11,7 @@ const START_BYTES: usize = 16 * 1024;
 
 /// A message's bytes so far, or why they are not kept.
 #[derive(Debug)]
-pub struct MessageContent {
+pub(super) struct MessageContent {
     bytes: Vec<u8>,
     flaw: Option<ContentFlaw>,
     /// Bytes of the current line.
@@ -21,7 +21,7 @@ pub struct MessageContent {
 
 /// Why a message is not taken, although it is read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContentFlaw {
+pub(super) enum ContentFlaw {
     BareCr,
     BareLf,
     LineTooLong,
@@ -42,23 +42,23 @@ enum At {
 
 /// Reads text line by line.
 #[derive(Debug)]
-pub struct Text {
+pub(super) struct Text {
     at: At,
     /// Dots are added and one ends the text, as in DATA.
     dotted: bool,
 }
 
 impl Text {
-    pub fn dotted() -> Text {
+    pub(super) fn dotted() -> Text {
         Text { at: At::LineStart, dotted: true }
     }
 
-    pub fn plain() -> Text {
+    pub(super) fn plain() -> Text {
         Text { at: At::LineStart, dotted: false }
     }
 
     /// Takes bytes up to the end of a dotted text: `true` where it is reached.
-    pub fn take(&mut self, input: &mut &[u8], content: &mut MessageContent, budget: usize) -> bool {
+    pub(super) fn take(&mut self, input: &mut &[u8], content: &mut MessageContent, budget: usize) -> bool {
         while let Some((&byte, rest)) = input.split_first() {
             if self.at == At::Inside {
                 let run = input.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(input.len());
@@ -100,7 +100,7 @@ impl Text {
     }
 
     /// The end of a plain text: a CR there has no LF.
-    pub fn end(&self, content: &mut MessageContent) {
+    pub(super) fn end(&self, content: &mut MessageContent) {
         if self.at == At::Cr {
             content.spoil(ContentFlaw::BareCr);
         }
@@ -108,12 +108,12 @@ impl Text {
 }
 
 impl MessageContent {
-    pub fn new(max_bytes: usize) -> MessageContent {
+    pub(super) fn new(max_bytes: usize) -> MessageContent {
         MessageContent { bytes: Vec::new(), flaw: None, line_bytes: 0, max_bytes }
     }
 
     /// Bytes of memory that are held once so many more have come.
-    pub fn room(&self, more: usize) -> usize {
+    pub(super) fn room(&self, more: usize) -> usize {
         let held = self.bytes.capacity();
         let needed = self.bytes.len().saturating_add(more).min(self.max_bytes);
         match self.flaw {
@@ -124,7 +124,7 @@ impl MessageContent {
     }
 
     /// Bytes that are no text. `budget` is the memory that may be held.
-    pub fn push(&mut self, bytes: &[u8], budget: usize) {
+    pub(super) fn push(&mut self, bytes: &[u8], budget: usize) {
         let length = self.bytes.len().saturating_add(bytes.len());
         match self.flaw {
             Some(_) => {}
@@ -138,11 +138,11 @@ impl MessageContent {
         }
     }
 
-    pub fn finish(self) -> Result<Vec<u8>, ContentFlaw> {
+    pub(super) fn finish(self) -> Result<Vec<u8>, ContentFlaw> {
         self.flaw.map_or(Ok(self.bytes), Err)
     }
 
-    pub fn flaw(&self) -> Option<ContentFlaw> {
+    pub(super) fn flaw(&self) -> Option<ContentFlaw> {
         self.flaw
     }
 
@@ -168,7 +168,7 @@ impl MessageContent {
 }
 
 impl ContentFlaw {
-    pub fn reply(self, max_bytes: usize) -> SmtpReply {
+    pub(super) fn reply(self, max_bytes: usize) -> SmtpReply {
         match self {
             ContentFlaw::BareCr => SmtpReply::new(550, "5.6.11", "bare <CR> in the message: lines end with <CR><LF>"),
             ContentFlaw::BareLf => SmtpReply::new(550, "5.6.11", "bare <LF> in the message: lines end with <CR><LF>"),
@@ -185,7 +185,7 @@ impl ContentFlaw {
     }
 
     /// Whether the client broke the protocol, rather than asked for too much.
-    pub fn is_error(self) -> bool {
+    pub(super) fn is_error(self) -> bool {
         match self {
             ContentFlaw::BareCr | ContentFlaw::BareLf | ContentFlaw::LineTooLong => true,
             ContentFlaw::TooLarge | ContentFlaw::NoMemory => false,
@@ -193,7 +193,7 @@ impl ContentFlaw {
     }
 }
 
-pub fn too_large(max_bytes: usize) -> SmtpReply {
+pub(super) fn too_large(max_bytes: usize) -> SmtpReply {
     SmtpReply::quoting(552, "5.3.4", &format!("the message is larger than {max_bytes} bytes (mail_wire_max_bytes)"))
 }
 

@@ -11,7 +11,7 @@ const CLIENT_HELLO: &[u8] = &[0x16, 0x03];
 
 /// The line that is coming in.
 #[derive(Debug, Default)]
-pub struct LineReader {
+pub(super) struct LineReader {
     bytes: Vec<u8>,
     /// The last byte was a CR.
     cr: bool,
@@ -19,7 +19,7 @@ pub struct LineReader {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
+pub(super) enum Taken {
     /// All bytes were taken, the line is not complete.
     More,
     /// A line with its CRLF.
@@ -34,7 +34,7 @@ pub enum Taken {
 
 impl LineReader {
     /// Takes bytes up to the end of the line, or up to where it is clear that it will be none.
-    pub fn take(&mut self, input: &mut &[u8]) -> Taken {
+    pub(super) fn take(&mut self, input: &mut &[u8]) -> Taken {
         while let Some((&byte, rest)) = input.split_first() {
             *input = rest;
             match (self.cr, byte) {

@@ -85,7 +85,7 @@ impl StoreError {
 }
 
 /// DuckDB hands the operating system's words through, and has none of its own for this.
-pub fn says_disk_full(text: &str) -> bool {
+pub(super) fn says_disk_full(text: &str) -> bool {
     ["No space left on device", "Disk quota exceeded", "File too large", "Could not write all bytes"]
         .iter()
         .any(|words| text.contains(words))

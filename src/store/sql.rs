@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 /// `'…'::UUID,'…'::UUID` for an `IN (…)`.
-pub fn uuids<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
+pub(super) fn uuids<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
     let mut list = String::new();
     for uuid in uuids {
         let separator = if list.is_empty() { "" } else { "," };
@@ -19,7 +19,7 @@ pub fn uuids<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
 }
 
 /// A query with one column `name` of the UUIDs: one literal, which parses quicker than many.
-pub fn uuid_table<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
+pub(super) fn uuid_table<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
     let mut list = String::new();
     for uuid in uuids {
         let separator = if list.is_empty() { "" } else { "," };
@@ -29,6 +29,6 @@ pub fn uuid_table<'a>(uuids: impl IntoIterator<Item = &'a Uuid>) -> String {
 }
 
 /// `'…'::DATE`.
-pub fn day(day: NaiveDate) -> String {
+pub(super) fn day(day: NaiveDate) -> String {
     format!("'{}'::DATE", day.format("%Y-%m-%d"))
 }

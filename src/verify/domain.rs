@@ -9,7 +9,7 @@ use crate::report::{PolicyType, Report};
 /// in which the policies stand does not matter.
 ///
 /// `field` is what the mail's TLS-Report-Domain says where it is believed, `token_domains` the domains of the token.
-pub fn supply(report: &mut Report, field: Option<&str>, token_domains: Option<&[String]>, served: &Served) {
+pub(super) fn supply(report: &mut Report, field: Option<&str>, token_domains: Option<&[String]>, served: &Served) {
     if report.policies.iter().all(|result| result.policy.domain.is_some()) {
         return;
     }

@@ -233,7 +233,8 @@ impl Looking<'_> {
             }
         }
         Err(failed.unwrap_or_else(|| {
-            Stop::settled(format!("{address} has the name {}, which does not lead back to it", names[0]))
+            let name = names.first().map_or("", |name| name.as_str());
+            Stop::settled(format!("{address} has the name {name}, which does not lead back to it"))
         }))
     }
 

@@ -26,13 +26,13 @@ use crate::{
 const TOKEN: &str = "0123456789abcdef";
 
 /// A directory with what a server is started with, as often as wanted.
-pub struct World {
+pub(crate) struct World {
     directory: TempDir,
 }
 
 impl World {
     /// `settings` is TOML: whom to tell.
-    pub fn new(settings: &str) -> World {
+    pub(crate) fn new(settings: &str) -> World {
         let world = World { directory: tempfile::tempdir().unwrap() };
         let text = format!(
             "[[domain]]\nname = \"example.com\"\ntoken = \"{TOKEN}\"\n\
@@ -50,7 +50,7 @@ impl World {
         self.directory.path().join("data")
     }
 
-    pub fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         Server::start_with(&self.data(), |command| command.arg("--config").arg(self.configuration()))
     }
 
@@ -79,12 +79,12 @@ impl Ran {
 }
 
 /// So many UTC days ago.
-pub fn days_ago(days: u64) -> NaiveDate {
+pub(crate) fn days_ago(days: u64) -> NaiveDate {
     Clock::system().now().date_naive() - Days::new(days)
 }
 
 /// One organisation's report of a day, to the URL with the token. `failed` sessions could not fetch the policy.
-pub fn post(server: &Server, organisation: &str, day: NaiveDate, failed: u32) {
+pub(crate) fn post(server: &Server, organisation: &str, day: NaiveDate, failed: u32) {
     let details = match failed {
         0 => String::new(),
         failed => format!(r#"{{"result-type":"sts-policy-fetch-error","failed-session-count":{failed}}}"#),

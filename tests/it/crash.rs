@@ -42,12 +42,12 @@ fn nothing_acknowledged_is_lost_by_sigkill() {
 }
 
 /// How often servers are killed.
-pub fn rounds() -> u64 {
+pub(crate) fn rounds() -> u64 {
     std::env::var("TLSIGHT_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
 /// All these reports are stored, and no report is there twice.
-pub fn assert_there_once(server: &Server, acknowledged: &[String], round: u64) {
+pub(crate) fn assert_there_once(server: &Server, acknowledged: &[String], round: u64) {
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
     for id in all_report_ids(server) {
         *times.entry(id).or_default() += 1;
@@ -61,7 +61,11 @@ pub fn assert_there_once(server: &Server, acknowledged: &[String], round: u64) {
 /// Sends on several connections, each report also a second time, and kills the server at a moment that differs from round to
 /// round: after some number of answers, while others are under way. What `connect` makes sends the report of an id and
 /// returns once it is acknowledged, with an error where the connection broke.
-pub fn send_until_killed<Sending>(server: Server, round: u64, connect: impl Fn() -> Sending + Sync) -> Vec<String>
+pub(crate) fn send_until_killed<Sending>(
+    server: Server,
+    round: u64,
+    connect: impl Fn() -> Sending + Sync,
+) -> Vec<String>
 where
     Sending: FnMut(&str) -> io::Result<()>,
 {
@@ -100,7 +104,7 @@ where
 }
 
 /// A gzipped report of one policy with one failure.
-pub fn report(id: &str) -> Vec<u8> {
+pub(crate) fn report(id: &str) -> Vec<u8> {
     let json = format!(
         r#"{{"organization-name":"Crash Test","contact-info":"tls@sender.example","report-id":"{id}",
         "date-range":{{"start-datetime":"2026-03-02T00:00:00Z","end-datetime":"2026-03-02T23:59:59Z"}},
@@ -116,7 +120,7 @@ pub fn report(id: &str) -> Vec<u8> {
 }
 
 /// The next number of a sequence that looks random.
-pub fn splitmix(seed: u64) -> u64 {
+pub(crate) fn splitmix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

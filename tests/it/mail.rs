@@ -1,14 +1,14 @@
 //! Reports by mail: the real binary, and the programs that mail really comes from.
 
 mod crash;
-pub mod dovecot;
+pub(crate) mod dovecot;
 mod imap;
-pub mod postfix;
+pub(crate) mod postfix;
 mod relayed;
 mod reporter;
 mod send_test_report;
-pub mod signed;
-pub mod smtp;
+pub(crate) mod signed;
+pub(crate) mod smtp;
 mod swaks;
 
 use std::{
@@ -26,7 +26,7 @@ use crate::server::{Server, all_items};
 /// The address of the `rua=mailto:` URI.
 const RECIPIENT: &str = "tlsrpt@reports.example";
 /// Both mail listeners, for anything that comes to RECIPIENT.
-pub const LISTENERS: &str = r#"
+pub(crate) const LISTENERS: &str = r#"
 [smtp]
 listen = "127.0.0.1:0"
 lmtp = "127.0.0.1:0"
@@ -35,14 +35,14 @@ connections_per_address_max = 64
 "#;
 
 /// A directory with what a server is started with, as often as wanted.
-pub struct World {
+pub(crate) struct World {
     directory: TempDir,
     keys: Keys,
 }
 
 impl World {
     /// `settings` is TOML. The keys of what is signed here are published.
-    pub fn new(settings: &str) -> World {
+    pub(crate) fn new(settings: &str) -> World {
         let directory = tempfile::tempdir().unwrap();
         // Peers that are other users look in here.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -57,12 +57,12 @@ impl World {
         fs::write(self.path("tlsight.toml"), records + settings).unwrap();
     }
 
-    pub fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         let configuration = self.path("tlsight.toml");
         Server::start_with(&self.path("data"), |command| command.arg("--config").arg(configuration))
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 

@@ -15,7 +15,7 @@ use crate::http::{Answer, Client};
 /// How long a started or stopping process may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Server {
+pub(crate) struct Server {
     process: Process,
     pub public: SocketAddr,
     pub private: SocketAddr,
@@ -26,12 +26,12 @@ pub struct Server {
 }
 
 /// `tlsight` with the arguments of every test: no configuration file of the machine, quiet logs.
-pub fn tlsight() -> Command {
+pub(crate) fn tlsight() -> Command {
     on_its_own(Command::new(env!("CARGO_BIN_EXE_tlsight")))
 }
 
 /// The same under a limit of the shell's `ulimit`, which is given the arguments.
-pub fn tlsight_under(limit: &str) -> Command {
+pub(crate) fn tlsight_under(limit: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit $0 && exec \"$@\"", limit, env!("CARGO_BIN_EXE_tlsight")]);
     on_its_own(command)
@@ -49,17 +49,17 @@ fn on_its_own(mut command: Command) -> Command {
 }
 
 impl Server {
-    pub fn start(data: &Path) -> Server {
+    pub(crate) fn start(data: &Path) -> Server {
         Server::start_with(data, |command| command)
     }
 
     /// Starts `serve` on loopback and waits until everything is bound.
-    pub fn start_with(data: &Path, adjust: impl FnOnce(&mut Command) -> &mut Command) -> Server {
+    pub(crate) fn start_with(data: &Path, adjust: impl FnOnce(&mut Command) -> &mut Command) -> Server {
         Server::start_command(tlsight(), data, adjust)
     }
 
     /// The same with a command made by [`tlsight`] or [`tlsight_under`].
-    pub fn start_command(
+    pub(crate) fn start_command(
         mut command: Command,
         data: &Path,
         adjust: impl FnOnce(&mut Command) -> &mut Command,
@@ -85,16 +85,16 @@ impl Server {
         }
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         Client::connect(self.private).get(path)
     }
 
-    pub fn post(&self, body: &[u8]) -> Answer {
+    pub(crate) fn post(&self, body: &[u8]) -> Answer {
         Client::connect(self.public).post("/v1/tlsrpt", "application/tlsrpt+gzip", body)
     }
 
     /// The most memory the process ever held.
-    pub fn peak_memory_bytes(&self) -> u64 {
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("Linux tells the peak");
         let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
@@ -102,25 +102,25 @@ impl Server {
     }
 
     /// The files the process has open now.
-    pub fn open_files(&self) -> usize {
+    pub(crate) fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).unwrap().count()
     }
 
     /// The files the process may have open.
-    pub fn files_max(&self) -> u64 {
+    pub(crate) fn files_max(&self) -> u64 {
         let limits = fs::read_to_string(format!("/proc/{}/limits", self.process.0.id())).unwrap();
         let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("Linux tells the limit");
         line.split_whitespace().nth(3).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// SIGKILL: the process has no chance to say goodbye.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.0.kill().expect("the process is ours");
         self.process.0.wait().expect("it was started by us");
     }
 
     /// SIGTERM, and how it ended.
-    pub fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         let pid = self.process.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let deadline = Instant::now() + PATIENCE;
@@ -145,14 +145,14 @@ impl Drop for Process {
 }
 
 /// `tlsight demo` until it is dropped.
-pub struct Demo {
+pub(crate) struct Demo {
     child: Child,
     pub private: String,
     _directory: tempfile::TempDir,
 }
 
 impl Demo {
-    pub fn start() -> Demo {
+    pub(crate) fn start() -> Demo {
         let directory = tempfile::tempdir().unwrap();
         let ready = directory.path().join("ready.json");
         let mut command = tlsight();
@@ -172,7 +172,7 @@ impl Drop for Demo {
 }
 
 /// Whether a program this test needs is absent. CI installs them all, so there it is a failure.
-pub fn program_missing(name: &str) -> bool {
+pub(crate) fn program_missing(name: &str) -> bool {
     let found = program(name).is_some();
     assert!(found || std::env::var_os("CI").is_none(), "{name} must be installed in CI");
     if !found {
@@ -182,14 +182,14 @@ pub fn program_missing(name: &str) -> bool {
 }
 
 /// Where a program is. Debian installs those of administrators where the paths of users do not lead.
-pub fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     directories.map(|directory| directory.join(name)).find(|program| program.exists())
 }
 
 /// Waits until it is so, on a machine that may be busy.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -198,13 +198,13 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The ids of all reports the server knows, each as often as it is there.
-pub fn all_report_ids(server: &Server) -> Vec<String> {
+pub(crate) fn all_report_ids(server: &Server) -> Vec<String> {
     let id = |item: &Value| item["report_id"].as_str().expect("report_id").to_owned();
     all_items(server, "/api/v1/reports?from=2026-01-01&to=2026-12-31").iter().map(id).collect()
 }
 
 /// What a list of the API holds, over all its pages.
-pub fn all_items(server: &Server, list: &str) -> Vec<Value> {
+pub(crate) fn all_items(server: &Server, list: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut client = Client::connect(server.private);
     let mut cursor = String::new();

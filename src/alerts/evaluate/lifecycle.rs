@@ -11,14 +11,14 @@ use crate::alerts::{
 };
 
 /// What comes back so soon after it was over goes on.
-pub const BACK_WITHIN_DAYS: i64 = 7;
+pub(super) const BACK_WITHIN_DAYS: i64 = 7;
 /// From so many firings on an alert is over only when several report days say so.
-pub const FLAPPING_TIMES: u32 = 3;
-pub const FLAPPING_CLEAN_DAYS: u64 = 3;
+pub(super) const FLAPPING_TIMES: u32 = 3;
+pub(super) const FLAPPING_CLEAN_DAYS: u64 = 3;
 /// Why nobody is told of what joins an outage.
 const JOINED: &str = "part of an outage that was reported already; the next reminder tells of all of it";
 
-pub fn transitions(
+pub(super) fn transitions(
     standing: &OpenAlerts<'_>,
     findings: Vec<Finding>,
     plan: &AlertPlan,
@@ -81,7 +81,7 @@ pub fn transitions(
 }
 
 /// The alerts that fire, where more or other evidence is found by now. What is over is left to its end.
-pub fn refreshed(standing: &OpenAlerts<'_>, findings: &[Finding]) -> Vec<Alert> {
+pub(super) fn refreshed(standing: &OpenAlerts<'_>, findings: &[Finding]) -> Vec<Alert> {
     let refresh = |finding: &Finding| {
         let alert = standing.firing(finding.rule, &finding.subject)?;
         let since = finding.since.min(alert.since);

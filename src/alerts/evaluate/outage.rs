@@ -10,10 +10,10 @@ use crate::alerts::{
 };
 
 /// Policy domains that fail since the same day for the same organisation, told, from which on another one is no news of its own.
-pub const DOMAINS_MIN: usize = 10;
+pub(super) const DOMAINS_MIN: usize = 10;
 
 /// What was told lately and still fires, by rule, first day, organisation and result type.
-pub struct Outages<'a> {
+pub(super) struct Outages<'a> {
     plan: &'a AlertPlan,
     notified: HashMap<(AlertRule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
 }
@@ -25,7 +25,7 @@ struct Outage<'a> {
 }
 
 impl<'a> Outages<'a> {
-    pub fn new(standing: &OpenAlerts<'a>, plan: &'a AlertPlan, now: DateTime<Utc>) -> Outages<'a> {
+    pub(super) fn new(standing: &OpenAlerts<'a>, plan: &'a AlertPlan, now: DateTime<Utc>) -> Outages<'a> {
         let mut notified: HashMap<_, Outage<'a>> = HashMap::new();
         for rule in [AlertRule::PolicyFetch, AlertRule::Dane] {
             for alert in standing.firing_of(rule) {
@@ -50,7 +50,7 @@ impl<'a> Outages<'a> {
 
     /// When the outage was told that an alert which fires now is part of. `None` where it is one of its own, or where a channel
     /// that would hear of it has heard of no other domain in it.
-    pub fn joined_by(&self, alert: &Alert) -> Option<DateTime<Utc>> {
+    pub(super) fn joined_by(&self, alert: &Alert) -> Option<DateTime<Utc>> {
         let domain = alert.subject.policy_domain.as_ref()?;
         let organisations = alert.evidence.organisations.iter();
         let keys = organisations.flat_map(|affected| {

@@ -11,7 +11,7 @@ use crate::alerts::{
 /// What several organisations must see of one host.
 pub const RESULT_TYPES: [&str; 2] = ["certificate-expired", "certificate-host-mismatch"];
 
-pub struct Certificate;
+pub(super) struct Certificate;
 
 impl RuleDefinition for Certificate {
     fn rule(&self) -> AlertRule {

@@ -9,7 +9,7 @@ use crate::alerts::{
     words::{text, who},
 };
 
-pub struct ConflictRule;
+pub(super) struct ConflictRule;
 
 impl RuleDefinition for ConflictRule {
     fn rule(&self) -> AlertRule {

@@ -14,7 +14,7 @@ use crate::{
 /// RFC 8460 §4.3.2.1.
 pub const RESULT_TYPES: [&str; 3] = ["tlsa-invalid", "dnssec-invalid", "dane-required"];
 
-pub struct Dane;
+pub(super) struct Dane;
 
 impl RuleDefinition for Dane {
     fn rule(&self) -> AlertRule {

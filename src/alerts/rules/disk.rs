@@ -7,7 +7,7 @@ use crate::alerts::{
     words::text,
 };
 
-pub struct DiskRule;
+pub(super) struct DiskRule;
 
 impl RuleDefinition for DiskRule {
     fn rule(&self) -> AlertRule {

@@ -17,7 +17,11 @@ use crate::{
 };
 
 /// How the subjects of a rule about causes stand: those of its failures, and those it has alerts of.
-pub fn causes(rule: &dyn RuleDefinition, world: &World<'_>, enough: impl Fn(usize, i64) -> bool) -> Vec<Finding> {
+pub(super) fn causes(
+    rule: &dyn RuleDefinition,
+    world: &World<'_>,
+    enough: impl Fn(usize, i64) -> bool,
+) -> Vec<Finding> {
     let mut subjects: BTreeMap<Subject, Vec<&FailureFact>> =
         world.open.firing_of(rule.rule()).map(|alert| (alert.subject.clone(), Vec::new())).collect();
     for failure in &world.facts.troubles {
@@ -30,28 +34,28 @@ pub fn causes(rule: &dyn RuleDefinition, world: &World<'_>, enough: impl Fn(usiz
 }
 
 /// The rule and subject a failure is a case of.
-pub fn cause_of(failure: &FailureFact, open: &OpenAlerts<'_>) -> Option<(&'static dyn RuleDefinition, Subject)> {
+pub(super) fn cause_of(failure: &FailureFact, open: &OpenAlerts<'_>) -> Option<(&'static dyn RuleDefinition, Subject)> {
     RULES.into_iter().find_map(|rule| Some((rule, rule.case_of(failure, open)?)))
 }
 
 /// Whether an alert with a cause of its own reports this failure.
-pub fn is_notified(failure: &FailureFact, world: &World<'_>) -> bool {
+pub(super) fn is_notified(failure: &FailureFact, world: &World<'_>) -> bool {
     cause_of(failure, world.open).is_some_and(|(rule, subject)| world.causes.contains(&(rule.rule(), subject)))
 }
 
 /// Whether a rule reports this failure by its sessions alone. One organisation is not enough for the rule about certificates,
 /// so a share may have to report those.
-pub fn has_own_rule(failure: &FailureFact, world: &World<'_>) -> bool {
+pub(super) fn has_own_rule(failure: &FailureFact, world: &World<'_>) -> bool {
     cause_of(failure, world.open).is_some_and(|(rule, _)| rule.goes_by_sessions() && world.plan.is_on(rule.rule()))
 }
 
 /// The subject that is the failure's policy domain.
-pub fn its_domain(failure: &FailureFact) -> Subject {
+pub(super) fn its_domain(failure: &FailureFact) -> Subject {
     Subject { policy_domain: Some(failure.policy_domain.clone()), ..Subject::default() }
 }
 
 /// How a subject of failures stands. `enough`: whether so many organisations with so many failed sessions make it fire.
-pub fn find(
+pub(super) fn find(
     rule: AlertRule,
     subject: Subject,
     troubles: &[&FailureFact],
@@ -89,6 +93,6 @@ fn mx_hosts(subject: &Subject, named: Vec<String>, world: &World<'_>) -> Vec<Str
 }
 
 /// ` (12 sessions)`.
-pub fn in_sessions(alert: &Alert) -> String {
+pub(super) fn in_sessions(alert: &Alert) -> String {
     format!(" ({})", text::count(who::failed(&alert.evidence), "session"))
 }

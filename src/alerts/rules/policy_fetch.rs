@@ -11,7 +11,7 @@ use crate::{
     explain::result_types::POLICY_FETCH,
 };
 
-pub struct PolicyFetch;
+pub(super) struct PolicyFetch;
 
 impl RuleDefinition for PolicyFetch {
     fn rule(&self) -> AlertRule {

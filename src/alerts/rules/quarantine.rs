@@ -9,7 +9,7 @@ use crate::alerts::{
     words::text,
 };
 
-pub struct QuarantineRule;
+pub(super) struct QuarantineRule;
 
 impl RuleDefinition for QuarantineRule {
     fn rule(&self) -> AlertRule {

@@ -10,7 +10,7 @@ use crate::alerts::{
     words::text,
 };
 
-pub struct SourceRule;
+pub(super) struct SourceRule;
 
 impl RuleDefinition for SourceRule {
     fn rule(&self) -> AlertRule {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Sentences; commands on lines of their own.
-pub fn advice(alert: &Alert) -> Vec<String> {
+pub(super) fn advice(alert: &Alert) -> Vec<String> {
     if definition(alert.rule).is_about_result_types(alert) {
         return of_result_types(alert);
     }

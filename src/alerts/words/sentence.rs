@@ -9,7 +9,7 @@ use super::{
 use crate::alerts::{Alert, AlertEvent, AlertEvidence, AlertRule, rules::definition};
 
 /// What happened, without a full stop at its end.
-pub fn title(event: AlertEvent, alert: &Alert) -> String {
+pub(super) fn title(event: AlertEvent, alert: &Alert) -> String {
     let (rule, evidence) = (definition(alert.rule), &alert.evidence);
     let what = || match evidence.unheard {
         true => format!("{}{}{}", rule.sentence(alert), days_of_open(evidence), rule.measure(alert)),
@@ -39,7 +39,7 @@ pub fn title(event: AlertEvent, alert: &Alert) -> String {
 }
 
 /// The same for several alerts of one rule.
-pub fn title_of_several(rule: AlertRule, event: AlertEvent, alerts: &[&Alert]) -> String {
+pub(super) fn title_of_several(rule: AlertRule, event: AlertEvent, alerts: &[&Alert]) -> String {
     let (rule, n, by) = (definition(rule), alerts.len(), organisations_of_all(alerts));
     let since = match alerts.iter().map(|alert| alert.since.date_naive()).min() {
         Some(day) if matches!(event, AlertEvent::Fired | AlertEvent::Reopened | AlertEvent::Reminded) => {
@@ -59,7 +59,7 @@ pub fn title_of_several(rule: AlertRule, event: AlertEvent, alerts: &[&Alert]) -
 }
 
 /// How long it lasted.
-pub fn lasted(alert: &Alert) -> Option<String> {
+pub(super) fn lasted(alert: &Alert) -> Option<String> {
     let AlertEvidence { first_day, clear_day, last_day, failed, .. } = alert.evidence;
     match (first_day, clear_day) {
         (Some(first), Some(clear)) => {

@@ -9,7 +9,7 @@ use crate::config::{Config, Imap, Listen, LmtpListen, UNKNOWN_HOST};
 /// Records printed one by one.
 const RECORDS_MAX: usize = 100;
 
-pub struct Outlook {
+pub(super) struct Outlook {
     /// Who comes in, and where.
     listens: Vec<(&'static str, String)>,
     /// Owner name and text.
@@ -19,7 +19,7 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    pub fn of(config: &Config) -> Outlook {
+    pub(super) fn of(config: &Config) -> Outlook {
         let reach = config.reach();
         let record = reach.record();
         let served = config.served().map(|served| served.domains).unwrap_or_default();
@@ -36,7 +36,7 @@ impl Outlook {
         Outlook { listens: listens(config), records, advice }
     }
 
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::from("\n");
         for (who, place) in &self.listens {
             text.push_str(&format!("{who:<8} {place}\n"));
@@ -57,7 +57,7 @@ impl Outlook {
         text
     }
 
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let listens: serde_json::Map<String, Value> =
             self.listens.iter().map(|(who, place)| ((*who).to_owned(), json!(place))).collect();
         let records: Vec<Value> =

@@ -22,11 +22,11 @@ const OK: u8 = 0;
 /// `EX_DATAERR`: the mail is wrong, and will be.
 const REFUSED: u8 = 65;
 /// `EX_TEMPFAIL`: the mail stays in the queue and comes again.
-pub const LATER: u8 = 75;
+pub(crate) const LATER: u8 = 75;
 
 /// Never an error: a mail server would take the exit code of one for the end of the mail. Whatever is wrong here, with the
 /// configuration too, is a reason to come again.
-pub fn run(common: &Common, trusted_input: bool) -> ExitCode {
+pub(super) fn run(common: &Common, trusted_input: bool) -> ExitCode {
     let taken = panic::catch_unwind(AssertUnwindSafe(|| take(common, trusted_input)));
     let taken = taken.unwrap_or_else(|_| Err(anyhow::anyhow!("tlsight itself failed on this input")));
     let code = match taken {

@@ -18,23 +18,23 @@ use crate::{
 const FOREIGN_SHOWN: usize = 20;
 
 /// Written as it comes, so that an import of a million files holds none of them in memory.
-pub enum Listing<W> {
+pub(super) enum Listing<W> {
     Text(W),
     Json { out: W, items: u64 },
 }
 
 impl<W: Write> Listing<W> {
-    pub fn text(out: W) -> Listing<W> {
+    pub(super) fn text(out: W) -> Listing<W> {
         Listing::Text(out)
     }
 
-    pub fn json(out: W) -> Listing<W> {
+    pub(super) fn json(out: W) -> Listing<W> {
         Listing::Json { out, items: 0 }
     }
 
     /// A line for each report that was not stored. Duplicates, and mails of another kind, have one in JSON only: they need
     /// nobody's attention, and a mailbox may hold many.
-    pub fn item(&mut self, item: &ImportItem) -> io::Result<()> {
+    pub(super) fn item(&mut self, item: &ImportItem) -> io::Result<()> {
         let several = item.outcomes.len() > 1;
         for (element, reported) in item.outcomes.iter().enumerate() {
             let element = several.then_some(element);
@@ -53,7 +53,7 @@ impl<W: Write> Listing<W> {
         Ok(())
     }
 
-    pub fn finish(&mut self, tally: &ImportTally, stop: Option<&ImportStop>) -> io::Result<()> {
+    pub(super) fn finish(&mut self, tally: &ImportTally, stop: Option<&ImportStop>) -> io::Result<()> {
         match self {
             Listing::Text(out) => write_sums(out, tally, stop)?,
             Listing::Json { out, items } => {

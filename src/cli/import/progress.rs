@@ -14,14 +14,14 @@ use crate::import::{self, ImportTally};
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-pub enum ImportProgress {
+pub(super) enum ImportProgress {
     Bar(ProgressBar),
     Lines { started: Instant, last: Cell<Instant>, inputs: Cell<u64> },
 }
 
 impl ImportProgress {
     /// On a terminal the files are counted beside the import, so that the bar knows its end early.
-    pub fn start(paths: &[PathBuf]) -> ImportProgress {
+    pub(super) fn start(paths: &[PathBuf]) -> ImportProgress {
         if !io::stderr().is_terminal() {
             let now = Instant::now();
             return ImportProgress::Lines { started: now, last: Cell::new(now), inputs: Cell::new(0) };
@@ -39,7 +39,7 @@ impl ImportProgress {
         ImportProgress::Bar(bar)
     }
 
-    pub fn advance(&self, tally: &ImportTally) {
+    pub(super) fn advance(&self, tally: &ImportTally) {
         match self {
             ImportProgress::Bar(bar) => {
                 bar.inc(1);
@@ -63,14 +63,14 @@ impl ImportProgress {
     }
 
     /// Prints without tearing the bar.
-    pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
+    pub(super) fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
         match self {
             ImportProgress::Bar(bar) if io::stdout().is_terminal() => bar.suspend(print),
             _ => print(),
         }
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         match self {
             ImportProgress::Bar(bar) => bar.finish_and_clear(),
             ImportProgress::Lines { started, inputs, .. } => eprintln!("{}", line(inputs.get(), started.elapsed())),

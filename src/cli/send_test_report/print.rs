@@ -9,23 +9,23 @@ use crate::{
     text::visible,
 };
 
-pub enum ProbeOutput<W> {
+pub(super) enum ProbeOutput<W> {
     Text(W),
     Json { out: W, report: Value, record: Vec<Value>, destinations: Vec<Value>, verdict: Value },
 }
 
 impl<W: Write> ProbeOutput<W> {
-    pub fn text(out: W) -> ProbeOutput<W> {
+    pub(super) fn text(out: W) -> ProbeOutput<W> {
         ProbeOutput::Text(out)
     }
 
-    pub fn json(out: W) -> ProbeOutput<W> {
+    pub(super) fn json(out: W) -> ProbeOutput<W> {
         let (record, destinations) = (Vec::new(), Vec::new());
         ProbeOutput::Json { out, report: Value::Null, record, destinations, verdict: Value::Null }
     }
 
     /// What will be sent, and how to find it again.
-    pub fn begin(&mut self, sample: &Sample) -> io::Result<()> {
+    pub(super) fn begin(&mut self, sample: &Sample) -> io::Result<()> {
         match self {
             ProbeOutput::Text(out) => {
                 line(out, "report-id", &sample.report_id)?;
@@ -40,7 +40,7 @@ impl<W: Write> ProbeOutput<W> {
         }
     }
 
-    pub fn event(&mut self, event: &ProbeEvent) -> io::Result<()> {
+    pub(super) fn event(&mut self, event: &ProbeEvent) -> io::Result<()> {
         match (self, event) {
             (ProbeOutput::Text(out), ProbeEvent::Destination { uri, number, of }) => {
                 let number = if *of > 1 { format!(" ({number} of {of})") } else { String::new() };
@@ -72,7 +72,7 @@ impl<W: Write> ProbeOutput<W> {
         }
     }
 
-    pub fn finish(&mut self, exit_code: u8) -> io::Result<()> {
+    pub(super) fn finish(&mut self, exit_code: u8) -> io::Result<()> {
         match self {
             ProbeOutput::Text(out) => out.flush(),
             ProbeOutput::Json { out, report, record, destinations, verdict } => {

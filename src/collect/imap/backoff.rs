@@ -8,19 +8,19 @@ use crate::backoff::{doubled, spread};
 
 /// The pauses between attempts: each about twice as long as the one before.
 #[derive(Debug)]
-pub struct ImapBackoff {
+pub(super) struct ImapBackoff {
     first: Duration,
     longest: Duration,
     failures: u32,
 }
 
 impl ImapBackoff {
-    pub fn new((first, longest): (Duration, Duration)) -> ImapBackoff {
+    pub(super) fn new((first, longest): (Duration, Duration)) -> ImapBackoff {
         ImapBackoff { first, longest, failures: 0 }
     }
 
     /// How long to wait now: between half of the pause and all of it, so that many clients do not come back as one.
-    pub fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self) -> Duration {
         let pause = doubled(self.first, self.failures, self.longest);
         self.failures = self.failures.saturating_add(1);
         let [random, ..] = Uuid::new_v4().into_bytes();
@@ -28,7 +28,7 @@ impl ImapBackoff {
     }
 
     /// It works again.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 }

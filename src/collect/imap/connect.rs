@@ -18,19 +18,19 @@ const PORT_TLS: u16 = 993;
 const PORT_PLAIN: u16 = 143;
 
 /// The port that is connected to.
-pub fn port(account: &Imap) -> u16 {
+pub(super) fn port(account: &Imap) -> u16 {
     account.port.unwrap_or(if account.tls == ClientTls::Implicit { PORT_TLS } else { PORT_PLAIN })
 }
 
 /// Host and port, as they are shown to people.
-pub fn place(account: &Imap) -> String {
+pub(super) fn place(account: &Imap) -> String {
     let (host, port) = (account.host.as_str(), port(account));
     // An IPv6 address has colons of its own.
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Tries the host's addresses one after the other, each up to the deadline.
-pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, ImapTrouble> {
+pub(super) async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, ImapTrouble> {
     let (host, port) = (account.host.as_str(), port(account));
     // An IPv6 address may stand in brackets, as in a URL.
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -53,7 +53,7 @@ pub async fn connect(account: &Imap, deadline: Duration) -> Result<TcpStream, Im
 
 /// The TLS handshake. The certificate must be for the host, from an authority of the system or of `ca`. Authorities are
 /// read each time, because files are renewed while the server runs.
-pub async fn handshake<S>(stream: S, account: &Imap, deadline: Duration) -> Result<Stream, ImapTrouble>
+pub(super) async fn handshake<S>(stream: S, account: &Imap, deadline: Duration) -> Result<Stream, ImapTrouble>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
@@ -70,7 +70,7 @@ where
 }
 
 /// The name that the certificate must carry, or why there can be none.
-pub fn server_name(host: &str) -> Result<ServerName<'static>, String> {
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     ServerName::try_from(host.to_owned()).map_err(|_| format!("{host:?} is neither a host name nor an address"))
 }

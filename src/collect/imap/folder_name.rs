@@ -5,12 +5,12 @@ use std::iter;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 
 /// The name as an argument of a command, quotation marks included. The name must not hold line ends.
-pub fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     quote(&encode(name))
 }
 
 /// Any text without line ends as a quoted string.
-pub fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
@@ -35,7 +35,7 @@ fn encode(name: &str) -> String {
 }
 
 /// The name for people. One that is not well-formed is shown as it stands.
-pub fn decode(name: &str) -> String {
+pub(super) fn decode(name: &str) -> String {
     try_decode(name).unwrap_or_else(|| name.to_owned())
 }
 

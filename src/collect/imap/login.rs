@@ -17,13 +17,13 @@ use crate::config::Imap;
 /// Bytes of a password or token. Tokens of large providers have a few thousand.
 const SECRET_MAX_BYTES: u64 = 64 * 1024;
 
-pub enum Secret {
+pub(super) enum Secret {
     Password(String),
     Token(String),
 }
 
 /// Fetches what the configuration names. A command has until the deadline.
-pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, ImapTrouble> {
+pub(super) async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, ImapTrouble> {
     if let Some(password) = &account.password {
         return Ok(Secret::Password(password.clone()));
     }
@@ -49,7 +49,7 @@ pub async fn secret(account: &Imap, deadline: Duration) -> Result<Secret, ImapTr
 }
 
 /// Logs in. `capable` says what the server announced on this connection.
-pub async fn log_in(
+pub(super) async fn log_in(
     wire: &mut ImapConnection,
     user: &str,
     secret: &Secret,
@@ -116,7 +116,7 @@ fn explained(challenge: &str) -> String {
 }
 
 /// Whether this can be an access token: something, without spaces.
-pub fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && !text.contains(|char: char| char.is_whitespace() || char.is_control())
 }
 
@@ -131,7 +131,7 @@ async fn read(key: &'static str, account: &Imap, path: &Path) -> Result<String, 
 }
 
 /// Reads a password or a token, with the line end behind it.
-pub fn read_file(path: &Path) -> Result<String, String> {
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(SECRET_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

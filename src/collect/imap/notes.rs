@@ -6,7 +6,7 @@ use super::{memory::Memory, trouble::ImapTrouble};
 
 /// Where a mail belongs after its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailFate {
+pub(crate) enum MailFate {
     /// Its reports are stored.
     Done,
     /// It is no TLS report.
@@ -17,7 +17,7 @@ pub enum MailFate {
 
 /// Notes on one folder under one UIDVALIDITY.
 #[derive(Debug, Default)]
-pub struct MailboxNotes {
+pub(super) struct MailboxNotes {
     uid_validity: Option<u32>,
     /// Needs no second look. Those that stay in the folder are in the `Memory` as well.
     pub settled: BTreeSet<u32>,
@@ -31,7 +31,7 @@ pub struct MailboxNotes {
 
 impl MailboxNotes {
     /// Begins anew where the UIDVALIDITY is another one than before.
-    pub async fn enter(
+    pub(super) async fn enter(
         &mut self,
         memory: &dyn Memory,
         account: &str,
@@ -56,7 +56,7 @@ impl MailboxNotes {
     }
 
     /// Forgets the mails that have left the folder.
-    pub fn keep_only(&mut self, present: &BTreeSet<u32>) {
+    pub(super) fn keep_only(&mut self, present: &BTreeSet<u32>) {
         self.settled.retain(|uid| present.contains(uid));
         self.waiting.retain(|uid, _| present.contains(uid));
         self.oversized.retain(|uid| present.contains(uid));
@@ -64,20 +64,20 @@ impl MailboxNotes {
     }
 
     /// The mails to be read, in the order to do so.
-    pub fn due(&self, present: &BTreeSet<u32>) -> Vec<u32> {
+    pub(super) fn due(&self, present: &BTreeSet<u32>) -> Vec<u32> {
         let known = |uid: &&u32| self.settled.contains(uid) || self.waiting.contains_key(uid);
         let mut due: Vec<u32> = present.iter().filter(|uid| !known(uid)).copied().collect();
         due.sort_by_key(|uid| (self.strikes.get(uid).copied().unwrap_or(0), *uid));
         due
     }
 
-    pub fn strike(&mut self, uid: u32) {
+    pub(super) fn strike(&mut self, uid: u32) {
         let strikes = self.strikes.entry(uid).or_default();
         *strikes = strikes.saturating_add(1);
     }
 
     /// The mail needs no second look.
-    pub fn settle(&mut self, uid: u32) {
+    pub(super) fn settle(&mut self, uid: u32) {
         self.waiting.remove(&uid);
         self.settled.insert(uid);
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-pub use value::ImapValue;
+pub(super) use value::ImapValue;
 
 use crate::text::visible;
 
@@ -18,7 +18,7 @@ const SHOWN_MAX_CHARS: usize = 200;
 
 /// A whole response, its literals included.
 #[derive(Debug)]
-pub enum ImapReply {
+pub(super) enum ImapReply {
     /// `+ …`: the server waits for the rest of a command.
     Continue(String),
     Status(ImapStatus),
@@ -28,7 +28,7 @@ pub enum ImapReply {
 
 /// `OK`, `NO`, `BAD`, `BYE` or `PREAUTH` (RFC 3501 §7.1).
 #[derive(Debug)]
-pub struct ImapStatus {
+pub(super) struct ImapStatus {
     /// The tag of the command that ends with it; `None` for `*`.
     pub tag: Option<String>,
     pub word: ReplyWord,
@@ -39,7 +39,7 @@ pub struct ImapStatus {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplyWord {
+pub(super) enum ReplyWord {
     Ok,
     No,
     Bad,
@@ -48,11 +48,11 @@ pub enum ReplyWord {
 }
 
 /// An untagged response without its line end.
-pub struct Data(Vec<u8>);
+pub(super) struct Data(Vec<u8>);
 
 /// What a FETCH response tells of one mail, as far as it was asked for (RFC 3501 §7.4.2).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     pub uid: Option<u32>,
     pub size_bytes: Option<u64>,
     pub internal_date: Option<DateTime<Utc>>,
@@ -62,7 +62,7 @@ pub struct Fetched {
 
 /// The length of the literal that a response goes on with, where its line ends with `{length}`. A status ends with words for
 /// people, which announce nothing. `line` is what follows the response's last literal.
-pub fn announced_literal(response: &[u8], line: &[u8]) -> Option<u64> {
+pub(super) fn announced_literal(response: &[u8], line: &[u8]) -> Option<u64> {
     let line = trim_end(line).strip_suffix(b"}")?;
     if word_of(response.strip_prefix(b"* ")?).is_some() {
         return None;
@@ -79,7 +79,7 @@ pub fn announced_literal(response: &[u8], line: &[u8]) -> Option<u64> {
 
 impl ImapReply {
     /// Takes a whole response with its line end. What is no IMAP comes back, as it may be shown.
-    pub fn parse(response: Vec<u8>) -> Result<ImapReply, String> {
+    pub(super) fn parse(response: Vec<u8>) -> Result<ImapReply, String> {
         let garbled = |line: &[u8]| shown(&String::from_utf8_lossy(line.get(..SHOWN_MAX_CHARS).unwrap_or(line)));
         let line = trim_end(&response);
         if let Some(text) = line.strip_prefix(b"+") {
@@ -113,7 +113,7 @@ impl ImapStatus {
     }
 
     /// What follows this name in the code, such as the number of `UIDVALIDITY`.
-    pub fn code_value(&self, name: &str) -> Option<&str> {
+    pub(super) fn code_value(&self, name: &str) -> Option<&str> {
         let code = self.code.as_deref()?;
         let (first, rest) = code.split_once(' ').unwrap_or((code, ""));
         first.eq_ignore_ascii_case(name).then_some(rest)
@@ -122,26 +122,26 @@ impl ImapStatus {
 
 impl Data {
     /// `n EXISTS`, `n EXPUNGE`, `n FETCH …`: the number and the word, in upper case.
-    pub fn numbered(&self) -> Option<(u32, String)> {
+    pub(super) fn numbered(&self) -> Option<(u32, String)> {
         let mut words = self.rest().split(|byte| *byte == b' ');
         let number = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
         Some((number, std::str::from_utf8(words.next()?).ok()?.to_ascii_uppercase()))
     }
 
     /// The words of `CAPABILITY …`, in upper case.
-    pub fn capabilities(&self) -> Option<impl Iterator<Item = String>> {
+    pub(super) fn capabilities(&self) -> Option<impl Iterator<Item = String>> {
         let words = self.after("CAPABILITY")?.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         Some(words.map(|word| String::from_utf8_lossy(word).to_ascii_uppercase()))
     }
 
     /// The numbers of `SEARCH …`. What is no UID is left out.
-    pub fn search(&self) -> Option<impl Iterator<Item = u32>> {
+    pub(super) fn search(&self) -> Option<impl Iterator<Item = u32>> {
         let words = self.after("SEARCH")?.split(|byte| *byte == b' ');
         Some(words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).filter(|uid| *uid != 0))
     }
 
     /// The folder of `LIST (…) "/" name`, as the server writes it, where it holds mail (RFC 3501 §7.2.2, RFC 5258 §3).
-    pub fn listed(&self) -> Option<String> {
+    pub(super) fn listed(&self) -> Option<String> {
         let values = value::parse(self.after("LIST")?)?;
         let [ImapValue::List(attributes), _, name] = values.as_slice() else { return None };
         let holds_none = |attribute: &ImapValue<'_>| {
@@ -155,7 +155,7 @@ impl Data {
     }
 
     /// The mail of `n FETCH (…)`.
-    pub fn fetched(self) -> Option<Fetched> {
+    pub(super) fn fetched(self) -> Option<Fetched> {
         self.numbered().filter(|(_, word)| word == "FETCH")?;
         let list = self.0.get(self.0.iter().position(|byte| *byte == b'(')?..)?;
         let Some([ImapValue::List(items)]) = value::parse(list).map(<[ImapValue<'_>; 1]>::try_from)?.ok() else {
@@ -202,7 +202,7 @@ impl fmt::Debug for Data {
 }
 
 /// A server's words as they may be shown: no control characters, not too many.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     visible(&text.chars().take(SHOWN_MAX_CHARS).collect::<String>()).into_owned()
 }
 

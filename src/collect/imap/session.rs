@@ -21,7 +21,7 @@ const FETCH_OVERHEAD_BYTES: usize = 64 * 1024;
 /// Address translators forget a connection that says nothing for long; RFC 2177 allows 29 minutes.
 const IDLE_LONGEST: Duration = Duration::from_secs(9 * 60);
 
-pub struct ImapSession {
+pub(crate) struct ImapSession {
     wire: ImapConnection,
     capabilities: BTreeSet<String>,
     logout: Duration,
@@ -29,14 +29,14 @@ pub struct ImapSession {
 
 /// A folder after SELECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Selected {
+pub(crate) struct Selected {
     pub uid_validity: u32,
     pub read_only: bool,
 }
 
 /// What became of a mail that was to leave its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     Gone,
     /// It is marked as deleted: the server cannot remove one mail alone.
     Marked,
@@ -45,7 +45,7 @@ pub enum Left {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub(crate) enum Woken {
     Mail,
     Time,
     Stop,
@@ -53,7 +53,7 @@ pub enum Woken {
 
 /// What a server tells of several mails before they are fetched.
 #[derive(Debug, Default)]
-pub struct MailboxFacts {
+pub(crate) struct MailboxFacts {
     pub of: BTreeMap<u32, Fetched>,
     /// An answer made no sense or had no size, so that a mail without facts may still be there.
     pub garbled: bool,
@@ -61,7 +61,7 @@ pub struct MailboxFacts {
 
 impl ImapSession {
     /// Connects, secures the connection and logs in.
-    pub async fn open(account: &Imap, timing: &Timing) -> Result<ImapSession, ImapTrouble> {
+    pub(crate) async fn open(account: &Imap, timing: &Timing) -> Result<ImapSession, ImapTrouble> {
         let timeouts = timing.timeouts.command;
         timeout(timeouts, ImapSession::open_within_timeouts(account, timing))
             .await
@@ -99,7 +99,7 @@ impl ImapSession {
     }
 
     /// Opens the folder, anew each time: what is told then is all that is believed.
-    pub async fn select(&mut self, folder: &str) -> Result<Selected, ImapTrouble> {
+    pub(crate) async fn select(&mut self, folder: &str) -> Result<Selected, ImapTrouble> {
         self.wire.forget_folder();
         let mut uid_validity = None;
         let command = ["SELECT", &folder_name::quoted(folder)].join(" ");
@@ -121,7 +121,7 @@ impl ImapSession {
     }
 
     /// A folder is not there, with those that are.
-    pub async fn no_folder(&mut self, folder: &str, text: String) -> ImapTrouble {
+    pub(crate) async fn no_folder(&mut self, folder: &str, text: String) -> ImapTrouble {
         let there = self.folders().await.unwrap_or_default();
         ImapTrouble::Folder { folder: folder.to_owned(), text, there }
     }
@@ -138,7 +138,7 @@ impl ImapSession {
     }
 
     /// The mails in the folder, without those that somebody marked as deleted.
-    pub async fn search(&mut self) -> Result<BTreeSet<u32>, ImapTrouble> {
+    pub(crate) async fn search(&mut self) -> Result<BTreeSet<u32>, ImapTrouble> {
         let mut uids = BTreeSet::new();
         let each = |reply| {
             if let ImapReply::Data(data) = reply {
@@ -150,7 +150,7 @@ impl ImapSession {
     }
 
     /// Size and date of these mails; one that is gone is left out.
-    pub async fn facts(&mut self, uids: &[u32]) -> Result<MailboxFacts, ImapTrouble> {
+    pub(crate) async fn facts(&mut self, uids: &[u32]) -> Result<MailboxFacts, ImapTrouble> {
         let set: Vec<String> = uids.iter().map(u32::to_string).collect();
         let mut facts = MailboxFacts::default();
         let each = |reply| {
@@ -178,7 +178,7 @@ impl ImapSession {
 
     /// The whole mail, byte for byte, not marked as seen by that. `None` where the server has none. A mail of more than
     /// `max_bytes` is `Trouble::TooLarge`, after which the connection is of no use.
-    pub async fn body(&mut self, uid: u32, max_bytes: usize) -> Result<Option<Vec<u8>>, ImapTrouble> {
+    pub(crate) async fn body(&mut self, uid: u32, max_bytes: usize) -> Result<Option<Vec<u8>>, ImapTrouble> {
         let mut body = None;
         let each = |reply| {
             let ImapReply::Data(data) = reply else { return };
@@ -194,12 +194,12 @@ impl ImapSession {
     }
 
     /// Sets flags, such as `\Seen`.
-    pub async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), ImapTrouble> {
+    pub(crate) async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), ImapTrouble> {
         self.wire.run(&format!("UID STORE {uid} +FLAGS.SILENT ({flags})"), |_| {}).await.map(drop)
     }
 
     /// Moves the mail to another folder, which is not created. A folder that takes no mail is `Trouble::Refused`.
-    pub async fn put(&mut self, uid: u32, folder: &str) -> Result<Left, ImapTrouble> {
+    pub(crate) async fn put(&mut self, uid: u32, folder: &str) -> Result<Left, ImapTrouble> {
         let target = folder_name::quoted(folder);
         if self.can("MOVE") {
             self.wire.run(&format!("UID MOVE {uid} {target}"), |_| {}).await?;
@@ -210,7 +210,7 @@ impl ImapSession {
     }
 
     /// Removes this one mail. EXPUNGE alone would remove others' as well, so without UIDPLUS (RFC 4315) it stays, marked.
-    pub async fn delete(&mut self, uid: u32) -> Result<Left, ImapTrouble> {
+    pub(crate) async fn delete(&mut self, uid: u32) -> Result<Left, ImapTrouble> {
         match self.flag(uid, "\\Deleted").await {
             Err(ImapTrouble::Refused { .. }) => return Ok(Left::Kept),
             marked => marked?,
@@ -225,7 +225,11 @@ impl ImapSession {
     }
 
     /// Waits for mail, with IDLE where the server has it (RFC 2177), and for no longer than that in any case.
-    pub async fn wait(&mut self, longest: Duration, stop: impl Future<Output = ()>) -> Result<Woken, ImapTrouble> {
+    pub(crate) async fn wait(
+        &mut self,
+        longest: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Woken, ImapTrouble> {
         if self.wire.take_news() {
             return Ok(Woken::Mail);
         }
@@ -265,7 +269,7 @@ impl ImapSession {
     }
 
     /// Says goodbye, without insisting on an answer.
-    pub async fn log_out(mut self) {
+    pub(crate) async fn log_out(mut self) {
         let _ = timeout(self.logout, self.wire.run("LOGOUT", |_| {})).await;
         self.wire.shut_down().await;
     }

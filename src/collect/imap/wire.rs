@@ -14,24 +14,24 @@ use super::{
 };
 
 /// Bytes of one response where no mail and no list of mails is expected.
-pub const REPLY_MAX_BYTES: usize = 256 * 1024;
+pub(super) const REPLY_MAX_BYTES: usize = 256 * 1024;
 /// Bytes of a list of UIDs, enough for well over a million.
-pub const UIDS_MAX_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const UIDS_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of all responses to one command besides the largest of them.
 const COMMAND_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes that a read has room for.
 const READ_BYTES: usize = 16 * 1024;
 
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A TCP or TLS connection.
-pub type Stream = Box<dyn Duplex>;
+pub(super) type Stream = Box<dyn Duplex>;
 
 /// How long a server may take.
 #[derive(Debug, Clone, Copy)]
-pub struct ImapTimeouts {
+pub(super) struct ImapTimeouts {
     /// For the next bytes.
     pub silence: Duration,
     /// For all responses to one command.
@@ -39,7 +39,7 @@ pub struct ImapTimeouts {
 }
 
 /// One IMAP connection.
-pub struct ImapConnection {
+pub(super) struct ImapConnection {
     stream: Stream,
     timeouts: ImapTimeouts,
     buffer: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct ImapConnection {
 }
 
 impl ImapConnection {
-    pub fn new(stream: Stream, timeouts: ImapTimeouts) -> ImapConnection {
+    pub(super) fn new(stream: Stream, timeouts: ImapTimeouts) -> ImapConnection {
         ImapConnection {
             stream,
             timeouts,
@@ -76,18 +76,18 @@ impl ImapConnection {
 
     /// The stream, for a handshake on it. What the server, or somebody in between, sent ahead of the handshake would be taken
     /// for what came through it (the plain text injection of CVE-2011-0411), so it ends the connection.
-    pub fn into_stream(self) -> Result<Stream, ImapTrouble> {
+    pub(super) fn into_stream(self) -> Result<Stream, ImapTrouble> {
         if self.buffer.len() > self.start { Err(ImapTrouble::Injected) } else { Ok(self.stream) }
     }
 
     /// Runs a command to its end and hands each untagged response to `each`. The last response is `OK`; `NO` and `BAD` are
     /// `Trouble::Refused`.
-    pub async fn run(&mut self, command: &str, each: impl FnMut(ImapReply)) -> Result<ImapStatus, ImapTrouble> {
+    pub(super) async fn run(&mut self, command: &str, each: impl FnMut(ImapReply)) -> Result<ImapStatus, ImapTrouble> {
         self.run_within(command, REPLY_MAX_BYTES, each).await
     }
 
     /// The same where one response may have up to `reply_max_bytes`.
-    pub async fn run_within(
+    pub(super) async fn run_within(
         &mut self,
         command: &str,
         reply_max_bytes: usize,
@@ -99,7 +99,7 @@ impl ImapConnection {
     }
 
     /// Sends a command and returns its tag. The answers are still to come.
-    pub async fn send(&mut self, command: &str) -> Result<String, ImapTrouble> {
+    pub(super) async fn send(&mut self, command: &str) -> Result<String, ImapTrouble> {
         self.commands = self.commands.wrapping_add(1);
         self.budget_bytes = COMMAND_MAX_BYTES;
         let tag = format!("t{}", self.commands);
@@ -108,7 +108,7 @@ impl ImapConnection {
     }
 
     /// Sends what a command goes on with.
-    pub async fn send_line(&mut self, line: &str) -> Result<(), ImapTrouble> {
+    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), ImapTrouble> {
         let silence = self.timeouts.silence;
         let all = async {
             self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
@@ -121,7 +121,7 @@ impl ImapConnection {
     }
 
     /// Reads on to the response that ends the command.
-    pub async fn finish(
+    pub(super) async fn finish(
         &mut self,
         tag: &str,
         verb: &str,
@@ -143,13 +143,13 @@ impl ImapConnection {
     }
 
     /// The next response, which must not take long.
-    pub async fn reply(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
+    pub(super) async fn reply(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
         let silence = self.timeouts.silence;
         timeout(silence, self.next(max_bytes)).await.unwrap_or(Err(ImapTrouble::Deadline(silence)))
     }
 
     /// The next response, whenever it comes. Nothing is lost when this future is dropped.
-    pub async fn next(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
+    pub(super) async fn next(&mut self, max_bytes: usize) -> Result<ImapReply, ImapTrouble> {
         loop {
             let budget_bytes = self.budget_bytes;
             let taken = self.take(max_bytes.min(budget_bytes));
@@ -168,17 +168,17 @@ impl ImapConnection {
     }
 
     /// How many responses and bytes a mail or nothing may still take begins anew.
-    pub fn renew_budget(&mut self) {
+    pub(super) fn renew_budget(&mut self) {
         self.budget_bytes = COMMAND_MAX_BYTES;
     }
 
     /// Whether mail was announced since this was last asked.
-    pub fn take_news(&mut self) -> bool {
+    pub(super) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
 
     /// Forgets the folder, as another one is selected.
-    pub fn forget_folder(&mut self) {
+    pub(super) fn forget_folder(&mut self) {
         (self.exists, self.news) = (0, false);
     }
 
@@ -269,13 +269,13 @@ impl ImapConnection {
     }
 
     /// Ends the connection in good order, without waiting for more than the words.
-    pub async fn shut_down(mut self) {
+    pub(super) async fn shut_down(mut self) {
         let _ = timeout(self.timeouts.silence, self.stream.shutdown()).await;
     }
 }
 
 /// The result of a command by the status that ends it.
-pub fn accepted(status: ImapStatus, verb: &str) -> Result<ImapStatus, ImapTrouble> {
+pub(super) fn accepted(status: ImapStatus, verb: &str) -> Result<ImapStatus, ImapTrouble> {
     match status.word {
         ReplyWord::Ok => Ok(status),
         _ => Err(ImapTrouble::Refused {

@@ -17,11 +17,11 @@ use chrono::{DateTime, Utc};
 use crate::fault::{Fault, FaultCode, FaultPlace};
 
 /// The flags of a mail in `cur`: its reports are stored.
-pub const SEEN: &str = "S";
+pub(super) const SEEN: &str = "S";
 /// No TLS report: for people to read.
-pub const UNSEEN: &str = "";
+pub(super) const UNSEEN: &str = "";
 /// Quarantined or refused: for people to look at.
-pub const FLAGGED: &str = "F";
+pub(super) const FLAGGED: &str = "F";
 
 /// Mails that are read, and then handed on, at once.
 const READ_MAX: usize = 64;
@@ -30,18 +30,18 @@ const READ_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Names that are tried where one is taken in `cur`.
 const NAMES_MAX: u32 = 1_000;
 
-pub struct Spool {
+pub(super) struct Spool {
     pub path: PathBuf,
     pub mail_max_bytes: usize,
 }
 
 /// One file of `new`.
-pub struct SpoolFile {
+pub(super) struct SpoolFile {
     pub name: OsString,
     pub read: Read,
 }
 
-pub enum Read {
+pub(super) enum Read {
     Mail {
         bytes: Vec<u8>,
         modified: Option<DateTime<Utc>>,
@@ -55,12 +55,12 @@ pub enum Read {
 }
 
 impl Spool {
-    pub fn incoming(&self) -> PathBuf {
+    pub(super) fn incoming(&self) -> PathBuf {
         self.path.join("new")
     }
 
     /// The files in `new`, sorted. Links are none: they could lead to what their maker may not read.
-    pub fn list(&self) -> io::Result<Vec<OsString>> {
+    pub(super) fn list(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.incoming())? {
             let entry = entry?;
@@ -74,7 +74,7 @@ impl Spool {
     }
 
     /// Reads from the front what may be held at once; at least one, where there is one. What was not reached comes back.
-    pub fn read(&self, mut names: VecDeque<OsString>) -> (Vec<SpoolFile>, VecDeque<OsString>) {
+    pub(super) fn read(&self, mut names: VecDeque<OsString>) -> (Vec<SpoolFile>, VecDeque<OsString>) {
         let mut found = Vec::new();
         let mut held_bytes = 0;
         while found.len() < READ_MAX
@@ -114,7 +114,7 @@ impl Spool {
     }
 
     /// Moves a mail to `cur` with its flags. No other mail is overwritten; one that is gone is settled.
-    pub fn settle(&self, name: &OsStr, flags: &str) -> io::Result<()> {
+    pub(super) fn settle(&self, name: &OsStr, flags: &str) -> io::Result<()> {
         // Flags that somebody gave it in `new` already do not count there.
         let base = name.as_bytes().split(|byte| *byte == b':').next().unwrap_or_default();
         let target = (0..NAMES_MAX).map(|number| self.target(base, number, flags)).find(|target| is_free(target));

@@ -8,7 +8,7 @@ use crate::config::{Dkim, Dns, Listen, LmtpListen, Smtp, problem::Problems};
 /// The scheme in front of the address in a TLSRPT record (RFC 8460 §3).
 const MAILTO: &str = "mailto:";
 
-pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
+pub(super) fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
     let listens = smtp.listen != Listen::Off || smtp.lmtp != LmtpListen::Off;
     if listens && smtp.recipients.is_empty() {
         problems.add(
@@ -43,7 +43,7 @@ pub fn check_smtp(smtp: &Smtp, problems: &mut Problems) {
     }
 }
 
-pub fn check_dkim(dkim: &Dkim, problems: &mut Problems) {
+pub(super) fn check_dkim(dkim: &Dkim, problems: &mut Problems) {
     if dkim.trusted_authserv_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
         problems.add(
             "`dkim.trusted_authserv_id` is empty: name the server that sets `Authentication-Results`, or leave the key out",
@@ -51,7 +51,7 @@ pub fn check_dkim(dkim: &Dkim, problems: &mut Problems) {
     }
 }
 
-pub fn check_dns(dns: &Dns, problems: &mut Problems) {
+pub(super) fn check_dns(dns: &Dns, problems: &mut Problems) {
     if dns.deadline_s == 0 {
         problems.add("`dns.deadline_s` = 0: at least 1");
     }

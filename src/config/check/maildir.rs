@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Maildir, problem::Problems};
 
-pub fn check(maildirs: &[Maildir], problems: &mut Problems) {
+pub(super) fn check(maildirs: &[Maildir], problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for (index, maildir) in maildirs.iter().enumerate() {
         let (path, poll_s) = (&maildir.path, maildir.poll_s);

@@ -8,7 +8,7 @@ use crate::{config::problem::Problems, reporters::Reporter};
 /// Bytes of a name that fits into a subject and a table.
 const NAME_MAX_BYTES: usize = 100;
 
-pub fn check(reporters: &[Reporter], problems: &mut Problems) {
+pub(super) fn check(reporters: &[Reporter], problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for (index, reporter) in reporters.iter().enumerate() {
         let place = format!("reporter[{index}]");

@@ -6,7 +6,7 @@ use super::{MailMessage, MessageBytes, header::Header};
 use crate::report;
 
 /// A message with these bytes and this header.
-pub fn message(raw: MessageBytes, header: &Header<'_>) -> MailMessage {
+pub(super) fn message(raw: MessageBytes, header: &Header<'_>) -> MailMessage {
     let domain = |name| header.only(name).and_then(|text| report::domain(&text));
     let from = header.only("From").and_then(|text| only_address(&text));
     MailMessage {

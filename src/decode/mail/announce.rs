@@ -3,21 +3,21 @@
 use super::entity::Entity;
 
 /// By the type of the whole or a field (RFC 8460 §5.3).
-pub fn announces(root: &Entity<'_>) -> bool {
+pub(super) fn announces(root: &Entity<'_>) -> bool {
     is_report(root) || root.header.has("TLS-Report-Domain") || root.header.has("TLS-Report-Submitter")
 }
 
 /// By the type of a part or its name: not all senders write the fields.
-pub fn part_announces(part: &Entity<'_>, has_report_subject: bool) -> bool {
+pub(super) fn part_announces(part: &Entity<'_>, has_report_subject: bool) -> bool {
     part.is_tlsrpt() || part.names.iter().any(|name| is_report_name(name, has_report_subject))
 }
 
-pub fn is_report(root: &Entity<'_>) -> bool {
+pub(super) fn is_report(root: &Entity<'_>) -> bool {
     root.report_type().as_deref() == Some("tlsrpt")
 }
 
 /// RFC 8460 §5.3: `Report Domain: … Submitter: … Report-ID: …`.
-pub fn has_report_subject(root: &Entity<'_>) -> bool {
+pub(super) fn has_report_subject(root: &Entity<'_>) -> bool {
     let subject = root.header.first("Subject").unwrap_or_default().to_ascii_lowercase();
     let mut rest = Some(subject.as_str());
     for word in ["report domain:", "submitter:", "report-id:"] {

@@ -26,7 +26,7 @@ const GUNZIPPED_BYTES: u64 = 64;
 const HEAD_BYTES: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartContent {
+pub(super) enum PartContent {
     /// Begins like a JSON object or array, compressed or not.
     Json,
     /// Compressed, and nobody can tell what it was.
@@ -42,7 +42,7 @@ pub enum PartContent {
 
 /// Whether a part is worth looking into: not the text for people, no picture. `first` and `alone` tell where it stands
 /// among the parts of its mail.
-pub fn may_be_report(part: &Entity<'_>, first: bool, alone: bool) -> bool {
+pub(super) fn may_be_report(part: &Entity<'_>, first: bool, alone: bool) -> bool {
     let named = part.names.iter().any(|name| is_report_name(name));
     match part.essence.as_str() {
         "text/json" => true,
@@ -58,19 +58,19 @@ fn is_report_name(name: &str) -> bool {
 }
 
 /// Whether the name says that it is a mail: then any header will do.
-pub fn is_named_mail(part: &Entity<'_>) -> bool {
+pub(super) fn is_named_mail(part: &Entity<'_>) -> bool {
     part.names.iter().any(|name| name.to_ascii_lowercase().ends_with(".eml"))
 }
 
 /// Whether a file begins like a mail; `named` where its name says that it is one.
 fn is_mail(bytes: &[u8], named: bool) -> bool {
-    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
     is_header(head, named) || after_from_line(head).is_some_and(|rest| is_header(rest, true))
 }
 
 /// Looks at the first bytes, through two layers of gzip or at the files of a zip archive. `named` where the part's name says
 /// that it is a mail.
-pub fn look(bytes: &[u8], named: bool, limits: &Limits) -> PartContent {
+pub(super) fn look(bytes: &[u8], named: bool, limits: &Limits) -> PartContent {
     let budget = DecodeBudget::new(bytes.len(), limits);
     let gunzip = || Gunzip::new(Received::new(bytes), budget);
     match sniff(bytes) {
@@ -95,7 +95,7 @@ fn archived(archive: &Archive<'_>) -> PartContent {
 }
 
 /// Looks at the first bytes of a file in an archive. Within another layer nobody can tell.
-pub fn file(file: &File) -> PartContent {
+pub(super) fn file(file: &File) -> PartContent {
     match (&file.head, file.form()) {
         (Ok(_), Some(Form::Zip)) | (Err(_), _) => PartContent::Damaged,
         (Ok(head), Some(Form::Gzip)) => {

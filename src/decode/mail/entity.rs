@@ -12,7 +12,7 @@ const SHOWN_MAX_CHARS: usize = 255;
 const ENCODED_NAME_MAX_BYTES: usize = 1024;
 
 #[derive(Debug)]
-pub struct Entity<'a> {
+pub(super) struct Entity<'a> {
     pub header: Header<'a>,
     pub body: Range<usize>,
     /// `Content-Type` as it stands there.
@@ -28,8 +28,8 @@ pub struct Entity<'a> {
 
 impl<'a> Entity<'a> {
     /// Reads what lies at `range`; a part that claims no type is of `default_type`.
-    pub fn read(bytes: &'a [u8], range: Range<usize>, default_type: &str) -> Result<Entity<'a>, Fault> {
-        let (header, body) = Header::read(&bytes[range.clone()])?;
+    pub(super) fn read(bytes: &'a [u8], range: Range<usize>, default_type: &str) -> Result<Entity<'a>, Fault> {
+        let (header, body) = Header::read(bytes.get(range.clone()).unwrap_or_default())?;
         let claimed = header.mime("Content-Type")?;
         let content_type = claimed.as_deref().map(mailparse::parse_content_type);
         let essence = claimed.as_deref().map_or_else(|| default_type.to_owned(), essence);
@@ -56,36 +56,36 @@ impl<'a> Entity<'a> {
     }
 
     /// The boundary, where this is a multipart that has one.
-    pub fn boundary(&self) -> Option<&str> {
+    pub(super) fn boundary(&self) -> Option<&str> {
         let boundary = self.parameters.get("boundary").filter(|_| self.is_multipart())?;
         Some(boundary.trim_end()).filter(|boundary| !boundary.is_empty())
     }
 
-    pub fn is_multipart(&self) -> bool {
+    pub(super) fn is_multipart(&self) -> bool {
         self.essence.starts_with("multipart/")
     }
 
     /// The kind of report a multipart/report says it is (RFC 6522 §3), lower case.
-    pub fn report_type(&self) -> Option<String> {
+    pub(super) fn report_type(&self) -> Option<String> {
         let report_type = self.parameters.get("report-type").filter(|_| self.essence == "multipart/report")?;
         Some(report_type.trim().to_ascii_lowercase())
     }
 
     /// A mail within the mail (RFC 2046 §5.2.1, RFC 6532 §3.7).
-    pub fn is_mail(&self) -> bool {
+    pub(super) fn is_mail(&self) -> bool {
         matches!(self.essence.as_str(), "message/rfc822" | "message/global")
     }
 
     /// RFC 8460 §6.4 and §6.5, with any suffix or none.
-    pub fn is_tlsrpt(&self) -> bool {
+    pub(super) fn is_tlsrpt(&self) -> bool {
         let suffix = self.essence.strip_prefix("application/tlsrpt");
         suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('+'))
     }
 
     /// Its body without the transfer encoding, and whether something in it had to be overlooked. `bytes` are those it was
     /// read from.
-    pub fn decoded<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, [u8]>, bool) {
-        let body = &bytes[self.body.clone()];
+    pub(super) fn decoded<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, [u8]>, bool) {
+        let body = bytes.get(self.body.clone()).unwrap_or_default();
         if self.encoding == Encoding::Identity {
             return (Cow::Borrowed(body), false);
         }
@@ -93,7 +93,7 @@ impl<'a> Entity<'a> {
         (Cow::Owned(decoded), sloppy)
     }
 
-    pub fn media_type(&self) -> Option<String> {
+    pub(super) fn media_type(&self) -> Option<String> {
         self.claimed.as_deref().map(shown)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-pub struct Header<'a> {
+pub(super) struct Header<'a> {
     /// Names without blanks and values still folded, in the order in which they stand there.
     fields: Vec<(&'a [u8], &'a [u8])>,
 }
@@ -15,7 +15,7 @@ pub struct Header<'a> {
 impl<'a> Header<'a> {
     /// Reads the block at the start of `bytes`, and says where the body begins. Lines that belong to no field are stepped
     /// over; without a blank line there is no body.
-    pub fn read(bytes: &'a [u8]) -> Result<(Header<'a>, usize), Fault> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<(Header<'a>, usize), Fault> {
         let mut fields = Vec::new();
         // Name, start and end of the value of the field that is being read.
         let mut open: Option<(&[u8], usize, usize)> = None;
@@ -25,13 +25,13 @@ impl<'a> Header<'a> {
             if end > MIME_HEADER_MAX_BYTES {
                 return Err(beyond(format!("a header is longer than {MIME_HEADER_MAX_BYTES} bytes")));
             }
-            let line = &bytes[at..end];
+            let line = bytes.get(at..end).unwrap_or_default();
             let folded = matches!(line, [b' ' | b'\t', ..]);
             if folded && let Some((_, _, value_end)) = &mut open {
                 *value_end = end;
             }
             if !folded {
-                fields.extend(open.take().map(|(name, start, end)| (name, &bytes[start..end])));
+                fields.extend(open.take().map(|(name, start, end)| (name, bytes.get(start..end).unwrap_or_default())));
                 if matches!(line, b"\n" | b"\r\n") {
                     return Ok((Header { fields }, end));
                 }
@@ -39,29 +39,29 @@ impl<'a> Header<'a> {
             }
             at = end;
         }
-        fields.extend(open.map(|(name, start, end)| (name, &bytes[start..end])));
+        fields.extend(open.map(|(name, start, end)| (name, bytes.get(start..end).unwrap_or_default())));
         Ok((Header { fields }, bytes.len()))
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
 
     /// The first field of this name.
-    pub fn first(&self, name: &str) -> Option<String> {
+    pub(super) fn first(&self, name: &str) -> Option<String> {
         self.values(name).next().filter(|value| value.len() <= MIME_FIELD_MAX_BYTES).map(unfold)
     }
 
     /// The field of this name where there is one and no second: which of two a reader, or a signature, means is anybody's
     /// guess.
-    pub fn only(&self, name: &str) -> Option<String> {
+    pub(super) fn only(&self, name: &str) -> Option<String> {
         let mut values = self.values(name);
         let value = values.next().filter(|value| value.len() <= MIME_FIELD_MAX_BYTES)?;
         values.next().is_none().then(|| unfold(value))
     }
 
     /// The first field of this name, that has parameters.
-    pub fn mime(&self, name: &str) -> Result<Option<String>, Fault> {
+    pub(super) fn mime(&self, name: &str) -> Result<Option<String>, Fault> {
         let Some(value) = self.values(name).next() else { return Ok(None) };
         if value.len() > MIME_FIELD_MAX_BYTES {
             return Err(beyond(format!("a {name} field is longer than {MIME_FIELD_MAX_BYTES} bytes")));
@@ -82,7 +82,7 @@ impl<'a> Header<'a> {
 /// names as they stand there, so a name that is mended here could be put above a signed one unseen.
 fn field_name(line: &[u8]) -> Option<(&[u8], usize)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
-    let name = line[..colon].trim_ascii_end();
+    let name = line.get(..colon)?.trim_ascii_end();
     (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some((name, colon))
 }
 

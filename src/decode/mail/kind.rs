@@ -4,7 +4,7 @@ use super::{content::PartContent, entity::Entity};
 
 /// The most telling sign seen so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum PartKind {
+pub(super) enum PartKind {
     #[default]
     Unknown,
     AutomaticReply,
@@ -15,7 +15,7 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    pub fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             PartKind::Unknown => "the mail holds no TLS report, and does not say it does",
             PartKind::AutomaticReply => "the mail looks like an automatic reply",
@@ -27,7 +27,7 @@ impl PartKind {
     }
 
     /// By the top of a mail. RFC 3834 §5 knows `auto-replied` and `auto-generated`; reports are the latter.
-    pub fn of_mail(root: &Entity<'_>) -> PartKind {
+    pub(super) fn of_mail(root: &Entity<'_>) -> PartKind {
         let replied = root.header.first("Auto-Submitted").is_some_and(|value| {
             value.trim().get(..12).is_some_and(|value| value.eq_ignore_ascii_case("auto-replied"))
         });
@@ -40,7 +40,7 @@ impl PartKind {
         }
     }
 
-    pub fn of_part(part: &Entity<'_>, content: PartContent) -> PartKind {
+    pub(super) fn of_part(part: &Entity<'_>, content: PartContent) -> PartKind {
         match part.essence.as_str() {
             "message/feedback-report" => PartKind::Abuse,
             "message/delivery-status" | "message/global-delivery-status" => PartKind::Bounce,

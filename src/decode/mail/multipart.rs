@@ -4,14 +4,14 @@ use std::ops::Range;
 
 /// Where the parts lie in `bytes`, the first `max` of them. The line end before a delimiter belongs to the delimiter. Where
 /// the close-delimiter is missing, the last part ends with the body (mail.ru sends that).
-pub fn parts(bytes: &[u8], body: Range<usize>, boundary: &str, max: usize) -> Vec<Range<usize>> {
-    let bytes = &bytes[..body.end];
+pub(super) fn parts(bytes: &[u8], body: Range<usize>, boundary: &str, max: usize) -> Vec<Range<usize>> {
+    let bytes = bytes.get(..body.end).unwrap_or(bytes);
     let mut parts = Vec::new();
     let mut start = None;
     let mut at = body.start;
     while at < bytes.len() && parts.len() < max {
         let end = line_end(bytes, at);
-        if let Some(delimiter) = delimiter(&bytes[at..end], boundary.as_bytes()) {
+        if let Some(delimiter) = delimiter(bytes.get(at..end).unwrap_or_default(), boundary.as_bytes()) {
             parts.extend(start.map(|start| start..before_line_end(bytes, start, at)));
             start = (delimiter == Delimiter::Open).then_some(end);
             if delimiter == Delimiter::Close {
@@ -27,7 +27,7 @@ pub fn parts(bytes: &[u8], body: Range<usize>, boundary: &str, max: usize) -> Ve
 }
 
 /// The offset after the end of the line that begins at `at`.
-pub fn line_end(bytes: &[u8], at: usize) -> usize {
+pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
     let line = bytes.get(at..).unwrap_or_default();
     line.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length + 1)
 }
@@ -49,7 +49,7 @@ fn delimiter(line: &[u8], boundary: &[u8]) -> Option<Delimiter> {
 }
 
 fn before_line_end(bytes: &[u8], start: usize, at: usize) -> usize {
-    let part = &bytes[start..at];
+    let part = bytes.get(start..at).unwrap_or_default();
     let part = part.strip_suffix(b"\n").map_or(part, |part| part.strip_suffix(b"\r").unwrap_or(part));
     start + part.len()
 }

@@ -10,7 +10,7 @@ use base64::{
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub(super) enum Encoding {
     /// 7bit, 8bit and binary, and whatever is not known.
     Identity,
     QuotedPrintable,
@@ -19,7 +19,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// By the value of `Content-Transfer-Encoding`: any case, quotes and what follows the name aside.
-    pub fn named(value: Option<&str>) -> Encoding {
+    pub(super) fn named(value: Option<&str>) -> Encoding {
         let value = value.unwrap_or_default().trim_start_matches([' ', '\t', '"']);
         let name = value.split([' ', '\t', '"', '(', ';', '\0']).next().unwrap_or_default();
         match name.to_ascii_lowercase().as_str() {
@@ -30,7 +30,7 @@ impl Encoding {
     }
 
     /// The bytes, and whether base64 was not as RFC 2045 §6.8 has it. They are never more than the encoded ones.
-    pub fn decode(self, encoded: &[u8]) -> (Vec<u8>, bool) {
+    pub(super) fn decode(self, encoded: &[u8]) -> (Vec<u8>, bool) {
         match self {
             Encoding::Identity => (encoded.to_vec(), false),
             Encoding::QuotedPrintable => (quoted_printable(encoded), false),

@@ -18,7 +18,7 @@ use crate::{
     report::{Deviation, Deviations},
 };
 
-pub struct Walk<'l> {
+pub(super) struct Walk<'l> {
     limits: &'l Limits,
     messages: Vec<MailMessage>,
     parts: Vec<MailPart>,
@@ -56,7 +56,7 @@ struct Context {
 }
 
 impl<'l> Walk<'l> {
-    pub fn new(mail: &[u8], limits: &'l Limits) -> Walk<'l> {
+    pub(super) fn new(mail: &[u8], limits: &'l Limits) -> Walk<'l> {
         Walk {
             limits,
             messages: Vec::new(),
@@ -70,11 +70,11 @@ impl<'l> Walk<'l> {
     }
 
     /// The mail as received.
-    pub fn mail(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    pub(super) fn mail(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.message(bytes, Site { offset: Some(0), level: 1, forwarded: 0, zipped: false })
     }
 
-    pub fn finish(self) -> Result<ParsedMail, Fault> {
+    pub(super) fn finish(self) -> Result<ParsedMail, Fault> {
         if !self.parts.is_empty() {
             return Ok(ParsedMail { messages: self.messages, parts: self.parts });
         }
@@ -97,7 +97,7 @@ impl<'l> Walk<'l> {
         let raw = match site.offset {
             Some(0) if start == 0 && site.forwarded == 0 => MessageBytes::Whole,
             Some(offset) => MessageBytes::Range(offset + start..offset + bytes.len()),
-            None => MessageBytes::Decoded(bytes[start..].to_vec()),
+            None => MessageBytes::Decoded(bytes.get(start..).unwrap_or_default().to_vec()),
         };
         self.messages.push(address::message(raw, &root.header));
         self.kind = self.kind.max(PartKind::of_mail(&root));
@@ -231,8 +231,8 @@ impl<'l> Walk<'l> {
     fn unzip(&mut self, bytes: &[u8], site: Site) -> Result<bool, Fault> {
         let Ok(mut archive) = Archive::open(bytes) else { return Ok(true) };
         let mut others = false;
-        for position in 0..archive.files.len() {
-            let content = content::file(&archive.files[position]);
+        let contents: Vec<PartContent> = archive.files.iter().map(content::file).collect();
+        for (position, content) in contents.into_iter().enumerate() {
             others |= matches!(content, PartContent::Json | PartContent::Damaged);
             if content != PartContent::Mail {
                 continue;

@@ -77,7 +77,7 @@ struct Detail<'a> {
 }
 
 /// The JSON document.
-pub fn write(
+pub(super) fn write(
     sender: &DemoSender,
     site: &DemoSite,
     day: NaiveDate,

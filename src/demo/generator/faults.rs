@@ -6,7 +6,7 @@ use super::{Generated, gzip};
 use crate::submission::Channel;
 
 /// What arrives about this day, by its distance from the last one.
-pub fn arrivals(day: NaiveDate, to: NaiveDate) -> Vec<Generated> {
+pub(super) fn arrivals(day: NaiveDate, to: NaiveDate) -> Vec<Generated> {
     let at = |hours: i64| (day + Days::new(1)).and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(hours);
     let arrival = |organisation: &str, bytes: Vec<u8>, hours: i64| Generated {
         bytes,

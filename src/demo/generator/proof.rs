@@ -30,7 +30,7 @@ fn address(sender: &DemoSender) -> String {
     }
 }
 
-pub fn of(sender: &DemoSender, at: DateTime<Utc>) -> Option<Origin> {
+pub(super) fn of(sender: &DemoSender, at: DateTime<Utc>) -> Option<Origin> {
     match sender.way {
         DemoTransport::Mail => Some(Origin {
             from_domain: Some(signer(sender).to_owned()),
@@ -60,7 +60,7 @@ pub fn of(sender: &DemoSender, at: DateTime<Utc>) -> Option<Origin> {
 }
 
 /// The beginning of a mail (RFC 8460 §5.3), without the signature.
-pub fn envelope(sender: &DemoSender, site: &DemoSite, file_name: &str) -> String {
+pub(super) fn envelope(sender: &DemoSender, site: &DemoSite, file_name: &str) -> String {
     let (from, domain, submitter) = (address(sender), site.domain, signer(sender));
     format!(
         "From: {from}\r\nTo: {RECIPIENT}\r\nSubject: Report Domain: {domain} Submitter: {submitter} Report-ID: <{file_name}>\r\n\
@@ -73,7 +73,7 @@ pub fn envelope(sender: &DemoSender, site: &DemoSite, file_name: &str) -> String
 }
 
 /// The mail with the document in it.
-pub fn mail(envelope: &str, document: &[u8]) -> Vec<u8> {
+pub(super) fn mail(envelope: &str, document: &[u8]) -> Vec<u8> {
     let encoded = STANDARD.encode(document);
     let lines = encoded.as_bytes().chunks(LINE_MAX).filter_map(|line| std::str::from_utf8(line).ok());
     format!("{envelope}{}\r\n--part--\r\n", lines.collect::<Vec<_>>().join("\r\n")).into_bytes()

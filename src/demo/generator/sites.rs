@@ -74,7 +74,7 @@ impl DemoSite {
 }
 
 /// Two DANE-EE records: the key in use and the next one.
-pub fn tlsa_records(host: &str) -> Vec<String> {
+pub(super) fn tlsa_records(host: &str) -> Vec<String> {
     let record = |key: &str| {
         let digest = Sha256::digest(format!("{key} key of {host}"));
         let hex: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();

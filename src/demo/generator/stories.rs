@@ -6,7 +6,7 @@ use super::{senders::DemoSender, sites::DemoSite};
 
 /// How the sessions of one policy type failed.
 #[derive(Debug, Clone, Copy)]
-pub struct DemoFailure {
+pub(super) struct DemoFailure {
     pub result_type: &'static str,
     pub reason_code: Option<&'static str>,
     /// The MX host concerned; `None` where no connection was made.
@@ -17,7 +17,7 @@ pub struct DemoFailure {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum TrafficShare {
+pub(super) enum TrafficShare {
     /// Percent of the sessions.
     Percent(u64),
     /// So many sessions at most, and sometimes none.
@@ -25,13 +25,13 @@ pub enum TrafficShare {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrafficKind {
+pub(super) enum TrafficKind {
     Sts,
     Tlsa,
 }
 
 /// The story that concerns this sender, domain and day, if any.
-pub fn trouble(
+pub(super) fn trouble(
     kind: TrafficKind,
     sender: &DemoSender,
     site: &DemoSite,

@@ -11,7 +11,7 @@ use crate::demo::random::Random;
 
 /// One policy of a report, before it is written in a dialect.
 #[derive(Debug)]
-pub struct PolicyDraft {
+pub(super) struct PolicyDraft {
     pub kind: TrafficKind,
     /// False where the sender could not fetch the policy.
     pub fetched: bool,
@@ -23,7 +23,7 @@ pub struct PolicyDraft {
 }
 
 #[derive(Debug)]
-pub struct DetailDraft {
+pub(super) struct DetailDraft {
     pub result_type: &'static str,
     pub reason_code: Option<&'static str>,
     pub sending_address: &'static str,
@@ -33,7 +33,7 @@ pub struct DetailDraft {
 }
 
 /// The policies of one day's report; `None` where there was no mail, so no report.
-pub fn policies(
+pub(super) fn policies(
     sender: &DemoSender,
     site: &DemoSite,
     day: NaiveDate,

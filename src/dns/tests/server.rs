@@ -23,7 +23,7 @@ use tokio::{
 
 const TTL_S: u32 = 300;
 
-pub struct Server {
+pub(super) struct Server {
     pub address: SocketAddr,
     /// The runtime it runs on; look-ups may run there as well.
     pub runtime: Runtime,
@@ -31,7 +31,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start() -> Server {
+    pub(super) fn start() -> Server {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let socket = runtime.block_on(UdpSocket::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// Questions that have arrived so far.
-    pub fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

@@ -13,14 +13,14 @@ use crate::{
     notify::Dispatcher,
 };
 
-pub struct AtOnce {
+pub(super) struct AtOnce {
     dispatcher: Arc<Dispatcher>,
     sent: Mutex<Option<SentAtOnce>>,
 }
 
 /// What was told and is not written down.
 #[derive(Debug, Clone)]
-pub struct SentAtOnce {
+pub(super) struct SentAtOnce {
     /// The alert that fired.
     pub transition: Transition,
     /// Channels and recipients who have heard of it.
@@ -28,12 +28,12 @@ pub struct SentAtOnce {
 }
 
 impl AtOnce {
-    pub fn new(dispatcher: Arc<Dispatcher>) -> AtOnce {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>) -> AtOnce {
         AtOnce { dispatcher, sent: Mutex::default() }
     }
 
     /// Tells that nothing can be stored, each channel and recipient once; who cannot be reached is tried at the next call.
-    pub async fn tell(&self, evaluation: &Evaluation, now: DateTime<Utc>) {
+    pub(super) async fn tell(&self, evaluation: &Evaluation, now: DateTime<Utc>) {
         let fires = |it: &&Transition| {
             it.alert.rule == AlertRule::Disk
                 && it.notified
@@ -48,12 +48,12 @@ impl AtOnce {
         *self.lock() = Some(notified);
     }
 
-    pub fn notified_of(&self) -> Option<SentAtOnce> {
+    pub(super) fn notified_of(&self) -> Option<SentAtOnce> {
         self.lock().clone()
     }
 
     /// The end of what was told.
-    pub fn over(&self, now: DateTime<Utc>) -> Option<Transition> {
+    pub(super) fn over(&self, now: DateTime<Utc>) -> Option<Transition> {
         let mut over = self.notified_of()?.transition;
         over.event = AlertEvent::Resolved;
         (over.alert.status, over.alert.changed_at) = (AlertStatus::Resolved, now);
@@ -61,7 +61,7 @@ impl AtOnce {
     }
 
     /// It is written down, and so is its end.
-    pub fn settled(&self) {
+    pub(super) fn settled(&self) {
         *self.lock() = None;
     }
 
@@ -72,7 +72,7 @@ impl AtOnce {
 
 impl SentAtOnce {
     /// Whether the evaluation holds its end.
-    pub fn is_over_in(&self, evaluation: &Evaluation) -> bool {
+    pub(super) fn is_over_in(&self, evaluation: &Evaluation) -> bool {
         let uuid = self.transition.alert.uuid;
         evaluation.transitions.iter().any(|it| it.alert.uuid == uuid && it.event == AlertEvent::Resolved)
     }

@@ -4,7 +4,7 @@
 const CUT: &str = "…";
 
 /// The text escaped, cut with `…` where it would be larger than `max` as `size` measures it. No character may measure 0.
-pub fn fit(text: &str, max: usize, escape: impl Fn(&str) -> String, size: impl Fn(&str) -> usize) -> String {
+pub(super) fn fit(text: &str, max: usize, escape: impl Fn(&str) -> String, size: impl Fn(&str) -> usize) -> String {
     // More characters than `max` cannot fit, so the rest need not be looked at.
     let text = text.char_indices().nth(max + 1).map_or(text, |(end, _)| text.get(..end).unwrap_or(text));
     let whole = escape(text);
@@ -19,16 +19,16 @@ pub fn fit(text: &str, max: usize, escape: impl Fn(&str) -> String, size: impl F
 }
 
 /// Cut by the units of UTF-16, in which services written in JavaScript count; there are never fewer than characters.
-pub fn fit_units(text: &str, max: usize, escape: impl Fn(&str) -> String) -> String {
+pub(super) fn fit_units(text: &str, max: usize, escape: impl Fn(&str) -> String) -> String {
     fit(text, max, escape, |text| text.encode_utf16().count())
 }
 
-pub fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.to_owned()
 }
 
 /// Markdown's signs in the text are signs only.
-pub fn markdown(text: &str) -> String {
+pub(super) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         if "\\`*_~|<>[]()#!".contains(char) {

@@ -15,18 +15,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A certificate in a file and the server's side of TLS with it.
-pub struct Tls {
+pub(crate) struct Tls {
     pub acceptor: TlsAcceptor,
     pub file: PathBuf,
     pub key: PathBuf,
     _directory: tempfile::TempDir,
 }
 
-pub fn tls(name: &str) -> Tls {
+pub(crate) fn tls(name: &str) -> Tls {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -48,7 +48,7 @@ pub fn tls(name: &str) -> Tls {
 
 /// What an HTTP server does with one request.
 #[derive(Clone)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// Status line and headers, and a body of so many bytes less than announced.
     Answer(&'static str, &'static str),
     /// Success is announced, with a body that never comes whole.
@@ -58,10 +58,10 @@ pub enum Turn {
     Hangs,
 }
 
-pub const OK: Turn = Turn::Answer("204 No Content", "");
+pub(crate) const OK: Turn = Turn::Answer("204 No Content", "");
 
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub path: String,
     /// Names in lower case.
     pub headers: std::collections::BTreeMap<String, String>,
@@ -69,23 +69,23 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-pub struct Http {
+pub(crate) struct Http {
     pub port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Http {
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-pub async fn http(tls: Option<TlsAcceptor>, script: Vec<Turn>) -> Http {
+pub(crate) async fn http(tls: Option<TlsAcceptor>, script: Vec<Turn>) -> Http {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -149,7 +149,7 @@ async fn read_request(stream: &mut Box<dyn Stream>) -> Asked {
 
 /// How a mail server behaves.
 #[derive(Clone, Default)]
-pub struct Relay {
+pub(crate) struct Relay {
     pub tls: Option<TlsAcceptor>,
     /// TLS from the first byte.
     pub implicit: bool,
@@ -164,25 +164,25 @@ pub struct Relay {
 
 /// What a mail server has seen: the commands, and the mails that it took.
 #[derive(Default, Clone)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub commands: Vec<String>,
     pub mails: Vec<String>,
     /// Mails that came and were not answered.
     pub unanswered: Vec<String>,
 }
 
-pub struct Mail {
+pub(crate) struct Mail {
     pub port: u16,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Mail {
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.seen.lock().unwrap().clone()
     }
 }
 
-pub async fn mail(relay: Relay) -> Mail {
+pub(crate) async fn mail(relay: Relay) -> Mail {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(Mutex::new(Seen::default()));

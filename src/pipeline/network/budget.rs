@@ -10,7 +10,7 @@ use crate::limits::{
 
 /// Counts of one minute. What is refused is not counted, so that the counts are bounded by what is let through.
 #[derive(Debug, Default)]
-pub struct LookupBudget {
+pub(super) struct LookupBudget {
     minute: i64,
     total: u32,
     by_client: HashMap<LookupNetwork, u32>,
@@ -27,7 +27,7 @@ enum LookupNetwork {
 
 impl LookupBudget {
     /// Whether one more may be looked up for this address; then it is counted.
-    pub fn take(&mut self, address: IpAddr, now: DateTime<Utc>) -> bool {
+    pub(super) fn take(&mut self, address: IpAddr, now: DateTime<Utc>) -> bool {
         let minute = now.timestamp().div_euclid(60);
         if self.minute != minute {
             *self = LookupBudget { minute, ..LookupBudget::default() };

@@ -12,7 +12,7 @@ use crate::{
 
 /// Two memories: whoever asks for what cannot be proven displaces only what was not proven.
 #[derive(Debug, Default)]
-pub struct Known {
+pub(super) struct Known {
     proven: Shelf,
     other: Shelf,
 }
@@ -32,14 +32,14 @@ struct Held {
 }
 
 impl Known {
-    pub fn find(&self, question: &Question, now: DateTime<Utc>) -> Option<Proof> {
+    pub(super) fn find(&self, question: &Question, now: DateTime<Utc>) -> Option<Proof> {
         let held = [&self.proven, &self.other].map(|shelf| shelf.held.get(question));
         // A clock that was set back makes nothing last longer.
         let mut fresh = held.into_iter().flatten().filter(|held| (held.from..held.until).contains(&now));
         fresh.next().map(|held| held.proof.clone())
     }
 
-    pub fn keep(&mut self, question: Question, proof: Proof, now: DateTime<Utc>) {
+    pub(super) fn keep(&mut self, question: Question, proof: Proof, now: DateTime<Utc>) {
         let (shelf, ttl_s) = match &proof {
             Proof::Proven(_) => (&mut self.proven, NETWORK_PROVEN_TTL_S),
             Proof::NotProven(_) => (&mut self.other, NETWORK_NOT_PROVEN_TTL_S),

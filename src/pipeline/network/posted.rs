@@ -67,7 +67,7 @@ impl Pipeline {
 
 impl Judged {
     /// Takes what was found when these bytes first came, where that is known.
-    pub fn prove_as_before(&mut self, submission: &Submission) {
+    pub(crate) fn prove_as_before(&mut self, submission: &Submission) {
         if let (Decisions::Each(verdicts), Some(before)) = (&mut self.0, submission.hints.judged.as_deref()) {
             as_before(verdicts, before);
         }

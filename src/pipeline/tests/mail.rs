@@ -14,21 +14,21 @@ use crate::{
     verify::dkim::fixtures::{Signer, records, sign},
 };
 
-pub const FROM: &str = "sender.example";
+pub(super) const FROM: &str = "sender.example";
 
 fn keys() -> String {
     records(&[(FROM, "sel")])
 }
 
 /// A bench that asks these records for keys.
-pub fn bench_with(served: Served, records: &str) -> Bench {
+pub(super) fn bench_with(served: Served, records: &str) -> Bench {
     let TempStore { store, directory } = temp_store();
     let pipeline = Pipeline::new(Limits::default(), served, fixtures::signatures(records), store).unwrap();
     Bench { pipeline, _directory: directory }
 }
 
 /// A report mail as RFC 8460 §5.3 describes it, with these attachments.
-pub fn mail(from: &str, attachments: &[&str]) -> Vec<u8> {
+pub(super) fn mail(from: &str, attachments: &[&str]) -> Vec<u8> {
     let mut mail = format!(
         "From: TLS reports <tls@{from}>\r\nTo: tlsrpt@example.com\r\nSubject: Report Domain: example.com Submitter: {from} \
          Report-ID: <1@{from}>\r\nDate: Tue, 03 Mar 2026 05:00:00 +0000\r\nMessage-ID: <1@{from}>\r\n\
@@ -46,16 +46,16 @@ pub fn mail(from: &str, attachments: &[&str]) -> Vec<u8> {
     mail.into_bytes()
 }
 
-pub fn by_smtp(bytes: Vec<u8>) -> Submission {
+pub(super) fn by_smtp(bytes: Vec<u8>) -> Submission {
     let hints = Hints { media_type: Some(MAIL.to_owned()), ..Hints::default() };
     Submission { bytes, channel: Channel::Smtp, hints, ..submission("") }
 }
 
-pub fn served() -> Served {
+pub(super) fn served() -> Served {
     Served::new([("example.com".to_owned(), Default::default())].into(), Default::default())
 }
 
-pub fn stored(outcomes: &[Outcome]) -> Vec<Uuid> {
+pub(super) fn stored(outcomes: &[Outcome]) -> Vec<Uuid> {
     let stored = |outcome: &Outcome| match outcome {
         Outcome::Stored(uuid) => *uuid,
         other => panic!("not stored: {other:?}"),
@@ -63,7 +63,7 @@ pub fn stored(outcomes: &[Outcome]) -> Vec<Uuid> {
     outcomes.iter().map(stored).collect()
 }
 
-pub fn shown(bench: &Bench, uuid: Uuid) -> query::report::Whole {
+pub(super) fn shown(bench: &Bench, uuid: Uuid) -> query::report::Whole {
     bench.pipeline.store().read_blocking(|conn| Ok(query::report::report(conn, uuid)?)).unwrap().expect("it is stored")
 }
 

@@ -12,7 +12,7 @@ use crate::probe::{
 
 /// Why no receiver may count the mail (RFC 8460 §3), as far as can be seen from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplyFlaw {
+pub(super) enum ReplyFlaw {
     Unsigned,
     /// The key is not published under this name.
     Key(String),
@@ -28,7 +28,7 @@ enum Word<'a> {
 }
 
 /// The receiver's word counts for more than what is seen from here: it may see another DNS, or not ask for a signature.
-pub fn taken(sample: &Sample, flaw: Option<ReplyFlaw>, host: &str, reply: &Response) -> ProbeVerdict {
+pub(super) fn taken(sample: &Sample, flaw: Option<ReplyFlaw>, host: &str, reply: &Response) -> ProbeVerdict {
     let text = reply.message().collect::<Vec<_>>().join(" ");
     let reply = written(reply);
     let report_id = &sample.report_id;
@@ -97,7 +97,7 @@ fn word(text: &str) -> Word<'_> {
 }
 
 /// Where nothing was taken.
-pub fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &MailtoAddress) -> ProbeVerdict {
+pub(super) fn not_delivered(failure: Option<Failure>, sample: &Sample, to: &MailtoAddress) -> ProbeVerdict {
     let Failure { kind, text } =
         failure.unwrap_or(Failure { kind: Kind::Broken, text: format!("{} has no mail server", to.domain()) });
     let (verdict, next) = match kind {

@@ -12,11 +12,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A self-signed certificate for `name`, and the server's side of TLS with it.
-pub fn tls(name: &str) -> (CertificateDer<'static>, TlsAcceptor) {
+pub(super) fn tls(name: &str) -> (CertificateDer<'static>, TlsAcceptor) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     // Each is its own authority, under its own name.
@@ -33,7 +33,7 @@ pub fn tls(name: &str) -> (CertificateDer<'static>, TlsAcceptor) {
 }
 
 /// Answers one request with `answer`, or never where there is none. Returns the port and what was asked.
-pub async fn http(tls: Option<TlsAcceptor>, answer: Option<String>) -> (u16, Arc<Mutex<Vec<u8>>>) {
+pub(super) async fn http(tls: Option<TlsAcceptor>, answer: Option<String>) -> (u16, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -77,7 +77,7 @@ async fn request(stream: &mut Box<dyn Stream>) -> Vec<u8> {
 
 /// How a mail server behaves.
 #[derive(Clone)]
-pub struct Script {
+pub(super) struct Script {
     pub greeting: &'static str,
     pub tls: Option<TlsAcceptor>,
     /// STARTTLS is offered but nothing that follows is TLS.
@@ -101,13 +101,13 @@ impl Default for Script {
 
 /// What a mail server has seen: the commands, and the mails with the dots removed.
 #[derive(Default)]
-pub struct Seen {
+pub(super) struct Seen {
     pub commands: Vec<String>,
     pub mails: Vec<Vec<u8>>,
 }
 
 /// Serves one connection after the other.
-pub async fn mail_server(script: Script) -> (u16, Arc<Mutex<Seen>>) {
+pub(super) async fn mail_server(script: Script) -> (u16, Arc<Mutex<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(Mutex::new(Seen::default()));

@@ -14,18 +14,18 @@ use crate::probe::{
     signature::{Published, Signer},
 };
 
-pub const RSA_PKCS1: &[u8] = include_bytes!("../../../fixtures/keys/test-rsa.pkcs1.pem");
-pub const RSA_PKCS8: &[u8] = include_bytes!("../../../fixtures/keys/test-rsa.pkcs8.pem");
-pub const ED25519: &[u8] = include_bytes!("../../../fixtures/keys/test-ed25519.pem");
+pub(super) const RSA_PKCS1: &[u8] = include_bytes!("../../../fixtures/keys/test-rsa.pkcs1.pem");
+pub(super) const RSA_PKCS8: &[u8] = include_bytes!("../../../fixtures/keys/test-rsa.pkcs8.pem");
+pub(super) const ED25519: &[u8] = include_bytes!("../../../fixtures/keys/test-ed25519.pem");
 
-pub const RSA_RECORD: &str = concat!(
+pub(super) const RSA_RECORD: &str = concat!(
     "v=DKIM1; k=rsa; p=",
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzTHj05zHsCQZO5dmJuDVWzQhoqyqmqsuolTC2BhqvLCaySzMcCvOj/",
     "D7j58LgsRfRim0aJ/JnOgwnO9UkKTmzsbHLGwL3ZsecgWUMgEfeEmPOQQn62MiCotKsHIKFmD796qvf9ut0ya+505zuP6iLrgX",
     "lRCO+T7J2RBjws+jmNPWKdbhD2+btjKaYQth/46M36m9dKzf2dRYlB/yIXEGrbvrGfE6ajDrtp0XbtnBlpZQRRiF1h0Ia4GwpU",
     "JFOniWEwob04aMncZ88VwyXAuyStnWqsEvq0bwvLmZXZ6HcpADGdpC++UjbKxOhk2/XuR2zQdef1QyqNzVfZf60Voq6QIDAQAB",
 );
-pub const ED25519_RECORD: &str = "v=DKIM1; k=ed25519; s=tlsrpt; p=1FNB0hlTJzI9omVJHJSjKZCCYLPE7O71e3y3zpHYTVk=";
+pub(super) const ED25519_RECORD: &str = "v=DKIM1; k=ed25519; s=tlsrpt; p=1FNB0hlTJzI9omVJHJSjKZCCYLPE7O71e3y3zpHYTVk=";
 
 /// The one key that the verifier finds.
 struct Key(Mutex<HashMap<Box<str>, Txt>>);
@@ -53,7 +53,7 @@ impl ResolverCache<Box<str>, Txt> for Key {
 }
 
 /// Whether the mail's only signature is valid with the record published for the selector `s1` of sender.example.
-pub async fn is_valid(mail: &[u8], record: &str) -> bool {
+pub(super) async fn is_valid(mail: &[u8], record: &str) -> bool {
     let key = Txt::DomainKey(Arc::new(DomainKey::parse(record.as_bytes()).unwrap()));
     let cache = Key(Mutex::new(HashMap::from([("s1._domainkey.sender.example.".into(), key)])));
     let nowhere = ResolverConfig::from_parts(None, vec![], vec![]);
@@ -64,7 +64,7 @@ pub async fn is_valid(mail: &[u8], record: &str) -> bool {
     *results[0].result() == DkimResult::Pass
 }
 
-pub fn signer(pem: &[u8]) -> Signer {
+pub(super) fn signer(pem: &[u8]) -> Signer {
     Signer::new(pem, "sender.example", "s1").unwrap()
 }
 

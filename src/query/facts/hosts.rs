@@ -20,7 +20,7 @@ pub fn mx_seen(
     seen(connection, &Scope::new(now, plan, false), plan)
 }
 
-pub fn seen(
+pub(super) fn seen(
     connection: &Connection,
     scope: &Scope,
     plan: &AlertPlan,

@@ -10,7 +10,7 @@ use crate::{
     reporters,
 };
 
-pub fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> {
+pub(super) fn intake(connection: &Connection, scope: &Scope) -> duckdb::Result<Intake> {
     let stored = scope.ask(connection, include_str!("intake.sql"), &[], &[], |row| get::<u64>(row, 0))?;
     let kept = scope.ask(connection, include_str!("quarantined.sql"), &[], &[], |row| {
         let organisations: Option<String> = get(row, 3)?;

@@ -23,7 +23,7 @@ const ARRIVED_AT: &str =
     "CASE WHEN channel = 'import' THEN coalesce(mailed_at, range_end + INTERVAL 1 DAY) ELSE received_at END";
 
 /// What one evaluation looks at.
-pub struct Scope {
+pub(super) struct Scope {
     pub now: DateTime<Utc>,
     pub today: NaiveDate,
     /// First day of troubles.
@@ -39,7 +39,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub fn new(now: DateTime<Utc>, plan: &AlertPlan, as_of: bool) -> Scope {
+    pub(super) fn new(now: DateTime<Utc>, plan: &AlertPlan, as_of: bool) -> Scope {
         let today = now.date_naive();
         let (first, rhythm_first) = (plan.look_back_first(today), back(today, LOOK_BACK_MAX_DAYS - 1));
         let baseline_first = plan.baseline_first(today);
@@ -58,7 +58,7 @@ impl Scope {
     }
 
     /// Runs one question of the evaluation. `put_in`: text by name, `more`: parameters beside those of the scope.
-    pub fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         connection: &Connection,
         sql: &str,
@@ -133,6 +133,6 @@ impl Placeholders for Scope {
 }
 
 /// The days of a bit mask, the lowest bit for the first.
-pub fn days(first: NaiveDate, mask: u64) -> BTreeSet<NaiveDate> {
+pub(super) fn days(first: NaiveDate, mask: u64) -> BTreeSet<NaiveDate> {
     first.iter_days().take(64).enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, day)| day).collect()
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Fills in `senders`, `known` and `newcomers`.
-pub fn senders(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
+pub(super) fn senders(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     facts.known = reporters::known().reporters().iter().map(|known| known.key.clone()).collect();
     for (sender, is_established) in scope.ask(connection, include_str!("senders.sql"), &[], &[], |row| {
         let sender = SenderRhythm {
@@ -34,7 +34,7 @@ pub fn senders(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -
     Ok(())
 }
 
-pub fn arrivals(connection: &Connection, scope: &Scope) -> duckdb::Result<Arrivals> {
+pub(super) fn arrivals(connection: &Connection, scope: &Scope) -> duckdb::Result<Arrivals> {
     let rows = scope.ask(connection, include_str!("arrivals.sql"), &[], &[], |row| {
         Ok(Arrivals { last_at: get(row, 0)?, days: get(row, 1)?, back_at: get(row, 2)? })
     })?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// One for each policy domain, organisation and result type that is asked for and was reported on lately.
-pub fn shares(
+pub(super) fn shares(
     connection: &Connection,
     scope: &Scope,
     plan: &AlertPlan,

@@ -23,7 +23,7 @@ use crate::{
 const HOSTS_MAX: usize = 8;
 
 /// Fills in `troubles`, `reported`, `first` and `learned_days`.
-pub fn troubles(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
+pub(super) fn troubles(connection: &Connection, scope: &Scope, facts: &mut AlertFacts) -> duckdb::Result<()> {
     facts.first = !scope.as_of && !is_noted(connection)?;
     facts.troubles = failing(connection, scope)?;
     if facts.troubles.iter().any(|trouble| trouble.unknown) {

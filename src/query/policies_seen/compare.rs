@@ -8,7 +8,7 @@ use super::{ChangeKind, Difference, PolicyChange, PolicySeen};
 
 /// One organisation saw one policy in one of the two periods.
 #[derive(Debug, Clone)]
-pub struct Sighting {
+pub(super) struct Sighting {
     pub policy_domain: String,
     pub policy_type: String,
     /// Normal form.
@@ -22,7 +22,7 @@ pub struct Sighting {
 
 /// By domain and policy type. `all_types`: whether all policy types of the domains are among the sightings, so that a type that
 /// is missing can be called so.
-pub fn changes(sightings: &[Sighting], all_types: bool) -> Vec<PolicyChange> {
+pub(super) fn changes(sightings: &[Sighting], all_types: bool) -> Vec<PolicyChange> {
     let mut domains: BTreeMap<&str, Vec<&Sighting>> = BTreeMap::new();
     for sighting in sightings {
         domains.entry(&sighting.policy_domain).or_default().push(sighting);

@@ -18,7 +18,7 @@ use crate::receive::network::{Block, PeerNetwork};
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
-pub struct Inside {
+pub(super) struct Inside {
     entries: HashMap<u64, Entry>,
     next: u64,
     held: HashMap<Holder, Held>,
@@ -54,18 +54,18 @@ struct Log {
 
 impl Inside {
     #[cfg(test)]
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.entries.len()
     }
 
     #[cfg(test)]
-    pub fn remembers_nobody(&self) -> bool {
+    pub(super) fn remembers_nobody(&self) -> bool {
         self.entries.is_empty() && self.held.is_empty()
     }
 
     /// Sees that there is room for one more of this client, and says whether somebody had to give way. `known` is the
     /// newcomer's own entry where it has one already.
-    pub fn make_room(
+    pub(super) fn make_room(
         &mut self,
         client: Option<PeerNetwork>,
         known: Option<u64>,
@@ -92,7 +92,7 @@ impl Inside {
         }
     }
 
-    pub fn add(&mut self, client: Option<PeerNetwork>) -> (u64, Arc<ConnectionSlot>) {
+    pub(super) fn add(&mut self, client: Option<PeerNetwork>) -> (u64, Arc<ConnectionSlot>) {
         let (id, place) = (self.next, Arc::new(ConnectionSlot::new()));
         self.next += 1;
         let holders = self.count(client);
@@ -101,14 +101,14 @@ impl Inside {
     }
 
     /// Gives an entry another client. One that had to give way meanwhile has none.
-    pub fn stand_for(&mut self, id: u64, client: Option<PeerNetwork>) {
+    pub(super) fn stand_for(&mut self, id: u64, client: Option<PeerNetwork>) {
         let Some(entry) = self.entries.remove(&id) else { return };
         self.discount(&entry.holders);
         let holders = self.count(client);
         self.entries.insert(id, Entry { client, holders, ..entry });
     }
 
-    pub fn remove(&mut self, id: u64) {
+    pub(super) fn remove(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id) {
             self.discount(&entry.holders);
         }

@@ -20,7 +20,7 @@ use super::{connection::Entrance, stopped};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// `descriptors_max` bounds the connections with those that wait before the limiter or leave behind it.
-pub async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
     entrance: Entrance,
     descriptors_max: usize,

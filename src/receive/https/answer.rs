@@ -27,7 +27,7 @@ const TOKEN_OF_OTHER_DOMAIN: &str = "the token in the URL is that of another dom
 
 /// An answer that is complete but for the `Date`.
 #[derive(Debug)]
-pub struct HttpAnswer {
+pub(super) struct HttpAnswer {
     status: StatusCode,
     media_type: &'static str,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -35,7 +35,7 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    pub fn healthy() -> HttpAnswer {
+    pub(super) fn healthy() -> HttpAnswer {
         HttpAnswer {
             status: StatusCode::OK,
             media_type: "text/plain; charset=utf-8",
@@ -45,7 +45,7 @@ impl HttpAnswer {
     }
 
     /// One answer for a submission. Where it held several reports, `reports` tells each one's outcome, in their order.
-    pub fn receipt(receipt: &Receipt) -> HttpAnswer {
+    pub(super) fn receipt(receipt: &Receipt) -> HttpAnswer {
         let reports = match &receipt.0[..] {
             [_] => None,
             outcomes => Some(Value::Array(outcomes.iter().map(|outcome| Value::Object(members(outcome))).collect())),
@@ -68,7 +68,7 @@ impl HttpAnswer {
         answer
     }
 
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         self.status
     }
 
@@ -81,7 +81,7 @@ impl HttpAnswer {
     }
 
     /// For hyper, which adds length and date. Without `again` the connection ends with this answer.
-    pub fn into_response(self, again: bool) -> Response<String> {
+    pub(super) fn into_response(self, again: bool) -> Response<String> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -95,7 +95,7 @@ impl HttpAnswer {
     }
 
     /// The whole message, for the moments in which hyper has no request to answer.
-    pub fn into_bytes(self, now: DateTime<Utc>) -> Vec<u8> {
+    pub(super) fn into_bytes(self, now: DateTime<Utc>) -> Vec<u8> {
         let mut head = format!(
             "HTTP/1.1 {}\r\ncontent-length: {}\r\nconnection: close\r\ndate: {}\r\ncontent-type: {}\r\n",
             self.status,

@@ -15,7 +15,7 @@ use crate::{fault::FaultCode, limits::HTTP_SMALL_BODY_MAX_BYTES, receive::memory
 const START_BYTES: usize = 16 * 1024;
 
 /// A body and the share of the memory that it holds until its report has an outcome.
-pub struct RequestBody {
+pub(super) struct RequestBody {
     pub bytes: Vec<u8>,
     pub share: MemoryShare,
     /// Where its share comes from once it is large; `None` where it does already.
@@ -23,7 +23,7 @@ pub struct RequestBody {
 }
 
 /// Reads a body to its end. Asking for its first bytes makes hyper say `100 Continue` to a peer that waits for it.
-pub async fn receive(
+pub(super) async fn receive(
     mut incoming: Incoming,
     progress: &Progress,
     shared: &Shared,
@@ -62,16 +62,16 @@ pub async fn receive(
 }
 
 /// The `Content-Length`; `None` for a chunked body.
-pub fn announced(incoming: &Incoming) -> Option<u64> {
+pub(super) fn announced(incoming: &Incoming) -> Option<u64> {
     incoming.size_hint().exact()
 }
 
-pub fn too_large(max_bytes: usize) -> ProblemDetails {
+pub(super) fn too_large(max_bytes: usize) -> ProblemDetails {
     let detail = format!("the body is larger than {max_bytes} bytes (report_wire_max_bytes)");
     ProblemDetails::fault(FaultCode::TooLargeWire, detail)
 }
 
-pub fn empty() -> ProblemDetails {
+pub(super) fn empty() -> ProblemDetails {
     ProblemDetails::fault(FaultCode::Empty, "the body is empty")
 }
 

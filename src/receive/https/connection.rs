@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// What a connection passes before it is served.
-pub struct Entrance {
+pub(super) struct Entrance {
     pub limiter: Arc<ConnectionLimiter>,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub shared: Arc<Shared>,
@@ -64,7 +64,7 @@ enum Served {
 
 impl Entrance {
     /// Serves a connection to its end.
-    pub async fn serve(&self, tcp: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>) {
+    pub(super) async fn serve(&self, tcp: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>) {
         let first_head_until = Instant::now() + self.shared.deadlines.head;
         let counters = &self.shared.counters;
         let Ok(permit) = self.limiter.enter(peer, self.shared.proxies.is_trusted(peer)) else {

@@ -17,7 +17,7 @@ use crate::{address_block::AddressBlock, config::ForwardedHeader};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who are believed about their clients, and where they say it.
-pub struct Proxies {
+pub(super) struct Proxies {
     pub trusted: Vec<AddressBlock>,
     /// The header they write; both are read where it is not known.
     pub header: Option<ForwardedHeader>,
@@ -25,7 +25,7 @@ pub struct Proxies {
 
 /// Whom a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress {
+pub(super) struct ClientAddress {
     /// For limits and for the report's provenance.
     pub address: IpAddr,
     /// A proxy's two headers disagree, so that this is the proxy's own address.
@@ -33,11 +33,11 @@ pub struct ClientAddress {
 }
 
 impl Proxies {
-    pub fn is_trusted(&self, address: IpAddr) -> bool {
+    pub(super) fn is_trusted(&self, address: IpAddr) -> bool {
         is_trusted(address, &self.trusted)
     }
 
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let peer = peer.to_canonical();
         if !self.is_trusted(peer) {
             return ClientAddress { address: peer, disputed: false };

@@ -9,7 +9,7 @@ use super::{Deadlines, problem::ProblemDetails, stream::PeerStream};
 use crate::limits::HTTP_HEAD_MAX_BYTES;
 
 /// What came of waiting.
-pub enum NextHead {
+pub(super) enum NextHead {
     /// The received bytes begin with a whole head. The value is the time by which hyper must have made a request of it.
     Whole(Instant),
     /// The peer has closed, or did not begin a request in time. There is nothing to say to it.
@@ -19,7 +19,7 @@ pub enum NextHead {
 
 /// Waits until the received bytes begin with a whole head. `first_until` is set for the first head of a connection, whose time
 /// began with the connection. The time of a later one begins with its first byte.
-pub async fn next_head(
+pub(super) async fn next_head(
     stream: &mut PeerStream,
     first_until: Option<Instant>,
     deadlines: &Deadlines,

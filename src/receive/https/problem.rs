@@ -17,7 +17,7 @@ use crate::{
 
 /// An answer that says what is wrong.
 #[derive(Debug)]
-pub struct ProblemDetails {
+pub(super) struct ProblemDetails {
     pub status: StatusCode,
     /// A stable name: a fault's code, or one of this listener's own.
     code: &'static str,
@@ -28,7 +28,7 @@ pub struct ProblemDetails {
 }
 
 /// The status for a fault (RFC 9110 §15). Refused: 4xx by kind. Kept in quarantine: 422 with the place of the fault.
-pub fn status(code: FaultCode) -> StatusCode {
+pub(super) fn status(code: FaultCode) -> StatusCode {
     use FaultCode::*;
     match code {
         Empty | Incomplete | BadRequest => StatusCode::BAD_REQUEST,
@@ -47,11 +47,11 @@ pub fn status(code: FaultCode) -> StatusCode {
 }
 
 impl ProblemDetails {
-    pub fn fault(code: FaultCode, detail: impl Into<String>) -> ProblemDetails {
+    pub(super) fn fault(code: FaultCode, detail: impl Into<String>) -> ProblemDetails {
         ProblemDetails::new(status(code), code.as_str(), detail)
     }
 
-    pub fn not_found() -> ProblemDetails {
+    pub(super) fn not_found() -> ProblemDetails {
         ProblemDetails::new(
             StatusCode::NOT_FOUND,
             "not-found",
@@ -60,7 +60,7 @@ impl ProblemDetails {
     }
 
     /// RFC 9110 §15.5.6: a 405 names the methods that are allowed.
-    pub fn method(allowed: &'static str) -> ProblemDetails {
+    pub(super) fn method(allowed: &'static str) -> ProblemDetails {
         ProblemDetails::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
@@ -69,18 +69,18 @@ impl ProblemDetails {
         .with(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
-    pub fn too_often(wait: Duration) -> ProblemDetails {
+    pub(super) fn too_often(wait: Duration) -> ProblemDetails {
         let detail = "too many requests a minute from this address or its network (public.requests_per_minute_max)";
         ProblemDetails::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             .retry_after(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
-    pub fn body_too_slow() -> ProblemDetails {
+    pub(super) fn body_too_slow() -> ProblemDetails {
         let detail = "the body came too slowly (body_deadline_s, body_rate_min_bytes_per_s)";
         ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
     }
 
-    pub fn head_too_slow() -> ProblemDetails {
+    pub(super) fn head_too_slow() -> ProblemDetails {
         ProblemDetails::new(
             StatusCode::REQUEST_TIMEOUT,
             "slow",
@@ -88,37 +88,37 @@ impl ProblemDetails {
         )
     }
 
-    pub fn head_too_large() -> ProblemDetails {
+    pub(super) fn head_too_large() -> ProblemDetails {
         let detail = format!("the request header is larger than {HTTP_HEAD_MAX_BYTES} bytes");
         ProblemDetails::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", detail)
     }
 
     /// In place of hyper's answer to what it cannot read. It takes 100 header fields.
-    pub fn unparsable() -> ProblemDetails {
+    pub(super) fn unparsable() -> ProblemDetails {
         let detail = "this is not a valid HTTP/1.1 request, or it has too many header fields";
         ProblemDetails::fault(FaultCode::BadRequest, detail)
     }
 
-    pub fn two_lengths() -> ProblemDetails {
+    pub(super) fn two_lengths() -> ProblemDetails {
         let detail = "Content-Length or Transfer-Encoding is there more than once, or both are";
         ProblemDetails::fault(FaultCode::BadRequest, detail)
     }
 
-    pub fn bodies_full() -> ProblemDetails {
+    pub(super) fn bodies_full() -> ProblemDetails {
         let detail = "too many bodies are being received";
         ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, "bodies-full", detail).retry_after(10)
     }
 
-    pub fn store_slow() -> ProblemDetails {
+    pub(super) fn store_slow() -> ProblemDetails {
         let detail = "storing takes too long; sending the report again does no harm";
         ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, "store-slow", detail).retry_after(60)
     }
 
-    pub fn store_failed() -> ProblemDetails {
+    pub(super) fn store_failed() -> ProblemDetails {
         ProblemDetails::busy(Busy::StoreFailed)
     }
 
-    pub fn busy(busy: Busy) -> ProblemDetails {
+    pub(super) fn busy(busy: Busy) -> ProblemDetails {
         let retry_after_s = match busy {
             Busy::QueueFull => 10,
             Busy::ShuttingDown => 30,
@@ -139,7 +139,7 @@ impl ProblemDetails {
         problem.retry_after(retry_after_s)
     }
 
-    pub fn of_fault(fault: &Fault, more: Map<String, Value>) -> ProblemDetails {
+    pub(super) fn of_fault(fault: &Fault, more: Map<String, Value>) -> ProblemDetails {
         ProblemDetails { more, ..ProblemDetails::fault(fault.code, fault.detail.clone()) }
     }
 
@@ -157,7 +157,7 @@ impl ProblemDetails {
     }
 
     /// The document, of which the members beyond RFC 9457 are the first.
-    pub fn document(self) -> Map<String, Value> {
+    pub(super) fn document(self) -> Map<String, Value> {
         let mut document = self.more;
         document.insert("type".into(), format!("urn:tlsight:problem:{}", self.code).into());
         document.insert("title".into(), title(self.status).into());
@@ -168,7 +168,7 @@ impl ProblemDetails {
     }
 }
 
-pub fn busy_code(busy: Busy) -> &'static str {
+pub(super) fn busy_code(busy: Busy) -> &'static str {
     match busy {
         Busy::DiskFull => "disk-full",
         Busy::QueueFull => "queue-full",

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::receive::connection_limiter::ConnectionSlot;
 
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     state: Mutex<State>,
     /// Where it is said, for the case that all places are taken.
     place: Arc<ConnectionSlot>,
@@ -21,7 +21,7 @@ struct State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(super) enum Stage {
     /// hyper has a whole head and no handler has seen a request.
     Head,
     /// The handler has the request; its body is still coming.
@@ -35,25 +35,25 @@ pub enum Stage {
 }
 
 impl Progress {
-    pub fn new(place: Arc<ConnectionSlot>) -> Progress {
+    pub(super) fn new(place: Arc<ConnectionSlot>) -> Progress {
         Progress { state: Mutex::new(State { stage: Stage::Head, until: None }), place }
     }
 
-    pub fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         self.state().stage
     }
 
-    pub fn until(&self) -> Option<Instant> {
+    pub(super) fn until(&self) -> Option<Instant> {
         self.state().until
     }
 
     /// A whole head has come, of which hyper must make a request by then.
-    pub fn head_came(&self, until: Instant) {
+    pub(super) fn head_came(&self, until: Instant) {
         *self.state() = State { stage: Stage::Head, until: Some(until) };
     }
 
     /// The handler has a request.
-    pub fn begins(&self, has_body: bool) {
+    pub(super) fn begins(&self, has_body: bool) {
         *self.state() = State { stage: Stage::Body, until: None };
         if !has_body {
             self.body_ended();
@@ -61,18 +61,18 @@ impl Progress {
     }
 
     /// So many bytes have come of a body that began then.
-    pub fn body_came(&self, began: Instant, bytes: usize) {
+    pub(super) fn body_came(&self, began: Instant, bytes: usize) {
         self.place.receives(began, bytes as u64);
     }
 
-    pub fn body_ended(&self) {
+    pub(super) fn body_ended(&self) {
         self.state().stage = Stage::Working;
         self.place.works();
     }
 
     /// The handler is done. False where the connection ends with this answer: it was to end anyway, or the request was not read
     /// to its end.
-    pub fn answered(&self, keep_alive: bool) -> bool {
+    pub(super) fn answered(&self, keep_alive: bool) -> bool {
         let mut state = self.state();
         let again = keep_alive && state.stage == Stage::Working;
         state.stage = Stage::Answering { again };
@@ -81,7 +81,7 @@ impl Progress {
     }
 
     /// A write went on, or has to wait for the peer until then at the latest.
-    pub fn wrote(&self, waits_until: Option<Instant>) {
+    pub(super) fn wrote(&self, waits_until: Option<Instant>) {
         let mut state = self.state();
         if state.stage != Stage::Head {
             state.until = waits_until.map(|new| state.until.unwrap_or(new));
@@ -89,7 +89,7 @@ impl Progress {
     }
 
     /// Everything that was written is on its way. Says whether that was the answer.
-    pub fn flushed(&self) -> bool {
+    pub(super) fn flushed(&self) -> bool {
         let mut state = self.state();
         if let Stage::Answering { again } = state.stage {
             state.stage = Stage::Sent { again };

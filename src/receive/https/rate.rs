@@ -21,7 +21,7 @@ const LEVELS: usize = 3;
 
 /// A leaky bucket for each client: a minute's worth at once, then evenly over the minute. The networks around an address have
 /// buckets of their own, each larger than those within it.
-pub struct Rate {
+pub(super) struct Rate {
     /// By client, and whether its proxy's headers disagree: who sends a header that its proxy does not write gets into the
     /// buckets of those who do so, not into those of the proxy itself.
     levels: [DefaultKeyedRateLimiter<(ClientNetwork, bool)>; LEVELS],
@@ -29,13 +29,13 @@ pub struct Rate {
 }
 
 impl Rate {
-    pub fn per_minute(requests_max: NonZeroU32) -> Rate {
+    pub(super) fn per_minute(requests_max: NonZeroU32) -> Rate {
         let level = |factor| RateLimiter::keyed(Quota::per_minute(requests_max.saturating_mul(factor)));
         Rate { levels: ClientNetwork::FACTORS.map(level), requests: AtomicU32::new(0) }
     }
 
     /// Counts one request, or says how long the client has to wait for its next.
-    pub fn check(&self, client: ClientAddress) -> Result<(), Duration> {
+    pub(super) fn check(&self, client: ClientAddress) -> Result<(), Duration> {
         if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 && self.clients() > CLIENTS_MAX
         {
             self.forget();
@@ -50,7 +50,7 @@ impl Rate {
     }
 
     /// Forgets the clients whose bucket is empty again; to be called now and then.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         for limiter in &self.levels {
             limiter.retain_recent();
             limiter.shrink_to_fit();

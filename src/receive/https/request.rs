@@ -32,7 +32,7 @@ use crate::{
 
 /// What a request has from its connection.
 #[derive(Clone)]
-pub struct RequestContext {
+pub(super) struct RequestContext {
     pub shared: Arc<Shared>,
     pub peer: IpAddr,
     pub progress: Arc<Progress>,
@@ -40,7 +40,10 @@ pub struct RequestContext {
 }
 
 /// Answers one request.
-pub async fn answer(context: RequestContext, request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+pub(super) async fn answer(
+    context: RequestContext,
+    request: Request<Incoming>,
+) -> Result<Response<String>, Infallible> {
     let RequestContext { shared, peer, progress, stop } = context;
     let (head, body) = request.into_parts();
     progress.begins(!body.is_end_stream());

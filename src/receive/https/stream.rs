@@ -18,13 +18,13 @@ use tokio::{
 use super::progress::{Progress, Stage};
 
 /// Bytes read at a time.
-pub const READ_BYTES: usize = 8 * 1024;
+pub(super) const READ_BYTES: usize = 8 * 1024;
 
 /// A TCP connection, or TLS over one.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
-pub struct PeerStream {
+pub(super) struct PeerStream {
     pub transport: Box<dyn Transport>,
     /// Bytes that hyper does not have yet.
     pub received: Vec<u8>,
@@ -35,7 +35,7 @@ pub struct PeerStream {
 
 impl PeerStream {
     /// Waits for more bytes and adds them to those received; 0 at the end of the stream. Loses nothing when dropped.
-    pub async fn receive(&mut self) -> io::Result<usize> {
+    pub(super) async fn receive(&mut self) -> io::Result<usize> {
         self.received.reserve(READ_BYTES);
         or_end(self.transport.read_buf(&mut self.received).await)
     }

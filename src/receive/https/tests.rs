@@ -56,7 +56,7 @@ impl Accept for Arc<ListenerState> {
 }
 
 /// A listener that is not started yet.
-pub struct Setup {
+pub(super) struct Setup {
     pub config: Public,
     pub outcomes: Vec<Outcome>,
     pub permits: usize,
@@ -78,22 +78,22 @@ impl Default for Setup {
 }
 
 impl Setup {
-    pub fn config(mut self, change: impl FnOnce(&mut Public)) -> Setup {
+    pub(super) fn config(mut self, change: impl FnOnce(&mut Public)) -> Setup {
         change(&mut self.config);
         self
     }
 
-    pub fn deadlines(mut self, change: impl FnOnce(&mut Deadlines) + 'static) -> Setup {
+    pub(super) fn deadlines(mut self, change: impl FnOnce(&mut Deadlines) + 'static) -> Setup {
         self.adjust = Box::new(|shared| change(&mut shared.deadlines));
         self
     }
 
-    pub fn shared(mut self, change: impl FnOnce(&mut Shared) + 'static) -> Setup {
+    pub(super) fn shared(mut self, change: impl FnOnce(&mut Shared) + 'static) -> Setup {
         self.adjust = Box::new(change);
         self
     }
 
-    pub fn start(self) -> App {
+    pub(super) fn start(self) -> App {
         let state = Arc::new(ListenerState {
             got: Mutex::default(),
             outcomes: self.outcomes,
@@ -115,7 +115,7 @@ impl Setup {
 }
 
 /// A listener at work.
-pub struct App {
+pub(super) struct App {
     pub address: SocketAddr,
     pub certificate: Option<Arc<Certificate>>,
     pub counters: Arc<super::Counters>,
@@ -124,51 +124,51 @@ pub struct App {
 }
 
 impl App {
-    pub async fn connect(&self) -> Client {
+    pub(super) async fn connect(&self) -> Client {
         self.connect_from("127.0.0.1").await
     }
 
-    pub async fn connect_from(&self, source: &str) -> Client {
+    pub(super) async fn connect_from(&self, source: &str) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
         Client::over(socket.connect(self.address).await.unwrap())
     }
 
     /// One request on its own connection.
-    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
+    pub(super) async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
         let mut client = self.connect().await;
         client.send(request).await;
         client.reply().await
     }
 
-    pub fn got(&self) -> Vec<Submission> {
+    pub(super) fn got(&self) -> Vec<Submission> {
         self.state.got.lock().unwrap().clone()
     }
 
-    pub fn last_peer(&self) -> Option<IpAddr> {
+    pub(super) fn last_peer(&self) -> Option<IpAddr> {
         self.got().last().expect("a submission").peer
     }
 }
 
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A sender's end of a connection.
-pub struct Client {
+pub(super) struct Client {
     stream: Box<dyn Stream>,
     received: Vec<u8>,
 }
 
 impl Client {
-    pub fn over(stream: impl Stream + 'static) -> Client {
+    pub(super) fn over(stream: impl Stream + 'static) -> Client {
         Client { stream: Box::new(stream), received: Vec::new() }
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.unwrap();
     }
 
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    pub(super) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         timeout(PATIENCE, async {
             self.stream.write_all(bytes.as_ref()).await?;
             self.stream.flush().await
@@ -178,23 +178,23 @@ impl Client {
     }
 
     /// Says that nothing more will come, and still listens.
-    pub async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
-    pub async fn reply(&mut self) -> Reply {
+    pub(super) async fn reply(&mut self) -> Reply {
         let head = self.head().await;
         self.reply_after(head, true).await
     }
 
     /// The answer to a HEAD request.
-    pub async fn reply_without_body(&mut self) -> Reply {
+    pub(super) async fn reply_without_body(&mut self) -> Reply {
         let head = self.head().await;
         self.reply_after(head, false).await
     }
 
     /// Bytes up to and with the next empty line.
-    pub async fn head(&mut self) -> String {
+    pub(super) async fn head(&mut self) -> String {
         loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 return String::from_utf8(self.received.drain(..end + 4).collect()).unwrap();
@@ -209,7 +209,7 @@ impl Client {
     }
 
     /// Whatever comes first, and nothing where the connection ends.
-    pub async fn head_or_nothing(&mut self) -> String {
+    pub(super) async fn head_or_nothing(&mut self) -> String {
         let mut buffer = [0; 4096];
         let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("the server answers or closes");
         String::from_utf8_lossy(&buffer[..read.unwrap_or(0)]).into_owned()
@@ -228,12 +228,12 @@ impl Client {
     }
 
     /// Waits until the server has closed, which it must do without another byte.
-    pub async fn closed(mut self) {
+    pub(super) async fn closed(mut self) {
         assert_eq!(self.receive().await, 0, "{:?}", String::from_utf8_lossy(&self.received));
     }
 
     /// The same, where the connection may also be reset.
-    pub async fn gone(mut self) {
+    pub(super) async fn gone(mut self) {
         let mut buffer = [0; 1024];
         let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("the server closes");
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
@@ -250,28 +250,28 @@ impl Client {
 
 /// One answer of the server.
 #[derive(Debug)]
-pub struct Reply {
+pub(super) struct Reply {
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         self.head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).expect("a status line").parse().unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// Checks that this is a whole problem document and gives its code.
     #[track_caller]
-    pub fn problem(&self) -> (u16, String) {
+    pub(super) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
         let code = body["code"].as_str().expect("a code").to_owned();
@@ -282,12 +282,12 @@ impl Reply {
     }
 }
 
-pub fn stored() -> Outcome {
+pub(super) fn stored() -> Outcome {
     Outcome::Stored(Uuid::from_u128(1))
 }
 
 /// A POST of a body with these additional header lines.
-pub fn post(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+pub(super) fn post(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut request =
         format!("POST {path} HTTP/1.1\r\nHost: reports.example.net\r\nContent-Length: {}\r\n", body.len());
     for header in headers {
@@ -299,7 +299,7 @@ pub fn post(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 }
 
 /// Waits for a condition that another thread brings about.
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !condition() {
             tokio::task::yield_now().await;
@@ -309,7 +309,7 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// Writes a certificate for this name with its key, and gives the certificate.
-pub fn write_certificate(directory: &Path, name: &str) -> rustls_pki_types::CertificateDer<'static> {
+pub(super) fn write_certificate(directory: &Path, name: &str) -> rustls_pki_types::CertificateDer<'static> {
     let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     std::fs::write(directory.join("cert.pem"), pair.cert.pem()).unwrap();
     std::fs::write(directory.join("key.pem"), pair.signing_key.serialize_pem()).unwrap();

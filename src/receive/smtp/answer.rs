@@ -7,19 +7,20 @@ use crate::{
 };
 
 /// When storing takes too long: the message goes on without its sender, who comes again and hears that it is known.
-pub const SLOW: SmtpReply = SmtpReply::new(451, "4.3.0", "Storing takes too long, try again later");
+pub(super) const SLOW: SmtpReply = SmtpReply::new(451, "4.3.0", "Storing takes too long, try again later");
 /// When our own code failed.
-pub const FAILED: SmtpReply = SmtpReply::new(451, "4.3.0", "Internal error, try again later");
-pub const SHUTTING_DOWN: SmtpReply = SmtpReply::new(421, "4.3.2", "Service shutting down, try again later");
-pub const TOO_MANY_CONNECTIONS: SmtpReply = SmtpReply::new(421, "4.7.0", "Too many connections, try again later");
-pub const GIVES_WAY: SmtpReply =
+pub(super) const FAILED: SmtpReply = SmtpReply::new(451, "4.3.0", "Internal error, try again later");
+pub(super) const SHUTTING_DOWN: SmtpReply = SmtpReply::new(421, "4.3.2", "Service shutting down, try again later");
+pub(super) const TOO_MANY_CONNECTIONS: SmtpReply =
+    SmtpReply::new(421, "4.7.0", "Too many connections, try again later");
+pub(super) const GIVES_WAY: SmtpReply =
     SmtpReply::new(421, "4.7.0", "Too many connections and this one is idle, try again later");
-pub const SILENT: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: no data received, closing connection");
-pub const TOO_SLOW: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: message too slow, closing connection");
-pub const TOO_LONG: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: session too long, closing connection");
+pub(super) const SILENT: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: no data received, closing connection");
+pub(super) const TOO_SLOW: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: message too slow, closing connection");
+pub(super) const TOO_LONG: SmtpReply = SmtpReply::new(421, "4.4.2", "Timeout: session too long, closing connection");
 
 /// The reply to a message with this receipt.
-pub fn reply(receipt: &Receipt) -> SmtpReply {
+pub(super) fn reply(receipt: &Receipt) -> SmtpReply {
     match receipt.overall() {
         Outcome::Stored(report) => taken(&format!("Ok: stored as {report}")),
         Outcome::Duplicate(report) => taken(&format!("Ok: duplicate of {report}")),

@@ -27,12 +27,12 @@ use crate::{
 const READ_BYTES: usize = 16 * 1024;
 
 /// A connection, whatever is below it.
-pub type SmtpConnection = Box<dyn Stream>;
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) type SmtpConnection = Box<dyn Stream>;
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Serves a connection to its end. `peer` is `None` where it comes through the file system.
-pub async fn serve(
+pub(super) async fn serve(
     mut wire: SmtpConnection,
     peer: Option<IpAddr>,
     state: Arc<ListenerState>,

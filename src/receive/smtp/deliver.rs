@@ -12,7 +12,7 @@ use crate::{
 
 /// Hands a message on, once for each token it was addressed with, and gives a reply for each recipient. When its sender is
 /// told to come back because storing takes too long, the message goes on without it.
-pub async fn deliver(
+pub(super) async fn deliver(
     state: &Arc<ListenerState>,
     message: ReceivedMessage,
     peer: Option<IpAddr>,

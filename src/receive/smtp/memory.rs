@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What one listener has.
-pub struct MessageMemory {
+pub(super) struct MessageMemory {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     client_max_bytes: usize,
@@ -25,7 +25,7 @@ pub struct MessageMemory {
 }
 
 /// What one message holds of it.
-pub struct Reservation {
+pub(super) struct Reservation {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     /// Of the one or, since it is large, of the other.
@@ -36,13 +36,13 @@ pub struct Reservation {
 
 impl MessageMemory {
     /// For small messages and for large ones, so that these take nothing from those; of both together one client has its part.
-    pub fn new(small_bytes: usize, large_bytes: usize, client_max_bytes: usize) -> MessageMemory {
+    pub(super) fn new(small_bytes: usize, large_bytes: usize, client_max_bytes: usize) -> MessageMemory {
         let (small, large) = (memory(small_bytes), memory(large_bytes));
         MessageMemory { small, large, client_max_bytes, clients: Mutex::default() }
     }
 
     /// Nothing yet. Without a client only the total counts.
-    pub fn reservation(&self, client: Option<PeerNetwork>) -> Reservation {
+    pub(super) fn reservation(&self, client: Option<PeerNetwork>) -> Reservation {
         let of_client = client.map(|client| MemoryShare::none(&self.of_client(client)));
         let (small, large) = (Arc::clone(&self.small), Arc::clone(&self.large));
         Reservation { of_all: MemoryShare::none(&small), small, large, is_large: false, of_client }
@@ -62,12 +62,12 @@ impl MessageMemory {
 
 impl Reservation {
     /// Bytes that are set aside.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.of_all.bytes()
     }
 
     /// Sets so many bytes aside in all, or leaves it at what there is.
-    pub fn grow(&mut self, bytes: usize) {
+    pub(super) fn grow(&mut self, bytes: usize) {
         let allowed = self.of_client.as_mut().is_none_or(|share| share.grow(bytes).is_some());
         if !allowed {
             return;
@@ -83,7 +83,7 @@ impl Reservation {
     }
 
     /// Takes everything out, for a message that goes its way.
-    pub fn take(&mut self) -> Reservation {
+    pub(super) fn take(&mut self) -> Reservation {
         let of_all = std::mem::replace(&mut self.of_all, MemoryShare::none(&self.small));
         let is_large = std::mem::take(&mut self.is_large);
         let (small, large) = (Arc::clone(&self.small), Arc::clone(&self.large));
@@ -91,7 +91,7 @@ impl Reservation {
     }
 
     /// Gives everything back.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         (self.of_all, self.is_large) = (MemoryShare::none(&self.small), false);
         self.of_client.iter_mut().for_each(MemoryShare::clear);
     }

@@ -30,7 +30,7 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A socket, bound but not yet serving.
-pub struct Port {
+pub(super) struct Port {
     socket: Socket,
     pub(crate) state: ListenerState,
 }
@@ -47,26 +47,26 @@ enum Accepting {
 }
 
 impl Port {
-    pub fn tcp(socket: std::net::TcpListener, address: SocketAddr, state: ListenerState) -> Port {
+    pub(super) fn tcp(socket: std::net::TcpListener, address: SocketAddr, state: ListenerState) -> Port {
         Port { socket: Socket::Tcp(socket, address), state }
     }
 
-    pub fn unix(socket: UnixSocket, state: ListenerState) -> Port {
+    pub(super) fn unix(socket: UnixSocket, state: ListenerState) -> Port {
         Port { socket: Socket::Unix(socket), state }
     }
 
-    pub fn channel(&self) -> Channel {
+    pub(super) fn channel(&self) -> Channel {
         self.state.channel
     }
 
-    pub fn address(&self) -> LmtpListen {
+    pub(super) fn address(&self) -> LmtpListen {
         match &self.socket {
             Socket::Tcp(_, address) => LmtpListen::At(*address),
             Socket::Unix(socket) => LmtpListen::Unix(socket.file.path().to_path_buf()),
         }
     }
 
-    pub fn start(self, stop: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+    pub(super) fn start(self, stop: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
         let words = format!("listening on {}", self.address());
         let accepting = match self.socket {
             Socket::Tcp(socket, _) => Accepting::Tcp(TcpListener::from_std(socket)?),

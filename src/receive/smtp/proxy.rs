@@ -12,7 +12,7 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const REST_MAX_BYTES: u16 = 536;
 
 /// Reads the header and nothing behind it. `None` where the proxy speaks for itself, as it does to see whether we live.
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
     let mut signature = [0; SIGNATURE.len()];
     stream.read_exact(&mut signature).await?;
     if signature != SIGNATURE {

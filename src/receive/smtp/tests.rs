@@ -70,7 +70,7 @@ impl Accept for Arc<Inbox> {
 }
 
 /// Listeners that are not started yet.
-pub struct Setup {
+pub(super) struct Setup {
     pub config: config::Smtp,
     /// For one submission after the other; the last one for all that follow.
     pub outcomes: Vec<Outcome>,
@@ -100,21 +100,21 @@ impl Default for Setup {
 }
 
 impl Setup {
-    pub fn config(mut self, change: impl FnOnce(&mut config::Smtp)) -> Setup {
+    pub(super) fn config(mut self, change: impl FnOnce(&mut config::Smtp)) -> Setup {
         change(&mut self.config);
         self
     }
 
-    pub fn deadlines(self, change: impl Fn(&mut Deadlines) + 'static) -> Setup {
+    pub(super) fn deadlines(self, change: impl Fn(&mut Deadlines) + 'static) -> Setup {
         self.state(move |state| change(&mut state.deadlines))
     }
 
-    pub fn state(mut self, change: impl Fn(&mut ListenerState) + 'static) -> Setup {
+    pub(super) fn state(mut self, change: impl Fn(&mut ListenerState) + 'static) -> Setup {
         self.adjust = Box::new(change);
         self
     }
 
-    pub fn start(self) -> App {
+    pub(super) fn start(self) -> App {
         let inbox = Arc::new(Inbox {
             got: Mutex::default(),
             outcomes: Mutex::new(self.outcomes),
@@ -136,7 +136,7 @@ impl Setup {
 }
 
 /// Listeners at work.
-pub struct App {
+pub(super) struct App {
     pub addresses: Addresses,
     pub inbox: Arc<Inbox>,
     pub health: HealthRegistry,
@@ -146,57 +146,57 @@ pub struct App {
 
 impl App {
     /// A client that has heard the greeting.
-    pub async fn connect(&self) -> Client {
+    pub(super) async fn connect(&self) -> Client {
         let mut client = self.connect_from("127.0.0.1").await;
         assert!(client.line().await.starts_with("220 reports.example.net ESMTP"));
         client
     }
 
     /// A client that has heard nothing yet.
-    pub async fn connect_from(&self, source: &str) -> Client {
+    pub(super) async fn connect_from(&self, source: &str) -> Client {
         Client::connect(source, self.addresses.smtp.expect("SMTP")).await
     }
 
-    pub async fn connect_lmtp_unheard(&self) -> Client {
+    pub(super) async fn connect_lmtp_unheard(&self) -> Client {
         let LmtpListen::At(address) = self.addresses.lmtp else { panic!("LMTP over TCP") };
         Client::connect("127.0.0.1", address).await
     }
 
-    pub async fn connect_lmtp(&self) -> Client {
+    pub(super) async fn connect_lmtp(&self) -> Client {
         let mut client = self.connect_lmtp_unheard().await;
         assert!(client.line().await.starts_with("220 reports.example.net LMTP"));
         client
     }
 
     /// The reply to one message over its own connection.
-    pub async fn deliver(&self, text: &str) -> String {
+    pub(super) async fn deliver(&self, text: &str) -> String {
         let mut client = self.connect().await;
         client.begin().await;
         client.send(format!("{text}\r\n.\r\n")).await;
         client.line().await
     }
 
-    pub fn got(&self) -> Vec<Submission> {
+    pub(super) fn got(&self) -> Vec<Submission> {
         self.inbox.got.lock().unwrap().clone()
     }
 
-    pub fn counts(&self, part: &str) -> SourceCounts {
+    pub(super) fn counts(&self, part: &str) -> SourceCounts {
         self.health.all().into_iter().find(|(name, _)| name == part).expect("the part is in the registry").1.counts
     }
 
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.limiters.iter().map(|limiter| limiter.open()).sum()
     }
 }
 
 /// A sender's end of a connection.
-pub struct Client {
+pub(super) struct Client {
     stream: Box<dyn Stream>,
     received: Vec<u8>,
 }
 
 impl Client {
-    pub fn over(stream: impl Stream + 'static) -> Client {
+    pub(super) fn over(stream: impl Stream + 'static) -> Client {
         Client { stream: Box::new(stream), received: Vec::new() }
     }
 
@@ -207,21 +207,21 @@ impl Client {
     }
 
     /// Says the envelope and DATA, and hears that the message may come.
-    pub async fn begin(&mut self) {
+    pub(super) async fn begin(&mut self) {
         self.envelope().await;
         assert!(self.ask("DATA").await.starts_with("354 "));
     }
 
-    pub async fn envelope(&mut self) {
+    pub(super) async fn envelope(&mut self) {
         self.send(ENVELOPE).await;
         while self.line().await != "250 2.1.5 Ok" {}
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.unwrap();
     }
 
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    pub(super) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         timeout(PATIENCE, async {
             self.stream.write_all(bytes.as_ref()).await?;
             self.stream.flush().await
@@ -231,7 +231,7 @@ impl Client {
     }
 
     /// A command and the last line of its reply.
-    pub async fn ask(&mut self, command: &str) -> String {
+    pub(super) async fn ask(&mut self, command: &str) -> String {
         self.send(format!("{command}\r\n")).await;
         loop {
             let line = self.line().await;
@@ -242,7 +242,7 @@ impl Client {
     }
 
     /// The next line without its end.
-    pub async fn line(&mut self) -> String {
+    pub(super) async fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.received.windows(2).position(|window| window == b"\r\n") {
                 let line = self.received.drain(..end + 2).collect();
@@ -254,17 +254,17 @@ impl Client {
     }
 
     /// Says that nothing more will come, and still listens.
-    pub async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
     /// Waits until the server has closed, which it must do without another byte.
-    pub async fn closed(mut self) {
+    pub(super) async fn closed(mut self) {
         assert_eq!(self.receive().await, 0, "{:?}", String::from_utf8_lossy(&self.received));
     }
 
     /// The same, where the connection may also be reset.
-    pub async fn gone(mut self) {
+    pub(super) async fn gone(mut self) {
         let mut buffer = [0; 1024];
         let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("the server closes");
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
@@ -279,12 +279,12 @@ impl Client {
     }
 }
 
-pub fn stored() -> Outcome {
+pub(super) fn stored() -> Outcome {
     Outcome::Stored(Uuid::from_u128(1))
 }
 
 /// Waits for a condition that another task brings about.
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = timeout(PATIENCE, async {
         while !condition() {
             tokio::task::yield_now().await;
@@ -294,7 +294,10 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// A certificate for this name, loaded from files as the server does.
-pub fn certificate(directory: &Path, name: &str) -> (Arc<Certificate>, rustls_pki_types::CertificateDer<'static>) {
+pub(super) fn certificate(
+    directory: &Path,
+    name: &str,
+) -> (Arc<Certificate>, rustls_pki_types::CertificateDer<'static>) {
     let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let (chain, key) = (directory.join("cert.pem"), directory.join("key.pem"));
     std::fs::write(&chain, pair.cert.pem()).unwrap();

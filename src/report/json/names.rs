@@ -8,14 +8,14 @@ use crate::{fault::FaultCode, limits::JSON_MEMBERS_MAX};
 pub(super) const COMPARED_ONE_BY_ONE: usize = 16;
 
 #[derive(Default)]
-pub struct Names<'a> {
+pub(super) struct Names<'a> {
     few: Vec<Cow<'a, str>>,
     many: HashSet<Cow<'a, str>>,
 }
 
 impl<'a> Names<'a> {
     /// Compared after unescaping, so that `"report\u002did"` is `"report-id"`.
-    pub fn add(&mut self, name: Cow<'a, str>) -> Result<(), (FaultCode, String)> {
+    pub(super) fn add(&mut self, name: Cow<'a, str>) -> Result<(), (FaultCode, String)> {
         let count = self.few.len() + self.many.len();
         if count == JSON_MEMBERS_MAX {
             return Err((FaultCode::TooManyElements, format!("an object has more than {JSON_MEMBERS_MAX} members")));

@@ -6,13 +6,13 @@ const NAME_MAX_BYTES: usize = 64;
 
 /// The pointers of the values, or member names, that begin at these offsets, which ascend. The text before them was read
 /// without a fault.
-pub fn at_each(text: &str, offsets: &[usize]) -> Vec<String> {
+pub(super) fn at_each(text: &str, offsets: &[usize]) -> Vec<String> {
     let mut walk = Walk { bytes: text.as_bytes(), at: 0, open: Vec::new() };
     offsets.iter().map(|offset| walk.seek(*offset)).collect()
 }
 
 /// Offset of the value or member name that begins last before `offset`: what was read when a reader stopped there.
-pub fn last_before(text: &str, offset: usize) -> usize {
+pub(super) fn last_before(text: &str, offset: usize) -> usize {
     let mut walk = Walk { bytes: text.as_bytes(), at: 0, open: Vec::new() };
     let mut last = 0;
     while let Some(byte) = walk.bytes.get(walk.at).filter(|_| walk.at < offset) {

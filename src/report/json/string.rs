@@ -7,7 +7,7 @@ use crate::fault::{Fault, FaultCode};
 
 impl<'a> Reader<'a> {
     /// The string the reader stands before, unescaped.
-    pub fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.unescape(self.value)
     }
 

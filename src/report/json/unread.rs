@@ -15,7 +15,7 @@ use crate::{
 
 impl<'a> Reader<'a> {
     /// Checks the value the reader stands before and returns it as written.
-    pub fn skip(&mut self) -> Result<&'a str, Fault> {
+    pub(crate) fn skip(&mut self) -> Result<&'a str, Fault> {
         match self.kind() {
             JsonKind::Number | JsonKind::Bool | JsonKind::Null => Ok(self.value),
             JsonKind::String => self.string().map(|_| self.value),

@@ -7,13 +7,13 @@ use crate::fault::Fault;
 
 /// A value and where it begins. A member that is missing has the offset of its object.
 #[derive(Debug, Clone)]
-pub struct JsonField<'a> {
+pub(crate) struct JsonField<'a> {
     pub value: JsonValue<'a>,
     pub at: usize,
 }
 
 #[derive(Debug, Clone, Default)]
-pub enum JsonValue<'a> {
+pub(crate) enum JsonValue<'a> {
     #[default]
     Absent,
     Null,
@@ -26,16 +26,16 @@ pub enum JsonValue<'a> {
 }
 
 impl<'a> JsonField<'a> {
-    pub fn absent(at: usize) -> JsonField<'a> {
+    pub(crate) fn absent(at: usize) -> JsonField<'a> {
         JsonField { value: JsonValue::Absent, at }
     }
 
-    pub fn is_absent(&self) -> bool {
+    pub(crate) fn is_absent(&self) -> bool {
         matches!(self.value, JsonValue::Absent)
     }
 
     /// Missing, null, or a text of nothing but white space.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         match &self.value {
             JsonValue::Absent | JsonValue::Null => true,
             JsonValue::Text(text) => text.trim().is_empty(),
@@ -45,7 +45,7 @@ impl<'a> JsonField<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn field(&mut self) -> Result<JsonField<'a>, Fault> {
+    pub(crate) fn field(&mut self) -> Result<JsonField<'a>, Fault> {
         let value = match self.kind() {
             JsonKind::String => JsonValue::Text(self.string()?),
             JsonKind::Number => JsonValue::Number(self.text()),

@@ -12,7 +12,7 @@ use crate::{
 const COUNT_MAX: i64 = (1 << 53) - 1;
 
 /// A count, or `None` where it is missing or unusable. `missing` is noted where there is nothing at all.
-pub fn count(field: &JsonField<'_>, missing: Deviation, notes: &mut Notes) -> Option<i64> {
+pub(super) fn count(field: &JsonField<'_>, missing: Deviation, notes: &mut Notes) -> Option<i64> {
     let (count, deviation) = match &field.value {
         JsonValue::Absent | JsonValue::Null => (None, Some(missing)),
         JsonValue::Number(number) => of_number(number),

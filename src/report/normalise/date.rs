@@ -23,12 +23,12 @@ const FUTURE_MAX: TimeDelta = TimeDelta::days(1);
 
 /// A moment, or a day that was given without a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportMoment {
+pub(crate) struct ReportMoment {
     pub time: DateTime<Utc>,
     pub is_date_only: bool,
 }
 
-pub fn range(
+pub(crate) fn range(
     range: Range<'_>,
     report_at: usize,
     judge: Judge,
@@ -112,7 +112,7 @@ fn moment(field: &JsonField<'_>, name: &str, reader: &Reader<'_>, notes: &mut No
 }
 
 /// Reads RFC 3339 and what is near it; with the deviation where it is only near.
-pub fn parse(text: &str) -> Option<(ReportMoment, Option<Deviation>)> {
+pub(crate) fn parse(text: &str) -> Option<(ReportMoment, Option<Deviation>)> {
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return epoch(text);
     }

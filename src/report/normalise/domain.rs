@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 /// The normal form of a domain name, or `None` where it is none. One trailing dot is dropped.
-pub fn domain(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn domain(text: &str) -> Option<Cow<'_, str>> {
     let name = text.trim();
     let name = name.strip_suffix('.').unwrap_or(name);
     if is_normal(name) {
@@ -20,7 +20,7 @@ pub fn domain(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A host name, or an `mx` pattern (RFC 8461 §4.1): like a domain where it is one, else as it is, in lower case.
-pub fn host(text: &str) -> String {
+pub(crate) fn host(text: &str) -> String {
     let text = text.trim();
     let (wildcard, name) = text.strip_prefix("*.").map_or(("", text), |rest| ("*.", rest));
     match domain(name) {

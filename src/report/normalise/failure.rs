@@ -36,7 +36,7 @@ const NEGOTIATION: usize = 5;
 
 const UNKNOWN: &str = "unknown";
 
-pub fn failure(detail: Detail<'_>, notes: &mut Notes) -> Failure {
+pub(crate) fn failure(detail: Detail<'_>, notes: &mut Notes) -> Failure {
     let result_type = result_type(detail.result_type, notes);
     let sending_mta_ip = ip(detail.sending_mta_ip, notes);
     let receiving_mx_hostname = text(detail.receiving_mx_hostname, notes).map(|name| host(&name));

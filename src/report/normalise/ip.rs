@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::text::text;
 use crate::report::{Deviation, Text, json::JsonField, notes::Notes};
 
-pub fn ip(field: JsonField<'_>, notes: &mut Notes) -> Text<IpAddr> {
+pub(super) fn ip(field: JsonField<'_>, notes: &mut Notes) -> Text<IpAddr> {
     let at = field.at;
     let Some(text) = text(field, notes) else { return Text::Absent };
     match address(&text) {

@@ -24,7 +24,11 @@ const POLICY_FETCH_ERRORS: [&str; 3] = ["sts-policy-fetch-error", "sts-policy-in
 const IGNORED_BY_DANE_EE: [&str; 2] = ["certificate-host-mismatch", "certificate-expired"];
 const DANE_EE: u8 = 3;
 
-pub fn policy_result(entry: Entry<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>) -> Result<PolicyResult, Fault> {
+pub(crate) fn policy_result(
+    entry: Entry<'_>,
+    reader: &Reader<'_>,
+    reading: &mut Reading<'_>,
+) -> Result<PolicyResult, Fault> {
     let (policy_at, string_at) = (entry.policy.at, entry.policy.policy_string.at);
     let policy = policy(entry.policy, reader, reading)?;
     let notes = &mut reading.notes;

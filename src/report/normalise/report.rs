@@ -16,7 +16,12 @@ use crate::{
 };
 
 /// The deviations of the result are still missing: the caller resolves the notes.
-pub fn report(envelope: Envelope<'_>, judge: Judge, reader: &Reader<'_>, notes: &mut Notes) -> Result<Report, Fault> {
+pub(crate) fn report(
+    envelope: Envelope<'_>,
+    judge: Judge,
+    reader: &Reader<'_>,
+    notes: &mut Notes,
+) -> Result<Report, Fault> {
     if let Some(at) = envelope.draft {
         let detail = "this is a draft of RFC 8460, not its final format";
         return Err(reader.fault(FaultCode::DraftFormat, detail, at));

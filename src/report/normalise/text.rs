@@ -9,12 +9,12 @@ use crate::report::{
 };
 
 /// A text without surrounding white space; `None` where there is none. A number keeps its digits.
-pub fn text(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
+pub(super) fn text(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     read(field, notes).and_then(trimmed)
 }
 
 /// A text as sent; `None` where there is nothing but white space.
-pub fn verbatim(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
+pub(super) fn verbatim(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     read(field, notes).filter(|text| !text.trim().is_empty()).map(Cow::into_owned)
 }
 
@@ -33,7 +33,7 @@ fn read<'a>(field: JsonField<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
     }
 }
 
-pub fn trimmed(text: Cow<'_, str>) -> Option<String> {
+pub(super) fn trimmed(text: Cow<'_, str>) -> Option<String> {
     let inner = text.trim();
     if inner.is_empty() {
         None
@@ -45,7 +45,7 @@ pub fn trimmed(text: Cow<'_, str>) -> Option<String> {
 }
 
 /// Cuts to at most `max_bytes`, between characters.
-pub fn cut(text: &mut String, max_bytes: usize) -> bool {
+pub(super) fn cut(text: &mut String, max_bytes: usize) -> bool {
     if text.len() <= max_bytes {
         return false;
     }
@@ -54,7 +54,7 @@ pub fn cut(text: &mut String, max_bytes: usize) -> bool {
 }
 
 /// A name from a short list, such as a policy type: lower case, noted where it was not.
-pub fn keyword(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
+pub(super) fn keyword(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
     let at = field.at;
     let written = match &field.value {
         JsonValue::Text(text) => text.len(),

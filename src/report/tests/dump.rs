@@ -7,7 +7,7 @@ use crate::{
     report::{Failure, Policy, PolicyDetails, PolicyResult, Report, Text},
 };
 
-pub fn outcome(outcome: &Result<Vec<Result<Report, Fault>>, Fault>) -> Value {
+pub(super) fn outcome(outcome: &Result<Vec<Result<Report, Fault>>, Fault>) -> Value {
     match outcome {
         Err(error) => fault(error),
         Ok(reports) if reports.len() == 1 => one(&reports[0]),

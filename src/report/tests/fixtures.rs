@@ -18,16 +18,16 @@ use crate::{
 };
 
 /// All fixtures were received then.
-pub fn received_at() -> DateTime<Utc> {
+pub(super) fn received_at() -> DateTime<Utc> {
     "2024-03-02T04:00:00Z".parse().unwrap()
 }
 
-pub fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/reports")
 }
 
 /// The inputs, sorted.
-pub fn inputs() -> Vec<PathBuf> {
+pub(super) fn inputs() -> Vec<PathBuf> {
     let mut inputs = Vec::new();
     for sender in fs::read_dir(root()).unwrap() {
         for file in fs::read_dir(sender.unwrap().path()).unwrap() {
@@ -45,7 +45,7 @@ pub fn inputs() -> Vec<PathBuf> {
 }
 
 /// What the whole way from bytes to a judged report makes of a fixture.
-pub fn read(path: &Path) -> Result<Vec<Result<Report, Fault>>, Fault> {
+pub(super) fn read(path: &Path) -> Result<Vec<Result<Report, Fault>>, Fault> {
     let hints = hints(&path.with_extension("http"));
     let limits = Limits::default();
     let mut reports = Vec::new();

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-pub struct Detail<'a> {
+pub(crate) struct Detail<'a> {
     pub at: usize,
     pub result_type: JsonField<'a>,
     pub sending_mta_ip: JsonField<'a>,

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     pub policy: Policy<'a>,
     pub summary: Summary<'a>,
     pub failures: Vec<Failure>,
@@ -21,7 +21,7 @@ pub struct Entry<'a> {
     pub failures_at: usize,
 }
 
-pub struct Policy<'a> {
+pub(crate) struct Policy<'a> {
     pub at: usize,
     pub policy_type: JsonField<'a>,
     pub policy_string: List<'a>,
@@ -29,7 +29,7 @@ pub struct Policy<'a> {
     pub mx_hosts: List<'a>,
 }
 
-pub struct Summary<'a> {
+pub(crate) struct Summary<'a> {
     /// `total-successful-session-count`
     pub successful: JsonField<'a>,
     /// `total-failure-session-count`

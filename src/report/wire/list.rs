@@ -9,14 +9,14 @@ use crate::{
 
 /// What stands where an array of strings belongs.
 #[derive(Debug)]
-pub struct List<'a> {
+pub(crate) struct List<'a> {
     pub at: usize,
     pub shape: Shape,
     pub items: Vec<JsonField<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     Absent,
     Null,
     Array,
@@ -25,18 +25,18 @@ pub enum Shape {
 }
 
 impl<'a> List<'a> {
-    pub fn absent(at: usize) -> List<'a> {
+    pub(crate) fn absent(at: usize) -> List<'a> {
         List { at, shape: Shape::Absent, items: Vec::new() }
     }
 
     /// Missing, null, `[]`, or nothing but white space.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.items.iter().all(JsonField::is_blank)
     }
 }
 
 impl Reading<'_> {
-    pub fn list<'a>(&mut self, slot: &mut List<'a>, exact: bool, reader: &mut Reader<'a>) -> Result<(), Fault> {
+    pub(crate) fn list<'a>(&mut self, slot: &mut List<'a>, exact: bool, reader: &mut Reader<'a>) -> Result<(), Fault> {
         if !exact && slot.shape != Shape::Absent {
             return reader.skip().map(drop);
         }
@@ -71,7 +71,7 @@ impl Reading<'_> {
     }
 
     /// Counts elements of all lists of the document, also those that come out of one text.
-    pub fn count_elements(&mut self, reader: &Reader<'_>, count: usize, at: usize) -> Result<(), Fault> {
+    pub(crate) fn count_elements(&mut self, reader: &Reader<'_>, count: usize, at: usize) -> Result<(), Fault> {
         self.elements += count;
         if self.elements > DOCUMENT_ELEMENTS_MAX {
             let detail = format!("all lists together have more than {DOCUMENT_ELEMENTS_MAX} elements");

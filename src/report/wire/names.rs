@@ -3,10 +3,10 @@
 use crate::report::{Deviation, json::Name, notes::Notes};
 
 /// Names of one object's members.
-pub type Table<M> = &'static [(&'static str, M, Spelling)];
+pub(super) type Table<M> = &'static [(&'static str, M, Spelling)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
+pub(super) enum Spelling {
     Standard,
     /// Another name that senders use and the RFC's own text suggests (its schema's placeholders): taken without a word.
     Variant,
@@ -16,7 +16,7 @@ pub enum Spelling {
 
 /// The member of this name, and whether the name is the proper one. Without an exact match, case is ignored and `_` taken
 /// for `-`.
-pub fn find<M: Copy>(table: Table<M>, name: &Name<'_>, notes: &mut Notes) -> Option<(M, bool)> {
+pub(super) fn find<M: Copy>(table: Table<M>, name: &Name<'_>, notes: &mut Notes) -> Option<(M, bool)> {
     let text = name.text.as_ref();
     let exact = table.iter().find(|(known, ..)| *known == text);
     let (_, member, spelling) = exact.or_else(|| table.iter().find(|(known, ..)| is_folded(text, known)))?;

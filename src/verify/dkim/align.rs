@@ -2,7 +2,7 @@
 
 /// Whether `domain` equals the domain in From or is an organisational parent of it: above it, and not above the domain that
 /// its organisation registered. RFC 8460 §3 asks for a signature "of the reporting domain" without saying what ties the two.
-pub fn is_aligned(domain: &str, from: &str) -> bool {
+pub(super) fn is_aligned(domain: &str, from: &str) -> bool {
     if domain == from {
         return true;
     }

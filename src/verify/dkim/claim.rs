@@ -16,7 +16,7 @@ const SHA256_BYTES: usize = 32;
 
 /// What a signature says of itself.
 #[derive(Debug)]
-pub struct SignatureHeader<'a> {
+pub(super) struct SignatureHeader<'a> {
     pub domain: String,
     pub selector: String,
     pub algorithm: Algorithm,
@@ -37,14 +37,14 @@ pub struct SignatureHeader<'a> {
 
 /// A field that is no signature.
 #[derive(Debug)]
-pub struct Malformed {
+pub(super) struct Malformed {
     /// `d=`, where it can be told.
     pub domain: Option<String>,
     pub detail: String,
 }
 
 impl<'a> SignatureHeader<'a> {
-    pub fn read(field: HeaderField<'a>) -> Result<SignatureHeader<'a>, Malformed> {
+    pub(super) fn read(field: HeaderField<'a>) -> Result<SignatureHeader<'a>, Malformed> {
         let malformed = |domain: Option<String>, named: &str, problem: &str| Malformed {
             domain,
             detail: format!("a signature{named} cannot be read: {problem} (RFC 6376 §3.5)"),
@@ -95,7 +95,7 @@ impl<'a> SignatureHeader<'a> {
     }
 
     /// What needs neither the body nor the key. The error is the code and what happened.
-    pub fn check(&self, times: Times) -> Result<(), (FaultCode, String)> {
+    pub(super) fn check(&self, times: Times) -> Result<(), (FaultCode, String)> {
         if self.has_length {
             let detail = "it has l=, which leaves room for text that nobody signed (RFC 8460 §3)";
             return Err((FaultCode::DkimLTag, detail.to_owned()));
@@ -112,22 +112,22 @@ impl<'a> SignatureHeader<'a> {
     }
 
     /// Whether it has expired since it was received.
-    pub fn is_late(&self, times: Times) -> bool {
+    pub(super) fn is_late(&self, times: Times) -> bool {
         self.expires_at.is_some_and(|expires_at| times.now > expires_at)
     }
 
     /// Where its key is published (RFC 6376 §3.6.2.1).
-    pub fn key_name(&self) -> String {
+    pub(super) fn key_name(&self) -> String {
         format!("{}._domainkey.{}", self.selector, self.domain)
     }
 
     /// The field as it was hashed last of all: without its signature and the line's end.
-    pub fn own_field(&self) -> HeaderField<'_> {
+    pub(super) fn own_field(&self) -> HeaderField<'_> {
         HeaderField { name: self.field.name, value: &self.unsigned }
     }
 
     /// A sentence about it.
-    pub fn about(&self, what: &str) -> String {
+    pub(super) fn about(&self, what: &str) -> String {
         format!("signature d={} s={}: {what}", self.domain, self.selector)
     }
 }

@@ -24,7 +24,7 @@ const RSA_MAX_BITS: usize = 4_096;
 const SERVICES: [&str; 3] = ["*", "tlsrpt", "email"];
 
 /// A key that the claim may use.
-pub struct DkimKey {
+pub(super) struct DkimKey {
     key: DomainKey,
     /// Whether the DNS vouched for it.
     pub secure: bool,
@@ -39,7 +39,7 @@ enum Record<'a> {
 }
 
 /// Looks the claim's key up and sees whether it may be used.
-pub async fn fetch(claim: &SignatureHeader<'_>, resolver: &dyn Resolver) -> Result<DkimKey, Failure> {
+pub(super) async fn fetch(claim: &SignatureHeader<'_>, resolver: &dyn Resolver) -> Result<DkimKey, Failure> {
     let name = claim.key_name();
     let gone = |detail: String| Err(Failure::of(claim, FaultCode::DkimKeyGone, &detail));
     let found = match resolver.txt(&name).await {
@@ -66,7 +66,7 @@ pub async fn fetch(claim: &SignatureHeader<'_>, resolver: &dyn Resolver) -> Resu
 
 impl DkimKey {
     /// Whether the claim's signature over these fields is made with this key.
-    pub fn verifies(&self, claim: &SignatureHeader<'_>, signed: &Signed<'_>) -> bool {
+    pub(super) fn verifies(&self, claim: &SignatureHeader<'_>, signed: &Signed<'_>) -> bool {
         let own = claim.own_field();
         let mut fields = signed.fields.iter().chain([&own]).map(|field| match claim.header_form {
             Canonicalization::Relaxed => (field.name.trim_ascii_end(), field.value),

@@ -11,7 +11,7 @@ use mail_auth::{common::crypto::HashAlgorithm, dkim::Canonicalization};
 /// is added above a signed one must not pass for it (RFC 6376 §8.15).
 const DECISIVE: [&str; 3] = ["from", "content-type", "content-transfer-encoding"];
 
-pub struct Mail<'a> {
+pub(super) struct Mail<'a> {
     fields: Vec<HeaderField<'a>>,
     /// Places in `fields` by name in lower case, topmost first.
     places: HashMap<Vec<u8>, Vec<usize>>,
@@ -23,13 +23,13 @@ pub struct Mail<'a> {
 
 /// One header field: its name, and what follows the colon with the line's end.
 #[derive(Debug, Clone, Copy)]
-pub struct HeaderField<'a> {
+pub(super) struct HeaderField<'a> {
     pub name: &'a [u8],
     pub value: &'a [u8],
 }
 
 /// The fields a signature covers.
-pub struct Signed<'a> {
+pub(super) struct Signed<'a> {
     /// In the order in which they are hashed.
     pub fields: Vec<HeaderField<'a>>,
     /// Names, lower case, of which no field is left uncovered.
@@ -38,7 +38,7 @@ pub struct Signed<'a> {
 
 /// The bytes with CRLF at each line's end, as mail travels, and without the `From ` line that an mbox puts before it. Copies
 /// in files often have bare LF.
-pub fn as_sent(message: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn as_sent(message: &[u8]) -> Cow<'_, [u8]> {
     let message = without_separator(message);
     let bare = bare_line_feeds(message);
     if bare == 0 {
@@ -59,7 +59,7 @@ pub fn as_sent(message: &[u8]) -> Cow<'_, [u8]> {
 
 impl<'a> Mail<'a> {
     /// Reads what `as_sent` gave. A line of the header that is no field is passed over.
-    pub fn read(message: &'a [u8]) -> Mail<'a> {
+    pub(super) fn read(message: &'a [u8]) -> Mail<'a> {
         let mut mail = Mail { fields: Vec::new(), places: HashMap::new(), body: b"", relaxed: None, simple: None };
         let mut rest = message;
         while !rest.is_empty() {
@@ -80,13 +80,13 @@ impl<'a> Mail<'a> {
     }
 
     /// The fields of a name, given in lower case, topmost first.
-    pub fn fields(&self, name: &str) -> impl Iterator<Item = HeaderField<'a>> {
+    pub(super) fn fields(&self, name: &str) -> impl Iterator<Item = HeaderField<'a>> {
         self.places(name).iter().filter_map(|place| self.fields.get(*place)).copied()
     }
 
     /// The fields that a signature over `names` covers. Each further time a name stands in `names`, the next field of that
     /// name counts, from the bottom up (RFC 6376 §5.4.2). The error says why the signature cannot count.
-    pub fn signed(&self, names: &[String]) -> Result<Signed<'a>, String> {
+    pub(super) fn signed(&self, names: &[String]) -> Result<Signed<'a>, String> {
         let mut taken: HashMap<&str, usize> = HashMap::new();
         let mut fields: Vec<HeaderField<'a>> = Vec::new();
         for name in names {
@@ -110,7 +110,7 @@ impl<'a> Mail<'a> {
     }
 
     /// SHA-256 of the canonical body. The error says why there is none.
-    pub fn body_hash(&mut self, canonicalization: Canonicalization) -> Result<&[u8], String> {
+    pub(super) fn body_hash(&mut self, canonicalization: Canonicalization) -> Result<&[u8], String> {
         // mail-auth passes over these, so they could be put in without breaking the hash.
         if has_bare_return(self.body) {
             return Err("the body holds a carriage return that ends no line".to_owned());

@@ -17,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Names to values, in order. No name stands twice; names are told apart by case.
 #[derive(Debug)]
-pub struct Tags<'a>(Vec<Tag<'a>>);
+pub(super) struct Tags<'a>(Vec<Tag<'a>>);
 
 #[derive(Debug)]
 struct Tag<'a> {
@@ -30,7 +30,7 @@ struct Tag<'a> {
 
 impl<'a> Tags<'a> {
     /// The error says what is wrong with the list.
-    pub fn read(text: &'a str) -> Result<Tags<'a>, &'static str> {
+    pub(super) fn read(text: &'a str) -> Result<Tags<'a>, &'static str> {
         let mut tags = Vec::new();
         let mut names = BTreeSet::new();
         let mut at = 0;
@@ -55,12 +55,12 @@ impl<'a> Tags<'a> {
         Ok(Tags(tags))
     }
 
-    pub fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.find(name).map(|tag| tag.value)
     }
 
     /// Where the value stands in the text that was read, with the whitespace around it.
-    pub fn span(&self, name: &str) -> Option<Range<usize>> {
+    pub(super) fn span(&self, name: &str) -> Option<Range<usize>> {
         self.find(name).map(|tag| tag.span.clone())
     }
 
@@ -70,17 +70,17 @@ impl<'a> Tags<'a> {
 }
 
 /// The elements of a list with colons.
-pub fn elements(value: &str) -> impl Iterator<Item = &str> {
+pub(super) fn elements(value: &str) -> impl Iterator<Item = &str> {
     value.split(':').map(trim)
 }
 
 /// Base64, which may be folded; with or without padding. `None` where it is none.
-pub fn base64(value: &str) -> Option<Vec<u8>> {
+pub(super) fn base64(value: &str) -> Option<Vec<u8>> {
     BASE64.decode(value.split_ascii_whitespace().collect::<String>()).ok()
 }
 
 /// RFC 6376 §3.5 gives numbers at most twelve digits.
-pub fn number(value: &str) -> Option<i64> {
+pub(super) fn number(value: &str) -> Option<i64> {
     let is_number = (1..=12).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| value.parse().ok()).flatten()
 }

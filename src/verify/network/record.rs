@@ -10,13 +10,13 @@ use crate::address_block::{AddressBlock, number};
 
 /// The terms of a record that decide, in their order.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SpfRecord {
+pub(super) struct SpfRecord {
     pub terms: Vec<Term>,
     pub redirect: Option<Target>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Term {
+pub(super) struct Term {
     /// As it stands in the record.
     pub text: String,
     /// Whether a match permits the address; else the mechanism has the qualifier `-`, `~` or `?`.
@@ -25,7 +25,7 @@ pub struct Term {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Mechanism {
+pub(super) enum Mechanism {
     All,
     Include(Target),
     A(Hosts),
@@ -37,14 +37,14 @@ pub enum Mechanism {
 
 /// The hosts of `a` and `mx`, and how many of their leading bits an address must share.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Hosts {
+pub(super) struct Hosts {
     pub target: Target,
     pub prefix_v4: u8,
     pub prefix_v6: u8,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Target {
+pub(super) enum Target {
     /// The domain whose record this is.
     Own,
     Name(String),
@@ -53,7 +53,7 @@ pub enum Target {
 }
 
 /// Finds the one SPF record among the texts of a domain. The error is an English sentence without full stop.
-pub fn select(texts: &[Vec<u8>]) -> Result<Option<&[u8]>, String> {
+pub(super) fn select(texts: &[Vec<u8>]) -> Result<Option<&[u8]>, String> {
     let mut records = texts.iter().filter(|text| is_spf(text)).map(Vec::as_slice);
     let first = records.next();
     if records.next().is_some() { Err("there are several SPF records".to_owned()) } else { Ok(first) }
@@ -65,7 +65,7 @@ fn is_spf(text: &[u8]) -> bool {
 }
 
 /// Reads a record. The error is an English sentence without full stop.
-pub fn parse(text: &[u8]) -> Result<SpfRecord, String> {
+pub(super) fn parse(text: &[u8]) -> Result<SpfRecord, String> {
     let is_printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     let text = std::str::from_utf8(text).ok().filter(|text| text.as_bytes().iter().all(is_printable));
     let text = text.ok_or("the SPF record holds something other than printable ASCII")?;
@@ -94,7 +94,7 @@ pub fn parse(text: &[u8]) -> Result<SpfRecord, String> {
 }
 
 /// What of a stranger's term is shown.
-pub fn shown(term: &str) -> &str {
+pub(super) fn shown(term: &str) -> &str {
     const SHOWN_MAX_BYTES: usize = 120;
     &term[..term.floor_char_boundary(SHOWN_MAX_BYTES)]
 }

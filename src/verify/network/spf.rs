@@ -35,7 +35,7 @@ struct Evaluation<'a, 'b> {
 type Saying<'a> = Pin<Box<dyn Future<Output = Result<Said, Stop>> + Send + 'a>>;
 
 /// The mechanism that permits the address and the domain in whose record it stands.
-pub async fn permitted(domain: &str, looking: &mut Looking<'_>) -> Result<String, Stop> {
+pub(super) async fn permitted(domain: &str, looking: &mut Looking<'_>) -> Result<String, Stop> {
     let mut evaluation = Evaluation { looking, terms: 0, voids: 0, uncounted: None };
     let Some(record) = evaluation.record(domain).await? else {
         return Err(Stop::settled(format!("{domain} has no SPF record")));

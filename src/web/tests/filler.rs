@@ -11,8 +11,8 @@ use super::tlsight::{
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
-pub const LAST_DAY: &str = "2026-11-22";
-pub const DOMAINS: [&str; 3] = ["example.com", "example.net", "xn--bcher-kva.example"];
+pub(super) const LAST_DAY: &str = "2026-11-22";
+pub(super) const DOMAINS: [&str; 3] = ["example.com", "example.net", "xn--bcher-kva.example"];
 const TOKEN: &str = "0123456789abcdef";
 
 /// Domain of the contact, name, sessions a day, how it comes in.
@@ -49,13 +49,13 @@ struct Fault {
     reason: Option<&'static str>,
 }
 
-pub fn served() -> Served {
+pub(super) fn served() -> Served {
     let domains = DOMAINS.iter().map(|domain| ((*domain).to_owned(), Default::default())).collect();
     Served::new(domains, [(TOKEN.to_owned(), Default::default())].into())
 }
 
 /// Blocks while the store writes.
-pub fn fill(pipeline: &Arc<Pipeline>) {
+pub(super) fn fill(pipeline: &Arc<Pipeline>) {
     let last: NaiveDate = LAST_DAY.parse().expect("a date");
     let mut prepared = Vec::new();
     for back in 0..56 {

@@ -14,14 +14,14 @@ use serde_json::Value;
 
 /// How requests are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub(super) enum Mood {
     Takes,
     Refuses,
     /// Reads the request and says nothing, until the other side goes away.
     Hangs,
 }
 
-pub struct Hook {
+pub(super) struct Hook {
     pub url: String,
     state: Arc<State>,
 }
@@ -33,19 +33,19 @@ struct State {
 
 /// One request.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(super) struct Asked {
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
 
 impl Asked {
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The event and the title of its only notice.
-    pub fn shown(&self) -> (String, String) {
+    pub(super) fn shown(&self) -> (String, String) {
         let json = self.json();
         let [notice] = json["notices"].as_array().expect("notices").as_slice() else { panic!("{json}") };
         let text = |name: &str| notice[name].as_str().expect("a text").to_owned();
@@ -54,7 +54,7 @@ impl Asked {
 }
 
 impl Hook {
-    pub fn start() -> Hook {
+    pub(super) fn start() -> Hook {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let state = Arc::new(State { mood: AtomicU8::new(Mood::Takes as u8), asked: Mutex::default() });
@@ -69,11 +69,11 @@ impl Hook {
     }
 
     /// For requests from now on.
-    pub fn set(&self, mood: Mood) {
+    pub(super) fn set(&self, mood: Mood) {
         self.state.mood.store(mood as u8, Ordering::SeqCst);
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<Asked> {
         self.state.asked.lock().unwrap().clone()
     }
 }

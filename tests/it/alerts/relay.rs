@@ -17,7 +17,7 @@ use crate::{
     server::{program, program_missing, until},
 };
 
-pub struct Relay {
+pub(super) struct Relay {
     postfix: Postfix,
     // These two live as long.
     _dovecot: Dovecot,
@@ -27,7 +27,7 @@ pub struct Relay {
 
 /// A mail as it arrived.
 #[derive(Debug, Clone)]
-pub struct Arrived {
+pub(super) struct Arrived {
     /// Of the envelope: `<>`, `<somebody@example.com>`.
     pub from: String,
     pub to: String,
@@ -36,7 +36,7 @@ pub struct Arrived {
 
 impl Relay {
     /// `None` where one of the programs is missing, or only root could start it.
-    pub fn start() -> Option<Relay> {
+    pub(super) fn start() -> Option<Relay> {
         if program_missing("smtp-sink") {
             return None;
         }
@@ -75,7 +75,7 @@ impl Relay {
     }
 
     /// How tlsight is told to send by it.
-    pub fn settings(&self) -> String {
+    pub(super) fn settings(&self) -> String {
         format!(
             "[mail]\nfrom = \"tlsight@example.net\"\nrelay = \"127.0.0.1\"\nport = {}\nca = {:?}\nuser = \"tlsight\"\npassword = \"secret\"\n",
             self.postfix.smtp_port,
@@ -83,12 +83,12 @@ impl Relay {
         )
     }
 
-    pub fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         self.postfix.log()
     }
 
     /// Waits until so many mails for this address have arrived.
-    pub fn wait_for(&self, count: usize, to: &str) -> Vec<Arrived> {
+    pub(super) fn wait_for(&self, count: usize, to: &str) -> Vec<Arrived> {
         let mine =
             || -> Vec<Arrived> { self.arrived().into_iter().filter(|mail| mail.to == format!("<{to}>")).collect() };
         until(&format!("{count} mails for {to}"), || mine().len() >= count);
@@ -96,7 +96,7 @@ impl Relay {
     }
 
     /// What has arrived, in no order. A mail that is being written is not there yet.
-    pub fn arrived(&self) -> Vec<Arrived> {
+    pub(super) fn arrived(&self) -> Vec<Arrived> {
         let entries = fs::read_dir(self.directory.path().join("mails")).unwrap();
         let texts = entries.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
         // Ours end with the end of a multipart.
@@ -116,7 +116,7 @@ impl Arrived {
         Arrived { from: argument("X-Mail-Args:"), to: argument("X-Rcpt-Args:"), text }
     }
 
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(super) fn header(&self, name: &str) -> Option<String> {
         let (headers, _) = mailparse::parse_headers(self.text.as_bytes()).unwrap();
         mailparse::MailHeaderMap::get_first_value(headers.as_slice(), name)
     }

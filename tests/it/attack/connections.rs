@@ -139,7 +139,7 @@ fn the_pages_have_a_cap_of_their_own() {
 }
 
 /// A report over a connection of its own.
-pub fn post(address: SocketAddr, id: &str) -> io::Result<()> {
+pub(super) fn post(address: SocketAddr, id: &str) -> io::Result<()> {
     let headers = [("Content-Type", "application/tlsrpt+gzip")];
     let answer = Client::connect(address).request("POST", "/v1/tlsrpt", &headers, &report(id))?;
     match answer.status {
@@ -149,7 +149,7 @@ pub fn post(address: SocketAddr, id: &str) -> io::Result<()> {
 }
 
 /// The pages answer whatever is going on outside.
-pub fn answers_privately(server: &Server) {
+pub(super) fn answers_privately(server: &Server) {
     for path in ["/healthz", "/readyz", "/"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
@@ -188,7 +188,7 @@ fn certificate(directory: &Path) -> Arc<ClientConfig> {
 }
 
 /// A mail over a connection of its own.
-pub fn mail(address: SocketAddr, id: &str) -> io::Result<()> {
+pub(super) fn mail(address: SocketAddr, id: &str) -> io::Result<()> {
     let reply = Smtp::connect(address)?.send(&signed::signed(&id.replace(' ', "-")))?;
     if reply.starts_with("250 2.0.0 Ok: stored") || reply.starts_with("250 2.0.0 Ok: duplicate") {
         Ok(())

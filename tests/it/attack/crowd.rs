@@ -22,14 +22,14 @@ use crate::server::until;
 const RETURNS: usize = 5;
 
 /// Connections that say something and then nothing more; who is sent away comes back. They leave when this is dropped.
-pub struct Crowd {
+pub(super) struct Crowd {
     runtime: Option<Runtime>,
     arrivals: Arc<AtomicUsize>,
 }
 
 impl Crowd {
     /// So many connections from each of these addresses, each of which says this. Waits until all have been there.
-    pub fn gather(target: SocketAddr, sources: &[Ipv4Addr], each: usize, says: &[u8]) -> Crowd {
+    pub(super) fn gather(target: SocketAddr, sources: &[Ipv4Addr], each: usize, says: &[u8]) -> Crowd {
         allow_many_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let arrivals = Arc::new(AtomicUsize::new(0));
@@ -42,7 +42,7 @@ impl Crowd {
         crowd
     }
 
-    pub fn arrivals(&self) -> usize {
+    pub(super) fn arrivals(&self) -> usize {
         self.arrivals.load(Ordering::Relaxed)
     }
 }
@@ -74,12 +74,12 @@ async fn come(target: SocketAddr, source: Ipv4Addr) -> std::io::Result<TcpStream
 }
 
 /// So many addresses of the loopback network, each in a /24 of its own.
-pub fn scattered(count: u8) -> Vec<Ipv4Addr> {
+pub(super) fn scattered(count: u8) -> Vec<Ipv4Addr> {
     (1..=count).map(|network| Ipv4Addr::new(127, 77, network, 1)).collect()
 }
 
 /// So many addresses of one /24.
-pub fn neighbours(count: u8) -> Vec<Ipv4Addr> {
+pub(super) fn neighbours(count: u8) -> Vec<Ipv4Addr> {
     (1..=count).map(|host| Ipv4Addr::new(127, 78, 0, host)).collect()
 }
 
@@ -89,7 +89,7 @@ fn allow_many_files() {
 }
 
 /// What an honest sender met with: prints how long it took, and counts what was refused.
-pub fn honestly(what: &str, times: usize, mut send: impl FnMut(usize) -> std::io::Result<()>) -> usize {
+pub(super) fn honestly(what: &str, times: usize, mut send: impl FnMut(usize) -> std::io::Result<()>) -> usize {
     let mut refused = Vec::new();
     let mut took: Vec<Duration> = (0..times)
         .map(|turn| {

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Others may take a free port before Dovecot does.
 const ATTEMPTS: usize = 5;
 
-pub struct Dovecot {
+pub(crate) struct Dovecot {
     directory: TempDir,
     port: u16,
     /// Who owns the mail, `uid:gid`.
@@ -29,7 +29,7 @@ pub struct Dovecot {
 
 impl Dovecot {
     /// Starts one with these folders beside INBOX, or says that it is not installed. In CI it must be.
-    pub fn start(folders: &[&str]) -> Option<Dovecot> {
+    pub(crate) fn start(folders: &[&str]) -> Option<Dovecot> {
         if program_missing("dovecot") {
             return None;
         }
@@ -61,7 +61,7 @@ impl Dovecot {
     }
 
     /// What tlsight is configured with to read the account, up to the folders.
-    pub fn account(&self) -> String {
+    pub(crate) fn account(&self) -> String {
         let (port, ca) = (self.port, self.path("cert.pem"));
         format!(
             "[[imap]]\nname = \"box\"\nhost = \"localhost\"\nport = {port}\nca = {ca:?}\nuser = \"user\"\npassword = \"secret\"\n"
@@ -69,12 +69,12 @@ impl Dovecot {
     }
 
     /// Where a mail server asks whether a login is right: anybody with the password `secret`.
-    pub fn auth_socket(&self) -> PathBuf {
+    pub(crate) fn auth_socket(&self) -> PathBuf {
         self.path("auth")
     }
 
     /// Delivers a mail to INBOX as a delivery agent does: with the line ends of the system.
-    pub fn deliver(&mut self, mail: &[u8]) {
+    pub(crate) fn deliver(&mut self, mail: &[u8]) {
         self.delivered += 1;
         let name = format!("1800000000.M{}.host", self.delivered);
         let [temporary, new] = ["tmp", "new"].map(|part| self.maildir("").join(part).join(&name));
@@ -85,7 +85,7 @@ impl Dovecot {
     }
 
     /// The texts of the mails in a folder.
-    pub fn mails(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn mails(&self, folder: &str) -> Vec<String> {
         let parts = ["new", "cur"].map(|part| self.maildir(folder).join(part));
         let entries = parts.iter().flat_map(|part| fs::read_dir(part).unwrap());
         // A mail may move on while this looks.
@@ -165,7 +165,7 @@ impl Drop for Dovecot {
     }
 }
 
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
 }
 

@@ -7,7 +7,7 @@ use crate::server::until;
 
 const REPORTS: usize = 60;
 const SPAM: usize = 5;
-pub const FOLDERS: &str = "done = \"done\"\nignored = \"other\"\nfailed = \"failed\"\n";
+pub(super) const FOLDERS: &str = "done = \"done\"\nignored = \"other\"\nfailed = \"failed\"\n";
 
 #[test]
 fn a_mailbox_is_read_and_tidied_up() {
@@ -45,6 +45,6 @@ fn a_mailbox_is_read_and_tidied_up() {
 }
 
 /// The report's id, of which the Message-ID is made.
-pub fn message_id(mail: &str) -> Option<&str> {
+pub(super) fn message_id(mail: &str) -> Option<&str> {
     mail.lines().find_map(|line| line.strip_prefix("Message-ID: <")?.split('@').next())
 }

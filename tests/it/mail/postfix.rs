@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Others may take a free port before Postfix does.
 const ATTEMPTS: usize = 5;
 
-pub struct Postfix {
+pub(crate) struct Postfix {
     directory: TempDir,
     pub smtp_port: u16,
     child: Option<Child>,
@@ -29,12 +29,12 @@ pub struct Postfix {
 
 impl Postfix {
     /// Starts one with a transport such as `smtp:[127.0.0.1]:2525`, or says why not. Only root may start it.
-    pub fn start(next_hop: &str) -> Option<Postfix> {
+    pub(crate) fn start(next_hop: &str) -> Option<Postfix> {
         Postfix::start_with(next_hop, "mynetworks = 127.0.0.0/8\n")
     }
 
     /// The same with more lines of `main.cf`, which say who may send.
-    pub fn start_with(next_hop: &str, settings: &str) -> Option<Postfix> {
+    pub(crate) fn start_with(next_hop: &str, settings: &str) -> Option<Postfix> {
         if program_missing("postfix") {
             return None;
         }
@@ -63,7 +63,7 @@ impl Postfix {
     }
 
     /// Hands in a mail as a program on the same machine does.
-    pub fn sendmail(&self, to: &str, mail: &[u8]) {
+    pub(crate) fn sendmail(&self, to: &str, mail: &[u8]) {
         let mut command = self.command("sendmail", "-C");
         command.args(["-i", "-f", "tls@sender.example", to]).stdin(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -72,18 +72,18 @@ impl Postfix {
     }
 
     /// What is in the queue, a line of JSON for each mail.
-    pub fn queue(&self) -> String {
+    pub(crate) fn queue(&self) -> String {
         let Output { status, stdout, stderr } = self.command("postqueue", "-c").arg("-j").output().unwrap();
         assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }
 
     /// Tries now what waits in the queue.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         assert!(self.command("postqueue", "-c").arg("-f").status().unwrap().success());
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 

@@ -18,7 +18,7 @@ use crate::crash::report;
 const DOMAIN: &str = "sender.example";
 const SELECTOR: &str = "sel";
 /// The same as KEY.
-pub const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/dkim/rsa-2048.pem");
+pub(crate) const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/dkim/rsa-2048.pem");
 const KEY: &str = include_str!("../../../fixtures/dkim/rsa-2048.pem");
 const RECORD: &str = include_str!("../../../fixtures/dkim/rsa-2048.txt");
 /// RFC 8460 §5.3 asks for the two of TLS.
@@ -26,12 +26,12 @@ const FIELDS: [&str; 8] =
     ["From", "To", "Subject", "Date", "Message-ID", "Content-Type", "TLS-Report-Domain", "TLS-Report-Submitter"];
 
 /// A mail with the report, signed.
-pub fn signed(id: &str) -> Vec<u8> {
+pub(crate) fn signed(id: &str) -> Vec<u8> {
     sign(&unsigned(id))
 }
 
 /// The same without signature. It has a line that begins with a dot and one of a dot alone.
-pub fn unsigned(id: &str) -> Vec<u8> {
+pub(crate) fn unsigned(id: &str) -> Vec<u8> {
     let base64 = STANDARD.encode(report(id));
     let lines: Vec<&str> = base64.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
     let text = format!(
@@ -67,7 +67,7 @@ Content-Disposition: attachment; filename=\"{DOMAIN}!example.com!1772409600!1772
 }
 
 /// The mail with a signature on top. It must have CRLF.
-pub fn sign(mail: &[u8]) -> Vec<u8> {
+pub(crate) fn sign(mail: &[u8]) -> Vec<u8> {
     let der = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
     let key = RsaKey::<Sha256>::from_key_der(der).unwrap();
     let signer = DkimSigner::from_key(key).domain(DOMAIN).selector(SELECTOR).headers(FIELDS);
@@ -76,34 +76,34 @@ pub fn sign(mail: &[u8]) -> Vec<u8> {
 }
 
 /// Mail that is no report.
-pub fn spam(number: usize) -> Vec<u8> {
+pub(crate) fn spam(number: usize) -> Vec<u8> {
     let text = format!("From: Offers <offers@shop.example>\nTo: <{RECIPIENT}>\nSubject: Offer {number}\n\nBuy this.\n");
     text.replace('\n', "\r\n").into_bytes()
 }
 
 /// The file of records that the server asks.
-pub struct Keys {
+pub(crate) struct Keys {
     path: PathBuf,
 }
 
 impl Keys {
-    pub fn publish(path: PathBuf) -> Keys {
+    pub(crate) fn publish(path: PathBuf) -> Keys {
         let keys = Keys { path };
         keys.correct();
         keys
     }
 
     /// From now on the key can be looked up.
-    pub fn correct(&self) {
+    pub(crate) fn correct(&self) {
         self.write(&format!("{SELECTOR}._domainkey.{DOMAIN} TXT \"{}\"\n", RECORD.trim_end()));
     }
 
     /// From now on the look-up fails, for a while.
-    pub fn fail(&self) {
+    pub(crate) fn fail(&self) {
         self.write(&format!("{SELECTOR}._domainkey.{DOMAIN} SERVFAIL\n"));
     }
 
-    pub fn path(&self) -> &PathBuf {
+    pub(crate) fn path(&self) -> &PathBuf {
         &self.path
     }
 

@@ -10,12 +10,12 @@ use super::RECIPIENT;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Smtp {
+pub(crate) struct Smtp {
     stream: BufReader<TcpStream>,
 }
 
 impl Smtp {
-    pub fn connect(address: SocketAddr) -> io::Result<Smtp> {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Smtp> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -28,7 +28,7 @@ impl Smtp {
     }
 
     /// The reply to the message; an error where the connection broke before it was there.
-    pub fn send(&mut self, mail: &[u8]) -> io::Result<String> {
+    pub(crate) fn send(&mut self, mail: &[u8]) -> io::Result<String> {
         self.say(&format!("MAIL FROM:<tls@sender.example>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n"))?;
         for expected in ["250", "250", "354"] {
             let reply = self.reply()?;

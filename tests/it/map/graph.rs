@@ -7,10 +7,10 @@ use std::{
 };
 
 /// Segments below `crate`.
-pub type Module = Vec<String>;
+pub(super) type Module = Vec<String>;
 
 /// Each module with the modules it uses, without tests and fixtures.
-pub struct Graph {
+pub(super) struct Graph {
     pub uses: BTreeMap<Module, BTreeSet<Module>>,
 }
 
@@ -22,7 +22,7 @@ struct Source {
 }
 
 impl Graph {
-    pub fn read(root: &Path) -> Graph {
+    pub(super) fn read(root: &Path) -> Graph {
         let files: Vec<PathBuf> = super::files(root, "rs");
         let modules: BTreeSet<Module> = files.iter().map(|file| module_of(root, file)).collect();
         let sources: BTreeMap<Module, Source> = files
@@ -40,7 +40,7 @@ impl Graph {
     }
 
     /// Each group of modules that use each other in a circle.
-    pub fn circles(&self) -> Vec<BTreeSet<Module>> {
+    pub(super) fn circles(&self) -> Vec<BTreeSet<Module>> {
         let reach: BTreeMap<&Module, BTreeSet<&Module>> =
             self.uses.keys().map(|module| (module, self.reachable(module))).collect();
         let mut circles: Vec<BTreeSet<Module>> = Vec::new();
@@ -71,7 +71,7 @@ impl Graph {
     }
 
     /// The folder a module stands in: `a.rs` stands in `a/` where there is one.
-    pub fn folder<'a>(&self, module: &'a [String]) -> &'a [String] {
+    pub(super) fn folder<'a>(&self, module: &'a [String]) -> &'a [String] {
         let has_children = self.uses.keys().any(|other| other.len() > module.len() && other.starts_with(module));
         if has_children { module } else { &module[..module.len() - 1] }
     }
@@ -201,7 +201,7 @@ fn absolute(path: &[String], module: &[String], children: &BTreeSet<&str>) -> Op
 }
 
 /// The text of a file without comments and without what follows its test module.
-pub fn production(file: &Path) -> String {
+pub(super) fn production(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")

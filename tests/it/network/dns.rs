@@ -17,9 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 5;
 
 /// A zone's name and its records after SOA and NS.
-pub type Zone<'a> = (&'a str, &'a str);
+pub(super) type Zone<'a> = (&'a str, &'a str);
 
-pub struct Dns {
+pub(super) struct Dns {
     _directory: TempDir,
     /// Of the resolver.
     pub address: SocketAddr,
@@ -38,7 +38,7 @@ impl Drop for Running {
 impl Dns {
     /// Serves the zones. Those of `lame` are delegated to a server that does not know them. `None` where a program is not
     /// installed; in CI it must be.
-    pub fn start(zones: &[Zone<'_>], lame: &[&str]) -> Option<Dns> {
+    pub(super) fn start(zones: &[Zone<'_>], lame: &[&str]) -> Option<Dns> {
         if program_missing("knotd") || program_missing("unbound") {
             return None;
         }

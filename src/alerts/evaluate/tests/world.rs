@@ -11,23 +11,23 @@ use crate::alerts::{
 };
 
 /// Day `n` of March 2026; from 32 on of the months after it.
-pub fn march(n: i64) -> NaiveDate {
+pub(super) fn march(n: i64) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 2, 28).unwrap() + TimeDelta::days(n)
 }
 
 /// Noon of that day.
-pub fn noon(n: i64) -> DateTime<Utc> {
+pub(super) fn noon(n: i64) -> DateTime<Utc> {
     march(n).and_hms_opt(12, 0, 0).unwrap().and_utc()
 }
 
-pub fn plan(change: impl FnOnce(&mut AlertSettings)) -> AlertPlan {
+pub(super) fn plan(change: impl FnOnce(&mut AlertSettings)) -> AlertPlan {
     let mut settings = AlertSettings::default();
     change(&mut settings);
     AlertPlan::new(settings, [], &[]).unwrap()
 }
 
 /// The facts, and the alerts that came of them.
-pub struct World {
+pub(super) struct World {
     pub facts: AlertFacts,
     pub plan: AlertPlan,
     pub mutes: Vec<Mute>,
@@ -35,14 +35,14 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(plan: AlertPlan) -> World {
+    pub(super) fn new(plan: AlertPlan) -> World {
         let arrivals = Arrivals { last_at: Some(noon(400)), ..Arrivals::default() };
         let facts = AlertFacts { learned_days: 100, arrivals, ..AlertFacts::default() };
         World { facts, plan, mutes: Vec::new(), alerts: Vec::new() }
     }
 
     /// The organisation reports on these days that the domain fails with so many sessions, and on nothing else.
-    pub fn fails(
+    pub(super) fn fails(
         &mut self,
         domain: &str,
         who: &str,
@@ -62,14 +62,14 @@ impl World {
     }
 
     /// The organisation reports on the domain on these days.
-    pub fn reports(&mut self, domain: &str, who: &str, days: &[i64]) {
+    pub(super) fn reports(&mut self, domain: &str, who: &str, days: &[i64]) {
         for reported in [&mut self.facts.reported, &mut self.facts.reported_under_sts] {
             let reported = reported.entry((domain.to_owned(), who.to_owned())).or_default();
             reported.extend(days.iter().map(|day| march(*day)));
         }
     }
 
-    pub fn share(&mut self, now: (i64, i64), before: (i64, i64), reported: i64) {
+    pub(super) fn share(&mut self, now: (i64, i64), before: (i64, i64), reported: i64) {
         let counted = |(failed, sessions)| SessionCount { failed, sessions };
         self.facts.shares = vec![FailureShare {
             of: Of::PolicyDomain,
@@ -85,7 +85,7 @@ impl World {
         }];
     }
 
-    pub fn sender(&mut self, who: &str, days: impl IntoIterator<Item = i64>) {
+    pub(super) fn sender(&mut self, who: &str, days: impl IntoIterator<Item = i64>) {
         self.facts.senders.retain(|sender| sender.organisation != who);
         let days: BTreeSet<NaiveDate> = days.into_iter().map(march).collect();
         self.facts.senders.push(SenderRhythm {
@@ -96,14 +96,14 @@ impl World {
         });
     }
 
-    pub fn evaluate(&mut self, now: DateTime<Utc>) -> Evaluation {
+    pub(super) fn evaluate(&mut self, now: DateTime<Utc>) -> Evaluation {
         let evaluation = evaluate(&self.alerts, &self.facts, &self.plan, &self.mutes, now);
         apply(&mut self.alerts, &evaluation.transitions);
         evaluation
     }
 
     /// Evaluates at noon of a day: what happened by which rule.
-    pub fn at(&mut self, n: i64) -> Vec<(AlertEvent, AlertRule)> {
+    pub(super) fn at(&mut self, n: i64) -> Vec<(AlertEvent, AlertRule)> {
         let found = self.evaluate(noon(n));
         found.transitions.iter().map(|transition| (transition.event, transition.alert.rule)).collect()
     }

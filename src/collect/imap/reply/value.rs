@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const DEPTH_MAX: usize = 16;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum ImapValue<'a> {
+pub(crate) enum ImapValue<'a> {
     Nil,
     Atom(&'a [u8]),
     Quoted(Vec<u8>),
@@ -16,7 +16,7 @@ pub enum ImapValue<'a> {
 
 impl ImapValue<'_> {
     /// The content of anything but NIL and lists.
-    pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             ImapValue::Atom(bytes) | ImapValue::Literal(bytes) => Some(Cow::Borrowed(bytes)),
             ImapValue::Quoted(bytes) => Some(Cow::Borrowed(bytes)),
@@ -26,7 +26,7 @@ impl ImapValue<'_> {
 }
 
 /// All values in a row, separated by spaces. `None` where one is malformed or something is left over.
-pub fn parse(bytes: &[u8]) -> Option<Vec<ImapValue<'_>>> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Vec<ImapValue<'_>>> {
     let mut cursor = Cursor(bytes);
     let values = cursor.values(0)?;
     cursor.0.is_empty().then_some(values)

@@ -9,11 +9,11 @@ use super::*;
 
 /// One connection: a command without its tag, up to where it matters, and the answer. `$ ` at the start of a line becomes the
 /// tag, `\n` the line end of the protocol. An answer to `""` is sent unasked, `EMPTY` is an empty line. Behind the last answer the connection is closed.
-pub type Script = Vec<(String, String)>;
+pub(super) type Script = Vec<(String, String)>;
 
-pub const EMPTY: &str = "(an empty line)";
+pub(super) const EMPTY: &str = "(an empty line)";
 
-pub struct Fake {
+pub(super) struct Fake {
     pub port: u16,
     played: JoinHandle<()>,
     pub log: Log,
@@ -21,7 +21,7 @@ pub struct Fake {
 
 impl Fake {
     /// Plays one script for each connection, in their order.
-    pub async fn play(scripts: Vec<Script>, log: &Log) -> Fake {
+    pub(super) async fn play(scripts: Vec<Script>, log: &Log) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let writer = Arc::clone(log);
@@ -35,7 +35,7 @@ impl Fake {
     }
 
     /// Waits for the last connection, and fails the test where something else came than was expected.
-    pub async fn finished(self) {
+    pub(super) async fn finished(self) {
         let timeouts = Duration::from_secs(60);
         tokio::time::timeout(timeouts, self.played)
             .await
@@ -70,12 +70,12 @@ async fn play_one(mut stream: BufReader<tokio::net::TcpStream>, script: Script, 
 }
 
 /// Steps from a list of pairs.
-pub fn steps<const N: usize>(pairs: [(&str, &str); N]) -> Script {
+pub(super) fn steps<const N: usize>(pairs: [(&str, &str); N]) -> Script {
     pairs.into_iter().map(|(expected, answer)| (expected.to_owned(), answer.to_owned())).collect()
 }
 
 /// Greeting and login; the server can do what is said after that.
-pub fn login(capabilities: &str) -> Script {
+pub(super) fn login(capabilities: &str) -> Script {
     let able = format!("* CAPABILITY IMAP4rev1 {capabilities}\n$ OK\n");
     steps([
         ("", "* OK ready\n"),
@@ -86,11 +86,11 @@ pub fn login(capabilities: &str) -> Script {
 }
 
 /// INBOX with UIDVALIDITY 7 and these mails.
-pub fn folder(uids: &str) -> Script {
+pub(super) fn folder(uids: &str) -> Script {
     folder_with(7, "READ-WRITE", uids)
 }
 
-pub fn folder_with(uid_validity: u32, access: &str, uids: &str) -> Script {
+pub(super) fn folder_with(uid_validity: u32, access: &str, uids: &str) -> Script {
     let count = uids.split_whitespace().count();
     let selected = format!("* {count} EXISTS\n* OK [UIDVALIDITY {uid_validity}] ok\n$ OK [{access}] done\n");
     let found = format!("* SEARCH {uids}\n$ OK\n");
@@ -98,7 +98,7 @@ pub fn folder_with(uid_validity: u32, access: &str, uids: &str) -> Script {
 }
 
 /// Sizes of mails that are then fetched.
-pub fn facts(uids: &[u32]) -> Script {
+pub(super) fn facts(uids: &[u32]) -> Script {
     let list: Vec<String> = uids.iter().map(u32::to_string).collect();
     let shown: Vec<String> = uids
         .iter()
@@ -108,16 +108,16 @@ pub fn facts(uids: &[u32]) -> Script {
     steps([(&expected, &format!("{}$ OK\n", shown.concat()))])
 }
 
-pub fn body(uid: u32, text: &str) -> Script {
+pub(super) fn body(uid: u32, text: &str) -> Script {
     let expected = format!("UID FETCH {uid} (UID BODY.PEEK[])");
     let length = text.replace('\n', "\r\n").len();
     steps([(&expected, &format!("* 1 FETCH (UID {uid} BODY[] {{{length}}}\n{text})\n$ OK\n"))])
 }
 
-pub fn ok(command: &str) -> Script {
+pub(super) fn ok(command: &str) -> Script {
     steps([(command, "$ OK done\n")])
 }
 
-pub fn logout() -> Script {
+pub(super) fn logout() -> Script {
     steps([("LOGOUT", "* BYE see you\n$ OK\n")])
 }

@@ -14,18 +14,18 @@ use crate::{
     submission::Trust,
 };
 
-pub const DOMAINS: [&str; 3] = ["example.com", "example.net", "example.org"];
+pub(super) const DOMAINS: [&str; 3] = ["example.com", "example.net", "example.org"];
 /// Successful sessions of each report with each policy domain.
 const SUCCESSFUL: i64 = 100;
 
 /// Something that arrives.
-pub struct Post {
+pub(super) struct Post {
     pub at: DateTime<Utc>,
     pub entry: StoredEntry,
 }
 
 /// Everything that arrives, in order of arrival; of the same time in the order it was sent.
-pub fn post(scenario: &Scenario, first: NaiveDate, last: NaiveDate) -> Vec<Post> {
+pub(super) fn post(scenario: &Scenario, first: NaiveDate, last: NaiveDate) -> Vec<Post> {
     let mut post = Vec::new();
     for day in first.iter_days().take_while(|day| *day <= last) {
         for number in 1..=50 {
@@ -48,7 +48,7 @@ pub fn post(scenario: &Scenario, first: NaiveDate, last: NaiveDate) -> Vec<Post>
 }
 
 /// What arrives while this server takes anything, in order of arrival.
-pub fn arrive(scenario: &Scenario, mut post: Vec<Post>) -> Vec<Post> {
+pub(super) fn arrive(scenario: &Scenario, mut post: Vec<Post>) -> Vec<Post> {
     post.retain(|post| !scenario.down.iter().any(|days| days.hold(post.at.date_naive())));
     post.sort_by_key(|post| post.at);
     for post in &mut post {
@@ -61,7 +61,7 @@ pub fn arrive(scenario: &Scenario, mut post: Vec<Post>) -> Vec<Post> {
 /// Everybody who may forge: with the open URL, the token of the DNS, a signing domain of their own, a mailbox at a provider that signs
 /// its users' mail, and the From domain of a sender that is trusted without a signature. Each says every day, in Google's name and
 /// about that very day, that all is well a thousand million times; and, as far as nobody should hear of it, that everything fails.
-pub fn forgers(first: NaiveDate, last: NaiveDate) -> Vec<Post> {
+pub(super) fn forgers(first: NaiveDate, last: NaiveDate) -> Vec<Post> {
     const WELL: i64 = 1_000_000_000;
     let clean = [
         ("claimed:google.com", Trust::None),
@@ -119,7 +119,7 @@ fn forged(id: &str, day: NaiveDate, fails: bool, sessions: i64) -> Report {
     Report { organisation: Some("Google Inc.".to_owned()), range, ..report(id, policies.collect()) }
 }
 
-pub fn name(number: u64) -> String {
+pub(super) fn name(number: u64) -> String {
     match number {
         1 => "Google".to_owned(),
         2 => "Microsoft".to_owned(),

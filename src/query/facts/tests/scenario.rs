@@ -11,10 +11,10 @@ use crate::{
 
 /// UTC days, both inclusive.
 #[derive(Debug, Clone, Copy)]
-pub struct Days(NaiveDate, NaiveDate);
+pub(super) struct Days(NaiveDate, NaiveDate);
 
 #[derive(Debug)]
-pub struct Failing {
+pub(super) struct Failing {
     pub days: Days,
     pub domain: String,
     pub organisations: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Failing {
 }
 
 #[derive(Debug, Default)]
-pub struct Scenario {
+pub(super) struct Scenario {
     pub failing: Vec<Failing>,
     pub forged: Vec<Failing>,
     /// Domain and organisation.
@@ -43,15 +43,15 @@ pub struct Scenario {
 }
 
 impl Days {
-    pub fn hold(self, day: NaiveDate) -> bool {
+    pub(super) fn hold(self, day: NaiveDate) -> bool {
         self.0 <= day && day <= self.1
     }
 
-    pub fn last(self) -> NaiveDate {
+    pub(super) fn last(self) -> NaiveDate {
         self.1
     }
 
-    pub fn after(self, day: NaiveDate) -> u64 {
+    pub(super) fn after(self, day: NaiveDate) -> u64 {
         (self.1 - day).num_days() as u64
     }
 }
@@ -65,7 +65,7 @@ impl FromStr for Days {
     }
 }
 
-pub fn read(path: &str) -> Scenario {
+pub(super) fn read(path: &str) -> Scenario {
     let mut scenario = Scenario::default();
     let text = fs::read_to_string(path).unwrap();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {

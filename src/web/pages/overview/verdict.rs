@@ -28,7 +28,7 @@ pub(crate) fn verdict(figures: &OverviewFigures) -> MailVerdict {
     }
     let (share, sentence) = secure(once);
     let fine = once.failed == 0;
-    let before = before(&wording::period(figures.filter.range), figures.shares_before.once);
+    let before = before(wording::period(figures.filter.range), figures.shares_before.once);
     let more = if fine {
         present([proof(figures.reported), before])
     } else {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Others may take a free port before Dovecot does.
 const ATTEMPTS: usize = 5;
 
-pub struct Dovecot {
+pub(super) struct Dovecot {
     directory: TempDir,
     pub plain_port: u16,
     pub tls_port: u16,
@@ -28,12 +28,12 @@ pub struct Dovecot {
 
 impl Dovecot {
     /// Starts one, or says that it is not installed. In CI it must be.
-    pub fn start() -> Option<Dovecot> {
+    pub(super) fn start() -> Option<Dovecot> {
         Dovecot::start_with("")
     }
 
     /// The same with more lines in its configuration.
-    pub fn start_with(more: &str) -> Option<Dovecot> {
+    pub(super) fn start_with(more: &str) -> Option<Dovecot> {
         if program().is_none() {
             assert!(std::env::var_os("CI").is_none(), "dovecot must be installed in CI");
             eprintln!("skipped: dovecot is not installed");
@@ -62,7 +62,7 @@ impl Dovecot {
     }
 
     /// SIGKILL for all its processes: connections break where they are.
-    pub fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let group = format!("-{}", child.id());
             let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
@@ -72,7 +72,7 @@ impl Dovecot {
     }
 
     /// Starts it again. Locks that a killed process has left behind are removed, as Dovecot itself does only after minutes.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         for folder in
             fs::read_dir(self.path("mail")).unwrap().map(|entry| entry.unwrap().path()).chain([self.path("mail")])
         {
@@ -85,16 +85,16 @@ impl Dovecot {
         }
     }
 
-    pub fn ca(&self) -> PathBuf {
+    pub(super) fn ca(&self) -> PathBuf {
         self.path("cert.pem")
     }
 
     /// Delivers a mail to INBOX as a delivery agent does.
-    pub fn deliver(&mut self, text: &str) {
+    pub(super) fn deliver(&mut self, text: &str) {
         self.deliver_to("", text);
     }
 
-    pub fn deliver_to(&mut self, folder: &str, text: &str) {
+    pub(super) fn deliver_to(&mut self, folder: &str, text: &str) {
         self.delivered += 1;
         let name = format!("1800000000.M{}.host", self.delivered);
         let (temporary, new) =
@@ -105,7 +105,7 @@ impl Dovecot {
     }
 
     /// Makes a folder, by its name on the wire.
-    pub fn make_folder(&self, folder: &str) {
+    pub(super) fn make_folder(&self, folder: &str) {
         for part in ["new", "cur", "tmp"] {
             fs::create_dir_all(self.maildir(folder).join(part)).unwrap();
         }
@@ -113,7 +113,7 @@ impl Dovecot {
     }
 
     /// The mails of a folder with the name of their file, which holds their flags.
-    pub fn mails(&self, folder: &str) -> Vec<(String, String)> {
+    pub(super) fn mails(&self, folder: &str) -> Vec<(String, String)> {
         let parts = ["new", "cur"].map(|part| self.maildir(folder).join(part));
         let entries = parts.iter().flat_map(|part| fs::read_dir(part).unwrap());
         let read = entries.filter_map(|entry| {
@@ -126,7 +126,7 @@ impl Dovecot {
     }
 
     /// Sets the flags of all mails in INBOX, as another client would.
-    pub fn flag_all(&self, flags: &str) {
+    pub(super) fn flag_all(&self, flags: &str) {
         let maildir = self.maildir("");
         for entry in fs::read_dir(maildir.join("new")).unwrap() {
             let entry = entry.unwrap();
