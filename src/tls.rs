@@ -6,7 +6,10 @@ use std::{
 };
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer,
+    pem::{self, PemObject},
+};
 
 /// A file of certificate authorities that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +30,13 @@ pub fn system_authorities() -> RootCertStore {
 /// Reads a PEM file. It holds at least one certificate, and each can be an authority.
 pub fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {
     let unusable = |reason| AuthoritiesError { path: path.to_owned(), reason };
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(error.to_string()))?;
+    let found =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|error| {
+            match error {
+                pem::Error::Io(error) => unusable(error.to_string()),
+                error => unusable(error.to_string()),
+            }
+        })?;
     if found.is_empty() {
         return Err(unusable("there is no certificate in it".to_owned()));
     }

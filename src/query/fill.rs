@@ -249,6 +249,7 @@ mod tests {
             ("source", ""),
             ("after", ""),
             ("order", ""),
+            ("trust", "true"),
         ];
         let files = std::fs::read_dir("src/query").expect("the source").map(|entry| entry.expect("an entry").path());
         for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "sql")) {

@@ -405,6 +405,8 @@ mod tests {
             detail("trust=full")
                 .starts_with("parameter `trust`: `full` is not one of counted (what counts by default), trusted")
         );
+        assert_eq!(detail("code=dkim"), "parameter `code`: `dkim` is no fault code");
+        assert_eq!(detail("deviation=bomb"), "parameter `deviation`: `bomb` is no deviation code");
         assert!(detail("limit=0").starts_with("parameter `limit`"));
         assert!(detail("limit=1001").starts_with("parameter `limit`"));
         assert!(detail("counted=many").starts_with("parameter `counted`: `many` is not a number"));

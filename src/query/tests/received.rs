@@ -1,9 +1,12 @@
 use super::{Bench, Filter, clean, day, filter};
 use crate::{
     fault::FaultCode,
-    query::{coverage::coverage, quarantine},
+    query::{
+        coverage::coverage,
+        quarantine::{self, Narrowed},
+    },
     store::fixtures::garbage,
-    submission::Trust,
+    submission::{Trust, TrustFilter},
 };
 
 #[test]
@@ -44,4 +47,25 @@ fn quarantined_input_is_counted_by_its_arrival() {
     let codes = bench.ask(|connection| quarantine::codes(connection, october));
     assert_eq!((codes.total, codes.codes), (2, vec![(FaultCode::NotAReport, 2)]));
     assert_eq!(bench.ask(|connection| quarantine::codes(connection, filter().range)).total, 0);
+}
+
+#[test]
+fn quarantined_input_is_found_by_its_trust() {
+    let bench = Bench::new();
+    bench.temp.store.write_blocking(vec![garbage(b"one", Trust::None), garbage(b"two", Trust::Dkim)]);
+    let found = |trust| {
+        let narrowed = Narrowed { from: None, to: None, trust, least: Trust::Import, organisation: None, code: None };
+        bench.ask(move |connection| quarantine::quarantine(connection, &narrowed, 10, None)).total
+    };
+    assert_eq!(found(None), 2);
+    for (trust, expected) in [
+        (TrustFilter::Trusted, 1),
+        (TrustFilter::Claimed, 1),
+        (TrustFilter::Beside, 1),
+        (TrustFilter::All, 2),
+        (TrustFilter::Exactly(Trust::Dkim), 1),
+        (TrustFilter::Exactly(Trust::Token), 0),
+    ] {
+        assert_eq!(found(Some(trust)), expected, "{trust:?}");
+    }
 }
