@@ -1,6 +1,7 @@
 //! The configuration file: one TOML, `TLSIGHT_…` environment over it, flags over both. The doc comments of `Config` are the
 //! manual: `tlsight config example` prints them. A line `Example: VALUE` shows a key whose default would not tell much.
 
+mod channel_kind;
 mod check;
 mod example;
 mod keys;
@@ -21,11 +22,12 @@ use crate::{
     reporters::Reporter,
     setting::{setting_kinds, settings},
 };
+pub use channel_kind::{ChannelKind, SecretUse};
 pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
 pub use mail::{ClientTls, Dkim, Dns, Imap, Maildir, NetworkProof, Smtp};
-pub use notify::{ChannelKind, DigestConfig, MailConfig, NotifyChannel};
+pub use notify::{DigestConfig, MailConfig, NotifyChannel};
 pub use problem::ConfigError;
 pub use reach::{Reach, UNKNOWN_HOST};
 

@@ -38,8 +38,7 @@ fn to(channel: &NotifyChannel) -> String {
     match (channel.url.as_deref().and_then(host), &channel.url_file) {
         (Some(host), _) => host,
         (None, Some(_)) => "the address in its file".to_owned(),
-        (None, None) if channel.kind == ChannelKind::PagerDuty => "events.pagerduty.com".to_owned(),
-        (None, None) => String::new(),
+        (None, None) => channel.kind.traits().default_url.and_then(host).unwrap_or_default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::ClientTls;
+use super::{ChannelKind, ClientTls};
 use crate::{alerts::AlertRule, schedule::Cadence, setting::settings, submission::TrustFilter};
 
 settings! {
@@ -87,20 +87,6 @@ settings! {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChannelKind {
-    Mail,
-    Webhook,
-    Slack,
-    Teams,
-    Discord,
-    Mattermost,
-    Ntfy,
-    PagerDuty,
-    Alertmanager,
-}
-
 settings! {
     /// A summary by mail, `[[digest]]`.
     #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -178,22 +164,6 @@ impl Default for DigestConfig {
             time: "12:00".to_owned(),
             zone: "UTC".to_owned(),
             trust: TrustFilter::Counted,
-        }
-    }
-}
-
-impl ChannelKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChannelKind::Mail => "mail",
-            ChannelKind::Webhook => "webhook",
-            ChannelKind::Slack => "slack",
-            ChannelKind::Teams => "teams",
-            ChannelKind::Discord => "discord",
-            ChannelKind::Mattermost => "mattermost",
-            ChannelKind::Ntfy => "ntfy",
-            ChannelKind::PagerDuty => "pagerduty",
-            ChannelKind::Alertmanager => "alertmanager",
         }
     }
 }

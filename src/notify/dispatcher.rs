@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     MAIL,
     channel_sender::{ChannelSender, SenderContext},
-    drafts::{drafts, keeps_state},
+    drafts::drafts,
     failure::DeliveryFailure,
     mail::Mailer,
     plan::{BusyQueues, DeliveryPolicy, QueueKey, plan, queue_key},
@@ -218,7 +218,7 @@ impl Dispatcher {
     fn delivery_policy(&self, channel: &str) -> DeliveryPolicy {
         match self.channel_senders.get(channel).map(|channel_sender| channel_sender.channel.kind) {
             Some(ChannelKind::Mail) => DeliveryPolicy { group: MAIL_GROUP.to_owned(), in_order: false },
-            Some(kind) => DeliveryPolicy { group: channel.to_owned(), in_order: keeps_state(kind) },
+            Some(kind) => DeliveryPolicy { group: channel.to_owned(), in_order: kind.traits().keeps_state },
             None if channel == MAIL => DeliveryPolicy { group: MAIL_GROUP.to_owned(), in_order: false },
             None => DeliveryPolicy { group: channel.to_owned(), in_order: false },
         }

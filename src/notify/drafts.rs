@@ -29,7 +29,7 @@ pub fn put(
 ) -> Result<(), StoreError> {
     for channel in channels {
         let (drafts, terms) = (drafts(channel, notices), terms(channel));
-        if keeps_state(channel.kind) {
+        if channel.kind.traits().keeps_state {
             outbox::put_uncapped(conn, &drafts, terms, now)?;
         } else {
             drafts.iter().try_for_each(|draft| outbox::put(conn, draft, terms, now))?;
@@ -57,7 +57,7 @@ pub fn drafts(channel: &NotifyChannel, notices: &[Notice]) -> Vec<Draft> {
                 let notice = without_most_alerts(notice);
                 drafts.extend(channel.to.iter().map(|to| draft(to.clone(), &key, notice.clone())));
             }
-            _ if keeps_state(channel.kind) => {
+            _ if channel.kind.traits().keeps_state => {
                 // Without the others: a copy of all of them for each would be millions.
                 let (alerts, bare) = (notice.alerts, Notice { alerts: Vec::new(), ..notice });
                 drafts.extend(alerts.into_iter().map(|about| {
@@ -95,16 +95,10 @@ pub fn email_drafts(digest: &str, to: &[String], email: &Email, dedupe: &str) ->
     to.iter().map(draft).collect()
 }
 
-/// Services that open and close something for each alert. They hear of its events in order and have no cap: they group
-/// themselves, and an end that is held back would leave an incident open.
-pub(super) fn keeps_state(kind: ChannelKind) -> bool {
-    matches!(kind, ChannelKind::PagerDuty | ChannelKind::Alertmanager)
-}
-
 pub(super) fn terms(channel: &NotifyChannel) -> Terms {
     let hours = i64::try_from(channel.give_up_after_h).ok().and_then(TimeDelta::try_hours);
     Terms {
-        per_hour_max: if keeps_state(channel.kind) { u32::MAX } else { channel.notices_per_hour_max },
+        per_hour_max: if channel.kind.traits().keeps_state { u32::MAX } else { channel.notices_per_hour_max },
         give_up_after: hours.unwrap_or(EMAIL_TERMS.give_up_after),
     }
 }
@@ -113,7 +107,7 @@ pub(super) fn terms(channel: &NotifyChannel) -> Terms {
 fn wanted(channel: &NotifyChannel, notice: &Notice) -> Option<Notice> {
     let is_rule = channel.rules.is_empty() || notice.rule.is_none_or(|rule| channel.rules.contains(&rule));
     // Nobody reads of it, but an incident must not stay open for what another one is about.
-    let is_silent = notice.event == Some(AlertEvent::TakenOver) && !keeps_state(channel.kind);
+    let is_silent = notice.event == Some(AlertEvent::TakenOver) && !channel.kind.traits().keeps_state;
     if !is_rule || is_silent || (is_over(notice) && !channel.resolved) {
         return None;
     }

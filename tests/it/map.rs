@@ -43,7 +43,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("config", &["alerts", "limits", "reporters", "schedule", "setting", "submission", "tls", "verify"]),
     ("store", &["backoff", "alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
-    ("query", &["alerts", "day_range", "explain", "limits", "period", "reporters", "submission"]),
+    ("query", &["alerts", "day_range", "explain", "fault", "limits", "period", "report", "reporters", "submission"]),
     ("summary", &["explain", "links", "period", "query", "share", "wording"]),
     ("templates", &["text"]),
     ("chart", &["text", "wording"]),
@@ -65,7 +65,10 @@ const MAP: &[(&str, &[&str])] = &[
             "wording",
         ],
     ),
-    ("pipeline", &["decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"]),
+    (
+        "pipeline",
+        &["address_block", "decode", "dns", "fault", "limits", "report", "reporters", "store", "submission", "verify"],
+    ),
     ("control", &["clock", "pipeline", "submission", "unix_socket"]),
     (
         "receive",
@@ -89,6 +92,7 @@ const MAP: &[(&str, &[&str])] = &[
             "period",
             "pipeline",
             "query",
+            "report",
             "reporters",
             "share",
             "store",
@@ -122,6 +126,7 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "address_block",
             "clock",
             "collect",
             "config",

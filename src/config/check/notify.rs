@@ -8,11 +8,13 @@ use reqwest::Url;
 
 use super::{a_label, is_loopback, read_token};
 use crate::{
-    config::{ChannelKind, ClientTls, Config, ConfigError, DigestConfig, MailConfig, NotifyChannel, problem::Problems},
+    config::{
+        ChannelKind, ClientTls, Config, ConfigError, DigestConfig, MailConfig, NotifyChannel, SecretUse,
+        problem::Problems,
+    },
     tls::{self, AuthoritiesError},
 };
 
-const PAGERDUTY_URL: &str = "https://events.pagerduty.com";
 const NAME_MAX_CHARS: usize = 64;
 /// A year: what is older is no news.
 const GIVE_UP_MAX_H: u64 = 24 * 366;
@@ -237,7 +239,7 @@ fn url(channel: &NotifyChannel, place: &str, add: &mut impl FnMut(String)) -> Op
     if !channel.to.is_empty() {
         add(format!("to` is for the kind \"mail\": {kind} has an `url`"));
     }
-    let default = (channel.kind == ChannelKind::PagerDuty).then(|| PAGERDUTY_URL.to_owned());
+    let default = channel.kind.traits().default_url.map(str::to_owned);
     let Some(text) = one_of(channel.url.as_deref(), channel.url_file.as_deref(), "url", place, add).or(default) else {
         if channel.url.is_none() && channel.url_file.is_none() {
             add("url` is missing: set it, or `url_file`".to_owned());
@@ -269,27 +271,21 @@ fn secret(channel: &NotifyChannel, place: &str, add: &mut impl FnMut(String)) ->
     let kind = channel.kind.as_str();
     let secret = one_of(channel.secret.as_deref(), channel.secret_file.as_deref(), "secret", place, add);
     let is_set = channel.secret.is_some() || channel.secret_file.is_some();
-    match channel.kind {
-        ChannelKind::PagerDuty if !is_set => {
+    match channel.kind.traits().secret {
+        SecretUse::Needed if !is_set => {
             add("secret` is missing: the integration key of the service, or `secret_file`".to_owned());
         }
-        ChannelKind::Slack
-        | ChannelKind::Teams
-        | ChannelKind::Discord
-        | ChannelKind::Mattermost
-        | ChannelKind::Mail
-            if is_set =>
-        {
+        SecretUse::Unused if is_set => {
             add(format!("secret` is not used by the kind \"{kind}\": leave it out"));
         }
-        _ => {}
+        SecretUse::Needed | SecretUse::Unused | SecretUse::Signs | SecretUse::Sent => {}
     }
     secret
 }
 
 /// A token that is sent along must not be read on the way. The key of a signature is not sent.
 fn check_bearer(channel: &NotifyChannel, add: &mut impl FnMut(String)) {
-    let sends = [ChannelKind::Ntfy, ChannelKind::Alertmanager, ChannelKind::PagerDuty].contains(&channel.kind);
+    let sends = matches!(channel.kind.traits().secret, SecretUse::Sent | SecretUse::Needed);
     let Some(url) = channel.url.as_deref().and_then(|url| Url::parse(url).ok()) else { return };
     let host = url.host_str().unwrap_or_default();
     if sends && channel.secret.is_some() && url.scheme() == "http" && !is_loopback(host) {

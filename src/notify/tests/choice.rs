@@ -1,6 +1,6 @@
 //! What goes to whom.
 
-use super::{drafts::keeps_state, *};
+use super::*;
 use crate::config::{ChannelKind, NotifyChannel};
 
 fn channel(kind: ChannelKind) -> NotifyChannel {
@@ -133,18 +133,20 @@ fn links_lead_where_browsers_reach_the_pages() {
     assert_eq!(base_url(&configured, address), "https://tlsight.internal");
 }
 
-/// Every kind, with the bytes that one request of it may have.
-const KINDS: [(ChannelKind, usize); 9] = [
-    (ChannelKind::Mail, 0),
-    (ChannelKind::Webhook, 1024 * 1024),
-    (ChannelKind::Slack, 40_000),
-    (ChannelKind::Teams, 28_000),
-    (ChannelKind::Discord, 24_000),
-    (ChannelKind::Mattermost, 16_383),
-    (ChannelKind::Ntfy, 8_192),
-    (ChannelKind::PagerDuty, 512_000),
-    (ChannelKind::Alertmanager, 64_000),
-];
+/// The bytes that one request may have.
+fn request_max_bytes(kind: ChannelKind) -> usize {
+    match kind {
+        ChannelKind::Mail => 0,
+        ChannelKind::Webhook => 1024 * 1024,
+        ChannelKind::Slack => 40_000,
+        ChannelKind::Teams => 28_000,
+        ChannelKind::Discord => 24_000,
+        ChannelKind::Mattermost => 16_383,
+        ChannelKind::Ntfy => 8_192,
+        ChannelKind::PagerDuty => 512_000,
+        ChannelKind::Alertmanager => 64_000,
+    }
+}
 
 #[test]
 fn a_notice_about_thousands_has_a_bound_for_every_kind() {
@@ -161,7 +163,8 @@ fn a_notice_about_thousands_has_a_bound_for_every_kind() {
         fires_for: TimeDelta::days(1),
         host: "host.example",
     };
-    for (kind, max_bytes) in KINDS {
+    for kind in ChannelKind::ALL {
+        let max_bytes = request_max_bytes(kind);
         let channel = NotifyChannel { url: Some("https://service.example/x".to_owned()), ..channel(kind) };
         let drafts = drafts(&channel, std::slice::from_ref(&thousands));
         for draft in drafts.iter().take(3) {
@@ -174,7 +177,7 @@ fn a_notice_about_thousands_has_a_bound_for_every_kind() {
             assert!(email.text.contains("and 900 more") && email.text.contains(BASE));
             let of_notice = &notices[0];
             let all = of_notice.alerts.len() as u64 + of_notice.more;
-            assert_eq!(all, if keeps_state(kind) { 1 } else { 5_000 }, "{}", kind.as_str());
+            assert_eq!(all, if kind.traits().keeps_state { 1 } else { 5_000 }, "{}", kind.as_str());
             let waiting = serde_json::to_vec(&notices[0].alerts).unwrap().len();
             assert!(waiting < 2 * crate::limits::NOTIFY_ALERTS_MAX_BYTES, "{waiting} bytes wait in the outbox");
         }
