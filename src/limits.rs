@@ -242,6 +242,10 @@ pub const GROUP_MAX_ENTRIES: usize = 512;
 pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Rows, in all tables, of the entries written by one transaction.
 pub const GROUP_MAX_ROWS: usize = 5_000;
+/// The same for an import that has the store to itself.
+pub const ALONE_MAX_ENTRIES: usize = 4_096;
+pub const ALONE_MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const ALONE_MAX_ROWS: usize = 100_000;
 /// Rows above which a submission is large: it is written in parts of so many rows, between which others have their turn.
 pub const PART_MAX_ROWS: usize = 1_000;
 /// Bytes, about, above which a submission is large.

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 pub use engine::bulk::{Bulk, Loads};
 pub use engine::open::{is_there, open_to_others};
+pub use engine::queue::GroupBounds;
 pub use engine::recount::{Renewed, Reread, StoredReportBytes};
 pub use engine::rekey::SenderKey;
 pub use engine::repair::{RepairReport, repair};
@@ -61,7 +62,7 @@ impl Store {
     pub fn open(data: &Path, settings: &StoreSettings) -> Result<Store, StoreError> {
         let lock = engine::open::claim(data)?;
         let database = engine::open::open(data, settings)?;
-        let queue = Arc::new(Queue::new(settings.queue_max));
+        let queue = Arc::new(Queue::new(settings.queue_max, settings.groups));
         let readers = Arc::new(Readers::new(settings.readers_max, settings.question_max));
         let (committed, commits) = watch::channel(0);
         let condition = Condition::new(DataDirectory::of(data));
@@ -101,7 +102,7 @@ impl Store {
     pub fn write_blocking(&self, entries: Vec<StoredEntry>) -> Vec<Outcome> {
         // One after the other is queued before the first is waited for, so that the writer never waits for us.
         let pushed =
-            engine::queue::pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));
+            self.0.queue.pieces(entries).into_iter().map(|piece| (piece.len(), self.0.queue.push_blocking(piece)));
         let pushed: Vec<_> = pushed.collect();
         let answered = pushed.into_iter().flat_map(|(count, answer)| {
             match answer.map(tokio::sync::oneshot::Receiver::blocking_recv) {

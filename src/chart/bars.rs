@@ -37,7 +37,7 @@ pub(super) fn draw<B: DrawingBackend>(
     bars: &[Bar],
     largest: i64,
 ) -> Result<Vec<Span>, Failure> {
-    let numbers_width = if look.size.width > 500 { 52 } else { 40 };
+    let numbers_width = if look.size.width > 500 { 52 } else { 46 };
     let mut chart = ChartBuilder::on(root)
         .margin_top(look.px(20))
         .margin_right(look.px(2))

@@ -13,6 +13,7 @@ use crate::{
     digest::DigestRenderer,
     jobs::admin::{self, AdminCommands},
     notify, store,
+    store::GroupBounds,
 };
 
 /// Sends the order to whoever can answer it.
@@ -61,7 +62,7 @@ fn by_itself(
         "there is no database in {}: either it is not the data directory, or the server has never run",
         config.data.display()
     );
-    let local = match open::open(&config) {
+    let local = match open::open(&config, GroupBounds::SHARED) {
         Ok(local) => local,
         // A server may have started in this very moment.
         Err(error) => match connect(&config)? {

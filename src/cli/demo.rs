@@ -12,6 +12,7 @@ use crate::{
     config::{Config, Environment, Listen},
     demo::{self, DemoDirectory},
     jobs::alert_evaluator,
+    store::GroupBounds,
 };
 
 pub(super) fn run(common: &Common, demo: Demo) -> anyhow::Result<ExitCode> {
@@ -49,7 +50,7 @@ fn config(common: &Common, data: &Path, listeners: &Listeners) -> anyhow::Result
 
 fn fill(config: &Config, place: &Path) -> anyhow::Result<()> {
     eprintln!("Inventing eight weeks of reports …");
-    let local = open::open(config)?;
+    let local = open::open(config, GroupBounds::SHARED)?;
     let filled = demo::fill(place, &local.pipeline, &alert_evaluator::plan(config)?, Clock::system().now());
     local.close()?;
     let filled = filled.context("cannot fill the demo's directory")?;

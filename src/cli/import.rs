@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Environment},
     control::ControlClient,
     import::{self, ImportRequest, ImportSink, ImportStop, ImportTally},
+    store::GroupBounds,
 };
 pub(super) use pipe::LATER;
 use print::Listing;
@@ -60,7 +61,7 @@ fn open(config: &Config) -> anyhow::Result<(ImportSink, Option<Local>)> {
     if let Some(client) = connect(config)? {
         return Ok((ImportSink::Server(Box::new(client)), None));
     }
-    match open::open(config) {
+    match open::open(config, GroupBounds::ALONE) {
         Ok(local) => Ok((ImportSink::Local(Arc::clone(&local.pipeline)), Some(local))),
         // A server may have started in this very moment.
         Err(error) => match connect(config)? {

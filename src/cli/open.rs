@@ -5,7 +5,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::runtime::{Handle, Runtime};
 
-use crate::{app, config::Config, pipeline::Pipeline, store::Store};
+use crate::{
+    app,
+    config::Config,
+    pipeline::Pipeline,
+    store::{GroupBounds, Store, StoreSettings},
+};
 
 /// A pipeline of this process.
 pub(super) struct Local {
@@ -15,14 +20,15 @@ pub(super) struct Local {
 }
 
 /// Opens the store, creating the data directory where there is none, and puts the stages before it.
-pub(super) fn open(config: &Config) -> anyhow::Result<Local> {
+pub(super) fn open(config: &Config, groups: GroupBounds) -> anyhow::Result<Local> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
     let signatures = app::signatures(config, runtime.handle())?;
-    let store = Store::open(&config.data, &app::settings(config)?)
+    let settings = StoreSettings { groups, ..app::settings(config)? };
+    let store = Store::open(&config.data, &settings)
         .with_context(|| format!("cannot open the database in {}", config.data.display()))?;
     let pipeline = Pipeline::new(config.limits.clone(), config.served()?, signatures, store)?;
     Ok(Local { pipeline, runtime })

@@ -8,7 +8,7 @@ use super::{Common, open};
 use crate::{
     config::{Config, Environment},
     pipeline::Pipeline,
-    store::{self, Arrival, RepairReport},
+    store::{self, Arrival, GroupBounds, RepairReport},
     submission::{Hints, Outcome, Receipt, Submission, Trust},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
 
 /// Takes the bodies in like any others. They keep their time, their channel and, while their token is valid, their trust.
 fn take_in(config: &Config, salvaged: Vec<Arrival>) -> anyhow::Result<TakenIn> {
-    let local = open::open(config)?;
+    let local = open::open(config, GroupBounds::ALONE)?;
     let taken_in = submit(&local.pipeline, salvaged);
     local.close()?;
     taken_in

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     alerts::AlertRule,
     pipeline::fixtures::signatures,
-    store::{Store, StoreSettings, tables::alert},
+    store::{Bounds, Store, StoreSettings, tables::alert},
 };
 
 #[test]
@@ -17,7 +17,8 @@ fn a_directory_is_filled_once() {
     let mut config = Config::default();
     configure(&mut config);
     config.check().expect("the demo's configuration is valid");
-    let settings = StoreSettings { memory_max_bytes: 512 << 20, threads: 1, ..StoreSettings::default() };
+    let unproven = Bounds { bytes_max: config.store.unproven_max_bytes, keep_days: config.store.unproven_keep_days };
+    let settings = StoreSettings { memory_max_bytes: 512 << 20, threads: 1, unproven, ..StoreSettings::default() };
     let store = Store::open(place.path(), &settings).expect("opens");
     let pipeline = Pipeline::new(config.limits.clone(), config.served().unwrap(), signatures(""), store).unwrap();
 

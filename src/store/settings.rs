@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{engine::recount::Reread, tables::unproven::Bounds};
+use super::{
+    engine::{queue::GroupBounds, recount::Reread},
+    tables::unproven::Bounds,
+};
 use crate::{clock::Clock, limits};
 
 /// How DuckDB may use the machine.
@@ -13,6 +16,8 @@ pub struct StoreSettings {
     pub threads: usize,
     /// Entries waiting for the writer before new ones are answered Busy.
     pub queue_max: usize,
+    /// How much one transaction takes.
+    pub groups: GroupBounds,
     /// Readers at work at the same time.
     pub readers_max: usize,
     /// How long one question may take, waiting included.
@@ -36,6 +41,7 @@ impl Default for StoreSettings {
             memory_max_bytes: limits::STORE_MEMORY_BYTES,
             threads: 0,
             queue_max: limits::STORE_QUEUE,
+            groups: GroupBounds::SHARED,
             readers_max: limits::STORE_READERS,
             question_max: Duration::from_secs(30),
             quarantine_max_bytes: limits::QUARANTINE_BYTES,

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod alert;
+mod columns;
 pub mod counts;
 pub mod digest;
 pub mod entry;

@@ -290,7 +290,7 @@ async fn concurrent_writers_share_commits_and_each_hears_its_own_outcome() {
 #[tokio::test]
 async fn a_full_queue_is_busy_and_a_closed_store_shuts_down() {
     let directory = tempfile::tempdir().unwrap();
-    let queue = Queue::new(2);
+    let queue = Queue::new(2, GroupBounds::SHARED);
     assert!(queue.push(vec![garbage(b"1", Trust::None)]).is_ok());
     assert!(queue.push(vec![garbage(b"2", Trust::None)]).is_ok());
     assert_eq!(queue.push(vec![garbage(b"3", Trust::None)]).err(), Some(Busy::QueueFull));

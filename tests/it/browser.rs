@@ -136,6 +136,7 @@ async fn walk(browser: &Client, overview: &str) -> Result<(), fantoccini::error:
     browser.find(Locator::Css("label[for=unfold]")).await?.click().await?;
     browser.find(Locator::Css("input[name=policy_domain]")).await?.send_keys("example.net").await?;
     browser.find(Locator::Css("form.fields button")).await?.click().await?;
+    browser.wait().for_element(Locator::Css("main a[href*='policy_domain=example.net']")).await?;
     let chosen = browser.current_url().await?;
     assert!(chosen.query().is_some_and(|query| query.contains("policy_domain=example.net")), "{chosen}");
     // The address is the state of a page: back on the one before, its filter is empty again.

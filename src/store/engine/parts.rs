@@ -70,7 +70,7 @@ impl Parts {
             let Some((index, counts, done)) = self.current.take().or_else(|| self.next()) else { return Ok(true) };
             let Some(stored) = self.job.entries.get(index).and_then(StoredReport::of) else { continue };
             let until = (done + left).min(stored.entry.rows());
-            let mut tables = Tables::open(conn, Into::Parts)?;
+            let mut tables = Tables::new(conn, Into::Parts);
             tables.append_rows(&stored, &counts, Range { start: done, end: until })?;
             tables.flush()?;
             left -= until - done;

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     limits::{
-        GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS, LARGE_MIN_BYTES, LARGE_WAIT_MAX_S, PART_MAX_ROWS,
-        QUEUE_MAX_BYTES,
+        ALONE_MAX_BYTES, ALONE_MAX_ENTRIES, ALONE_MAX_ROWS, GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS,
+        LARGE_MIN_BYTES, LARGE_WAIT_MAX_S, PART_MAX_ROWS, QUEUE_MAX_BYTES,
     },
     store::{StoreError, StoredEntry},
     submission::{Busy, Outcome},
@@ -33,6 +33,34 @@ pub struct Job {
     pub since: Instant,
 }
 
+/// How much one transaction takes.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupBounds {
+    entries: usize,
+    /// Of the bodies, and what their rows need, about.
+    bytes: usize,
+    rows: usize,
+    /// Rows and bytes above which entries are large: they are written in parts.
+    small: Size,
+}
+
+impl GroupBounds {
+    /// Where many wait for their answers: nobody waits long for what somebody else sent.
+    pub const SHARED: GroupBounds = GroupBounds {
+        entries: GROUP_MAX_ENTRIES,
+        bytes: GROUP_MAX_BYTES,
+        rows: GROUP_MAX_ROWS,
+        small: Size { bytes: LARGE_MIN_BYTES, rows: PART_MAX_ROWS },
+    };
+    /// Where one import has the store to itself: a transaction costs much the same however much it holds.
+    pub const ALONE: GroupBounds = GroupBounds {
+        entries: ALONE_MAX_ENTRIES,
+        bytes: ALONE_MAX_BYTES,
+        rows: ALONE_MAX_ROWS,
+        small: Size { bytes: usize::MAX, rows: usize::MAX },
+    };
+}
+
 /// What entries cost, about.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
@@ -43,8 +71,8 @@ struct Size {
 }
 
 impl Size {
-    fn is_large(self) -> bool {
-        self.rows > PART_MAX_ROWS || self.bytes > LARGE_MIN_BYTES
+    fn exceeds(self, bounds: Size) -> bool {
+        self.rows > bounds.rows || self.bytes > bounds.bytes
     }
 }
 
@@ -71,6 +99,7 @@ pub struct Queue {
     /// Signalled when something comes, goes, or the line closes.
     moved: Condvar,
     entries_max: usize,
+    bounds: GroupBounds,
 }
 
 #[derive(Default)]
@@ -111,8 +140,8 @@ impl Turn {
 }
 
 impl Queue {
-    pub fn new(entries_max: usize) -> Queue {
-        Queue { line: Mutex::default(), moved: Condvar::new(), entries_max }
+    pub fn new(entries_max: usize, bounds: GroupBounds) -> Queue {
+        Queue { line: Mutex::default(), moved: Condvar::new(), entries_max, bounds }
     }
 
     /// Queues for the next group, or says why not.
@@ -126,6 +155,11 @@ impl Queue {
             return Err(Busy::QueueFull);
         }
         Ok(self.append(&mut line, entries, size))
+    }
+
+    /// Cuts a batch into pieces that are written one by one.
+    pub fn pieces(&self, entries: Vec<StoredEntry>) -> Vec<Vec<StoredEntry>> {
+        pieces(entries, &self.bounds)
     }
 
     /// The same for callers who rather wait for room than go away.
@@ -161,7 +195,7 @@ impl Queue {
         let until = Instant::now() + wait_max;
         let mut line = self.line();
         loop {
-            if let Some(work) = line.take(begun) {
+            if let Some(work) = line.take(begun, &self.bounds) {
                 self.moved.notify_all();
                 return work;
             }
@@ -205,7 +239,7 @@ impl Queue {
         line.entries += entries.len();
         line.bytes += size.bytes;
         let job = Job { entries, reply, size, since: Instant::now() };
-        if size.is_large() {
+        if size.exceeds(self.bounds.small) {
             line.large.push(job);
         } else {
             line.small.push_back(job);
@@ -221,10 +255,10 @@ impl Queue {
 
 impl Line {
     /// What is there for the next turn, or the one after it.
-    fn take(&mut self, begun: bool) -> Option<Work> {
+    fn take(&mut self, begun: bool, bounds: &GroupBounds) -> Option<Work> {
         self.turn.round().find_map(|turn| {
             let work = match turn {
-                Turn::Small if !self.small.is_empty() => Some(Work::Write(self.take_group())),
+                Turn::Small if !self.small.is_empty() => Some(Work::Write(self.take_group(bounds))),
                 Turn::Large if begun => Some(Work::GoOn),
                 Turn::Large => self.take_large().map(Work::Begin),
                 Turn::Change => self.changes.pop_front().map(Work::Change),
@@ -238,12 +272,12 @@ impl Line {
     }
 
     /// The jobs of the next transaction: at least one, whatever its size.
-    fn take_group(&mut self) -> Vec<Job> {
+    fn take_group(&mut self, bounds: &GroupBounds) -> Vec<Job> {
         let (mut group, mut entries, mut size) = (Vec::new(), 0, Size::default());
         while let Some(job) = self.small.front() {
-            let fits = entries + job.entries.len() <= GROUP_MAX_ENTRIES
-                && size.bytes + job.size.bytes <= GROUP_MAX_BYTES
-                && size.rows + job.size.rows <= GROUP_MAX_ROWS;
+            let fits = entries + job.entries.len() <= bounds.entries
+                && size.bytes + job.size.bytes <= bounds.bytes
+                && size.rows + job.size.rows <= bounds.rows;
             if !group.is_empty() && !fits {
                 break;
             }
@@ -285,15 +319,14 @@ fn size(entries: &[StoredEntry]) -> Size {
     size
 }
 
-/// Cuts a batch into pieces that are written one by one: each no larger than a group, none empty.
-pub fn pieces(entries: Vec<StoredEntry>) -> Vec<Vec<StoredEntry>> {
+/// Each no larger than a group, none empty.
+fn pieces(entries: Vec<StoredEntry>, bounds: &GroupBounds) -> Vec<Vec<StoredEntry>> {
     let mut pieces = Vec::new();
     let (mut piece, mut rows, mut bytes) = (Vec::new(), 0, 0);
+    let (rows_max, bytes_max) = (bounds.small.rows.min(bounds.rows), bounds.small.bytes.min(bounds.bytes) / 2);
     for entry in entries {
         let (more_rows, more_bytes) = (entry.rows(), entry.arrival.bytes.len());
-        let fits = piece.len() < GROUP_MAX_ENTRIES
-            && rows + more_rows <= PART_MAX_ROWS
-            && bytes + more_bytes <= LARGE_MIN_BYTES / 2;
+        let fits = piece.len() < bounds.entries && rows + more_rows <= rows_max && bytes + more_bytes <= bytes_max;
         if !piece.is_empty() && !fits {
             pieces.push(std::mem::take(&mut piece));
             (rows, bytes) = (0, 0);
@@ -338,7 +371,7 @@ mod tests {
 
     #[test]
     fn small_ones_have_every_other_turn_and_the_smallest_large_one_is_next() {
-        let queue = Queue::new(100);
+        let queue = Queue::new(100, GroupBounds::SHARED);
         let mut answers = vec![queue.push(large("huge", 9_000)), queue.push(large("big", 2_000))];
         answers.extend(["a", "b"].map(|id| queue.push(small(id, Trust::None))));
         queue.change(Box::new(|_| false));
@@ -358,7 +391,7 @@ mod tests {
 
     #[test]
     fn groups_are_split_by_rows() {
-        let queue = Queue::new(1_000);
+        let queue = Queue::new(1_000, GroupBounds::SHARED);
         let answers: Vec<_> = (0..8).map(|number| queue.push(large(&number.to_string(), 900))).collect();
         assert_eq!(next(&queue, false), "[903, 903, 903, 903, 903]");
         assert_eq!(next(&queue, false), "[903, 903, 903]");
@@ -367,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_places_is_kept_for_what_is_proven() {
-        let queue = Queue::new(8);
+        let queue = Queue::new(8, GroupBounds::SHARED);
         let push = |id: &str, trust| queue.push(small(id, trust)).map(drop);
         for number in 0..6 {
             push(&number.to_string(), Trust::Token).unwrap();
@@ -382,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_large_one_holds_its_place_until_it_is_done() {
-        let queue = Queue::new(4);
+        let queue = Queue::new(4, GroupBounds::SHARED);
         let _answer = queue.push(large("a", 2_000)).unwrap();
         let Work::Begin(job) = queue.next(Duration::ZERO, false) else { panic!("it is large") };
         for number in 0..2 {
@@ -400,7 +433,7 @@ mod tests {
         batch.extend(large("large", 3_000));
         batch.extend(small("last", Trust::Import));
         let rows = |piece: &Vec<StoredEntry>| piece.iter().map(StoredEntry::rows).sum::<usize>();
-        let pieces = pieces(batch);
+        let pieces = pieces(batch, &GroupBounds::SHARED);
         assert_eq!(pieces.iter().map(rows).collect::<Vec<_>>(), [1_000, 1_000, 400, 3_003, 4]);
         assert_eq!(pieces.iter().map(Vec::len).sum::<usize>(), 602);
     }

@@ -275,7 +275,7 @@ fn write(conn: &Connection, slice: &[Old], renewed: Vec<Option<Renewed>>) -> Res
         let entry = StoredEntry { arrival, element: old.stored.element, kind, from_quarantine: None, replaces: false };
         entries.insert(old.uuid, entry);
     }
-    let mut tables = Tables::open(conn, Into::Next)?;
+    let mut tables = Tables::new(conn, Into::Next);
     for entry in slice.iter().filter_map(|old| entries.get(&old.uuid)) {
         if let Some(stored) = StoredReport::of(entry) {
             tables.append(&stored)?;

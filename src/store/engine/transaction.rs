@@ -92,7 +92,7 @@ fn decide(
     }
     let Group { fresh, changes, .. } = group;
     if fresh.iter().any(Option::is_some) {
-        let mut tables = Tables::open(conn, Into::Tables)?;
+        let mut tables = Tables::new(conn, Into::Tables);
         let mut moved = Vec::new();
         for stored in fresh.iter().flatten() {
             if let Some(counts) = aside.and_then(|aside| aside.hold(stored)) {

@@ -4,16 +4,19 @@ use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{
-    Appender, Connection, ToSql, params,
+    Appender, Connection, ToSql,
     types::{TimeUnit, ToSqlOutput, Value},
 };
 use uuid::Uuid;
 
-use super::counts;
+use super::{
+    columns::{ColumnType, Columns, days_since_1970},
+    counts,
+};
 use crate::{
     report::{Policy, PolicyDetails, PolicyResult, Report},
     store::{EntryKind, StoredEntry},
-    submission::{Channel, NetworkState, Origin, Trust},
+    submission::{Channel, NetworkState, Origin, SignatureVerdict, Trust},
 };
 
 /// A point in time for a `TIMESTAMP` column: without a detour through text.
@@ -30,10 +33,29 @@ impl ToSql for At {
 
 impl ToSql for Day {
     fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
-        let days = self.0.signed_duration_since(NaiveDate::default()).num_days();
-        Ok(ToSqlOutput::Owned(Value::Date32(i32::try_from(days).unwrap_or(i32::MAX - 1))))
+        Ok(ToSqlOutput::Owned(Value::Date32(days_since_1970(self.0))))
     }
 }
+
+macro_rules! columns {
+    ($($column:ident)*) => { &[$(ColumnType::$column),*] };
+}
+
+/// The columns of each table, in their order; a test compares them with the schema.
+const REPORT: &[ColumnType] = columns! {
+    Uuid Uuid Date Varchar Varchar Varchar Varchar Varchar Timestamp Timestamp Timestamp Varchar Varchar Varchar Varchar
+    Varchar Varchar Bigint Bigint Varchar Varchar Varchar Varchar Timestamp Uuid Varchar Varchar Varchar Varchar Varchar
+    Boolean
+};
+const POLICY: &[ColumnType] = columns! {
+    Uuid Integer Date Varchar Varchar Varchar Varchar Varchar Varchar Bigint Varchar Varchar Bigint Bigint Bigint Bigint
+    Bigint
+};
+const FAILURE: &[ColumnType] = columns! {
+    Uuid Integer Integer Date Varchar Varchar Varchar Varchar Varchar Varchar Varchar Varchar Varchar Varchar Varchar
+    Bigint Varchar Varchar Boolean
+};
+const RAW: &[ColumnType] = columns! { Uuid Date Timestamp Integer Varchar Varchar Blob };
 
 /// One report on its way into the tables.
 pub struct StoredReport<'a> {
@@ -81,16 +103,14 @@ pub enum Into {
     Parts,
 }
 
-/// The appenders of one transaction.
-pub struct Tables<'conn> {
+/// The rows of one transaction.
+pub(in crate::store) struct Tables<'conn> {
     conn: &'conn Connection,
     into: Into,
-    /// Not of parts.
-    report: Option<Appender<'conn>>,
-    policy: Appender<'conn>,
-    /// Opened at the first failure: to flush one costs a millisecond, and most reports have none.
-    failure: Option<Appender<'conn>>,
-    raw: Option<Appender<'conn>>,
+    report: Columns,
+    policy: Columns,
+    failure: Columns,
+    raw: Columns,
 }
 
 impl Into {
@@ -104,41 +124,47 @@ impl Into {
 }
 
 impl<'conn> Tables<'conn> {
-    pub fn open(conn: &'conn Connection, into: Into) -> duckdb::Result<Tables<'conn>> {
-        Ok(Tables {
-            report: if into == Into::Parts { None } else { Some(into.appender(conn, "report")?) },
-            policy: into.appender(conn, "policy")?,
-            failure: None,
-            raw: if into == Into::Tables { Some(conn.appender("raw")?) } else { None },
-            into,
+    pub(in crate::store) fn new(conn: &'conn Connection, into: Into) -> Tables<'conn> {
+        Tables {
             conn,
-        })
+            into,
+            report: Columns::new(REPORT),
+            policy: Columns::new(POLICY),
+            failure: Columns::new(FAILURE),
+            raw: Columns::new(RAW),
+        }
     }
 
-    pub fn append(&mut self, stored: &StoredReport<'_>) -> duckdb::Result<()> {
+    pub(in crate::store) fn append(&mut self, stored: &StoredReport<'_>) -> duckdb::Result<()> {
         let counts = counts::count(stored.report);
         self.append_rows(stored, &counts, Range { start: 0, end: usize::MAX })?;
         self.append_head(stored, &counts)
     }
 
     /// Everything but the policies and failures.
-    pub fn append_head(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
+    pub(in crate::store) fn append_head(
+        &mut self,
+        stored: &StoredReport<'_>,
+        counts: &counts::Counts,
+    ) -> duckdb::Result<()> {
         self.append_report(stored, counts)?;
+        if self.into == Into::Next {
+            return Ok(());
+        }
         let arrival = &stored.entry.arrival;
-        let Some(raw) = &mut self.raw else { return Ok(()) };
-        raw.append_row(params![
-            stored.uuid,
-            Day(stored.report.range.day()),
-            At(arrival.received_at),
-            stored.entry.element,
-            arrival.media_type,
-            arrival.content_encoding,
-            arrival.bytes.as_slice(),
+        self.raw.push(&[
+            stored.uuid.into(),
+            stored.report.range.day().into(),
+            arrival.received_at.into(),
+            stored.entry.element.map(|element| i32::try_from(element).unwrap_or(i32::MAX)).into(),
+            arrival.media_type.as_ref().into(),
+            arrival.content_encoding.as_ref().into(),
+            arrival.bytes.as_slice().into(),
         ])
     }
 
     /// The policies and failures, or some of these rows: each policy is one, followed by those of its failures.
-    pub fn append_rows(
+    pub(in crate::store) fn append_rows(
         &mut self,
         stored: &StoredReport<'_>,
         counts: &counts::Counts,
@@ -160,50 +186,50 @@ impl<'conn> Tables<'conn> {
     }
 
     /// Hands the rows to the transaction; errors of single rows may show only here.
-    pub fn flush(mut self) -> duckdb::Result<()> {
-        self.report.as_mut().map_or(Ok(()), Appender::flush)?;
-        self.policy.flush()?;
-        if let Some(failure) = &mut self.failure {
-            failure.flush()?;
+    pub(in crate::store) fn flush(self) -> duckdb::Result<()> {
+        let Tables { conn, into, report, policy, failure, raw } = self;
+        for (columns, table) in [(report, "report"), (policy, "policy"), (failure, "failure"), (raw, "raw")] {
+            columns.flush(|| into.appender(conn, table))?;
         }
-        self.raw.as_mut().map_or(Ok(()), Appender::flush)
+        Ok(())
     }
 
     fn append_report(&mut self, stored: &StoredReport<'_>, counts: &counts::Counts) -> duckdb::Result<()> {
-        let (report, arrival) = (stored.report, &stored.entry.arrival);
-        let Some(table) = &mut self.report else { return Ok(()) };
-        table.append_row(params![
-            stored.uuid,
-            stored.content,
-            Day(report.range.day()),
-            stored.organisation_key,
-            report.organisation,
-            arrival.submitter,
-            report.contact,
-            report.report_id,
-            At(report.range.start),
-            At(report.range.end),
-            At(arrival.received_at),
-            arrival.channel.as_str(),
-            arrival.peer.map(|peer| peer.to_string()),
-            arrival.source,
-            stored.trust.as_str(),
-            stored.origin.dkim_domain,
-            policy_domains(report),
-            counts.successful,
-            counts.failed,
-            report.deviations.to_lines(),
-            stored.origin.from_domain,
-            stored.origin.dkim_verdict,
-            stored.origin.dkim_selector,
-            stored.origin.mailed_at.map(At),
-            Some(stored.identity).filter(|identity| *identity != stored.uuid),
-            stored.origin.from_address,
-            stored.unproven_copy.map(Channel::as_str),
-            stored.origin.network_state.map(NetworkState::as_str),
-            stored.origin.network_domain,
-            stored.origin.network_evidence,
-            stored.origin.key_secure,
+        let (report, arrival, origin) = (stored.report, &stored.entry.arrival, stored.origin);
+        let (peer, deviations) = (arrival.peer.map(|peer| peer.to_string()), report.deviations.to_lines());
+        let policy_domains = policy_domains(report);
+        self.report.push(&[
+            stored.uuid.into(),
+            stored.content.into(),
+            report.range.day().into(),
+            stored.organisation_key.into(),
+            report.organisation.as_ref().into(),
+            arrival.submitter.as_ref().into(),
+            report.contact.as_ref().into(),
+            (&report.report_id).into(),
+            report.range.start.into(),
+            report.range.end.into(),
+            arrival.received_at.into(),
+            arrival.channel.as_str().into(),
+            peer.as_ref().into(),
+            arrival.source.as_ref().into(),
+            stored.trust.as_str().into(),
+            origin.dkim_domain.as_ref().into(),
+            (&policy_domains).into(),
+            counts.successful.into(),
+            counts.failed.into(),
+            (&deviations).into(),
+            origin.from_domain.as_ref().into(),
+            origin.dkim_verdict.map(SignatureVerdict::as_str).into(),
+            origin.dkim_selector.as_ref().into(),
+            origin.mailed_at.into(),
+            Some(stored.identity).filter(|identity| *identity != stored.uuid).into(),
+            origin.from_address.as_ref().into(),
+            stored.unproven_copy.map(Channel::as_str).into(),
+            origin.network_state.map(NetworkState::as_str).into(),
+            origin.network_domain.as_ref().into(),
+            origin.network_evidence.as_ref().into(),
+            origin.key_secure.into(),
         ])
     }
 
@@ -215,30 +241,29 @@ impl<'conn> Tables<'conn> {
         counts: &counts::PolicyCounts,
     ) -> duckdb::Result<()> {
         let policy = &result.policy;
-        let day = Day(stored.report.range.day());
-        let domain = policy.domain.as_deref().unwrap_or("");
+        let (policy_string, mx_hosts) = (policy.policy_string.join("\n"), policy.mx_hosts.join("\n"));
         let max_age = match &policy.details {
             PolicyDetails::Sts(sts) => sts.max_age.map(i64::from),
             PolicyDetails::Tlsa(_) | PolicyDetails::Unknown => None,
         };
-        self.policy.append_row(params![
-            stored.uuid,
-            index(position),
-            day,
-            stored.organisation_key,
-            stored.report.organisation,
-            domain,
-            policy.policy_type.as_str(),
-            stored.trust.as_str(),
-            mode(policy),
-            max_age,
-            policy.policy_string.join("\n"),
-            policy.mx_hosts.join("\n"),
-            result.successful,
-            result.failed,
-            counts.not_itemised,
-            counts.once_successful,
-            counts.once_failed,
+        self.policy.push(&[
+            stored.uuid.into(),
+            index(position).into(),
+            stored.report.range.day().into(),
+            stored.organisation_key.into(),
+            stored.report.organisation.as_ref().into(),
+            policy.domain.as_deref().unwrap_or("").into(),
+            policy.policy_type.as_str().into(),
+            stored.trust.as_str().into(),
+            mode(policy).into(),
+            max_age.into(),
+            (&policy_string).into(),
+            (&mx_hosts).into(),
+            result.successful.into(),
+            result.failed.into(),
+            counts.not_itemised.into(),
+            counts.once_successful.into(),
+            counts.once_failed.into(),
         ])
     }
 
@@ -249,39 +274,31 @@ impl<'conn> Tables<'conn> {
         (result, counts): (&PolicyResult, &counts::PolicyCounts),
         rows: Range<usize>,
     ) -> duckdb::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         let policy = &result.policy;
-        let day = Day(stored.report.range.day());
         let domain = policy.domain.as_deref().unwrap_or("");
-        let mode = mode(policy);
-        let table = match &mut self.failure {
-            Some(table) => table,
-            closed => closed.insert(self.into.appender(self.conn, "failure")?),
-        };
         let failures = result.failures.iter().zip(&counts.failures).enumerate();
         for (detail, (failure, counted)) in failures.skip(rows.start).take(rows.len()) {
-            table.append_row(params![
-                stored.uuid,
-                index(position),
-                index(detail),
-                day,
-                stored.organisation_key,
-                stored.report.organisation,
-                domain,
-                policy.policy_type.as_str(),
-                stored.trust.as_str(),
-                mode,
-                failure.result_type,
-                failure.sending_mta_ip.to_text(),
-                failure.receiving_mx_hostname,
-                failure.receiving_mx_helo,
-                failure.receiving_ip.to_text(),
-                failure.failed_sessions,
-                failure.additional_information,
-                failure.reason_code,
-                *counted,
+            let (sending, receiving) = (failure.sending_mta_ip.to_text(), failure.receiving_ip.to_text());
+            self.failure.push(&[
+                stored.uuid.into(),
+                index(position).into(),
+                index(detail).into(),
+                stored.report.range.day().into(),
+                stored.organisation_key.into(),
+                stored.report.organisation.as_ref().into(),
+                domain.into(),
+                policy.policy_type.as_str().into(),
+                stored.trust.as_str().into(),
+                mode(policy).into(),
+                failure.result_type.as_str().into(),
+                sending.as_ref().into(),
+                failure.receiving_mx_hostname.as_ref().into(),
+                failure.receiving_mx_helo.as_ref().into(),
+                receiving.as_ref().into(),
+                failure.failed_sessions.into(),
+                failure.additional_information.as_ref().into(),
+                failure.reason_code.as_ref().into(),
+                (*counted).into(),
             ])?;
         }
         Ok(())
@@ -311,4 +328,35 @@ pub fn policy_domains(report: &Report) -> String {
 /// The limits on policies and details keep every index far below this type's range.
 fn index(position: usize) -> i32 {
     i32::try_from(position).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::columns::Cell, *};
+    use crate::store::fixtures::temp_store;
+
+    #[test]
+    fn the_columns_are_those_of_the_schema() {
+        let temp = temp_store();
+        for (table, columns) in [("report", REPORT), ("policy", POLICY), ("failure", FAILURE), ("raw", RAW)] {
+            let types = temp.store.read_blocking(move |conn| {
+                let sql = "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index";
+                let mut statement = conn.prepare(sql)?;
+                let types = statement.query_map([table], |row| row.get::<_, String>(0))?;
+                Ok(types.collect::<duckdb::Result<Vec<_>>>()?)
+            });
+            let ours: Vec<String> = columns.iter().map(|column| format!("{column:?}").to_uppercase()).collect();
+            assert_eq!(types.unwrap(), ours, "{table}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_its_column_is_an_error_that_names_it() {
+        let mut columns = Columns::new(RAW);
+        let error = columns.push(&[Uuid::nil().into(), 1i32.into()]).unwrap_err().to_string();
+        assert!(error.contains("2 values for 7 columns"), "{error}");
+        let mut row = [Cell::Null; 7];
+        row[1] = 1i32.into();
+        assert!(columns.push(&row).unwrap_err().to_string().contains("column 1: "));
+    }
 }

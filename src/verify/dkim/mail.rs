@@ -69,7 +69,9 @@ impl<'a> Mail<'a> {
             }
             let (text, below) = split_field(rest);
             rest = below;
-            if let Some(colon) = text.iter().position(|byte| *byte == b':') {
+            // A name and its colon stand on one line (RFC 5322 §4.5): the other reader of a mail sees no field else.
+            let line = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+            if let Some(colon) = text.iter().take(line).position(|byte| *byte == b':') {
                 let (name, value) = text.split_at(colon);
                 let known = name.trim_ascii_end().to_ascii_lowercase();
                 mail.places.entry(known).or_default().push(mail.fields.len());
