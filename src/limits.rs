@@ -236,6 +236,9 @@ pub const FORGOTTEN_AT_ONCE_MAX: usize = 5_000;
 /// Hours between two times of looking for such rows.
 pub const FORGET_EVERY_H: i64 = 24;
 
+/// Reports of `tlsight send-test-report` that are kept; the last one is shown.
+pub const TEST_REPORTS_MAX: usize = 100;
+
 /// Entries written by one transaction; what came in the meantime waits for the next.
 pub const GROUP_MAX_ENTRIES: usize = 512;
 /// Bytes, about, of the entries written by one transaction.

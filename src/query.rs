@@ -17,6 +17,7 @@ mod fill;
 pub mod filter;
 pub mod named;
 pub mod newcomers;
+pub mod overview;
 pub mod pairs;
 pub mod policies_seen;
 pub mod policy_fetch;

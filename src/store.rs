@@ -13,7 +13,10 @@ pub mod tables;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -51,6 +54,8 @@ struct Inner {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     commits: watch::Receiver<u64>,
+    /// Counts what was changed besides reports.
+    changes: Arc<AtomicU64>,
     condition: Arc<Condition>,
     loads: Arc<watch::Sender<Loads>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -79,7 +84,8 @@ impl Store {
             .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
         let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
         let loads = Arc::new(watch::channel(Loads::default()).0);
-        Ok(Store(Arc::new(Inner { queue, readers, commits, condition, loads, writer, lock })))
+        let changes = Arc::new(AtomicU64::new(0));
+        Ok(Store(Arc::new(Inner { queue, readers, commits, changes, condition, loads, writer, lock })))
     }
 
     /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
@@ -130,6 +136,11 @@ impl Store {
         self.0.loads.subscribe()
     }
 
+    /// Another number after each change of what is stored, before whoever wanted the change hears that it is done.
+    pub fn version(&self) -> u64 {
+        *self.0.commits.borrow() + self.0.changes.load(Ordering::Acquire)
+    }
+
     /// Why nothing can be stored now, in words; `None` where it can. The data directory is looked at, the database is not asked.
     pub fn trouble(&self) -> Option<String> {
         self.0.condition.trouble()
@@ -164,7 +175,7 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let condition = Arc::clone(&self.0.condition);
+        let (condition, changes) = (Arc::clone(&self.0.condition), Arc::clone(&self.0.changes));
         self.0.queue.change(Box::new(move |conn| {
             let changed = conn.and_then(|conn| engine::transaction::within(conn, change));
             let fatal = changed.as_ref().is_err_and(StoreError::is_fatal);
@@ -173,6 +184,7 @@ impl Store {
             {
                 condition.write_failed(error);
             }
+            changes.fetch_add(1, Ordering::Release);
             // Who does not wait any more does not want to know.
             let _ = sender.send(changed);
             fatal

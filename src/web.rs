@@ -4,6 +4,7 @@
 //! writing but through the pipeline (admit, reprocess) and the store (discard, trust, acknowledge, silence, try again).
 
 mod answer;
+mod answers;
 mod assets;
 mod filters;
 mod flash;

@@ -13,8 +13,12 @@ pub(crate) struct Beside {
     failed: i64,
 }
 
-pub(crate) fn beside(claims: Option<Claims>) -> Option<Beside> {
-    claims.map(|Claims { reports, sessions }| Beside { reports, sessions: sessions.total(), failed: sessions.failed })
+pub(crate) fn beside(claims: Option<&Claims>) -> Option<Beside> {
+    claims.map(|claims| Beside {
+        reports: claims.reports,
+        sessions: claims.sessions.total(),
+        failed: claims.sessions.failed,
+    })
 }
 
 /// For scripts.

@@ -8,9 +8,17 @@ use std::{
     },
 };
 
-use super::{Rules, Setup, answer, filters, params};
+use chrono::NaiveDate;
+
+use super::{Rules, Setup, answer, answers::Answers, filters, params};
 use crate::{
-    clock::Clock, health::HealthRegistry, pipeline::Pipeline, store::Store, submission::TrustFilter,
+    clock::Clock,
+    health::HealthRegistry,
+    period::Period,
+    pipeline::Pipeline,
+    query::{Filter, overview::OverviewFigures, week::PeriodFigures},
+    store::Store,
+    submission::TrustFilter,
     templates::Templates,
 };
 
@@ -25,6 +33,8 @@ pub struct Site {
     pub(crate) templates: Templates,
     /// Whether anything that counts by default was ever seen: then it is not looked for again.
     pub(crate) has_counted: AtomicBool,
+    pub(crate) overviews: Answers<(Filter, NaiveDate), OverviewFigures>,
+    pub(crate) periods: Answers<(Filter, Period, NaiveDate), PeriodFigures>,
 }
 
 impl Site {
@@ -50,6 +60,8 @@ impl Site {
                 templates
             },
             has_counted: AtomicBool::new(false),
+            overviews: Answers::default(),
+            periods: Answers::default(),
         })
     }
 
@@ -78,6 +90,20 @@ impl Site {
             self.has_counted.store(!asked.filter.only_claims && self.has_reports().await?, Ordering::Relaxed);
         }
         Ok(asked)
+    }
+
+    pub(crate) async fn overview(&self, filter: &Filter) -> Result<Arc<OverviewFigures>, answer::Fail> {
+        let (filter, today) = (filter.clone(), self.today());
+        let question = (filter.clone(), today);
+        let ask = self.store().read(move |connection| Ok(OverviewFigures::ask(connection, &filter, today)?));
+        self.overviews.of(question, self.store().version(), async { Ok(ask.await?) }).await
+    }
+
+    pub(crate) async fn period(&self, filter: &Filter, period: Period) -> Result<Arc<PeriodFigures>, answer::Fail> {
+        let (filter, today) = (filter.clone(), self.today());
+        let question = (filter.clone(), period, today);
+        let ask = self.store().read(move |connection| Ok(PeriodFigures::ask(connection, &filter, period, today)?));
+        self.periods.of(question, self.store().version(), async { Ok(ask.await?) }).await
     }
 
     async fn has_reports(&self) -> Result<bool, answer::Fail> {

@@ -7,6 +7,7 @@ mod causes;
 mod claims;
 mod digest;
 mod filler;
+mod fresh;
 mod guards;
 mod hoster;
 mod mail;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::rows::{At, StoredReport, policy_domains};
 use crate::{
+    limits::TEST_REPORTS_MAX,
     report::TEST_REPORT_ID,
     store::StoreError,
     submission::{Channel, Trust},
@@ -27,7 +28,7 @@ pub fn is_one(report_id: &str) -> bool {
     report_id.starts_with(TEST_REPORT_ID)
 }
 
-/// Keeps one, once for each report-id and sender.
+/// Keeps one, once for each report-id and sender. Of many the latest stay: anybody can post them.
 pub fn keep(conn: &Connection, stored: &StoredReport<'_>) -> Result<(), StoreError> {
     let arrival = &stored.entry.arrival;
     conn.execute("DELETE FROM test_report WHERE uuid = ?::UUID", params![stored.identity])?;
@@ -42,6 +43,10 @@ pub fn keep(conn: &Connection, stored: &StoredReport<'_>) -> Result<(), StoreErr
             stored.origin.dkim_domain,
             policy_domains(stored.report),
         ],
+    )?;
+    conn.execute(
+        "DELETE FROM test_report WHERE uuid NOT IN (SELECT uuid FROM test_report ORDER BY received_at DESC, uuid LIMIT ?)",
+        params![TEST_REPORTS_MAX],
     )?;
     Ok(())
 }
@@ -73,4 +78,19 @@ pub fn last(conn: &Connection) -> Result<Option<TestReport>, StoreError> {
         })
     });
     Ok(found.optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixtures::{entry, simple, temp_store};
+
+    #[test]
+    fn of_many_the_latest_stay() {
+        let temp = temp_store();
+        let of = |number: usize| entry(simple(&format!("{TEST_REPORT_ID}{number}"), 1), Trust::None);
+        temp.store.write_blocking((0..TEST_REPORTS_MAX + 20).map(of).collect());
+        let count = |conn: &Connection| Ok(conn.query_row("SELECT count(*) FROM test_report", [], |row| row.get(0))?);
+        assert_eq!(temp.store.read_blocking::<i64>(count).unwrap(), TEST_REPORTS_MAX as i64);
+    }
 }

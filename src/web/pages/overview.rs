@@ -1,7 +1,6 @@
 //! The first page: am I fine; if not, who is losing mail because of what, and is it new.
 
 mod daily;
-mod figures;
 mod json;
 mod senders;
 mod verdict;
@@ -18,7 +17,6 @@ use crate::{
     web::{Site, answer, layout::Frame, params},
     wording,
 };
-use figures::OverviewFigures;
 
 pub(crate) async fn page(site: web::Data<Site>, request: HttpRequest) -> HttpResponse {
     answer::page(&site, show(&site, request.query_string()).await)
@@ -31,14 +29,11 @@ pub(crate) async fn json(site: web::Data<Site>, request: HttpRequest) -> HttpRes
 async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
     let today = site.today();
     let asked = site.asked(query_string, params::OVERVIEW).await?;
-    let filter = asked.filter.clone();
+    let figures = site.overview(&asked.filter).await?;
     let question = asked.clone();
-    let (figures, frame, (firing, unacknowledged)) = site
+    let (frame, (firing, unacknowledged)) = site
         .store()
-        .read(move |connection| {
-            let figures = OverviewFigures::ask(connection, &filter, today)?;
-            Ok((figures, Frame::ask(connection, &question)?, alert::firing(connection)?))
-        })
+        .read(move |connection| Ok((Frame::ask(connection, &question)?, alert::firing(connection)?)))
         .await?;
     let shell = frame.context(&asked, "/", today);
     let daily = daily::daily(&figures, &asked);
@@ -53,7 +48,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         hosts => senders::hosts(&figures),
         policy_types => senders::policy_types(&figures),
         previous => wording::range(figures.filter.range.previous()),
-        claims => claims::beside(figures.claims),
+        claims => claims::beside(figures.claims.as_ref()),
         only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         firing, unacknowledged,
         store_trouble => site.store().trouble(),
@@ -65,13 +60,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
 }
 
 async fn tell(site: &Site, query_string: &str) -> Result<serde_json::Value, answer::Fail> {
-    let today = site.today();
-    let filter = site.asked(query_string, params::OVERVIEW).await?.filter;
-    let (figures, quarantined) = site
-        .store()
-        .read(move |connection| {
-            Ok((OverviewFigures::ask(connection, &filter, today)?, query::quarantine::count(connection)?))
-        })
-        .await?;
+    let figures = site.overview(&site.asked(query_string, params::OVERVIEW).await?.filter).await?;
+    let quarantined = site.store().read(|connection| Ok(query::quarantine::count(connection)?)).await?;
     Ok(json::overview(&figures, quarantined))
 }

@@ -46,14 +46,9 @@ pub(crate) async fn json(site: web::Data<Site>, week: web::Path<String>, request
 async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fail> {
     let today = site.today();
     let (period, asked) = read(site, week, query_string).await?;
+    let figures = site.period(&asked.filter, period).await?;
     let question = asked.clone();
-    let (figures, frame) = site
-        .store()
-        .read(move |connection| {
-            let figures = PeriodFigures::ask(connection, &question.filter, period, today)?;
-            Ok((figures, Frame::ask(connection, &question)?))
-        })
-        .await?;
+    let frame = site.store().read(move |connection| Frame::ask(connection, &question)).await?;
     let shell = frame.context(&asked, "/weeks", today);
     let page = fields! {
         verdict => verdict(&figures, wording::Dates::Short),
@@ -86,7 +81,7 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
         silent => rows::silent(&figures),
         changes => changes::changes(&figures, wording::Dates::Short),
         shares => shares::shares(&figures),
-        claims => crate::summary::claims::beside(figures.claims),
+        claims => crate::summary::claims::beside(figures.claims.as_ref()),
         only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         before_text => wording::range(period.previous().range()),
         before => fields! { from => period.previous().range().first(), to => period.previous().range().last() },
@@ -95,11 +90,8 @@ async fn show(site: &Site, week: &str, query_string: &str) -> Result<String, Fai
 }
 
 async fn tell(site: &Site, week: &str, query_string: &str) -> Result<serde_json::Value, Fail> {
-    let today = site.today();
     let (period, asked) = read(site, week, query_string).await?;
-    let figures =
-        site.store().read(move |connection| Ok(PeriodFigures::ask(connection, &asked.filter, period, today)?)).await?;
-    Ok(week_json::figures(&figures))
+    Ok(week_json::figures(&*site.period(&asked.filter, period).await?))
 }
 
 /// The week of the path and the rest of the filter, its range that of the week.

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Serialize;
 
-use super::figures::OverviewFigures;
 use crate::{
     chart::{self, Bar, BarLink, LETTERS, Size},
     explain::result_types,
     links,
-    query::{Range, daily::Day, reports::NOT_ITEMISED},
+    query::{Range, daily::Day, overview::OverviewFigures, reports::NOT_ITEMISED},
     text::visible_lines,
     web::params::PageParams,
     wording,

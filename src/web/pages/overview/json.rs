@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::figures::OverviewFigures;
 use crate::{
-    query::{Range, breakdown::BreakdownPart, shares::Sessions},
+    query::{Range, breakdown::BreakdownPart, overview::OverviewFigures, shares::Sessions},
     reporters::{self, SenderIdentity},
     summary::{claims, outages},
     wording::TrendWord,

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::figures::OverviewFigures;
 use crate::{
     links::ABSENT,
-    query::breakdown::{self, BreakdownPart},
+    query::{
+        breakdown::{self, BreakdownPart},
+        overview::OverviewFigures,
+    },
     reporters::{self, SenderIdentity},
     share,
     web::pages::cause::CauseRow,

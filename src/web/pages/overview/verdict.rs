@@ -1,7 +1,7 @@
 //! The first line: what happened, in words with their numbers.
 
-use super::figures::OverviewFigures;
 use crate::{
+    query::overview::OverviewFigures,
     reporters,
     summary::{
         outages,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use crate::query::{
+use super::{
     Filter,
     breakdown::{self, Breakdown, breakdown},
     causes::{FailureCause, causes},
@@ -21,24 +21,24 @@ use crate::query::{
 /// MX hosts listed on the overview.
 const HOSTS_SHOWN: usize = 10;
 
-pub(crate) struct OverviewFigures {
-    pub(crate) filter: Filter,
-    pub(crate) span: Option<Span>,
-    pub(crate) reported: Reported,
-    pub(crate) shares: SessionShares,
-    pub(crate) shares_before: SessionShares,
-    pub(crate) days: BTreeMap<NaiveDate, Day>,
-    pub(crate) organisations: Breakdown,
-    pub(crate) domains: Breakdown,
-    pub(crate) causes: Vec<FailureCause>,
-    pub(crate) outages: Outages,
-    pub(crate) hosts: failures::FailurePage,
+pub struct OverviewFigures {
+    pub filter: Filter,
+    pub span: Option<Span>,
+    pub reported: Reported,
+    pub shares: SessionShares,
+    pub shares_before: SessionShares,
+    pub days: BTreeMap<NaiveDate, Day>,
+    pub organisations: Breakdown,
+    pub domains: Breakdown,
+    pub causes: Vec<FailureCause>,
+    pub outages: Outages,
+    pub hosts: failures::FailurePage,
     /// What is only claimed, beside all of this.
-    pub(crate) claims: Option<Claims>,
+    pub claims: Option<Claims>,
 }
 
 impl OverviewFigures {
-    pub(crate) fn ask(connection: &Connection, filter: &Filter, today: NaiveDate) -> duckdb::Result<OverviewFigures> {
+    pub fn ask(connection: &Connection, filter: &Filter, today: NaiveDate) -> duckdb::Result<OverviewFigures> {
         let now = shares(connection, filter)?;
         let fails = now.once.failed > 0;
         Ok(OverviewFigures {
@@ -62,7 +62,7 @@ impl OverviewFigures {
     }
 
     /// What kind of page this is.
-    pub(crate) fn state(&self) -> &'static str {
+    pub fn state(&self) -> &'static str {
         match (self.span, self.reported.reports, self.shares.once.failed) {
             (None, _, _) => "empty",
             // What is only claimed may be all there is.
