@@ -163,7 +163,7 @@ settings! {
     pub struct StoreConfig {
         /// Bytes of memory DuckDB may use.
         pub memory_max_bytes: u64,
-        /// Threads of one query; 0: all cores.
+        /// Threads of one query; 0: all cores, or one where there are no more than two.
         pub threads: usize,
         /// Reports that wait for the writer before new ones are answered with 503.
         pub queue_max: usize,

@@ -34,7 +34,7 @@ use batches::Batches;
 use load::{Input, Loader};
 
 /// Inputs that are stored in one transaction, where their reports are small.
-const BATCH_INPUTS: usize = 4_096;
+const BATCH_INPUTS: usize = 2_048;
 /// Paths the walk is ahead of the reading.
 const WALK_AHEAD: usize = 4_096;
 

@@ -12,7 +12,7 @@ use crate::{clock::Clock, limits};
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
     pub memory_max_bytes: u64,
-    /// Threads of one query; 0: all cores.
+    /// Threads of one query; 0: all cores, or one where there are no more than two.
     pub threads: usize,
     /// Entries waiting for the writer before new ones are answered Busy.
     pub queue_max: usize,

@@ -166,10 +166,20 @@ fn config(path: &Path, settings: &StoreSettings, memory_bytes: u64) -> duckdb::R
         // Every question states its order.
         .with("preserve_insertion_order", "false")?
         .max_memory(&format!("{memory_bytes}B"))?;
-    if settings.threads > 0 {
-        config = config.threads(i64::try_from(settings.threads).unwrap_or(i64::MAX))?;
+    if let Some(threads) = threads(settings.threads, std::thread::available_parallelism().map_or(1, usize::from)) {
+        config = config.threads(i64::try_from(threads).unwrap_or(i64::MAX))?;
     }
     Ok(config)
+}
+
+/// Threads of one query; `None` leaves it to DuckDB, which takes all cores. With two, handing the small statements of a commit to
+/// the other and back costs more than it saves, and the listeners have nothing left.
+fn threads(wanted: usize, cores: usize) -> Option<usize> {
+    match wanted {
+        0 if cores <= 2 => Some(1),
+        0 => None,
+        wanted => Some(wanted),
+    }
 }
 
 fn exists(path: &Path) -> Result<bool, StoreError> {
@@ -182,4 +192,17 @@ fn denied(data: &Path, source: io::Error) -> StoreError {
 
 pub fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { what, path: PathBuf::from(path), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threads;
+
+    #[test]
+    fn a_small_machine_gives_a_query_one_thread_unless_it_is_told_otherwise() {
+        assert_eq!(
+            [(0, 1), (0, 2), (0, 4), (3, 2)].map(|(wanted, cores)| threads(wanted, cores)),
+            [Some(1), Some(1), None, Some(3)]
+        );
+    }
 }

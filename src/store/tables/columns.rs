@@ -31,6 +31,12 @@ pub(super) enum ColumnType {
     Blob,
 }
 
+/// The types of a table's columns, one after the other.
+macro_rules! columns {
+    ($($column:ident)*) => { &[$($crate::store::tables::columns::ColumnType::$column),*] };
+}
+pub(super) use columns;
+
 /// One value on its way into a column.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cell<'a> {

@@ -10,7 +10,7 @@ use duckdb::{
 use uuid::Uuid;
 
 use super::{
-    columns::{ColumnType, Columns, days_since_1970},
+    columns::{ColumnType, Columns, columns, days_since_1970},
     counts,
 };
 use crate::{
@@ -35,10 +35,6 @@ impl ToSql for Day {
     fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Owned(Value::Date32(days_since_1970(self.0))))
     }
-}
-
-macro_rules! columns {
-    ($($column:ident)*) => { &[$(ColumnType::$column),*] };
 }
 
 /// The columns of each table, in their order; a test compares them with the schema.
@@ -332,13 +328,18 @@ fn index(position: usize) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::columns::Cell, *};
+    use super::{
+        super::{columns::Cell, unproven::UNPROVEN},
+        *,
+    };
     use crate::store::fixtures::temp_store;
 
     #[test]
     fn the_columns_are_those_of_the_schema() {
         let temp = temp_store();
-        for (table, columns) in [("report", REPORT), ("policy", POLICY), ("failure", FAILURE), ("raw", RAW)] {
+        for (table, columns) in
+            [("report", REPORT), ("policy", POLICY), ("failure", FAILURE), ("raw", RAW), ("unproven", UNPROVEN)]
+        {
             let types = temp.store.read_blocking(move |conn| {
                 let sql = "SELECT data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index";
                 let mut statement = conn.prepare(sql)?;

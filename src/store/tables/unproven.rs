@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
-use super::rows::{At, StoredReport};
+use super::{
+    columns::{ColumnType, Columns, columns},
+    rows::{At, StoredReport},
+};
 use crate::{
     limits::{
         STORED_ROW_BYTES, UNPROVEN_CLIENT_SHARE, UNPROVEN_GIVES_WAY_H, UNPROVEN_OVERDUE_S,
@@ -20,6 +22,9 @@ use crate::{
     store::{Arrival, StoreError, StoredEntry, sql},
     submission::{ClientNetwork, Trust},
 };
+
+/// The columns of the table, in their order.
+pub(super) const UNPROVEN: &[ColumnType] = columns! { Uuid Date Varchar Timestamp Bigint };
 
 /// Bounds on what nobody proved; 0: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,20 +133,12 @@ impl Bounds {
 
 /// Notes new ones, within the transaction that stores them.
 pub fn note(conn: &Connection, held: &[Held]) -> Result<(), StoreError> {
-    if held.is_empty() {
-        return Ok(());
+    let mut rows = Columns::new(UNPROVEN);
+    for Held { report, day, charged_to, received_at, bytes } in held {
+        let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
+        rows.push(&[(*report).into(), (*day).into(), charged_to.into(), (*received_at).into(), bytes.into()])?;
     }
-    let mut values = String::new();
-    for (index, Held { report, day, charged_to, received_at, bytes }) in held.iter().enumerate() {
-        let separator = if index == 0 { "" } else { "," };
-        let (day, at) = (sql::day(*day), received_at.timestamp_micros());
-        // Digits, dots, colons and letters of an address.
-        debug_assert!(!charged_to.contains('\''));
-        write!(values, "{separator}('{report}'::UUID,{day},'{charged_to}',make_timestamp({at}),{bytes})")
-            .expect("writing to a string does not fail");
-    }
-    conn.execute_batch(&format!("INSERT INTO unproven VALUES {values}"))?;
-    Ok(())
+    Ok(rows.flush(|| conn.appender("unproven"))?)
 }
 
 /// A report is no more among them: it is proven now.
