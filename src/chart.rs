@@ -12,7 +12,7 @@ mod svg;
 use plotters::{coord::Shift, prelude::*};
 
 pub(crate) use look::Size;
-use look::{GRID, LABEL, Look};
+use look::{ChartLook, GRID, LABEL};
 
 /// One bar of a chart.
 pub(crate) struct Bar {
@@ -49,7 +49,7 @@ pub(crate) fn mark(line: usize) -> &'static str {
 /// Counts as stacked bars, each with its link. `None` where there is nothing to draw.
 pub(crate) fn bars_svg(bars: &[Bar], links: &[BarLink], size: Size, title: &str, description: &str) -> Option<String> {
     let largest = bars::largest(bars)?;
-    let look = Look::page(size);
+    let look = ChartLook::page(size);
     svg::draw(&look, &look::BARS, title, description, |root| {
         let spans = bars::draw(root, &look, bars, largest)?;
         Ok(svg::links(&spans, links))
@@ -67,7 +67,7 @@ pub(crate) fn bars_png(counts: &[i64], periods: &[String]) -> Option<Vec<u8>> {
         .map(|(at, (period, count))| Bar { label: period.clone(), parts: parts(at, *count) })
         .collect();
     let largest = bars::largest(&bars)?;
-    let look = Look::mail(look::PAST_AND_NOW);
+    let look = ChartLook::mail(look::PAST_AND_NOW);
     png::draw(&look, |root| bars::draw(root, &look, &bars, largest).map(drop))
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn lines_svg(
     description: &str,
 ) -> Option<String> {
     let lowest = lines::lowest(lines)?;
-    let look = Look::page(size);
+    let look = ChartLook::page(size);
     svg::draw(&look, &look::LINES, title, description, |root| {
         lines::draw(root, &look, lines, periods, lowest).map(|()| String::new())
     })
@@ -89,7 +89,7 @@ pub(crate) fn lines_svg(
 /// As [`lines_svg`], for mails.
 pub(crate) fn lines_png(lines: &[Line], periods: &[String]) -> Option<Vec<u8>> {
     let lowest = lines::lowest(lines)?;
-    let look = Look::mail(&look::SERIES);
+    let look = ChartLook::mail(&look::SERIES);
     png::draw(&look, |root| lines::draw(root, &look, lines, periods, lowest))
 }
 
@@ -105,7 +105,7 @@ fn failure<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -
 /// The axis of values: a few numbers with a line behind each, the same in all charts.
 fn draw_axis<B: DrawingBackend>(
     chart: &mut Chart<'_, B>,
-    look: &Look,
+    look: &ChartLook,
     format: &dyn Fn(&f64) -> String,
 ) -> Result<(), Failure> {
     chart
@@ -125,7 +125,7 @@ fn draw_axis<B: DrawingBackend>(
 /// Writes labels below the plot: as many as there is room for, counted from the last. `x`: where each stands, in pixels.
 fn draw_labels<B: DrawingBackend>(
     root: &Area<B>,
-    look: &Look,
+    look: &ChartLook,
     labels: &[&str],
     x: impl Fn(usize) -> i32,
 ) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ use crate::{
     submission::{Accept, Accepting, Busy, Channel, Outcome, Receipt, Submission, Trust},
     verify::{self, Served},
 };
-use documents::Reading;
+use documents::DocumentReading;
 use mail::Opened;
 use plausible::Plausible;
 use prepared::Unwritten;
@@ -257,7 +257,7 @@ impl Pipeline {
     /// A body that came by itself: nobody signs those.
     fn judge_document(&self, submission: &Submission, retry: Option<Retry>) -> Decisions {
         let admitted = retry.is_some_and(|retry| retry.admit);
-        let reading = Reading { received_at: submission.received_at, admitted, limits: &self.limits };
+        let reading = DocumentReading { received_at: submission.received_at, admitted, limits: &self.limits };
         let reports = match documents::reports(&submission.bytes, &submission.hints, true, reading) {
             Ok(reports) => reports,
             Err(stray) => return Decisions::whole(stray.fault),

@@ -29,7 +29,7 @@ use crate::{
 pub use deviation::{Deviation, Deviations};
 use json::{JsonKind, Reader};
 pub use types::*;
-use wire::Reading;
+use wire::WireReading;
 
 /// How the report-id of a test report begins: it proves a source and is in no figure.
 pub const TEST_REPORT_ID: &str = "tlsight-test-";
@@ -69,7 +69,7 @@ fn read(json: &[u8], judge: Judge, limits: &Limits) -> Result<Vec<Result<Report,
         Fault::new(FaultCode::BadEncoding, "the text is not UTF-8 (RFC 7493 §2.1)", place)
     })?;
     let mut reader = Reader::open(text, limits.json_string_max_bytes)?;
-    let mut reading = Reading::new(limits);
+    let mut reading = WireReading::new(limits);
     let mut reports = Vec::new();
     let at = reader.at();
     match reader.kind() {
@@ -99,7 +99,11 @@ fn read(json: &[u8], judge: Judge, limits: &Limits) -> Result<Vec<Result<Report,
 }
 
 /// The outer fault ends the document, the inner one concerns this report only.
-fn report(reader: &mut Reader<'_>, reading: &mut Reading<'_>, judge: Judge) -> Result<Result<Report, Fault>, Fault> {
+fn report(
+    reader: &mut Reader<'_>,
+    reading: &mut WireReading<'_>,
+    judge: Judge,
+) -> Result<Result<Report, Fault>, Fault> {
     let envelope = reading.envelope(reader)?;
     let mut notes = std::mem::take(&mut reading.notes);
     let report = normalise::report(envelope, judge, reader, &mut notes);

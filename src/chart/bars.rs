@@ -7,14 +7,14 @@ use plotters::{
 
 use super::{
     Area, Bar, Failure, LETTERS, draw_axis, draw_labels, failure, font,
-    look::{Anchor, LETTER, Look},
+    look::{Anchor, ChartLook, LETTER},
 };
 
 /// Bars that leave room for their sums.
 const SUMS_MAX: usize = 14;
 
 /// The room of a bar from top to bottom of the plot, in pixels.
-pub(super) struct Span {
+pub(super) struct BarSpan {
     pub(super) left: i32,
     pub(super) right: i32,
     pub(super) top: i32,
@@ -33,10 +33,10 @@ pub(super) fn largest(bars: &[Bar]) -> Option<i64> {
 /// Draws the bars and says where each stands.
 pub(super) fn draw<B: DrawingBackend>(
     root: &Area<B>,
-    look: &Look,
+    look: &ChartLook,
     bars: &[Bar],
     largest: i64,
-) -> Result<Vec<Span>, Failure> {
+) -> Result<Vec<BarSpan>, Failure> {
     let numbers_width = if look.size.width > 500 { 52 } else { 46 };
     let mut chart = ChartBuilder::on(root)
         .margin_top(look.px(20))
@@ -72,7 +72,7 @@ pub(super) fn draw<B: DrawingBackend>(
             root.draw(&Text::new((look.count)(sum), (middle, top - look.px(1)), sum_style.clone())).map_err(failure)?;
         }
         let (left, right) = (at(index as f64, 0).0, at(index as f64 + 1.0, 0).0);
-        spans.push(Span { left, right, top: look.px(16), bottom: at(0.0, 0).1 });
+        spans.push(BarSpan { left, right, top: look.px(16), bottom: at(0.0, 0).1 });
     }
     let labels: Vec<&str> = bars.iter().map(|bar| bar.label.as_str()).collect();
     draw_labels(root, look, &labels, |index| at(index as f64 + 0.5, 0).0)?;
@@ -82,7 +82,7 @@ pub(super) fn draw<B: DrawingBackend>(
 
 fn draw_letter<B: DrawingBackend>(
     root: &Area<B>,
-    look: &Look,
+    look: &ChartLook,
     series: usize,
     (corner, opposite): ((i32, i32), (i32, i32)),
 ) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use super::{
     Area, Failure, LINES_MAX, Line, draw_axis, draw_labels, failure,
-    look::{Anchor, LINE, Look},
+    look::{Anchor, ChartLook, LINE},
 };
 
 /// Where the axis may begin. It begins a little below the lowest share, because a line that hugs the edge tells nothing.
@@ -26,7 +26,7 @@ fn floor(lowest: f64) -> f64 {
 
 pub(super) fn draw<B: DrawingBackend>(
     root: &Area<B>,
-    look: &Look,
+    look: &ChartLook,
     lines: &[Line],
     periods: &[String],
     lowest: f64,
@@ -70,7 +70,12 @@ pub(super) fn draw<B: DrawingBackend>(
     root.present().map_err(failure)
 }
 
-fn draw_mark<B: DrawingBackend>(root: &Area<B>, look: &Look, series: usize, (x, y): (i32, i32)) -> Result<(), Failure> {
+fn draw_mark<B: DrawingBackend>(
+    root: &Area<B>,
+    look: &ChartLook,
+    series: usize,
+    (x, y): (i32, i32),
+) -> Result<(), Failure> {
     let style = LINE[series].filled();
     let (near, far) = (look.px(4), look.px(5));
     match series {

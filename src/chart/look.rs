@@ -60,7 +60,7 @@ pub(super) enum Anchor {
 }
 
 /// How large everything is, and what is drawn beside the data.
-pub(super) struct Look {
+pub(super) struct ChartLook {
     pub(super) size: Size,
     /// Colours of the parts of a bar.
     pub(super) bars: &'static [RGBColor],
@@ -71,15 +71,15 @@ pub(super) struct Look {
     scale: f64,
 }
 
-impl Look {
-    pub(super) fn page(size: Size) -> Look {
-        Look { size, bars: &SERIES, has_letters: true, count: wording::thousands, scale: 1.0 }
+impl ChartLook {
+    pub(super) fn page(size: Size) -> ChartLook {
+        ChartLook { size, bars: &SERIES, has_letters: true, count: wording::thousands, scale: 1.0 }
     }
 
     /// Drawn larger, because mail programs show it at half its size on dense screens, and on telephones not much smaller.
-    pub(super) fn mail(bars: &'static [RGBColor]) -> Look {
+    pub(super) fn mail(bars: &'static [RGBColor]) -> ChartLook {
         let size = Size { width: 840, height: 280 };
-        Look { size, bars, has_letters: false, count: wording::short, scale: 1.75 }
+        ChartLook { size, bars, has_letters: false, count: wording::short, scale: 1.75 }
     }
 
     /// A length that is given for a page, in pixels of this drawing.

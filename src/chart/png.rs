@@ -5,12 +5,12 @@ use plotters::prelude::*;
 
 use super::{
     Area, Failure, font,
-    look::{Look, Size},
+    look::{ChartLook, Size},
 };
 
 /// `None` where drawing fails; the log has the reason.
 pub(super) fn draw(
-    look: &Look,
+    look: &ChartLook,
     paint: impl FnOnce(&Area<BitMapBackend<'_>>) -> Result<(), Failure>,
 ) -> Option<Vec<u8>> {
     font::register();

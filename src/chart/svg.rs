@@ -11,15 +11,15 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyl
 
 use super::{
     BarLink, Failure,
-    bars::Span,
+    bars::BarSpan,
     font,
-    look::{Classes, Look, Size},
+    look::{ChartLook, Classes, Size},
 };
 use crate::text::escape_html;
 
 /// Draws with `paint`, which returns what else belongs into the picture. `None` where drawing fails; the log has the reason.
 pub(super) fn draw(
-    look: &Look,
+    look: &ChartLook,
     classes: &Classes,
     title: &str,
     description: &str,
@@ -45,8 +45,8 @@ pub(super) fn draw(
 }
 
 /// A link over the whole height of each bar.
-pub(super) fn links(spans: &[Span], links: &[BarLink]) -> String {
-    let link = |(span, link): (&Span, &BarLink)| {
+pub(super) fn links(spans: &[BarSpan], links: &[BarLink]) -> String {
+    let link = |(span, link): (&BarSpan, &BarLink)| {
         format!(
             "<a href=\"{}\" aria-label=\"{title}\"><rect class=\"hit\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/><title>{title}</title></a>",
             escape_html(&link.href),

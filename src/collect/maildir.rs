@@ -61,7 +61,7 @@ enum Held {
 
 /// What one look at the directory came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct MaildirLook {
     /// Mails that were moved to `cur`.
     pub moved: usize,
     /// Mails that stay in `new`.
@@ -104,7 +104,7 @@ impl Watch {
         let mut stopped = stopping.subscribe();
         let task = tokio::spawn(async move {
             loop {
-                let Look { pause, .. } = self.look().await;
+                let MaildirLook { pause, .. } = self.look().await;
                 tokio::select! {
                     biased;
                     _ = stopped.wait_for(|stop| *stop) => return,
@@ -116,12 +116,12 @@ impl Watch {
     }
 
     /// Takes what lies in `new`, in the order of the names, which begin with the time of delivery.
-    pub async fn look(&mut self) -> Look {
+    pub async fn look(&mut self) -> MaildirLook {
         let names = self.on_disk(Spool::list).await;
         self.look_at(names).await
     }
 
-    async fn look_at(&mut self, names: io::Result<Vec<OsString>>) -> Look {
+    async fn look_at(&mut self, names: io::Result<Vec<OsString>>) -> MaildirLook {
         let mut scan = SpoolScan::default();
         match names {
             Ok(names) => self.take(names, &mut scan).await,
@@ -131,7 +131,7 @@ impl Watch {
         }
         self.stalled = if scan.halt.is_some() { self.stalled.saturating_add(1) } else { 0 };
         self.tell(&scan);
-        Look { moved: scan.moved, waiting: scan.waiting, pause: self.pause() }
+        MaildirLook { moved: scan.moved, waiting: scan.waiting, pause: self.pause() }
     }
 
     async fn take(&mut self, names: Vec<OsString>, scan: &mut SpoolScan) {

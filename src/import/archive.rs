@@ -24,7 +24,7 @@ use crate::{control::ReportedOutcome, decode::is_beside, fault::FaultCode, limit
 const MEMBERS_MAX: usize = 100_000;
 
 /// An archive that was found to have a directory.
-pub(super) struct Archive {
+pub(super) struct ImportArchive {
     directory: ZipIterable<Bytes>,
     /// The same bytes once more, for the members.
     body: Bytes,
@@ -37,20 +37,20 @@ trait Seekable: Read + Seek {}
 
 impl<T: Read + Seek> Seekable for T {}
 
-impl Archive {
-    pub(super) fn of_file(path: &Path) -> io::Result<Archive> {
+impl ImportArchive {
+    pub(super) fn of_file(path: &Path) -> io::Result<ImportArchive> {
         let open = || File::open(path).map(|file| Box::new(BufReader::new(file)) as Bytes);
-        Archive::open(open()?, open()?)
+        ImportArchive::open(open()?, open()?)
     }
 
-    pub(super) fn of_bytes(bytes: Arc<[u8]>) -> io::Result<Archive> {
+    pub(super) fn of_bytes(bytes: Arc<[u8]>) -> io::Result<ImportArchive> {
         let open = || Box::new(Cursor::new(Arc::clone(&bytes))) as Bytes;
-        Archive::open(open(), open())
+        ImportArchive::open(open(), open())
     }
 
-    fn open(directory: Bytes, mut body: Bytes) -> io::Result<Archive> {
+    fn open(directory: Bytes, mut body: Bytes) -> io::Result<ImportArchive> {
         let bytes = body.seek(SeekFrom::End(0))?;
-        Ok(Archive { directory: ZipIterable::try_new(directory, Default::default())?, body, bytes })
+        Ok(ImportArchive { directory: ZipIterable::try_new(directory, Default::default())?, body, bytes })
     }
 
     /// Whether it is opened here: with several members, or with one that is no document by itself.

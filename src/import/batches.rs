@@ -12,7 +12,7 @@ use super::{
     BATCH_INPUTS,
     container::{Container, Piece},
     load::{Input, Loaded, Loader},
-    sink::{Judge, Judged},
+    sink::{Judge, JudgedInput},
     walk::FoundFile,
 };
 use crate::control::batch;
@@ -20,12 +20,12 @@ use crate::control::batch;
 pub(super) struct Batches<'a> {
     pub judge: Judge,
     pub loader: Loader,
-    pub ready: Sender<Vec<Judged>>,
+    pub ready: Sender<Vec<JudgedInput>>,
     pub interrupted: &'a AtomicBool,
 }
 
 enum Looked {
-    Judged(Judged),
+    Judged(JudgedInput),
     Container(PathBuf, Container),
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    archive::Archive,
+    archive::ImportArchive,
     load::{Input, Loader, unreadable},
     mbox::{Mbox, MboxMessage},
 };
@@ -47,8 +47,10 @@ impl Container {
         let done = match self {
             Container::MboxFile => File::open(path).and_then(|file| mails(buffered(file), path, loader, hand)),
             Container::MboxStream(stream) => mails(buffered(stream), path, loader, hand),
-            Container::ZipFile => Archive::of_file(path).map(|archive| archive.unpack(path, loader, hand)),
-            Container::ZipBytes(bytes) => Archive::of_bytes(bytes).map(|archive| archive.unpack(path, loader, hand)),
+            Container::ZipFile => ImportArchive::of_file(path).map(|archive| archive.unpack(path, loader, hand)),
+            Container::ZipBytes(bytes) => {
+                ImportArchive::of_bytes(bytes).map(|archive| archive.unpack(path, loader, hand))
+            }
         };
         if let Err(error) = done {
             hand(Piece { path: path.to_owned(), input: Input::Settled(unreadable(&error)) });

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    archive::Archive,
+    archive::ImportArchive,
     container::Container,
     sniff::{FileContent, SNIFF_BYTES, after_from_line, sniff},
     walk::{FileReason, FoundFile},
@@ -74,7 +74,7 @@ impl Loader {
                 Ok(Loaded::Several(Container::MboxStream(Box::new(stream))))
             }
             FileContent::Zip => {
-                if size.is_some() && Archive::of_file(path).is_ok_and(|mut archive| archive.is_container()) {
+                if size.is_some() && ImportArchive::of_file(path).is_ok_and(|mut archive| archive.is_container()) {
                     return Ok(Loaded::Several(Container::ZipFile));
                 }
                 let one = self.whole(&mut bytes, input, path, None, size)?;
@@ -208,7 +208,7 @@ fn from_first_field(bytes: &[u8]) -> &[u8] {
 }
 
 fn holds_several(bytes: &[u8]) -> bool {
-    Archive::of_bytes(Arc::from(bytes)).is_ok_and(|mut archive| archive.is_container())
+    ImportArchive::of_bytes(Arc::from(bytes)).is_ok_and(|mut archive| archive.is_container())
 }
 
 fn no_report() -> ReportedOutcome {

@@ -23,13 +23,13 @@ pub(crate) enum Judge {
 }
 
 /// The part that stores, one batch at a time.
-pub(crate) enum Writer<'a> {
+pub(crate) enum ImportWriter<'a> {
     Local(Arc<Pipeline>),
     Server(&'a mut ControlClient),
 }
 
 /// A file on its way from the one to the other.
-pub(crate) struct Judged {
+pub(crate) struct JudgedInput {
     path: PathBuf,
     step: Step,
 }
@@ -53,17 +53,19 @@ impl ImportSink {
         }
     }
 
-    pub(crate) fn split(&mut self) -> (Judge, Writer<'_>) {
+    pub(crate) fn split(&mut self) -> (Judge, ImportWriter<'_>) {
         match self {
-            ImportSink::Local(pipeline) => (Judge::Local(Arc::clone(pipeline)), Writer::Local(Arc::clone(pipeline))),
-            ImportSink::Server(client) => (Judge::Server, Writer::Server(client)),
+            ImportSink::Local(pipeline) => {
+                (Judge::Local(Arc::clone(pipeline)), ImportWriter::Local(Arc::clone(pipeline)))
+            }
+            ImportSink::Server(client) => (Judge::Server, ImportWriter::Server(client)),
         }
     }
 }
 
 impl Judge {
     /// The input as far as it comes without the writer, and the bytes of memory that it holds.
-    pub(crate) fn judge(&self, path: PathBuf, input: Input) -> (Judged, usize) {
+    pub(crate) fn judge(&self, path: PathBuf, input: Input) -> (JudgedInput, usize) {
         let (step, weight) = match (input, self) {
             (Input::Settled(reported), _) => (Step::Settled(reported), 0),
             (Input::Submission(submission), Judge::Local(pipeline)) => {
@@ -76,16 +78,16 @@ impl Judge {
                 (Step::Submission(submission), weight)
             }
         };
-        (Judged { path, step }, weight)
+        (JudgedInput { path, step }, weight)
     }
 }
 
-impl Writer<'_> {
+impl ImportWriter<'_> {
     /// Commits a batch and tells what became of each file, in order.
-    pub(crate) fn store(&mut self, batch: Vec<Judged>) -> Result<Vec<ImportItem>, ImportStop> {
+    pub(crate) fn store(&mut self, batch: Vec<JudgedInput>) -> Result<Vec<ImportItem>, ImportStop> {
         let (mut prepared, mut submissions) = (Vec::new(), Vec::new());
         let mut files: Vec<(PathBuf, Option<ReportedOutcome>)> = Vec::with_capacity(batch.len());
-        for Judged { path, step } in batch {
+        for JudgedInput { path, step } in batch {
             let settled = match step {
                 Step::Settled(reported) => Some(reported),
                 Step::Prepared(one) => {
@@ -100,8 +102,8 @@ impl Writer<'_> {
             files.push((path, settled));
         }
         let stored: Vec<Vec<ReportedOutcome>> = match self {
-            Writer::Local(pipeline) => pipeline.store_blocking(prepared).iter().map(reported).collect(),
-            Writer::Server(client) => client.submit(&submissions)?,
+            ImportWriter::Local(pipeline) => pipeline.store_blocking(prepared).iter().map(reported).collect(),
+            ImportWriter::Server(client) => client.submit(&submissions)?,
         };
         let mut stored = stored.into_iter();
         let item = |(path, settled): (PathBuf, Option<ReportedOutcome>)| {

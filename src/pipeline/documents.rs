@@ -20,7 +20,7 @@ pub(super) struct DocumentReport {
 
 /// How a body is read.
 #[derive(Clone, Copy)]
-pub(super) struct Reading<'a> {
+pub(super) struct DocumentReading<'a> {
     pub received_at: DateTime<Utc>,
     /// The operator overrules what is wrong with a range.
     pub admitted: bool,
@@ -40,7 +40,7 @@ pub(super) fn reports(
     bytes: &[u8],
     hints: &Hints,
     certain: bool,
-    reading: Reading<'_>,
+    reading: DocumentReading<'_>,
 ) -> Result<Vec<DocumentReport>, Stray> {
     let of_whole = |fault| Stray { fault, looks_like_one: certain };
     let documents = decode::documents(bytes, hints, reading.limits).map_err(of_whole)?;
@@ -106,7 +106,7 @@ impl Size {
     }
 }
 
-fn parse(document: Document, reading: Reading<'_>) -> Result<Vec<Result<Report, Fault>>, Fault> {
+fn parse(document: Document, reading: DocumentReading<'_>) -> Result<Vec<Result<Report, Fault>>, Fault> {
     let parse = if reading.admitted { report::parse_admitted } else { report::parse };
     let mut reports = parse(&document.json, reading.received_at, reading.limits)?;
     for report in reports.iter_mut().flatten() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
-    documents::{self, Reading, is_something_else},
+    documents::{self, DocumentReading, is_something_else},
     prepared::report_bytes,
     signatures::{Asked, SignatureAssessment, Signatures},
     verdict::{Decision, Decisions, Judged, Name, Provenance},
@@ -66,7 +66,7 @@ pub(super) fn reports(
 ) -> Result<Vec<MailReport>, Fault> {
     let mut found = Vec::new();
     let mut strange = None;
-    let reading = Reading { received_at: reached_us_at, admitted, limits };
+    let reading = DocumentReading { received_at: reached_us_at, admitted, limits };
     for (index, part) in mail.parts.iter().enumerate() {
         let hints = Hints { media_type: part.media_type.clone(), ..Hints::default() };
         let mut push = |document, report: Result<Report, Fault>| {

@@ -1,7 +1,7 @@
 //! Stored reports read again from their original bytes, where a newer version reads or counts in another way.
 
 use super::{
-    documents::{self, Reading},
+    documents::{self, DocumentReading},
     mail::{self, differs_from_contact},
     verdict::Name,
 };
@@ -92,7 +92,7 @@ impl Reread {
             content_encoding: arrival.content_encoding.clone(),
             ..Hints::default()
         };
-        let reading = Reading { received_at, admitted: true, limits: &self.limits };
+        let reading = DocumentReading { received_at, admitted: true, limits: &self.limits };
         let found = documents::reports(&arrival.bytes, &hints, true, reading).ok()?.into_iter().nth(element)?;
         Some(Read { report: found.report.ok()?, field: None, from_address: None })
     }

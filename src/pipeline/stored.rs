@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use super::{
-    documents::{self, Reading},
+    documents::{self, DocumentReading},
     mail,
 };
 use crate::{
@@ -30,7 +30,7 @@ pub fn stored_document(
         if documents.len() == 1 {
             return documents.remove(0);
         }
-        let reading = Reading { received_at, admitted: true, limits };
+        let reading = DocumentReading { received_at, admitted: true, limits };
         let found = documents::reports(bytes, hints, true, reading).map_err(|stray| stray.fault)?;
         let index = found.get(element).map(|found| found.document);
         return index

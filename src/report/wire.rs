@@ -23,7 +23,7 @@ pub(super) use list::{List, Shape};
 use names::{Spelling::*, Table, find};
 
 /// What is carried along while a document is read: its bounds and what was used of them, and the deviations so far.
-pub(super) struct Reading<'l> {
+pub(super) struct WireReading<'l> {
     pub limits: &'l Limits,
     pub notes: Notes,
     policies: usize,
@@ -90,9 +90,9 @@ const MEMBERS: Table<Member> = &[
 
 const RANGE_MEMBERS: Table<bool> = &[("start-datetime", true, Standard), ("end-datetime", false, Standard)];
 
-impl<'l> Reading<'l> {
-    pub(super) fn new(limits: &'l Limits) -> Reading<'l> {
-        Reading { limits, notes: Notes::default(), policies: 0, details: 0, elements: 0, draft: None }
+impl<'l> WireReading<'l> {
+    pub(super) fn new(limits: &'l Limits) -> WireReading<'l> {
+        WireReading { limits, notes: Notes::default(), policies: 0, details: 0, elements: 0, draft: None }
     }
 
     /// Reads one report, an object.

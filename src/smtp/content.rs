@@ -42,19 +42,19 @@ enum At {
 
 /// Reads text line by line.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct MessageText {
     at: At,
     /// Dots are added and one ends the text, as in DATA.
     dotted: bool,
 }
 
-impl Text {
-    pub(super) fn dotted() -> Text {
-        Text { at: At::LineStart, dotted: true }
+impl MessageText {
+    pub(super) fn dotted() -> MessageText {
+        MessageText { at: At::LineStart, dotted: true }
     }
 
-    pub(super) fn plain() -> Text {
-        Text { at: At::LineStart, dotted: false }
+    pub(super) fn plain() -> MessageText {
+        MessageText { at: At::LineStart, dotted: false }
     }
 
     /// Takes bytes up to the end of a dotted text: `true` where it is reached.
@@ -205,7 +205,7 @@ mod tests {
     fn read(text: &[u8]) -> Option<(Result<Vec<u8>, ContentFlaw>, usize)> {
         let mut content = MessageContent::new(100);
         let mut rest = text;
-        let ended = Text::dotted().take(&mut rest, &mut content, usize::MAX);
+        let ended = MessageText::dotted().take(&mut rest, &mut content, usize::MAX);
         ended.then(|| (content.finish(), rest.len()))
     }
 
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_line_is_bounded() {
         let mut content = MessageContent::new(usize::MAX);
-        let mut text = Text::plain();
+        let mut text = MessageText::plain();
         text.take(&mut &vec![b'x'; SMTP_TEXT_LINE_MAX_BYTES - 2][..], &mut content, usize::MAX);
         text.take(&mut &b"\r\n"[..], &mut content, usize::MAX);
         assert_eq!(content.flaw, None);

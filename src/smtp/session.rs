@@ -6,7 +6,7 @@ use super::{
     BodyType, Next, Protocol, ReceivedMessage, Recipient, SmtpSettings,
     address::{AddressClass, standing},
     command::{self, Command, CommandError, Hello, MailCommand},
-    content::{ContentFlaw, MessageContent, Text, too_large},
+    content::{ContentFlaw, MessageContent, MessageText, too_large},
     line::{LineReader, Taken},
     reply::SmtpReply,
 };
@@ -56,7 +56,7 @@ struct Transaction {
     mail: MailCommand,
     recipients: Vec<Recipient>,
     content: MessageContent,
-    text: Text,
+    text: MessageText,
     /// BDAT has begun.
     chunked: bool,
 }
@@ -251,7 +251,7 @@ impl SmtpSession {
             return self.error(&too_large(max_bytes), out);
         }
         (self.refused, self.unwanted) = (false, 0);
-        let (content, text) = (MessageContent::new(max_bytes), Text::plain());
+        let (content, text) = (MessageContent::new(max_bytes), MessageText::plain());
         self.transaction = Some(Transaction { mail, recipients: Vec::new(), content, text, chunked: false });
         say(&SmtpReply::new(250, "2.1.0", "Ok"), out)
     }
@@ -291,7 +291,7 @@ impl SmtpSession {
         if transaction.chunked || transaction.mail.body == BodyType::BinaryMime {
             return self.out_of_order("this message must be sent with BDAT", out);
         }
-        transaction.text = Text::dotted();
+        transaction.text = MessageText::dotted();
         self.phase = Phase::Data;
         say(&SmtpReply::new(354, "", "End data with <CR><LF>.<CR><LF>"), out)
     }

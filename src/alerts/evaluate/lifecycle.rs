@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outage::Outages;
+use super::outage::OutageFindings;
 use crate::alerts::{
     Alert, AlertEvent, AlertEvidence, AlertPlan, AlertRule, AlertStatus, Mute, Subject, Transition,
     finding::{Finding, FindingState, OpenAlerts, days, hours},
@@ -26,7 +26,7 @@ pub(super) fn transitions(
     now: DateTime<Utc>,
 ) -> Vec<Transition> {
     let mut found: Vec<Transition> = Vec::new();
-    let outages = Outages::new(standing, plan, now);
+    let outages = OutageFindings::new(standing, plan, now);
     let lasting = Lifecycle { plan, mutes, now, outages };
     for finding in &findings {
         let transition = match (standing.firing(finding.rule, &finding.subject), finding.state) {
@@ -96,7 +96,7 @@ struct Lifecycle<'a> {
     plan: &'a AlertPlan,
     mutes: &'a [Mute],
     now: DateTime<Utc>,
-    outages: Outages<'a>,
+    outages: OutageFindings<'a>,
 }
 
 impl Lifecycle<'_> {

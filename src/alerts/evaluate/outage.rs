@@ -13,7 +13,7 @@ use crate::alerts::{
 pub(super) const DOMAINS_MIN: usize = 10;
 
 /// What was told lately and still fires, by rule, first day, organisation and result type.
-pub(super) struct Outages<'a> {
+pub(super) struct OutageFindings<'a> {
     plan: &'a AlertPlan,
     notified: HashMap<(AlertRule, DateTime<Utc>, &'a str, &'a str), Outage<'a>>,
 }
@@ -24,8 +24,8 @@ struct Outage<'a> {
     domains: BTreeSet<&'a str>,
 }
 
-impl<'a> Outages<'a> {
-    pub(super) fn new(standing: &OpenAlerts<'a>, plan: &'a AlertPlan, now: DateTime<Utc>) -> Outages<'a> {
+impl<'a> OutageFindings<'a> {
+    pub(super) fn new(standing: &OpenAlerts<'a>, plan: &'a AlertPlan, now: DateTime<Utc>) -> OutageFindings<'a> {
         let mut notified: HashMap<_, Outage<'a>> = HashMap::new();
         for rule in [AlertRule::PolicyFetch, AlertRule::Dane] {
             for alert in standing.firing_of(rule) {
@@ -45,7 +45,7 @@ impl<'a> Outages<'a> {
                 }
             }
         }
-        Outages { plan, notified }
+        OutageFindings { plan, notified }
     }
 
     /// When the outage was told that an alert which fires now is part of. `None` where it is one of its own, or where a channel

@@ -109,7 +109,7 @@ async fn mail_is_taken_in_order_and_moved_with_the_flags_of_its_outcome() {
     setup.write("outside", "stored");
     symlink(setup.directory.path().join("outside"), setup.directory.path().join("new/8.host")).unwrap();
     let look = setup.watch.look().await;
-    assert_eq!(look, Look { moved: 5, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(look, MaildirLook { moved: 5, waiting: 0, pause: Duration::from_secs(10) });
     assert_eq!(setup.names("cur"), ["1.host:2,S", "2.host:2,S", "3.host:2,", "4.host:2,F", "5.host:2,F"]);
     assert_eq!(setup.names("new"), [".6.host", "8.host"]);
     assert_eq!(setup.names("tmp"), ["7.host"]);
@@ -188,7 +188,7 @@ async fn mail_waits_in_new_while_the_machine_cannot_read_it() {
 
     fs::remove_file(&broken).unwrap();
     setup.write("new/2.host", "stored");
-    assert_eq!(setup.watch.look().await, Look { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(setup.watch.look().await, MaildirLook { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
     assert_eq!(setup.health().state, ComponentState::Well);
 }
 
@@ -216,7 +216,7 @@ async fn mail_waits_in_new_while_nothing_can_be_stored() {
 
     *setup.admin.busy.lock().unwrap() = None;
     let look = setup.watch.look().await;
-    assert_eq!(look, Look { moved: 200, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(look, MaildirLook { moved: 200, waiting: 0, pause: Duration::from_secs(10) });
     assert_eq!(setup.health().state, ComponentState::Well);
 }
 
@@ -242,7 +242,7 @@ async fn a_mail_whose_key_cannot_be_looked_up_holds_up_nobody() {
     assert!(setup.asked().is_empty(), "the pause grows");
     setup.write("new/1.host", "stored");
     setup.after(61 + 121);
-    assert_eq!(setup.watch.look().await, Look { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(setup.watch.look().await, MaildirLook { moved: 1, waiting: 0, pause: Duration::from_secs(10) });
     assert_eq!(setup.names("cur"), ["1.host:2,S", "2.host:2,S"]);
 }
 
@@ -251,7 +251,7 @@ async fn a_directory_that_is_missing_is_told_and_may_come() {
     let mut setup = Setup::new();
     let path = setup.directory.path().to_owned();
     fs::rename(path.join("new"), path.join("gone")).unwrap();
-    assert_eq!(setup.watch.look().await, Look { moved: 0, waiting: 0, pause: Duration::from_secs(10) });
+    assert_eq!(setup.watch.look().await, MaildirLook { moved: 0, waiting: 0, pause: Duration::from_secs(10) });
     let health = setup.health();
     assert_eq!(health.state, ComponentState::Failing);
     assert!(health.words.contains("new cannot be read: No such file or directory"), "{}", health.words);

@@ -11,7 +11,7 @@ use crate::{
     report::Deviation,
     store::{quarantined, tables::sender},
     submission::{MAIL, SignatureVerdict},
-    verify::dkim::fixtures::{Signer, records, sign},
+    verify::dkim::fixtures::{TestSigner, records, sign},
 };
 
 pub(super) const FROM: &str = "sender.example";
@@ -258,7 +258,7 @@ async fn the_operator_s_word_makes_the_field_good_and_an_unsigned_one_is_nobody_
     let uuid = stored(&bench.pipeline.accept(trusted_input).await.0)[0];
     assert_eq!(shown(&bench, uuid).policies[0].domain, "example.com");
 
-    let signer = Signer { domain: FROM, fields: "from:to:subject:date:content-type", ..Signer::default() };
+    let signer = TestSigner { domain: FROM, fields: "from:to:subject:date:content-type", ..TestSigner::default() };
     let signed = signer.sign(&mail(FROM, &[&nameless("b")]));
     let uuid = stored(&bench.pipeline.accept(by_smtp(signed)).await.0)[0];
     let whole = shown(&bench, uuid);

@@ -13,7 +13,7 @@ use crate::{
         Deviation, Failure, Policy, PolicyDetails, PolicyResult, PolicyType,
         json::{JsonField, JsonValue, Reader},
         notes::Notes,
-        wire::{self, Entry, List, Reading, Shape},
+        wire::{self, Entry, List, Shape, WireReading},
     },
 };
 
@@ -27,7 +27,7 @@ const DANE_EE: u8 = 3;
 pub(crate) fn policy_result(
     entry: Entry<'_>,
     reader: &Reader<'_>,
-    reading: &mut Reading<'_>,
+    reading: &mut WireReading<'_>,
 ) -> Result<PolicyResult, Fault> {
     let (policy_at, string_at) = (entry.policy.at, entry.policy.policy_string.at);
     let policy = policy(entry.policy, reader, reading)?;
@@ -61,7 +61,7 @@ fn judge_details(failed: Option<i64>, failures: &[Failure], at: &usize, notes: &
     }
 }
 
-fn policy(policy: wire::Policy<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>) -> Result<Policy, Fault> {
+fn policy(policy: wire::Policy<'_>, reader: &Reader<'_>, reading: &mut WireReading<'_>) -> Result<Policy, Fault> {
     let policy_string = policy_string(policy.policy_string, reader, reading)?;
     let mut mx_hosts = mx_hosts(policy.mx_hosts, reader, reading)?;
     let policy_type = policy_type(policy.policy_type, &policy_string, &mut reading.notes);
@@ -133,7 +133,7 @@ fn policy_domain(field: JsonField<'_>, notes: &mut Notes) -> Option<String> {
 }
 
 /// RFC 8460 §4.5 has one element a line or record.
-fn policy_string(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>) -> Result<Vec<String>, Fault> {
+fn policy_string(list: List<'_>, reader: &Reader<'_>, reading: &mut WireReading<'_>) -> Result<Vec<String>, Fault> {
     if list.is_blank() {
         return Ok(Vec::new());
     }
@@ -175,7 +175,12 @@ fn policy_string(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>)
 }
 
 /// A JSON array of strings written as text. It is read once, not again and again.
-fn nested(text: &str, at: usize, outer: &Reader<'_>, reading: &mut Reading<'_>) -> Result<Option<Vec<String>>, Fault> {
+fn nested(
+    text: &str,
+    at: usize,
+    outer: &Reader<'_>,
+    reading: &mut WireReading<'_>,
+) -> Result<Option<Vec<String>>, Fault> {
     let mut elements = Some(Vec::new());
     let read = Reader::open(text, reading.limits.json_string_max_bytes).and_then(|mut reader| {
         reader.array(|reader, _| {
@@ -198,7 +203,7 @@ fn nested(text: &str, at: usize, outer: &Reader<'_>, reading: &mut Reading<'_>) 
     Ok(elements)
 }
 
-fn mx_hosts(list: List<'_>, reader: &Reader<'_>, reading: &mut Reading<'_>) -> Result<Vec<String>, Fault> {
+fn mx_hosts(list: List<'_>, reader: &Reader<'_>, reading: &mut WireReading<'_>) -> Result<Vec<String>, Fault> {
     if list.is_blank() {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! One element of `failure-details`.
 
 use super::{
-    Reading, fill,
+    WireReading, fill,
     names::{Spelling::*, Table, find},
 };
 use crate::{
@@ -52,7 +52,7 @@ const MEMBERS: Table<Member> = &[
     ("session-count", Member::Draft, Standard),
 ];
 
-impl Reading<'_> {
+impl WireReading<'_> {
     pub(super) fn failure_details(
         &mut self,
         failures: &mut Vec<Failure>,

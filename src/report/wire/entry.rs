@@ -1,7 +1,7 @@
 //! One element of `policies`.
 
 use super::{
-    List, Reading, fill,
+    List, WireReading, fill,
     names::{Spelling::*, Table, find},
 };
 use crate::{
@@ -89,7 +89,7 @@ const SUMMARY_MEMBERS: Table<SummaryMember> = &[
     ("failure-aggregate", SummaryMember::Draft, Standard),
 ];
 
-impl Reading<'_> {
+impl WireReading<'_> {
     /// Reads and normalises one element; `None` where it says nothing.
     pub(super) fn entry(&mut self, reader: &mut Reader<'_>) -> Result<Option<PolicyResult>, Fault> {
         let at = reader.at();

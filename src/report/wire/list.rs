@@ -1,6 +1,6 @@
 //! Lists of texts: `policy-string` and `mx-host`.
 
-use super::Reading;
+use super::WireReading;
 use crate::{
     fault::{Fault, FaultCode},
     limits::{DOCUMENT_ELEMENTS_MAX, POLICY_ELEMENTS_MAX},
@@ -35,7 +35,7 @@ impl<'a> List<'a> {
     }
 }
 
-impl Reading<'_> {
+impl WireReading<'_> {
     pub(crate) fn list<'a>(&mut self, slot: &mut List<'a>, exact: bool, reader: &mut Reader<'a>) -> Result<(), Fault> {
         if !exact && slot.shape != Shape::Absent {
             return reader.skip().map(drop);

@@ -17,7 +17,7 @@ const ED25519_PEM: &str = include_str!("../../../fixtures/dkim/ed25519.pem");
 
 /// The mail with a signature of `domain` on top. It must have CRLF.
 pub fn sign(message: &[u8], domain: &str, selector: &str) -> Vec<u8> {
-    Signer { domain, selector, ..Signer::default() }.sign(message)
+    TestSigner { domain, selector, ..TestSigner::default() }.sign(message)
 }
 
 /// A line for each (domain, selector), as `dns::Records` reads it, for what `sign` signs.
@@ -37,7 +37,7 @@ pub fn resolver(records: &str) -> Records {
 
 /// Signs as told, also what no proper signer would. Relaxed throughout, by an implementation of its own.
 #[derive(Clone, Copy)]
-pub struct Signer<'a> {
+pub struct TestSigner<'a> {
     pub domain: &'a str,
     pub selector: &'a str,
     pub ed25519: bool,
@@ -48,9 +48,9 @@ pub struct Signer<'a> {
     pub simple: bool,
 }
 
-impl Default for Signer<'_> {
+impl Default for TestSigner<'_> {
     fn default() -> Self {
-        Signer {
+        TestSigner {
             domain: "example.net",
             selector: "sel",
             ed25519: false,
@@ -61,14 +61,14 @@ impl Default for Signer<'_> {
     }
 }
 
-impl Signer<'_> {
+impl TestSigner<'_> {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let text = std::str::from_utf8(message).expect("the test's mail is text");
         let (header, body) = text.split_once("\r\n\r\n").expect("the test's mail has a header and a body");
         let form = if self.simple { "simple" } else { "relaxed" };
         let body_hash = base64(&sha2::Sha256::digest(if self.simple { simple_body(body) } else { relaxed_body(body) }));
         let algorithm = if self.ed25519 { "ed25519-sha256" } else { "rsa-sha256" };
-        let Signer { domain, selector, fields, tags, .. } = self;
+        let TestSigner { domain, selector, fields, tags, .. } = self;
         let own = format!(
             "DKIM-Signature: v=1; a={algorithm}; c={form}/{form}; d={domain}; s={selector}; {tags}\r\n\th={fields};\r\n\tbh={body_hash}; b="
         );

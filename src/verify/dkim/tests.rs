@@ -1,7 +1,7 @@
 use futures_util::FutureExt;
 
 use super::{
-    fixtures::{Signer, record, records, resolver, sign},
+    fixtures::{TestSigner, record, records, resolver, sign},
     *,
 };
 use crate::dns::{Family, Lookup};
@@ -78,7 +78,7 @@ fn code(verdict: DkimVerdict) -> FaultCode {
 }
 
 fn signed_with(tags: &str) -> Vec<u8> {
-    Signer { tags, ..Signer::default() }.sign(MAIL.as_bytes())
+    TestSigner { tags, ..TestSigner::default() }.sign(MAIL.as_bytes())
 }
 
 fn replaced(message: &[u8], what: &str, with: &str) -> Vec<u8> {

@@ -97,9 +97,9 @@ fn a_key_that_cannot_be_asked_for_now_defers() {
     passed(verdict(&mail));
 
     // Whatever a second signature of the same domain says, the first may still pass.
-    let both = Signer { selector: "gone", ..Signer::default() }.sign(&mail);
+    let both = TestSigner { selector: "gone", ..TestSigner::default() }.sign(&mail);
     assert!(matches!(judged(&both, FROM, &resolver(down)), DkimVerdict::Deferred(_)));
-    let both = Signer { selector: "new", ..Signer::default() }.sign(&mail);
+    let both = TestSigner { selector: "new", ..TestSigner::default() }.sign(&mail);
     passed(judged(&both, FROM, &resolver(&[down, &records(&[("example.net", "new")])].concat())));
 }
 
@@ -108,7 +108,7 @@ fn nobody_waits_for_the_key_of_another_domain_if_there_is_more_to_say() {
     let down = "sel._domainkey.example.com SERVFAIL\n";
     let other = sign(MAIL.as_bytes(), "example.com", "sel");
     assert!(matches!(judged(&other, FROM, &resolver(down)), DkimVerdict::Deferred(_)));
-    let both = Signer { selector: "gone", ..Signer::default() }.sign(&other);
+    let both = TestSigner { selector: "gone", ..TestSigner::default() }.sign(&other);
     assert_eq!(code(judged(&both, FROM, &resolver(down))), FaultCode::DkimKeyGone);
     let two = sign(&other, "example.org", "sel");
     let known = resolver(&[down, &records(&[("example.org", "sel")])].concat());

@@ -13,7 +13,7 @@ fn whitespace_at_the_end_of_a_relaxed_body_is_nothing() {
         passed(verdict(&[&mail[..], end.as_bytes()].concat()));
     }
     passed(verdict(&sign(&replaced(MAIL.as_bytes(), "here.\r\n", "here.\r\n \r\n\t\r\n"), "example.net", "sel")));
-    let simple = Signer { simple: true, ..Signer::default() }.sign(MAIL.as_bytes());
+    let simple = TestSigner { simple: true, ..TestSigner::default() }.sign(MAIL.as_bytes());
     passed(verdict(&[&simple[..], b"\r\n\r\n"].concat()));
     assert_eq!(code(verdict(&[&simple[..], b" \r\n"].concat())), FaultCode::DkimFail);
 }
@@ -21,7 +21,7 @@ fn whitespace_at_the_end_of_a_relaxed_body_is_nothing() {
 #[test]
 fn a_copy_from_a_file_verifies() {
     for simple in [false, true] {
-        let mail = Signer { simple, ..Signer::default() }.sign(MAIL.as_bytes());
+        let mail = TestSigner { simple, ..TestSigner::default() }.sign(MAIL.as_bytes());
         let bare = String::from_utf8(mail.clone()).unwrap().replace("\r\n", "\n");
         passed(verdict(bare.as_bytes()));
         passed(verdict(format!("From tlsrpt@example.net Fri Mar  1 04:00:00 2024\n{bare}").as_bytes()));
@@ -52,7 +52,7 @@ fn spaces_before_the_colon_and_lines_that_are_no_fields_are_survived() {
 fn an_empty_body_has_a_hash() {
     let mail = MAIL.split_once("\r\n\r\n").unwrap().0.to_owned() + "\r\n\r\n";
     for simple in [false, true] {
-        let signed = Signer { simple, ..Signer::default() }.sign(mail.as_bytes());
+        let signed = TestSigner { simple, ..TestSigner::default() }.sign(mail.as_bytes());
         passed(verdict(&signed));
     }
 }

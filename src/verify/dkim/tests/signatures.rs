@@ -10,10 +10,10 @@ fn a_signature_of_the_from_domain_passes() {
     assert_eq!(signature.covers, covers);
     assert!(!signature.late && !signature.key_secure);
     for signer in [
-        Signer { simple: true, ..Signer::default() },
-        Signer { domain: "Example.NET", selector: "SEL", ..Signer::default() },
-        Signer { tags: "darn=example.net; z=From:nobody=40example.net; q=dns/txt;", ..Signer::default() },
-        Signer { tags: "i=tlsrpt@mail.example.net;", ..Signer::default() },
+        TestSigner { simple: true, ..TestSigner::default() },
+        TestSigner { domain: "Example.NET", selector: "SEL", ..TestSigner::default() },
+        TestSigner { tags: "darn=example.net; z=From:nobody=40example.net; q=dns/txt;", ..TestSigner::default() },
+        TestSigner { tags: "i=tlsrpt@mail.example.net;", ..TestSigner::default() },
     ] {
         passed(verdict(&signer.sign(MAIL.as_bytes())));
     }
@@ -21,7 +21,7 @@ fn a_signature_of_the_from_domain_passes() {
 
 #[test]
 fn ed25519_passes() {
-    let mail = Signer { ed25519: true, ..Signer::default() }.sign(MAIL.as_bytes());
+    let mail = TestSigner { ed25519: true, ..TestSigner::default() }.sign(MAIL.as_bytes());
     let known = resolver(&record("example.net", "sel", fixtures::ED25519));
     passed(judged(&mail, FROM, &known));
     assert_eq!(code(judged(&replaced(&mail, "Nothing", "nothing"), FROM, &known)), FaultCode::DkimFail);
@@ -172,7 +172,7 @@ fn one_good_signature_is_enough() {
     for bad in ["v=1", "v=1; a=rsa-sha256; d=example.net; s=old; h=from; bh=; b=AAAA"] {
         passed(verdict(&[format!("DKIM-Signature: {bad}\r\n").as_bytes(), &good].concat()));
     }
-    let below = Signer { selector: "gone", ..Signer::default() }.sign(&sign(&good, "esp.example", "x"));
+    let below = TestSigner { selector: "gone", ..TestSigner::default() }.sign(&sign(&good, "esp.example", "x"));
     passed(verdict(&below));
 }
 
@@ -180,10 +180,11 @@ fn one_good_signature_is_enough() {
 fn a_fault_of_the_from_domain_tells_more_than_one_of_another() {
     let weak = replaced(&sign(MAIL.as_bytes(), "example.com", "sel"), "a=rsa-sha256", "a=rsa-sha1");
     assert_eq!(code(verdict(&weak)), FaultCode::DkimWeak);
-    let both = Signer { selector: "gone", ..Signer::default() }.sign(&weak);
+    let both = TestSigner { selector: "gone", ..TestSigner::default() }.sign(&weak);
     assert_eq!(code(verdict(&both)), FaultCode::DkimKeyGone);
     // Those of other domains are still named.
-    let mail = Signer { selector: "gone", ..Signer::default() }.sign(&sign(MAIL.as_bytes(), "example.com", "sel"));
+    let mail =
+        TestSigner { selector: "gone", ..TestSigner::default() }.sign(&sign(MAIL.as_bytes(), "example.com", "sel"));
     let DkimVerdict::Fail { fault, passing } = judged(&mail, FROM, &resolver(&records(&[("example.com", "sel")])))
     else {
         panic!("it passes");
