@@ -17,6 +17,7 @@ pub mod rows;
 pub mod sender;
 pub mod silence;
 pub mod source_counts;
+pub(in crate::store) mod standing;
 pub mod test_report;
 pub mod unproven;
 #[cfg(test)]
