@@ -15,6 +15,6 @@ pub(super) use failure::failure;
 pub(super) use policy::policy_result;
 pub(super) use report::report;
 #[cfg(fuzzing)]
-pub use sts::sts;
+pub(in crate::report) use sts::sts;
 #[cfg(fuzzing)]
-pub use tlsa::tlsa;
+pub(in crate::report) use tlsa::tlsa;

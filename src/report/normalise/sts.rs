@@ -8,7 +8,7 @@ const MAX_AGE_MAX_S: u32 = 31_557_600;
 
 /// Reads the lines. Of a field that stands twice the first counts, except `mx`; errors in the policy are legal here
 /// (RFC 8460 §4.4: "including any errors") and leave the field unknown.
-pub(super) fn sts(lines: &[String]) -> StsPolicy {
+pub(in crate::report) fn sts(lines: &[String]) -> StsPolicy {
     let mut policy = StsPolicy::default();
     let (mut mode_seen, mut max_age_seen) = (false, false);
     for line in lines {

@@ -3,7 +3,7 @@
 use crate::report::TlsaRecord;
 
 /// A record in presentation form. Blanks inside the hex are allowed (RFC 6698 §2.2).
-pub(super) fn tlsa(text: &str) -> Option<TlsaRecord> {
+pub(in crate::report) fn tlsa(text: &str) -> Option<TlsaRecord> {
     let mut fields = text.split_ascii_whitespace();
     let mut number = || fields.next()?.parse::<u8>().ok();
     let (usage, selector, matching) = (number()?, number()?, number()?);
