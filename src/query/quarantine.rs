@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Filter, Range, ask, ask_with, fill::of_trust, first, get, sessions};
 use crate::{
     fault::FaultCode,
-    submission::{Channel, SignatureVerdict, Trust, TrustFilter},
+    submission::{Channel, NetworkState, SignatureVerdict, Trust, TrustFilter},
 };
 
 /// Fault codes told apart in a summary.
@@ -57,7 +57,7 @@ pub struct QuarantineRow {
     /// When the mail reached the mailbox it was taken from.
     pub mailed_at: Option<DateTime<Utc>>,
     /// Whether the posting address proves a domain, which one, and why, as with stored reports.
-    pub network_state: Option<String>,
+    pub network_state: Option<NetworkState>,
     pub network_domain: Option<String>,
     pub network_evidence: Option<String>,
 }

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Arrival, EntryKind, SenderKey, StoreError, StoredEntry, sql,
         tables::{
-            rows::{Into, StoredReport, Tables, network_state},
+            rows::{Into, StoredReport, Tables},
             test_report,
         },
     },
@@ -211,7 +211,7 @@ pub fn read(conn: &Connection, day: NaiveDate, after: Option<Uuid>, bytes: Bytes
                         dkim_selector: row.get(15)?,
                         mailed_at: row.get(16)?,
                         from_address: row.get(19)?,
-                        network_state: network_state(row.get(24)?),
+                        network_state: row.get(24)?,
                         network_domain: row.get(20)?,
                         network_evidence: row.get(25)?,
                         key_secure: row.get(26)?,

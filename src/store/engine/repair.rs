@@ -21,7 +21,7 @@ use super::{
     wal::{self, Scan, WalState},
 };
 use crate::{
-    store::{Arrival, StoreError, StoreSettings, tables::rows::network_state},
+    store::{Arrival, StoreError, StoreSettings},
     submission::{Channel, Origin, Trust},
 };
 
@@ -255,7 +255,7 @@ fn bodies(conn: &Connection, sql: &str) -> Result<Vec<Arrival>, StoreError> {
                 dkim_domain: text(6)?,
                 dkim_selector: text(13)?,
                 mailed_at: row.get(14)?,
-                network_state: network_state(text(15)?),
+                network_state: row.get(15)?,
                 network_domain: text(16)?,
                 network_evidence: text(17)?,
                 key_secure: row.get(18)?,

@@ -301,11 +301,6 @@ impl<'conn> Tables<'conn> {
     }
 }
 
-/// What stands in a column `network_state`.
-pub fn network_state(name: Option<String>) -> Option<NetworkState> {
-    name.and_then(|name| NetworkState::from_name(&name))
-}
-
 fn mode(policy: &Policy) -> Option<&'static str> {
     match &policy.details {
         PolicyDetails::Sts(sts) => sts.mode.map(|mode| mode.as_str()),

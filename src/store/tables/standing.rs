@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     quarantine::NewEntry,
-    rows::{At, StoredReport, network_state},
+    rows::{At, StoredReport},
 };
 use crate::{
     fault::Fault,
@@ -91,7 +91,7 @@ pub(in crate::store) fn stored(
                 dkim_selector: row.get(15)?,
                 mailed_at: row.get(16)?,
                 from_address: row.get(17)?,
-                network_state: network_state(row.get(18)?),
+                network_state: row.get(18)?,
                 network_domain: row.get(19)?,
                 network_evidence: row.get(20)?,
                 key_secure: row.get(21)?,

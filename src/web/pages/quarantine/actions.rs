@@ -11,7 +11,7 @@ use crate::{
     pipeline::Retry,
     query::quarantine::{self, QuarantineRow, Quarantined},
     store::tables::sender,
-    submission::{Busy, Hints, NetworkState, Origin, Outcome, Submission},
+    submission::{Busy, Hints, Origin, Outcome, Submission},
     web::{
         Site,
         answer::{self, Fail},
@@ -150,7 +150,7 @@ fn submission(entry: QuarantineRow) -> Submission {
                 dkim_selector: quarantined.dkim_selector,
                 key_secure: quarantined.key_secure,
                 mailed_at: entry.mailed_at,
-                network_state: entry.network_state.and_then(|state| NetworkState::from_name(&state)),
+                network_state: entry.network_state,
                 network_domain: entry.network_domain,
                 network_evidence: entry.network_evidence,
                 ..Origin::default()
