@@ -437,4 +437,16 @@ mod tests {
         assert_eq!(pieces.iter().map(rows).collect::<Vec<_>>(), [1_000, 1_000, 400, 3_003, 4]);
         assert_eq!(pieces.iter().map(Vec::len).sum::<usize>(), 602);
     }
+
+    #[test]
+    fn an_import_that_has_the_store_to_itself_is_written_in_few_groups_and_without_parts() {
+        let queue = Queue::new(10_000, GroupBounds::ALONE);
+        let mut batch: Vec<StoredEntry> =
+            (0..2_000).flat_map(|number| small(&number.to_string(), Trust::Import)).collect();
+        batch.extend(large("large", 3_000));
+        let pieces = queue.pieces(batch);
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [2_001]);
+        let _answers: Vec<_> = pieces.into_iter().map(|piece| queue.push(piece)).collect();
+        assert_eq!(next(&queue, false), "[11003]");
+    }
 }
