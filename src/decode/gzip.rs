@@ -1,5 +1,7 @@
 //! RFC 1952, one layer: all members, checked headers and trailers, within a budget.
 
+use std::cell::Cell;
+
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::{budget::DecodeBudget, source::Source};
@@ -20,9 +22,8 @@ const RESERVED: u8 = 0b1110_0000;
 /// The bytes inside gzip members that follow each other (RFC 1952 §2.2).
 pub(super) struct Gunzip<S> {
     input: S,
-    inflate: Decompress,
+    scratch: Lent,
     crc: Crc,
-    buffer: Vec<u8>,
     taken: usize,
     filled: usize,
     state: State,
@@ -31,6 +32,39 @@ pub(super) struct Gunzip<S> {
     produced: u64,
     budget: DecodeBudget,
     trailing: bool,
+}
+
+/// What unpacking needs in memory. Each use writes over the one before; making it anew would cost as much as a small report.
+struct Scratch {
+    inflate: Decompress,
+    buffer: Vec<u8>,
+}
+
+thread_local! {
+    /// Left by the last use on this thread.
+    static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// The memory of one use, which goes back with it.
+struct Lent(Option<Box<Scratch>>);
+
+impl Default for Lent {
+    fn default() -> Lent {
+        Lent(SPARE.take())
+    }
+}
+
+impl Lent {
+    fn get(&mut self) -> &mut Scratch {
+        self.0
+            .get_or_insert_with(|| Box::new(Scratch { inflate: Decompress::new(false), buffer: vec![0; CHUNK_BYTES] }))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        SPARE.set(self.0.take());
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +81,8 @@ impl<S: Source> Gunzip<S> {
     pub(super) fn new(input: S, budget: DecodeBudget) -> Gunzip<S> {
         Gunzip {
             input,
-            inflate: Decompress::new(false),
+            scratch: Lent::default(),
             crc: Crc::new(),
-            buffer: vec![0; CHUNK_BYTES],
             taken: 0,
             filled: 0,
             state: State::Header { begun: false },
@@ -64,7 +97,7 @@ impl<S: Source> Gunzip<S> {
     fn refill(&mut self) -> Result<(), Fault> {
         self.taken = 0;
         self.filled = 0;
-        while self.filled < self.buffer.len() && self.state != State::End {
+        while self.filled < CHUNK_BYTES && self.state != State::End {
             match self.state {
                 State::Header { begun } => self.read_header(begun)?,
                 State::Data => self.read_data()?,
@@ -82,7 +115,7 @@ impl<S: Source> Gunzip<S> {
         }
         let mut header = Header { input: &mut self.input, crc: Crc::new(), read: 0 };
         header.skip(begun)?;
-        self.inflate.reset(false);
+        self.scratch.get().inflate.reset(false);
         self.crc.reset();
         self.state = State::Data;
         Ok(())
@@ -91,13 +124,14 @@ impl<S: Source> Gunzip<S> {
     fn read_data(&mut self) -> Result<(), Fault> {
         let input = self.input.fill()?;
         let at_end = input.is_empty();
-        let (in_before, out_before) = (self.inflate.total_in(), self.inflate.total_out());
-        let output = self.buffer.get_mut(self.filled..).unwrap_or_default();
-        let status = self.inflate.decompress(input, output, FlushDecompress::None);
-        let used = (self.inflate.total_in() - in_before) as usize;
-        let produced = (self.inflate.total_out() - out_before) as usize;
+        let Scratch { inflate, buffer } = self.scratch.get();
+        let (in_before, out_before) = (inflate.total_in(), inflate.total_out());
+        let output = buffer.get_mut(self.filled..).unwrap_or_default();
+        let status = inflate.decompress(input, output, FlushDecompress::None);
+        let used = (inflate.total_in() - in_before) as usize;
+        let produced = (inflate.total_out() - out_before) as usize;
         self.input.consume(used);
-        self.crc.update(self.buffer.get(self.filled..self.filled + produced).unwrap_or_default());
+        self.crc.update(buffer.get(self.filled..self.filled + produced).unwrap_or_default());
         self.filled += produced;
         self.produced += produced as u64;
         self.budget.check(self.produced)?;
@@ -159,7 +193,7 @@ impl<S: Source> Source for Gunzip<S> {
         if self.taken == self.filled {
             self.refill()?;
         }
-        Ok(self.buffer.get(self.taken..self.filled).unwrap_or_default())
+        Ok(self.scratch.get().buffer.get(self.taken..self.filled).unwrap_or_default())
     }
 
     fn consume(&mut self, count: usize) {
