@@ -25,7 +25,8 @@ mod measured;
 
 use measured::Measured;
 
-const CONNECTIONS: usize = 64;
+/// Connections at the same time.
+const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 
 /// Reports of all runs together: each is posted once.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -35,16 +36,17 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let length = Duration::from_secs(seconds);
-        let floor = floor(length).await;
-        let (ours, single) = ours(length).await;
-        println!("empty actix-web server   {floor}");
-        println!("tlsight, durable         {ours}");
-        println!("ratio                    {:.2}", ours.per_second() / floor.per_second());
-        println!("tlsight, one connection  {single}");
+        let floors = floor(length).await;
+        let ours = ours(length).await;
+        for ((connections, floor), ours) in CONNECTIONS.iter().zip(&floors).zip(&ours) {
+            println!("{connections:>3} connections, empty actix-web server   {floor}");
+            println!("                 tlsight, durable         {ours}");
+            println!("                 ratio                    {:.2}", ours.per_second() / floor.per_second());
+        }
     });
 }
 
-async fn floor(length: Duration) -> Measured {
+async fn floor(length: Duration) -> Vec<Measured> {
     let app = || {
         actix_web::App::new()
             .route("/v1/tlsrpt", web::post().to(|_body: web::Bytes| async { HttpResponse::Ok().finish() }))
@@ -54,12 +56,12 @@ async fn floor(length: Duration) -> Measured {
     let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
-    let measured = load(address, CONNECTIONS, length).await;
+    let measured = loads(address, length).await;
     handle.stop(false).await;
     measured
 }
 
-async fn ours(length: Duration) -> (Measured, Measured) {
+async fn ours(length: Duration) -> Vec<Measured> {
     let directory = tempfile::tempdir().expect("a directory");
     let mut config = Config { data: directory.path().join("data"), ..Config::default() };
     config.public.listen = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -67,7 +69,7 @@ async fn ours(length: Duration) -> (Measured, Measured) {
     // All of it comes from one address.
     (config.limits.unproven_rows_per_minute_max, config.limits.unproven_bytes_per_day_max) = (0, 0);
     config.store.unproven_max_bytes = 0;
-    config.public.connections_per_address_max = CONNECTIONS * 2;
+    config.public.connections_per_address_max = 1_000;
     config.private.listen = Listen::Off;
     let app = App::build(config, Options::default()).await.expect("a server");
     let public = app.public_url().expect("a public listener");
@@ -76,11 +78,18 @@ async fn ours(length: Duration) -> (Measured, Measured) {
     let running = tokio::spawn(app.run_until(async {
         let _ = stopped.await;
     }));
-    let many = load(address, CONNECTIONS, length).await;
-    let one = load(address, 1, length).await;
+    let measured = loads(address, length).await;
     let _ = stop.send(());
     running.await.expect("the server ends").expect("the server ends well");
-    (many, one)
+    measured
+}
+
+async fn loads(address: SocketAddr, length: Duration) -> Vec<Measured> {
+    let mut measured = Vec::new();
+    for connections in CONNECTIONS {
+        measured.push(load(address, connections, length).await);
+    }
+    measured
 }
 
 /// Posts distinct reports over kept-alive connections for some time.

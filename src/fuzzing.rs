@@ -4,6 +4,9 @@
 #[path = "collect/imap/reply.rs"]
 #[expect(dead_code, reason = "only the parsers are fuzzed")]
 mod imap_reply;
+#[path = "store/journal/layout.rs"]
+#[expect(dead_code, reason = "what is written is read again")]
+mod journal_layout;
 #[path = "import/mbox.rs"]
 mod mbox_reader;
 #[path = "receive/smtp/proxy.rs"]
@@ -73,6 +76,27 @@ pub fn proxy_header(bytes: &[u8]) {
         let announced = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
         assert_eq!(read, 16 + announced);
     }
+}
+
+/// A segment of the journal after a crash. What is read lies within it, and is read again where the rest is gone.
+pub fn journal_segment(bytes: &[u8]) {
+    use journal_layout::{Tail, batches_without_header, records_at, scan};
+    let Ok(segment) = scan(bytes) else { return };
+    let sequences: Vec<u64> = segment.records.iter().map(|record| record.sequence).collect();
+    assert!(sequences.is_sorted_by(|before, after| *after == before + 1));
+    match &segment.tail {
+        Tail::Clean => {}
+        Tail::Torn { at } => {
+            let again = scan(&bytes[..*at]).expect("the header is sound");
+            assert_eq!((again.records, again.tail), (segment.records.clone(), Tail::Clean));
+        }
+        Tail::Damaged { at, behind } => {
+            assert!(behind.iter().all(|place| place >= at && *place < bytes.len()));
+            records_at(bytes, &segment.header, behind);
+        }
+    }
+    let found = batches_without_header(bytes, segment.header.journal);
+    assert!(segment.batches == 0 || found.is_some());
 }
 
 /// A write-ahead log after a crash. What is kept lies within it and is kept again when it is read a second time.

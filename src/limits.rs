@@ -245,6 +245,27 @@ pub const GROUP_MAX_ENTRIES: usize = 512;
 pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Rows, in all tables, of the entries written by one transaction.
 pub const GROUP_MAX_ROWS: usize = 5_000;
+/// Bytes of one segment of the journal. It is written with zeros before it is used, so that an answer needs no room on the disk.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+/// Segments that are kept to be written over.
+pub const JOURNAL_SPARE_SEGMENTS_MAX: usize = 2;
+/// Bytes of a submission in the journal. Larger ones go directly into the database.
+pub const JOURNAL_RECORD_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of what one write puts into the journal.
+pub const JOURNAL_BATCH_MAX_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes, about, of what is in the journal and not yet in the tables. More waits to be acknowledged.
+pub const JOURNAL_BACKLOG_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Milliseconds after which what was acknowledged is loaded into the tables, however little it is.
+pub const LOAD_EVERY_MS: u64 = 500;
+/// Submissions in the journal that are loaded at once.
+pub const LOAD_MIN_ENTRIES: usize = 2_048;
+/// Submissions and rows of one transaction, where most were acknowledged before.
+pub const LOAD_MAX_ENTRIES: usize = 4_096;
+pub const LOAD_MAX_ROWS: usize = 10_000;
+/// Milliseconds for which a question waits until what was acknowledged before it is in the tables.
+pub const LOAD_WAIT_MAX_MS: u64 = 5_000;
+/// Names of reports in memory, eight to sixteen bytes each. Of more reports those of the latest days are known.
+pub const IDENTITIES_MAX: usize = 2_000_000;
 /// The same for an import that has the store to itself.
 pub const ALONE_MAX_ENTRIES: usize = 4_096;
 pub const ALONE_MAX_BYTES: usize = 64 * 1024 * 1024;

@@ -1,12 +1,14 @@
 //! DuckDB: one owner thread writes, clones read. The only module that opens a database.
 //!
-//! `write` queues; the writer takes what has gathered and commits it in one transaction, so that a positive answer means
-//! "on disk" and many senders share one `fdatasync`. Questions run on clones, each on one consistent, read-only view.
+//! `write` queues; what is surely new is put into the journal and answered, many in one write and one `fdatasync`; the writer loads what
+//! has gathered into the tables in one transaction, and decides there about everything else. Questions run on clones, each on one consistent,
+//! read-only view; before it is taken, what was answered is loaded.
 
 pub mod engine;
 mod error;
 #[cfg(test)]
 pub mod fixtures;
+pub mod journal;
 mod settings;
 mod sql;
 pub mod tables;
@@ -30,11 +32,11 @@ pub use engine::open::{is_there, open_to_others};
 pub use engine::queue::GroupBounds;
 pub use engine::recount::{Renewed, Reread, StoredReportBytes};
 pub use engine::rekey::SenderKey;
-pub use engine::repair::{RepairReport, repair};
+pub use engine::repair::{RepairReport, finish_repair, repair};
 pub use error::{Displaced, StoreError};
 #[cfg(test)]
 pub use fixtures::kept::{quarantined, raw};
-pub use settings::StoreSettings;
+pub use settings::{JournalSettings, StoreSettings};
 pub use tables::entry::{Arrival, EntryKind, StoredEntry};
 pub use tables::unproven::Bounds;
 
@@ -45,6 +47,7 @@ use crate::{
 use engine::{
     condition::Condition, open::DirectoryLock, place::DataDirectory, queue::Queue, reader::Readers, writer::Writer,
 };
+use journal::acknowledge::Acknowledger;
 
 /// The open store. Cheap to clone. `close` ends the writer; so does dropping the last clone.
 #[derive(Clone)]
@@ -58,7 +61,7 @@ struct Inner {
     changes: Arc<AtomicU64>,
     condition: Arc<Condition>,
     loads: Arc<watch::Sender<Loads>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<DirectoryLock>>,
 }
 
@@ -77,18 +80,28 @@ impl Store {
             commits: committed,
             condition: Arc::clone(&condition),
         };
-        let writer = Writer::new(data.to_owned(), settings.clone(), shared, database)?;
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || writer.run())
-            .map_err(|source| StoreError::Io { what: "start the writer for", path: data.to_owned(), source })?;
-        let (writer, lock) = (Mutex::new(Some(thread)), Mutex::new(Some(lock)));
+        let mut writer = Writer::new(data.to_owned(), settings.clone(), shared, database)?;
+        let last = match writer.recover_journal() {
+            Ok(last) => last,
+            Err(error) => {
+                writer.will_not_run();
+                return Err(error);
+            }
+        };
+        let mut threads = Vec::new();
+        if let Some(journal) = &settings.journal {
+            let acknowledger =
+                Acknowledger::before(&mut writer, (data, settings, journal), last, (&queue, &readers, &condition));
+            threads.push(thread("store-journal", data, move || acknowledger.run())?);
+        }
+        threads.push(thread("store-writer", data, move || writer.run())?);
+        let (threads, lock) = (Mutex::new(threads), Mutex::new(Some(lock)));
         let loads = Arc::new(watch::channel(Loads::default()).0);
         let changes = Arc::new(AtomicU64::new(0));
-        Ok(Store(Arc::new(Inner { queue, readers, commits, changes, condition, loads, writer, lock })))
+        Ok(Store(Arc::new(Inner { queue, readers, commits, changes, condition, loads, threads, lock })))
     }
 
-    /// Writes the entries of one submission in the next group commit; resolves after that commit with one outcome each.
+    /// Keeps the entries of one submission; resolves with one outcome each, once they are on disk for good or will not be.
     pub async fn write(&self, entries: Vec<StoredEntry>) -> Vec<Outcome> {
         let count = entries.len();
         let busy = |busy| vec![Outcome::Busy(busy); count];
@@ -146,6 +159,11 @@ impl Store {
         self.0.condition.trouble()
     }
 
+    /// Submissions that were acknowledged and cannot be counted; they are kept beside the journal.
+    pub fn set_aside(&self) -> usize {
+        self.0.condition.set_aside_count()
+    }
+
     /// Removes a quarantine entry for good. False where there is none.
     pub async fn discard(&self, entry: Uuid) -> Result<bool, StoreError> {
         self.change(move |conn| tables::quarantine::discard(conn, entry)).await
@@ -198,7 +216,14 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.0.queue.settle().await;
         self.0.readers.ask(question).await
+    }
+
+    /// Returns once everything that was answered until now is in the tables: `read` does it by itself, who keeps answers has to ask before
+    /// `version`.
+    pub async fn settle(&self) {
+        self.0.queue.settle().await;
     }
 
     /// The same on the caller's thread, for commands.
@@ -206,6 +231,7 @@ impl Store {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.0.queue.settle_blocking();
         self.0.readers.ask_blocking(question)
     }
 
@@ -227,12 +253,12 @@ impl Inner {
     fn close(&self) -> Result<(), StoreError> {
         self.queue.close();
         // The second to close waits for the first here.
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = writer.take().map(JoinHandle::join);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<_> = threads.drain(..).map(JoinHandle::join).collect();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match ended {
-            Some(Err(_)) => Err(StoreError::Panicked("the writer had panicked".into())),
-            Some(Ok(())) | None => Ok(()),
+        match ended.iter().any(Result::is_err) {
+            true => Err(StoreError::Panicked("the writer had panicked".into())),
+            false => Ok(()),
         }
     }
 }
@@ -242,6 +268,14 @@ impl Drop for Inner {
         // Nobody is left to tell; the log holds everything that was answered.
         let _ = self.close();
     }
+}
+
+fn thread(name: &str, data: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|source| StoreError::Io {
+        what: "start the writer for",
+        path: data.to_owned(),
+        source,
+    })
 }
 
 /// The name of a content: the same bytes have the same, whatever they are.

@@ -9,6 +9,7 @@ mod trust;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::fault::{Fault, FaultCode};
@@ -52,7 +53,7 @@ pub struct Hints {
 
 /// What was found out about who sent a report: about the mail it came in, or the address it was posted from. Empty where
 /// nobody was asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Domain of the From field.
     pub from_domain: Option<String>,
@@ -75,7 +76,8 @@ pub struct Origin {
 }
 
 /// Whether the address a report was posted from was found to belong to the domain it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NetworkState {
     Proven,
     NotProven,
@@ -99,7 +101,8 @@ impl NetworkState {
 }
 
 /// What came of a mail's DKIM signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&str")]
 pub enum SignatureVerdict {
     Pass,
     /// What kept it from counting.
@@ -123,6 +126,20 @@ impl SignatureVerdict {
     }
 }
 
+impl From<SignatureVerdict> for &str {
+    fn from(verdict: SignatureVerdict) -> Self {
+        verdict.as_str()
+    }
+}
+
+impl TryFrom<String> for SignatureVerdict {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<SignatureVerdict, String> {
+        SignatureVerdict::from_name(&name).ok_or_else(|| format!("there is no signature verdict {name:?}"))
+    }
+}
+
 impl Origin {
     pub fn has_passed(&self) -> bool {
         self.dkim_verdict == Some(SignatureVerdict::Pass)
@@ -133,7 +150,8 @@ impl Origin {
 pub const MAIL: &str = "message/rfc822";
 
 /// The way a report came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Channel {
     Https,
     Smtp,

@@ -27,7 +27,12 @@ impl Measured {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (median, p99) = (self.quantile(0.5), self.quantile(0.99));
-        write!(f, "{:>9.0} {}/s   median {median:>9.1?}   p99 {p99:>9.1?}", self.per_second(), self.what)
+        let [median, p99, p999] = [0.5, 0.99, 0.999].map(|share| self.quantile(share));
+        write!(
+            f,
+            "{:>9.0} {}/s   median {median:>9.1?}   p99 {p99:>9.1?}   p99.9 {p999:>9.1?}",
+            self.per_second(),
+            self.what
+        )
     }
 }

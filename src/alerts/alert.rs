@@ -101,6 +101,9 @@ pub struct AlertEvidence {
     /// Why nothing can, or could, be stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cannot_store: Option<String>,
+    /// Submissions that were acknowledged and cannot be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cannot_count: Option<usize>,
 }
 
 /// One sending organisation's share in it.

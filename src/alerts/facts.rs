@@ -43,6 +43,8 @@ pub struct AlertFacts {
     pub disk_free_bytes: Option<u64>,
     /// Why the store can take nothing now, in words; `None` where it can, or is not looked at.
     pub store_trouble: Option<String>,
+    /// Submissions that were acknowledged and cannot be counted.
+    pub set_aside: usize,
 }
 
 /// What one organisation reports to fail at one policy domain with one result type.

@@ -200,6 +200,10 @@ fn lines(event: AlertEvent, alert: &Alert) -> Vec<String> {
         lines.push(format!("{}.", text::cut(words, 1_000)));
         lines.push("Senders are asked to come again later. What was acknowledged before is not touched.".to_owned());
     }
+    if let Some(submissions) = evidence.cannot_count {
+        let told = "submissions were acknowledged, and the database does not take them. They are kept in the directory `journal`.";
+        lines.push(format!("{submissions} {told}"));
+    }
     lines
 }
 

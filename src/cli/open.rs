@@ -27,7 +27,8 @@ pub(super) fn open(config: &Config, groups: GroupBounds) -> anyhow::Result<Local
         .build()
         .context("cannot start the async runtime")?;
     let signatures = app::signatures(config, runtime.handle())?;
-    let settings = StoreSettings { groups, ..app::settings(config)? };
+    // Whoever runs a command waits for all of it: nothing has to be acknowledged before it is counted.
+    let settings = StoreSettings { groups, journal: None, ..app::settings(config)? };
     let store = Store::open(&config.data, &settings)
         .with_context(|| format!("cannot open the database in {}", config.data.display()))?;
     let pipeline = Pipeline::new(config.limits.clone(), config.served()?, signatures, store)?;

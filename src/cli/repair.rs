@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Environment},
     pipeline::Pipeline,
     store::{self, Arrival, GroupBounds, RepairReport},
-    submission::{Hints, Outcome, Receipt, Submission, Trust},
+    submission::{Busy, Hints, Outcome, Receipt, Submission, Trust},
 };
 
 /// Bodies in one transaction.
@@ -21,6 +21,8 @@ struct TakenIn {
     stored: u64,
     known: u64,
     other: u64,
+    /// Why some could not be stored now.
+    busy: Option<Busy>,
 }
 
 pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
@@ -29,6 +31,10 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot repair the database in {}", config.data.display()))?;
     let salvaged = std::mem::take(&mut report.salvaged);
     let taken_in = if salvaged.is_empty() { TakenIn::default() } else { take_in(&config, salvaged)? };
+    if let Some(kept) = store::finish_repair(&config.data)? {
+        let files = report.copies.iter_mut().filter(|file| file.parent().is_some_and(|parent| !parent.is_dir()));
+        files.for_each(|file| *file = kept.join(file.file_name().unwrap_or_default()));
+    }
     if common.json {
         println!("{}", as_json(&report, taken_in));
     } else {
@@ -55,9 +61,12 @@ fn submit(pipeline: &Arc<Pipeline>, salvaged: Vec<Arrival>) -> anyhow::Result<Ta
             .take(BATCH)
             .map(|arrival| pipeline.prepare(submission(arrival, pipeline), None))
             .collect();
-        pipeline.store_blocking(batch).iter().try_for_each(|receipt| taken_in.add(receipt))?;
+        pipeline.store_blocking(batch).iter().for_each(|receipt| taken_in.add(receipt));
     }
-    Ok(taken_in)
+    match taken_in.busy {
+        None => Ok(taken_in),
+        Some(busy) => Err(anyhow::Error::new(busy).context("not all salvaged reports could be stored: repair again")),
+    }
 }
 
 fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
@@ -85,20 +94,15 @@ fn submission(arrival: Arrival, pipeline: &Pipeline) -> Submission {
 }
 
 impl TakenIn {
-    fn add(&mut self, receipt: &Receipt) -> anyhow::Result<()> {
+    fn add(&mut self, receipt: &Receipt) {
         for outcome in &receipt.0 {
             match outcome {
                 Outcome::Stored(_) => self.stored += 1,
                 Outcome::Duplicate(_) => self.known += 1,
                 Outcome::Quarantined { .. } | Outcome::Refused(_) | Outcome::Ignored(_) => self.other += 1,
-                Outcome::Busy(busy) => {
-                    return Err(
-                        anyhow::Error::new(*busy).context("the salvaged reports could not be stored: repair again")
-                    );
-                }
+                Outcome::Busy(busy) => self.busy = Some(*busy),
             }
         }
-        Ok(())
     }
 }
 
@@ -114,6 +118,8 @@ fn as_json(report: &RepairReport, taken_in: TakenIn) -> serde_json::Value {
         "salvaged_known": taken_in.known,
         "salvaged_other": taken_in.other,
         "salvage_failed": report.salvage_failed,
+        "journal_damaged": report.journal_damaged,
+        "journal_salvaged": report.journal_salvaged,
     })
 }
 
@@ -121,12 +127,27 @@ fn as_text(report: &RepairReport, taken_in: TakenIn) -> String {
     if report.copies.is_empty() {
         return "Nothing is damaged.\n".to_owned();
     }
-    let mut text = String::from("The write-ahead log was damaged. Copies of what was found:\n");
+    let mut text = String::from("Something was damaged. It is kept as it was found:\n");
     for copy in &report.copies {
         let _ = writeln!(text, "  {}", copy.display());
     }
+    if report.journal_salvaged + report.journal_damaged > 0 {
+        let _ = writeln!(
+            text,
+            "The journal was damaged in {} {}; {} submissions in it are whole and were taken in: {} reports were stored, {} were there already, \
+             {} went to the quarantine or were refused.",
+            report.journal_damaged,
+            if report.journal_damaged == 1 { "place" } else { "places" },
+            report.journal_salvaged,
+            taken_in.stored,
+            taken_in.known,
+            taken_in.other
+        );
+    }
     if report.commits_cut == 0 {
-        text.push_str("The damage is undone, nothing was lost.\n");
+        if report.journal_damaged == 0 {
+            text.push_str("The damage is undone, nothing was lost.\n");
+        }
         return text;
     }
     let _ = writeln!(
@@ -157,16 +178,23 @@ mod tests {
     #[test]
     fn what_was_done_is_told() {
         assert_eq!(as_text(&RepairReport::default(), TakenIn::default()), "Nothing is damaged.\n");
-        let mut report = RepairReport {
+        let report = RepairReport {
             copies: vec!["/d/copy".into()],
             commits_kept: 3,
             commits_cut: 2,
             cut_bytes: 99,
             ..RepairReport::default()
         };
-        let text = as_text(&report, TakenIn { stored: 5, known: 1, other: 0 });
+        let text = as_text(&report, TakenIn { stored: 5, known: 1, other: 0, busy: None });
         assert!(text.contains("3 whole commits were kept; 2 from the damaged one on were cut (99 bytes)."), "{text}");
         assert!(text.contains("5 were stored again, 1 were there already"), "{text}");
+        let journal = RepairReport { journal_damaged: 1, journal_salvaged: 7, commits_cut: 0, ..report };
+        let text = as_text(&journal, TakenIn { stored: 6, known: 1, other: 0, busy: None });
+        assert!(
+            text.contains("damaged in 1 place; 7 submissions in it are whole") && !text.contains("undone"),
+            "{text}"
+        );
+        let mut report = RepairReport { commits_cut: 2, journal_damaged: 0, journal_salvaged: 0, ..journal };
         report.salvage_failed = Some("no".to_owned());
         assert!(as_text(&report, TakenIn::default()).contains("it is in the copies only"));
         assert_eq!(as_json(&report, TakenIn::default())["salvage_failed"], "no");

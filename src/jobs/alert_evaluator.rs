@@ -150,6 +150,7 @@ impl AlertEvaluator {
         facts.parts = Some(self.parts(now));
         facts.disk_free_bytes = self.disk_free_bytes().await;
         facts.store_trouble = self.store_trouble().await;
+        facts.set_aside = self.store.set_aside();
         let mut evaluation = evaluate(&standing, &facts, &self.plan, &mutes, now);
         if is_loading {
             evaluation = evaluation.without_stored();

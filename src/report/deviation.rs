@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! deviation_codes {
     ($($variant:ident = $code:literal, $words:literal;)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Deviation { $($variant,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Deviation { $(#[serde(rename = $code)] $variant,)* }
 
         impl Deviation {
             pub const ALL: &'static [Deviation] = &[$(Deviation::$variant,)*];
@@ -125,10 +127,10 @@ deviation_codes! {
 
 /// The deviations of one report: for each code how often it occurred and where first. Bounded by the number of codes,
 /// however hostile the report.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Deviations(BTreeMap<Deviation, Occurrence>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
     pub count: u64,
     /// JSON Pointer (RFC 6901) of the first one, `""` where it concerns the whole input.

@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::deviation::Deviations;
 
 /// One report: one sender, one time range, its policies.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `organization-name`, free text.
     pub organisation: Option<String>,
@@ -22,9 +23,11 @@ pub struct Report {
 }
 
 /// `date-range`, as sent. End is what the sender wrote (23:59:59 or the next midnight).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateRange {
+    #[serde(with = "chrono::serde::ts_microseconds")]
     pub start: DateTime<Utc>,
+    #[serde(with = "chrono::serde::ts_microseconds")]
     pub end: DateTime<Utc>,
 }
 
@@ -36,7 +39,7 @@ impl DateRange {
 }
 
 /// One entry of `policies`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyResult {
     pub policy: Policy,
     /// `total-successful-session-count`; `None` where missing or unusable.
@@ -46,7 +49,7 @@ pub struct PolicyResult {
     pub failures: Vec<Failure>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     pub policy_type: PolicyType,
     /// A-labels, lower case, no trailing dot; verbatim where it is no domain.
@@ -59,7 +62,7 @@ pub struct Policy {
 }
 
 /// `policy-type`. Unknown ones are kept verbatim (lower case).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PolicyType {
     Tlsa,
     Sts,
@@ -68,7 +71,7 @@ pub enum PolicyType {
 }
 
 /// What the policy string says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PolicyDetails {
     Sts(StsPolicy),
     Tlsa(Vec<TlsaRecord>),
@@ -77,7 +80,7 @@ pub enum PolicyDetails {
 }
 
 /// RFC 8461 §3.2. Fields that are missing or invalid are `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StsPolicy {
     pub version: Option<String>,
     pub mode: Option<StsMode>,
@@ -86,7 +89,7 @@ pub struct StsPolicy {
     pub max_age: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StsMode {
     Enforce,
     Testing,
@@ -94,7 +97,7 @@ pub enum StsMode {
 }
 
 /// RFC 6698 §2.1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsaRecord {
     pub usage: u8,
     pub selector: u8,
@@ -104,7 +107,7 @@ pub struct TlsaRecord {
 }
 
 /// One entry of `failure-details`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Verbatim (trimmed, lower case); `unknown` where missing.
     pub result_type: String,
@@ -120,7 +123,7 @@ pub struct Failure {
 }
 
 /// A value that is normally of type `T`, else the text the sender wrote instead.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Text<T> {
     #[default]
     Absent,

@@ -40,6 +40,18 @@ pub enum StoreError {
          keeps a copy of both", path.display(), directory(path)
     )]
     Replay { path: PathBuf, source: duckdb::Error },
+    #[error(
+        "{} of the journal is damaged: {what}. This is no unfinished write but a fault of the disk, the file system or a copy, and it holds \
+         reports that were acknowledged and are not counted yet. Nothing was changed. Either restore the file, or run `tlsight repair --data \
+         {}`, which keeps the file and takes in every whole batch again", path.display(), data_of(path)
+    )]
+    JournalDamaged { path: PathBuf, what: String },
+    #[error(
+        "the journal {} belongs to another database than the one beside it, and holds reports that were acknowledged. Nothing was changed. \
+         Either restore the database it belongs to, or run `tlsight repair --data {}`, which takes its reports into this one", directory.display(),
+        self::directory(directory)
+    )]
+    ForeignJournal { directory: PathBuf },
     #[error(transparent)]
     Displaced(#[from] Displaced),
     #[error("cannot {what} {}: {source}", path.display())]
@@ -93,6 +105,11 @@ pub(super) fn says_disk_full(text: &str) -> bool {
 
 fn directory(file: &Path) -> std::path::Display<'_> {
     file.parent().unwrap_or(file).display()
+}
+
+/// The data directory of a segment.
+fn data_of(segment: &Path) -> std::path::Display<'_> {
+    segment.parent().map_or_else(|| segment.display(), directory)
 }
 
 /// What does not lie where it should.

@@ -48,6 +48,11 @@ pub fn open(data: &Path) -> Store {
     Store::open(data, &settings()).expect("the store opens")
 }
 
+/// A store in which everything waits for its transaction.
+pub fn open_without_journal(data: &Path) -> Store {
+    Store::open(data, &StoreSettings { journal: None, ..settings() }).expect("the store opens")
+}
+
 /// An empty database in memory.
 pub fn memory() -> Connection {
     let config = Config::default().enable_autoload_extension(false).expect("a known setting");

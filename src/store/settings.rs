@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     engine::{queue::GroupBounds, recount::Reread},
+    journal::disk::{FileSystem, SegmentDisk},
     tables::unproven::Bounds,
 };
 use crate::{clock::Clock, limits};
@@ -31,6 +32,9 @@ pub struct StoreSettings {
     pub clock: Clock,
     /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
     pub log_max_bytes: u64,
+    /// Where reports are acknowledged before they are counted; without it each waits for its transaction, as an import does that has its
+    /// files still.
+    pub journal: Option<JournalSettings>,
     /// Reads stored reports again where an older version counted them in another way; without it they stay as they are.
     pub reread: Option<Arc<dyn Reread>>,
 }
@@ -48,7 +52,27 @@ impl Default for StoreSettings {
             unproven: Bounds { bytes_max: limits::UNPROVEN_BYTES, keep_days: limits::UNPROVEN_KEEP_DAYS },
             clock: Clock::system(),
             log_max_bytes: limits::WAL_MAX_BYTES,
+            journal: Some(JournalSettings::default()),
             reread: None,
+        }
+    }
+}
+
+/// How the journal uses the disk.
+#[derive(Debug, Clone)]
+pub struct JournalSettings {
+    pub disk: Arc<dyn SegmentDisk>,
+    pub segment_bytes: u64,
+    /// Names of stored reports in memory.
+    pub identities_max: usize,
+}
+
+impl Default for JournalSettings {
+    fn default() -> JournalSettings {
+        JournalSettings {
+            disk: Arc::new(FileSystem),
+            segment_bytes: limits::JOURNAL_SEGMENT_BYTES,
+            identities_max: limits::IDENTITIES_MAX,
         }
     }
 }

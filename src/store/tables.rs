@@ -7,6 +7,7 @@ pub mod counts;
 pub mod digest;
 pub mod entry;
 pub mod eviction;
+pub mod journal_position;
 pub mod known;
 pub mod mailbox;
 mod named;

@@ -60,9 +60,9 @@ fn a_commit_is_heard_of_once_it_can_be_read() {
     let mut commits = temp.store.commits();
     assert!(!commits.has_changed().unwrap());
     one(&temp.store, entry(simple("r1", 7), Trust::None));
+    assert_eq!(count(&temp.store, "report"), 1);
     assert!(commits.has_changed().unwrap());
     commits.mark_unchanged();
-    assert_eq!(count(&temp.store, "report"), 1);
     temp.store.close_blocking().unwrap();
     assert!(commits.has_changed().is_err(), "nothing more will come");
 }

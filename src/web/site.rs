@@ -96,6 +96,7 @@ impl Site {
         let (filter, today) = (filter.clone(), self.today());
         let question = (filter.clone(), today);
         let ask = self.store().read(move |connection| Ok(OverviewFigures::ask(connection, &filter, today)?));
+        self.store().settle().await;
         self.overviews.of(question, self.store().version(), async { Ok(ask.await?) }).await
     }
 
@@ -103,6 +104,7 @@ impl Site {
         let (filter, today) = (filter.clone(), self.today());
         let question = (filter.clone(), period, today);
         let ask = self.store().read(move |connection| Ok(PeriodFigures::ask(connection, &filter, period, today)?));
+        self.store().settle().await;
         self.periods.of(question, self.store().version(), async { Ok(ask.await?) }).await
     }
 

@@ -43,7 +43,7 @@ fn nothing_acknowledged_is_lost_by_sigkill() {
 
 /// How often servers are killed.
 pub(crate) fn rounds() -> u64 {
-    std::env::var("TLSIGHT_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+    std::env::var("TLSIGHT_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(30)
 }
 
 /// All these reports are stored, and no report is there twice.

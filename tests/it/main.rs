@@ -9,6 +9,7 @@ mod browser;
 mod crash;
 mod disk;
 mod http;
+mod journal;
 mod mail;
 mod map;
 mod network;

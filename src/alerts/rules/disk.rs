@@ -35,7 +35,10 @@ impl RuleDefinition for DiskRule {
     }
 
     fn fires(&self, settings: &AlertSettings) -> String {
-        format!("less than {} free, or nothing can be stored", text::bytes(settings.disk_free_min_bytes))
+        format!(
+            "less than {} free, nothing can be stored, or what was acknowledged cannot be counted",
+            text::bytes(settings.disk_free_min_bytes)
+        )
     }
 
     fn evaluate(&self, world: &World<'_>, found: &mut Found) {
@@ -46,6 +49,9 @@ impl RuleDefinition for DiskRule {
         if alert.evidence.cannot_store.is_some() {
             return "Nothing can be stored".to_owned();
         }
+        if alert.evidence.cannot_count.is_some() {
+            return "Reports that were acknowledged cannot be counted".to_owned();
+        }
         let free = alert.evidence.detail.as_deref().unwrap_or("little is free");
         format!("The disk of the data directory is nearly full: {free}")
     }
@@ -53,6 +59,9 @@ impl RuleDefinition for DiskRule {
     fn over(&self, alert: &Alert) -> String {
         if alert.evidence.cannot_store.is_some() {
             return "Reports can be stored again".to_owned();
+        }
+        if alert.evidence.cannot_count.is_some() {
+            return "Nothing is kept aside any more that was acknowledged and not counted".to_owned();
         }
         format!("There is room on the disk again: {}", alert.evidence.detail.as_deref().unwrap_or("?"))
     }
@@ -79,8 +88,9 @@ fn finding(world: &World<'_>) -> Option<Finding> {
     let firing = open.firing(rule, &subject);
     let min = plan.settings.disk_free_min_bytes;
     let mut cannot_store = facts.store_trouble.clone();
+    let mut cannot_count = Some(facts.set_aside).filter(|submissions| *submissions > 0 && cannot_store.is_none());
     let state = match facts.disk_free_bytes {
-        _ if cannot_store.is_some() => FindingState::Failing,
+        _ if cannot_store.is_some() || cannot_count.is_some() => FindingState::Failing,
         None => return None,
         Some(free) if free < min => FindingState::Failing,
         Some(free) if free >= min.saturating_add(min / 10) => OVER,
@@ -88,6 +98,7 @@ fn finding(world: &World<'_>) -> Option<Finding> {
     };
     if state == OVER {
         cannot_store = firing.and_then(|alert| alert.evidence.cannot_store.clone());
+        cannot_count = firing.and_then(|alert| alert.evidence.cannot_count);
     }
     let since = firing.map_or(now, |alert| alert.since);
     let detail = facts.disk_free_bytes.map(|free| format!("{} MiB are free", free / (1024 * 1024)));
@@ -96,6 +107,6 @@ fn finding(world: &World<'_>) -> Option<Finding> {
         subject,
         state,
         since,
-        evidence: AlertEvidence { detail, cannot_store, ..AlertEvidence::default() },
+        evidence: AlertEvidence { detail, cannot_store, cannot_count, ..AlertEvidence::default() },
     })
 }

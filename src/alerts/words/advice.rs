@@ -15,6 +15,10 @@ pub(super) fn advice(alert: &Alert) -> Vec<String> {
             "Mend what is said above; the server looks by itself and goes on. Restart it only where that is said.";
         return [todo, "tlsight healthcheck", "journalctl -u tlsight --since today"].map(str::to_owned).to_vec();
     }
+    if alert.evidence.cannot_count.is_some() {
+        let todo = "Stop the server and run the first command, which takes them in again. If they come back here, the log of the server says why.";
+        return [todo, "tlsight repair", "journalctl -u tlsight | grep acknowledged"].map(str::to_owned).to_vec();
+    }
     let (todo, commands) = of_rule(alert.rule, alert.subject.policy_domain.as_deref());
     todo.into_iter().map(str::to_owned).chain(commands).collect()
 }

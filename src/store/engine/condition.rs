@@ -1,7 +1,10 @@
 //! Whether the store can take anything now, in words for the operator. Asked by who answers `/readyz`, by the pages and by
 //! the alerts; kept by the writer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use super::place::DataDirectory;
 use crate::store::StoreError;
@@ -12,11 +15,13 @@ pub struct Condition {
     pub place: DataDirectory,
     /// Why the last write failed; `None` where it did not.
     failed: Mutex<Option<String>>,
+    /// Submissions that were acknowledged and cannot be loaded.
+    set_aside: AtomicUsize,
 }
 
 impl Condition {
     pub fn new(place: DataDirectory) -> Arc<Condition> {
-        Arc::new(Condition { place, failed: Mutex::default() })
+        Arc::new(Condition { place, failed: Mutex::default(), set_aside: AtomicUsize::new(0) })
     }
 
     /// Why nothing can be stored now, in sentences without a full stop at the end. The files are looked at anew.
@@ -48,6 +53,16 @@ impl Condition {
         if self.failed().take().is_some() {
             tracing::warn!("the store can write again");
         }
+    }
+
+    /// So many more were set aside.
+    pub fn set_aside(&self, submissions: usize) {
+        self.set_aside.fetch_add(submissions, Ordering::Relaxed);
+    }
+
+    /// How many are set aside.
+    pub fn set_aside_count(&self) -> usize {
+        self.set_aside.load(Ordering::Relaxed)
     }
 
     fn failed(&self) -> MutexGuard<'_, Option<String>> {

@@ -31,7 +31,10 @@ const PREFIX: &str = "TLSIGHT_TEST_CRASH_PREFIX";
 fn child_that_is_killed() {
     let (Ok(directory), Ok(prefix)) = (std::env::var(CHILD), std::env::var(PREFIX)) else { return };
     // A checkpoint every few commits, so that some are killed in the midst of one.
-    let store = Store::open(Path::new(&directory), &StoreSettings { log_max_bytes: 200_000, ..settings() }).unwrap();
+    // Segments of the journal are full after some fifty.
+    let journal = JournalSettings { segment_bytes: 128 * 1024, ..JournalSettings::default() };
+    let settings = StoreSettings { log_max_bytes: 200_000, journal: Some(journal), ..settings() };
+    let store = Store::open(Path::new(&directory), &settings).unwrap();
     println!("\nready");
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -54,7 +57,7 @@ fn child_that_is_killed() {
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
-    let rounds = std::env::var("TLSIGHT_TEST_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20);
+    let rounds = std::env::var("TLSIGHT_TEST_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(30);
     let mut acknowledged = BTreeSet::new();
     for round in 0..rounds {
         // Where in the run the kill falls: anywhere in a commit or checkpoint, because nothing ties this count to them.
@@ -163,10 +166,10 @@ fn names(store: &Store) -> BTreeSet<String> {
 fn a_full_disk_is_busy_loses_nothing_and_recovers() {
     // Small logs exercise a checkpoint that finds no space, the large one a commit that finds none.
     for log_max_bytes in [1_000_000, 1_000_000_000] {
-        let Some(disk) = SmallDisk::mount(24 * 1024 * 1024) else { return };
+        let Some(disk) = SmallDisk::mount(72 * 1024 * 1024) else { return };
         let data = disk.0.path().join("data");
         let ballast = disk.0.path().join("ballast");
-        fs::write(&ballast, vec![0; 8 * 1024 * 1024]).unwrap();
+        fs::write(&ballast, vec![0; 40 * 1024 * 1024]).unwrap();
         let store = Store::open(&data, &StoreSettings { log_max_bytes, ..settings() }).unwrap();
         let mut acknowledged = BTreeSet::new();
         let mut refused = 0;

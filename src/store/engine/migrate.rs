@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_state", include_str!("../../../schemas/duckdb/0006_state.sql")),
     ("0007_unproven", include_str!("../../../schemas/duckdb/0007_unproven.sql")),
     ("0008_words", include_str!("../../../schemas/duckdb/0008_words.sql")),
+    ("0009_journal", include_str!("../../../schemas/duckdb/0009_journal.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

@@ -161,7 +161,7 @@ impl fmt::Display for Loss {
             Loss::UpTo(inputs) => write!(
                 f,
                 "the disk or the file system lost data: by the server's note up to {inputs} reports that were acknowledged \
-                 are lost"
+                 are lost, but for those that the journal still holds: they are loaded next"
             ),
         }
     }

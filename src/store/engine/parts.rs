@@ -27,6 +27,8 @@ const TABLES: [&str; 2] = ["policy", "failure"];
 /// A large job and how far it is.
 pub struct Parts {
     pub job: Job,
+    /// Which opening of the database the temporary tables belong to.
+    pub opening: u64,
     /// Indexes of the entries to put aside, the next one last.
     waiting: Vec<usize>,
     /// The entry under way, its counts, and the rows of it that are done.
@@ -37,8 +39,8 @@ pub struct Parts {
 
 impl Parts {
     /// `waiting`: what `plan` said.
-    pub fn new(job: Job, waiting: Vec<usize>) -> Parts {
-        Parts { job, waiting, current: None, complete: Vec::new() }
+    pub fn new(job: Job, waiting: Vec<usize>, opening: u64) -> Parts {
+        Parts { job, opening, waiting, current: None, complete: Vec::new() }
     }
 
     /// Makes the temporary tables, empty, and finds out which entries are worth putting aside, the first last.
@@ -50,8 +52,7 @@ impl Parts {
         for table in TABLES {
             conn.execute_batch(&format!("CREATE OR REPLACE TEMP TABLE {table}_part AS FROM {table} LIMIT 0"))?;
         }
-        let entries: Vec<&StoredEntry> = job.entries.iter().collect();
-        let duplicates = transaction::duplicates(conn, &entries)?;
+        let duplicates = transaction::duplicates(conn, &job.entries)?;
         let mut identities = HashSet::new();
         let new = job.entries.iter().enumerate().filter(|(_, entry)| match &entry.kind {
             EntryKind::Report { identity, .. } => !duplicates.contains(identity) && identities.insert(*identity),

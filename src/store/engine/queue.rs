@@ -1,5 +1,12 @@
 //! What waits for the writer: bounded, small before large. What is small is written in groups, what is large in parts between
 //! them, so that neither waits for the other's end; changes have their turn too.
+//!
+//! Where there is a journal, everything passes it first: `push` → `arrivals` → `hand_on` → `next`. What was answered out of the journal
+//! holds no place among what waits for an answer, and is loaded when enough has gathered, after half a second, or as soon as somebody asks
+//! (`settle`).
+
+mod job;
+mod line;
 
 use std::{
     collections::VecDeque,
@@ -8,73 +15,24 @@ use std::{
 };
 
 use duckdb::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     limits::{
-        ALONE_MAX_BYTES, ALONE_MAX_ENTRIES, ALONE_MAX_ROWS, GROUP_MAX_BYTES, GROUP_MAX_ENTRIES, GROUP_MAX_ROWS,
-        LARGE_MIN_BYTES, LARGE_WAIT_MAX_S, PART_MAX_ROWS, QUEUE_MAX_BYTES,
+        GROUP_MAX_ENTRIES, JOURNAL_BACKLOG_MAX_BYTES, JOURNAL_BATCH_MAX_BYTES, LOAD_WAIT_MAX_MS, QUEUE_MAX_BYTES,
     },
     store::{StoreError, StoredEntry},
     submission::{Busy, Outcome},
 };
+pub use job::{GroupBounds, Job};
+use job::{Size, pieces, size};
+use line::Line;
 
-/// Bytes a parsed policy or failure detail is taken to need.
-const ROW_BYTES: usize = 512;
+/// After a load that failed, how long nothing but what waits for an answer makes the writer try again.
+const LOAD_PAUSE: Duration = Duration::from_millis(500);
+
 /// Of the places in the queue, those that only what is proven or imported may take: one in so many.
 const KEPT_FOR_PROVEN: usize = 4;
-
-/// The entries of one submission, or of one batch, that stay together.
-pub struct Job {
-    pub entries: Vec<StoredEntry>,
-    pub reply: oneshot::Sender<Vec<Outcome>>,
-    size: Size,
-    /// When it came.
-    pub since: Instant,
-}
-
-/// How much one transaction takes.
-#[derive(Debug, Clone, Copy)]
-pub struct GroupBounds {
-    entries: usize,
-    /// Of the bodies, and what their rows need, about.
-    bytes: usize,
-    rows: usize,
-    /// Rows and bytes above which entries are large: they are written in parts.
-    small: Size,
-}
-
-impl GroupBounds {
-    /// Where many wait for their answers: nobody waits long for what somebody else sent.
-    pub const SHARED: GroupBounds = GroupBounds {
-        entries: GROUP_MAX_ENTRIES,
-        bytes: GROUP_MAX_BYTES,
-        rows: GROUP_MAX_ROWS,
-        small: Size { bytes: LARGE_MIN_BYTES, rows: PART_MAX_ROWS },
-    };
-    /// Where one import has the store to itself: a transaction costs much the same however much it holds.
-    pub const ALONE: GroupBounds = GroupBounds {
-        entries: ALONE_MAX_ENTRIES,
-        bytes: ALONE_MAX_BYTES,
-        rows: ALONE_MAX_ROWS,
-        small: Size { bytes: usize::MAX, rows: usize::MAX },
-    };
-}
-
-/// What entries cost, about.
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    /// Bytes they hold in memory.
-    bytes: usize,
-    /// Rows of all tables.
-    rows: usize,
-}
-
-impl Size {
-    fn exceeds(self, bounds: Size) -> bool {
-        self.rows > bounds.rows || self.bytes > bounds.bytes
-    }
-}
 
 /// Something the operator or a transport wants written besides reports. It begins and commits its own transaction, answers
 /// for itself, and returns whether DuckDB has given up on the database.
@@ -96,52 +54,36 @@ pub enum Work {
 
 pub struct Queue {
     line: Mutex<Line>,
-    /// Signalled when something comes, goes, or the line closes.
+    /// Signalled when the journal has something to do, when the writer has, and when something went or was loaded; each also when the
+    /// line closes.
+    arrived: Condvar,
     moved: Condvar,
+    went: Condvar,
+    /// The same for who waits for loads without a thread of its own.
+    loads: watch::Sender<()>,
     entries_max: usize,
     bounds: GroupBounds,
 }
 
-#[derive(Default)]
-struct Line {
-    small: VecDeque<Job>,
-    large: Vec<Job>,
-    changes: VecDeque<StoreChange>,
-    turn: Turn,
-    entries: usize,
-    bytes: usize,
-    closed: bool,
-}
-
-/// Whose turn it is, if they are there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Turn {
-    #[default]
-    Small,
-    Large,
-    Change,
-}
-
-impl Turn {
-    const ALL: [Turn; 3] = [Turn::Small, Turn::Large, Turn::Change];
-
-    /// All of them from this one on.
-    fn round(self) -> impl Iterator<Item = Turn> {
-        Turn::ALL.into_iter().cycle().skip_while(move |turn| *turn != self).take(Turn::ALL.len())
-    }
-
-    fn next(self) -> Turn {
-        match self {
-            Turn::Small => Turn::Large,
-            Turn::Large => Turn::Change,
-            Turn::Change => Turn::Small,
+impl Queue {
+    /// A queue straight to the writer.
+    pub fn new(entries_max: usize, bounds: GroupBounds) -> Queue {
+        Queue {
+            line: Mutex::default(),
+            arrived: Condvar::new(),
+            moved: Condvar::new(),
+            went: Condvar::new(),
+            loads: watch::Sender::new(()),
+            entries_max,
+            bounds,
         }
     }
-}
 
-impl Queue {
-    pub fn new(entries_max: usize, bounds: GroupBounds) -> Queue {
-        Queue { line: Mutex::default(), moved: Condvar::new(), entries_max, bounds }
+    /// From now on everything passes a journal that has loaded everything up to this sequence number.
+    pub fn begin_journal(&self, loaded: u64) {
+        let mut line = self.line();
+        line.arriving = Some(VecDeque::new());
+        (line.backlog.acknowledged, line.backlog.loaded) = (loaded, loaded);
     }
 
     /// Queues for the next group, or says why not.
@@ -167,7 +109,7 @@ impl Queue {
         let size = size(&entries);
         let mut line = self.line();
         while !line.closed && !self.has_room(&line, &entries, size) {
-            line = self.moved.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line = self.went.wait(line).unwrap_or_else(PoisonError::into_inner);
         }
         if line.closed {
             return Err(Busy::ShuttingDown);
@@ -180,14 +122,191 @@ impl Queue {
         let mut line = self.line();
         if !line.closed {
             line.changes.push_back(change);
-            self.moved.notify_all();
+            self.moved.notify_one();
         }
     }
 
     /// No more comes in; what waits is still written.
     pub fn close(&self) {
         self.line().closed = true;
-        self.moved.notify_all();
+        self.wake_all();
+    }
+
+    /// What came since, a batch of the journal at most, once there is any and the writer is not too far behind. `None` where nothing will
+    /// come any more.
+    pub fn arrivals(&self) -> Option<Vec<Job>> {
+        let mut line = self.line();
+        loop {
+            // Where loads fail, nothing more goes into the journal, and everybody is told so.
+            let is_behind =
+                line.backlog.size.bytes > JOURNAL_BACKLOG_MAX_BYTES && !line.closed && !line.backlog.is_failing();
+            let arriving = line.arriving.as_mut()?;
+            let (mut jobs, mut entries, mut bytes) = (Vec::new(), 0, 0);
+            while !is_behind && entries < GROUP_MAX_ENTRIES && bytes < JOURNAL_BATCH_MAX_BYTES / 4 {
+                let Some(job) = arriving.pop_front() else { break };
+                (entries, bytes) = (entries + job.entries.len(), bytes + job.size.bytes);
+                jobs.push(job);
+            }
+            if !jobs.is_empty() {
+                line.in_hand = (entries, jobs.iter().map(|job| job.size.bytes).sum());
+                return Some(jobs);
+            }
+            if line.closed {
+                return None;
+            }
+            line = self.arrived.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// What has passed the journal, in its order. What is answered out of it holds no place any more.
+    pub fn hand_on(&self, jobs: Vec<Job>) {
+        let mut line = self.line();
+        let was_empty = line.small.is_empty();
+        line.in_hand = (0, 0);
+        for job in jobs {
+            if let Some(sequence) = job.journaled {
+                line.leave(job.entries.len(), job.size.bytes);
+                line.backlog.acknowledged = sequence;
+            }
+            line.place(job);
+        }
+        // Otherwise the writer knows when it is to look.
+        if was_empty || line.is_group_due() || !line.large.is_empty() {
+            self.moved.notify_one();
+        }
+        self.went.notify_all();
+    }
+
+    /// One that came and was answered without being handed on.
+    pub fn drop_arrival(&self, job: &Job) {
+        self.line().leave(job.entries.len(), job.size.bytes);
+        self.went.notify_all();
+    }
+
+    /// Nothing more will be handed on. What is still arriving goes unanswered.
+    pub fn all_handed_on(&self) {
+        let mut line = self.line();
+        // What its thread had in its hands when it broke off goes with what it had not seen.
+        let (entries, bytes) = std::mem::take(&mut line.in_hand);
+        line.leave(entries, bytes);
+        for job in line.arriving.take().into_iter().flatten() {
+            line.leave(job.entries.len(), job.size.bytes);
+        }
+        drop(line);
+        self.wake_all();
+    }
+
+    /// Everything that was answered out of the journal up to this sequence number is in the tables.
+    pub fn loaded(&self, through: u64) {
+        let mut line = self.line();
+        line.backlog.loaded = line.backlog.loaded.max(through);
+        line.backlog.wanted = line.backlog.wanted.filter(|wanted| *wanted > through);
+        line.backlog.paused_until = None;
+        drop(line);
+        self.wake_all();
+        self.loads.send_replace(());
+    }
+
+    pub fn has_loaded(&self, through: u64) -> bool {
+        self.line().backlog.loaded >= through
+    }
+
+    /// The last sequence number that was answered, and the loads that failed until now.
+    pub fn acknowledged(&self) -> (u64, u64) {
+        let line = self.line();
+        (line.backlog.acknowledged, line.backlog.failures)
+    }
+
+    /// Whether what was answered cannot be loaded at the moment.
+    pub fn is_failing(&self) -> bool {
+        self.line().backlog.is_failing()
+    }
+
+    /// Whether everything that was answered is in the tables.
+    pub fn is_settled(&self) -> bool {
+        !self.line().backlog.is_pending()
+    }
+
+    /// What was answered and could not be loaded waits to be tried again, in front of what came after it. When the queue is closed it
+    /// is left to the next start.
+    pub fn load_failed(&self, jobs: Vec<Job>) {
+        let mut line = self.line();
+        line.backlog.failures += 1;
+        line.backlog.wanted = None;
+        line.backlog.paused_until = Some(Instant::now() + LOAD_PAUSE);
+        if line.closed {
+            // What follows must not be taken for all: the tables would be said to have what they lack.
+            line.backlog.given_up = true;
+            line.small.retain(|job| job.journaled.is_none());
+        } else {
+            for mut job in jobs.into_iter().rev() {
+                job.is_retry = true;
+                line.backlog.add(&job);
+                line.small.push_front(job);
+            }
+        }
+        drop(line);
+        self.wake_all();
+        self.loads.send_replace(());
+    }
+
+    /// All small ones that wait for an answer.
+    pub fn take_waiting(&self) -> Vec<Job> {
+        let mut line = self.line();
+        let small = std::mem::take(&mut line.small).into_iter();
+        let (answered, waiting): (Vec<Job>, Vec<Job>) = small.partition(|job| job.journaled.is_some());
+        line.small = answered.into();
+        line.unanswered = 0;
+        for job in &waiting {
+            line.leave(job.entries.len(), job.size.bytes);
+        }
+        drop(line);
+        self.went.notify_all();
+        waiting
+    }
+
+    /// Waits until everything that is answered by now is in the tables, but not where that fails, nor for ever.
+    pub async fn settle(&self) {
+        let mut loads = self.loads.subscribe();
+        let Some(wanted) = self.want_load() else { return };
+        let settled = async { while !self.has_come(wanted) && loads.changed().await.is_ok() {} };
+        // What is not loaded by then is on the next page.
+        let _ = tokio::time::timeout(Duration::from_millis(LOAD_WAIT_MAX_MS), settled).await;
+    }
+
+    /// The same on the caller's thread.
+    pub fn settle_blocking(&self) {
+        let until = Instant::now() + Duration::from_millis(LOAD_WAIT_MAX_MS);
+        let Some(wanted) = self.want_load() else { return };
+        let mut line = self.line();
+        while !line.has_come(wanted) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            line = self.went.wait_timeout(line, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The sequence number to wait for, and the failures until now. `None` where nothing is pending, or cannot be loaded.
+    fn want_load(&self) -> Option<(u64, u64)> {
+        let mut line = self.line();
+        if !line.backlog.is_pending() || line.backlog.is_paused() || line.abandoned || line.backlog.given_up {
+            return None;
+        }
+        line.backlog.wanted = Some(line.backlog.acknowledged);
+        self.moved.notify_one();
+        Some((line.backlog.acknowledged, line.backlog.failures))
+    }
+
+    fn has_come(&self, wanted: (u64, u64)) -> bool {
+        self.line().has_come(wanted)
+    }
+
+    /// What was answered and is not loaded, a group at most; nothing where nothing is.
+    pub fn take_backlog(&self) -> Vec<Job> {
+        let mut line = self.line();
+        if line.backlog.entries == 0 { Vec::new() } else { line.take_group(&self.bounds) }
     }
 
     /// Waits for work, at most for `wait_max`. `begun`: a large one is under way.
@@ -196,13 +315,16 @@ impl Queue {
         let mut line = self.line();
         loop {
             if let Some(work) = line.take(begun, &self.bounds) {
-                self.moved.notify_all();
+                self.arrived.notify_one();
+                self.went.notify_all();
                 return work;
             }
-            if line.closed {
+            if line.closed && line.arriving.is_none() {
                 return Work::Close;
             }
+            let until = line.load_due_at().map_or(until, |due| due.min(until));
             line = match until.saturating_duration_since(Instant::now()) {
+                Duration::ZERO if line.load_due_at().is_some_and(|due| due <= Instant::now()) => line,
                 Duration::ZERO => return Work::Idle,
                 left => self.moved.wait_timeout(line, left).unwrap_or_else(PoisonError::into_inner).0,
             };
@@ -212,17 +334,23 @@ impl Queue {
     /// A large one that was begun holds no place any more.
     pub fn done(&self, job: &Job) {
         self.line().leave(job.entries.len(), job.size.bytes);
-        self.moved.notify_all();
+        self.went.notify_all();
     }
 
     /// Answers everything that waits, for a writer that cannot go on.
     pub fn abandon(&self) {
         let mut line = self.line();
-        line.closed = true;
+        (line.closed, line.abandoned) = (true, true);
+        if let Some(arriving) = &mut line.arriving {
+            arriving.clear();
+        }
         line.small.clear();
         line.large.clear();
         line.changes.clear();
-        self.moved.notify_all();
+        line.backlog.failures += 1;
+        drop(line);
+        self.wake_all();
+        self.loads.send_replace(());
     }
 
     /// An empty line takes a submission of any size, since it would never fit otherwise.
@@ -238,14 +366,24 @@ impl Queue {
         let (reply, receiver) = oneshot::channel();
         line.entries += entries.len();
         line.bytes += size.bytes;
-        let job = Job { entries, reply, size, since: Instant::now() };
-        if size.exceeds(self.bounds.small) {
-            line.large.push(job);
-        } else {
-            line.small.push_back(job);
+        let job = Job::new(entries, reply, size, &self.bounds);
+        match &mut line.arriving {
+            Some(arriving) => {
+                arriving.push_back(job);
+                self.arrived.notify_one();
+            }
+            None => {
+                line.place(job);
+                self.moved.notify_one();
+            }
         }
-        self.moved.notify_all();
         receiver
+    }
+
+    fn wake_all(&self) {
+        self.arrived.notify_all();
+        self.moved.notify_all();
+        self.went.notify_all();
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -253,200 +391,6 @@ impl Queue {
     }
 }
 
-impl Line {
-    /// What is there for the next turn, or the one after it.
-    fn take(&mut self, begun: bool, bounds: &GroupBounds) -> Option<Work> {
-        self.turn.round().find_map(|turn| {
-            let work = match turn {
-                Turn::Small if !self.small.is_empty() => Some(Work::Write(self.take_group(bounds))),
-                Turn::Large if begun => Some(Work::GoOn),
-                Turn::Large => self.take_large().map(Work::Begin),
-                Turn::Change => self.changes.pop_front().map(Work::Change),
-                Turn::Small => None,
-            };
-            if work.is_some() {
-                self.turn = turn.next();
-            }
-            work
-        })
-    }
-
-    /// The jobs of the next transaction: at least one, whatever its size.
-    fn take_group(&mut self, bounds: &GroupBounds) -> Vec<Job> {
-        let (mut group, mut entries, mut size) = (Vec::new(), 0, Size::default());
-        while let Some(job) = self.small.front() {
-            let fits = entries + job.entries.len() <= bounds.entries
-                && size.bytes + job.size.bytes <= bounds.bytes
-                && size.rows + job.size.rows <= bounds.rows;
-            if !group.is_empty() && !fits {
-                break;
-            }
-            entries += job.entries.len();
-            size.bytes += job.size.bytes;
-            size.rows += job.size.rows;
-            group.extend(self.small.pop_front());
-        }
-        self.leave(entries, size.bytes);
-        group
-    }
-
-    /// The smallest of the large ones, but the oldest as soon as that has waited long.
-    fn take_large(&mut self) -> Option<Job> {
-        let wait_max = Duration::from_secs(LARGE_WAIT_MAX_S);
-        let oldest = self.large.first()?.since.elapsed() > wait_max;
-        let smallest = self.large.iter().enumerate().min_by_key(|(_, job)| job.size.rows).map(|(index, _)| index);
-        Some(self.large.remove(if oldest { 0 } else { smallest? }))
-    }
-
-    fn leave(&mut self, entries: usize, bytes: usize) {
-        self.entries = self.entries.saturating_sub(entries);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
-/// A body shared by several reports counts once.
-fn size(entries: &[StoredEntry]) -> Size {
-    let mut size = Size::default();
-    let mut last = std::ptr::null();
-    for entry in entries {
-        if !std::ptr::eq(last, &*entry.arrival) {
-            size.bytes += entry.arrival.bytes.len();
-            last = &*entry.arrival;
-        }
-        size.rows += entry.rows();
-        size.bytes += (entry.rows() - 1) * ROW_BYTES;
-    }
-    size
-}
-
-/// Each no larger than a group, none empty.
-fn pieces(entries: Vec<StoredEntry>, bounds: &GroupBounds) -> Vec<Vec<StoredEntry>> {
-    let mut pieces = Vec::new();
-    let (mut piece, mut rows, mut bytes) = (Vec::new(), 0, 0);
-    let (rows_max, bytes_max) = (bounds.small.rows.min(bounds.rows), bounds.small.bytes.min(bounds.bytes) / 2);
-    for entry in entries {
-        let (more_rows, more_bytes) = (entry.rows(), entry.arrival.bytes.len());
-        let fits = piece.len() < bounds.entries && rows + more_rows <= rows_max && bytes + more_bytes <= bytes_max;
-        if !piece.is_empty() && !fits {
-            pieces.push(std::mem::take(&mut piece));
-            (rows, bytes) = (0, 0);
-        }
-        (rows, bytes) = (rows + more_rows, bytes + more_bytes);
-        piece.push(entry);
-    }
-    pieces.extend((!piece.is_empty()).then_some(piece));
-    pieces
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        report::PolicyType,
-        store::fixtures::{entry, failure, policy, report, simple},
-        submission::Trust,
-    };
-
-    fn small(id: &str, trust: Trust) -> Vec<StoredEntry> {
-        vec![entry(simple(id, 1), trust)]
-    }
-
-    fn large(id: &str, details: usize) -> Vec<StoredEntry> {
-        let mut policy = policy("example.com", PolicyType::Sts, Some(1), Some(1));
-        policy.failures = vec![failure("certificate-expired", Some(1)); details];
-        vec![entry(report(id, vec![policy]), Trust::None)]
-    }
-
-    /// What comes next: the rows of each job of a group, or of a large one.
-    fn next(queue: &Queue, begun: bool) -> String {
-        match queue.next(Duration::ZERO, begun) {
-            Work::Write(jobs) => format!("{:?}", jobs.iter().map(|job| job.size.rows).collect::<Vec<_>>()),
-            Work::Begin(job) => format!("large {}", job.size.rows),
-            Work::GoOn => "go on".into(),
-            Work::Change(_) => "change".into(),
-            Work::Idle => "idle".into(),
-            Work::Close => "close".into(),
-        }
-    }
-
-    #[test]
-    fn small_ones_have_every_other_turn_and_the_smallest_large_one_is_next() {
-        let queue = Queue::new(100, GroupBounds::SHARED);
-        let mut answers = vec![queue.push(large("huge", 9_000)), queue.push(large("big", 2_000))];
-        answers.extend(["a", "b"].map(|id| queue.push(small(id, Trust::None))));
-        queue.change(Box::new(|_| false));
-        assert_eq!(next(&queue, false), "[4, 4]");
-        answers.push(queue.push(small("c", Trust::None)));
-        assert_eq!(next(&queue, false), "large 2003");
-        assert_eq!(next(&queue, true), "change");
-        assert_eq!(next(&queue, true), "[4]");
-        assert_eq!(next(&queue, true), "go on");
-        answers.push(queue.push(small("d", Trust::None)));
-        assert_eq!(next(&queue, true), "[4]");
-        assert_eq!(next(&queue, false), "large 9003");
-        queue.close();
-        assert_eq!(next(&queue, true), "go on");
-        assert_eq!(next(&queue, false), "close");
-    }
-
-    #[test]
-    fn groups_are_split_by_rows() {
-        let queue = Queue::new(1_000, GroupBounds::SHARED);
-        let answers: Vec<_> = (0..8).map(|number| queue.push(large(&number.to_string(), 900))).collect();
-        assert_eq!(next(&queue, false), "[903, 903, 903, 903, 903]");
-        assert_eq!(next(&queue, false), "[903, 903, 903]");
-        drop(answers);
-    }
-
-    #[test]
-    fn a_quarter_of_the_places_is_kept_for_what_is_proven() {
-        let queue = Queue::new(8, GroupBounds::SHARED);
-        let push = |id: &str, trust| queue.push(small(id, trust)).map(drop);
-        for number in 0..6 {
-            push(&number.to_string(), Trust::Token).unwrap();
-        }
-        assert_eq!(push("one more", Trust::None), Err(Busy::QueueFull));
-        push("proven", Trust::Dkim).unwrap();
-        push("imported", Trust::Import).unwrap();
-        assert_eq!(push("proven too", Trust::Dkim), Err(Busy::QueueFull));
-        assert_eq!(next(&queue, false), "[4, 4, 4, 4, 4, 4, 4, 4]");
-        push("one more", Trust::None).unwrap();
-    }
-
-    #[test]
-    fn a_large_one_holds_its_place_until_it_is_done() {
-        let queue = Queue::new(4, GroupBounds::SHARED);
-        let _answer = queue.push(large("a", 2_000)).unwrap();
-        let Work::Begin(job) = queue.next(Duration::ZERO, false) else { panic!("it is large") };
-        for number in 0..2 {
-            queue.push(small(&number.to_string(), Trust::None)).unwrap();
-        }
-        assert_eq!(queue.push(small("more", Trust::None)).map(drop), Err(Busy::QueueFull));
-        queue.done(&job);
-        queue.push(small("more", Trust::None)).unwrap();
-    }
-
-    #[test]
-    fn a_batch_is_cut_into_pieces_in_its_order() {
-        let mut batch: Vec<StoredEntry> =
-            (0..600).flat_map(|number| small(&number.to_string(), Trust::Import)).collect();
-        batch.extend(large("large", 3_000));
-        batch.extend(small("last", Trust::Import));
-        let rows = |piece: &Vec<StoredEntry>| piece.iter().map(StoredEntry::rows).sum::<usize>();
-        let pieces = pieces(batch, &GroupBounds::SHARED);
-        assert_eq!(pieces.iter().map(rows).collect::<Vec<_>>(), [1_000, 1_000, 400, 3_003, 4]);
-        assert_eq!(pieces.iter().map(Vec::len).sum::<usize>(), 602);
-    }
-
-    #[test]
-    fn an_import_that_has_the_store_to_itself_is_written_in_few_groups_and_without_parts() {
-        let queue = Queue::new(10_000, GroupBounds::ALONE);
-        let mut batch: Vec<StoredEntry> =
-            (0..2_000).flat_map(|number| small(&number.to_string(), Trust::Import)).collect();
-        batch.extend(large("large", 3_000));
-        let pieces = queue.pieces(batch);
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [2_001]);
-        let _answers: Vec<_> = pieces.into_iter().map(|piece| queue.push(piece)).collect();
-        assert_eq!(next(&queue, false), "[11003]");
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

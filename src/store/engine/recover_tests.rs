@@ -9,7 +9,7 @@ use crate::{
     store::{
         Store, StoreSettings,
         engine::open::DATABASE,
-        fixtures::{entry, open, settings, simple},
+        fixtures::{entry, open_without_journal, settings, simple},
     },
     submission::Trust,
 };
@@ -27,7 +27,7 @@ fn crashed() -> &'static Crashed {
     static CRASHED: OnceLock<Crashed> = OnceLock::new();
     CRASHED.get_or_init(|| {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path());
+        let store = open_without_journal(directory.path());
         for index in 0..COMMITS {
             store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::None)]);
         }
@@ -66,7 +66,7 @@ fn opens(log: &[u8], expected: usize, what: &str) {
     // It goes on from there, and is whole at the next start.
     store.write_blocking(vec![entry(simple("after", 1), Trust::None)]);
     drop(store);
-    assert_eq!(reports(&open(directory.path())), expected + 1, "{what}");
+    assert_eq!(reports(&open_without_journal(directory.path())), expected + 1, "{what}");
 }
 
 /// Commits that are whole in the first `length` bytes.
@@ -171,7 +171,7 @@ fn damage_in_front_of_whole_commits_stops_with_advice_and_changes_nothing() {
 /// A crash as it leaves the database, the log and the note, with each commit one report.
 fn crashed_with_note(reports: usize) -> TempDir {
     let live = tempfile::tempdir().unwrap();
-    let store = open(live.path());
+    let store = open_without_journal(live.path());
     for index in 0..reports {
         store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::None)]);
     }

@@ -1,4 +1,4 @@
-//! Repair of a log that is damaged in front of whole commits: by order of the operator, never by itself.
+//! Repair of a log that is damaged in front of whole commits, and of a journal: by order of the operator, never by itself.
 //!
 //! Copies of everything come first. Then the least that makes the log readable is done to it: a damaged version entry or
 //! flush frame is written anew, because we know what stood there; anything else is cut off together with what follows. At
@@ -21,7 +21,11 @@ use super::{
     wal::{self, Scan, WalState},
 };
 use crate::{
-    store::{Arrival, StoreError, StoreSettings},
+    store::{
+        Arrival, StoreError, StoreSettings,
+        journal::{append, mend},
+        tables::journal_position,
+    },
     submission::{Channel, Origin, Trust},
 };
 
@@ -44,6 +48,10 @@ pub struct RepairReport {
     pub salvaged: Vec<Arrival>,
     /// Why nothing could be read behind the damage. Then it is in the copies only.
     pub salvage_failed: Option<String>,
+    /// Submissions found in a journal that is damaged or another database's, or set aside: they are among what was salvaged.
+    pub journal_salvaged: usize,
+    /// Places in the journal where something is damaged.
+    pub journal_damaged: usize,
 }
 
 /// Repairs the database of a data directory that no server holds. Does nothing where nothing is damaged.
@@ -58,6 +66,7 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
             settled => settled?,
         }
         note::remove(data);
+        mend_journal(data, &settings, &mut report)?;
         return Ok(report);
     }
     keep_copies(data, &mut report)?;
@@ -74,12 +83,35 @@ pub fn repair(data: &Path) -> Result<RepairReport, StoreError> {
     note::remove(data);
     if report.commits_cut > 0 {
         match salvage(data, &report.copies, &damaged, &settings) {
-            Ok(salvaged) => report.salvaged = salvaged,
+            Ok(salvaged) => report.salvaged.extend(salvaged),
             Err(error) => report.salvage_failed = Some(error.to_string()),
         }
     }
+    mend_journal(data, &settings, &mut report)?;
     drop(lock);
     Ok(report)
+}
+
+/// To be called once what was salvaged is stored: until then another repair finds it again. Where the files of the journal are kept.
+pub fn finish_repair(data: &Path) -> Result<Option<PathBuf>, StoreError> {
+    mend::finish(&append::directory(data))
+}
+
+/// What is in the journal is handed back where that cannot be loaded by itself.
+fn mend_journal(data: &Path, settings: &StoreSettings, report: &mut RepairReport) -> Result<(), StoreError> {
+    let directory = append::directory(data);
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let conn = open::open_as_counted(data, settings)?;
+    let (journal, _) = journal_position::read(&conn)?;
+    conn.close().map_err(|(_, source)| StoreError::Duckdb(source))?;
+    let mended = mend::mend(&directory, journal)?;
+    report.journal_damaged = mended.damaged;
+    report.journal_salvaged = mended.salvaged.len();
+    report.copies.extend(mended.files);
+    report.salvaged.extend(mended.salvaged);
+    Ok(())
 }
 
 /// A log with damage in front of whole commits.

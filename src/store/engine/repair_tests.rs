@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::store::{
     Store,
-    fixtures::{entry, open, simple},
+    fixtures::{entry, open_without_journal, simple},
 };
 
 const COMMITS: usize = 6;
@@ -11,7 +11,7 @@ const COMMITS: usize = 6;
 /// A directory whose log holds a commit for each of six reports, as a crash leaves it.
 fn crashed() -> (tempfile::TempDir, PathBuf, Scan) {
     let live = tempfile::tempdir().unwrap();
-    let store = open(live.path());
+    let store = open_without_journal(live.path());
     for index in 0..COMMITS {
         store.write_blocking(vec![entry(simple(&format!("r{index}"), 1), Trust::Import)]);
     }
@@ -63,7 +63,7 @@ fn what_stands_behind_the_damage_is_handed_back() {
         })
         .collect();
     assert_eq!(bodies, ids(3..COMMITS));
-    assert_eq!(reports(&open(directory.path())), ids(0..2));
+    assert_eq!(reports(&open_without_journal(directory.path())), ids(0..2));
     assert!(
         fs::read_dir(directory.path()).unwrap().all(|item| !item
             .unwrap()
@@ -84,7 +84,7 @@ fn a_damaged_version_entry_is_written_anew() {
         }
         let report = repair(directory.path()).unwrap_or_else(|error| panic!("byte {at}: {error}"));
         assert!(report.mended && report.commits_cut == 0, "byte {at}: {report:?}");
-        assert_eq!(reports(&open(directory.path())), ids(0..COMMITS), "byte {at}");
+        assert_eq!(reports(&open_without_journal(directory.path())), ids(0..COMMITS), "byte {at}");
     }
 }
 
@@ -94,7 +94,7 @@ fn a_damaged_flush_frame_is_written_anew() {
     flip(&log, scan.commits[3].end - 1);
     let report = repair(directory.path()).unwrap();
     assert!(report.mended, "{report:?}");
-    assert_eq!(reports(&open(directory.path())), ids(0..COMMITS));
+    assert_eq!(reports(&open_without_journal(directory.path())), ids(0..COMMITS));
 }
 
 #[test]
@@ -102,13 +102,13 @@ fn nothing_is_done_where_nothing_is_damaged() {
     let (directory, _, _) = crashed();
     let report = repair(directory.path()).unwrap();
     assert!(report.copies.is_empty() && report.salvaged.is_empty() && !report.mended, "{report:?}");
-    assert_eq!(reports(&open(directory.path())), ids(0..COMMITS));
+    assert_eq!(reports(&open_without_journal(directory.path())), ids(0..COMMITS));
 }
 
 #[test]
 fn a_directory_in_use_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path());
+    let store = open_without_journal(directory.path());
     assert!(matches!(repair(directory.path()), Err(StoreError::Locked { .. })));
     drop(store);
 }

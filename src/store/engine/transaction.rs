@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::NaiveDate;
@@ -18,6 +18,7 @@ use crate::{
     store::{
         Arrival, EntryKind, StoreError, StoredEntry, sql,
         tables::{
+            journal_position,
             quarantine::{self, NewEntry, QuarantineChange},
             rows::{Into, StoredReport, Tables},
             standing, test_report,
@@ -40,8 +41,25 @@ pub struct Quota<'a> {
     pub quarantine_bytes: u64,
     pub quarantine_max_bytes: u64,
     /// What is held of those who did not prove who they are, before the transaction.
-    pub holdings: &'a Holdings,
+    pub holdings: &'a Mutex<Holdings>,
     pub unproven: Bounds,
+}
+
+/// An entry on its way into the tables, and what is certain about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    pub entry: &'a StoredEntry,
+    /// No report of its name is stored, for sure: nobody has to look.
+    pub is_new: bool,
+    /// Its sender was told that it is stored: there is no other answer any more.
+    pub is_answered: bool,
+}
+
+impl<'a> Incoming<'a> {
+    /// Of which nothing is known.
+    pub fn of(entry: &'a StoredEntry) -> Incoming<'a> {
+        Incoming { entry, is_new: false, is_answered: false }
+    }
 }
 
 /// What a transaction did.
@@ -51,14 +69,21 @@ pub struct TransactionOutcome {
 }
 
 /// Writes the entries, in order of arrival, and commits: one outcome each. On an error nothing is written. The rows of large ones
-/// may have been put aside before.
+/// may have been put aside before. `through`: with them everything in the journal up to this sequence number is in the tables.
 pub fn write(
     conn: &Connection,
-    entries: &[&StoredEntry],
+    entries: &[Incoming<'_>],
     aside: Option<&Parts>,
     quota: &Quota<'_>,
+    through: Option<u64>,
 ) -> Result<TransactionOutcome, StoreError> {
-    within(conn, |conn| decide(conn, entries, aside, quota))
+    within(conn, |conn| {
+        let decided = decide(conn, entries, aside, quota)?;
+        if let Some(through) = through {
+            journal_position::advance(conn, through)?;
+        }
+        Ok(decided)
+    })
 }
 
 /// Runs `change` in a transaction of its own. On an error nothing is written.
@@ -80,11 +105,12 @@ pub fn within<T>(
 
 fn decide(
     conn: &Connection,
-    entries: &[&StoredEntry],
+    entries: &[Incoming<'_>],
     aside: Option<&Parts>,
     quota: &Quota<'_>,
 ) -> Result<TransactionOutcome, StoreError> {
-    let known = known(conn, entries)?;
+    let doubtful = entries.iter().filter(|incoming| !incoming.is_new).map(|incoming| incoming.entry);
+    let known = known(conn, doubtful)?;
     let mut group = Group { conn, quota, known, fresh: Vec::new(), held: Vec::new(), changes: Vec::new() };
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -112,9 +138,9 @@ fn decide(
 }
 
 /// The identities of entries that are stored already, with the same content.
-pub fn duplicates(conn: &Connection, entries: &[&StoredEntry]) -> Result<HashSet<Uuid>, StoreError> {
-    let known = known(conn, entries)?;
-    let known = |entry: &&StoredEntry| match &entry.kind {
+pub fn duplicates(conn: &Connection, entries: &[StoredEntry]) -> Result<HashSet<Uuid>, StoreError> {
+    let known = known(conn, entries.iter())?;
+    let known = |entry: &StoredEntry| match &entry.kind {
         EntryKind::Report { identity, content, .. } => known
             .get(identity)
             .filter(|standing| standing.iter().any(|known| known.content == *content))
@@ -139,8 +165,8 @@ type StoredStanding = HashMap<Uuid, Vec<Known>>;
 
 /// The stored reports with the entries' identities. Bounded by day, which the identity implies: DuckDB then reads the row
 /// groups of those days only, and nobody makes it read all by dating one report in 1970.
-fn known(conn: &Connection, entries: &[&StoredEntry]) -> Result<StoredStanding, StoreError> {
-    let names = entries.iter().filter_map(|entry| match &entry.kind {
+fn known<'a>(conn: &Connection, entries: impl Iterator<Item = &'a StoredEntry>) -> Result<StoredStanding, StoreError> {
+    let names = entries.filter_map(|entry| match &entry.kind {
         EntryKind::Report { report, identity, alias, .. } => Some((report.range.day(), *identity, *alias)),
         EntryKind::Quarantine { .. } => None,
     });
@@ -197,19 +223,20 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn take(&mut self, entry: &'a StoredEntry) -> Result<Outcome, StoreError> {
+    fn take(&mut self, incoming: &Incoming<'a>) -> Result<Outcome, StoreError> {
+        let entry = incoming.entry;
         match &entry.kind {
             EntryKind::Quarantine { fault, organisation, report_id } => {
                 Ok(self.keep(entry, fault.clone(), None, organisation.clone(), report_id.clone()))
             }
             EntryKind::Report { .. } => match StoredReport::of(entry) {
-                Some(stored) => self.take_report(stored),
+                Some(stored) => self.take_report(stored, incoming.is_answered),
                 None => Ok(Outcome::Busy(Busy::StoreFailed)),
             },
         }
     }
 
-    fn take_report(&mut self, stored: StoredReport<'a>) -> Result<Outcome, StoreError> {
+    fn take_report(&mut self, stored: StoredReport<'a>, is_answered: bool) -> Result<Outcome, StoreError> {
         let entry = stored.entry;
         if test_report::is_one(&stored.report.report_id) {
             test_report::keep(self.conn, &stored)?;
@@ -224,10 +251,14 @@ impl<'a> Group<'a> {
         let Some((uuid, trust, day)) = self.rival(&stored) else {
             if let Some(held) = Held::of(&stored) {
                 let Quota { holdings, unproven, .. } = self.quota;
-                if !holdings.have_room(&held, &self.held, unproven) {
+                let holdings = holdings.lock().unwrap_or_else(PoisonError::into_inner);
+                if !is_answered && !holdings.have_room(&held, &self.held, unproven) {
                     return Ok(Outcome::Busy(Busy::ShareFull));
                 }
-                self.held.push(held);
+                // What is answered is counted as what is in the journal.
+                if !is_answered {
+                    self.held.push(held);
+                }
             }
             return Ok(Outcome::Stored(self.store(stored)));
         };

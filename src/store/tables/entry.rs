@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -12,8 +13,10 @@ use crate::{
 };
 
 /// One body as it arrived, shared by the entries that came out of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arrival {
+    /// Beside the rest, wherever that is written.
+    #[serde(skip)]
     pub bytes: Vec<u8>,
     pub channel: Channel,
     pub peer: Option<IpAddr>,
@@ -54,7 +57,7 @@ impl StoredEntry {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EntryKind {
     Report {
         report: Box<Report>,
@@ -64,9 +67,6 @@ pub enum EntryKind {
         content: Uuid,
         organisation_key: String,
     },
-    Quarantine {
-        fault: Fault,
-        organisation: Option<String>,
-        report_id: Option<String>,
-    },
+    #[serde(skip)]
+    Quarantine { fault: Fault, organisation: Option<String>, report_id: Option<String> },
 }

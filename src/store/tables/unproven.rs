@@ -36,8 +36,43 @@ pub struct Bounds {
 /// Bytes that are held, in all and by client, about: what goes for another reason is noticed at the next look.
 #[derive(Debug, Default)]
 pub struct Holdings {
+    stored: Sums,
+    /// What is in the journal and not yet stored.
+    journaled: Sums,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
     total: u64,
     clients: HashMap<String, u64>,
+}
+
+impl Sums {
+    fn add(&mut self, held: &[Held]) {
+        for held in held {
+            self.total += held.bytes;
+            match self.clients.get_mut(&held.charged_to) {
+                Some(bytes) => *bytes += held.bytes,
+                None => drop(self.clients.insert(held.charged_to.clone(), held.bytes)),
+            }
+        }
+    }
+
+    fn take(&mut self, held: &[Held]) {
+        for held in held {
+            self.total = self.total.saturating_sub(held.bytes);
+            if let Some(bytes) = self.clients.get_mut(&held.charged_to) {
+                *bytes = bytes.saturating_sub(held.bytes);
+                if *bytes == 0 {
+                    self.clients.remove(&held.charged_to);
+                }
+            }
+        }
+    }
+
+    fn of(&self, charged_to: &str) -> u64 {
+        self.clients.get(charged_to).copied().unwrap_or(0)
+    }
 }
 
 /// One stored report more.
@@ -81,31 +116,42 @@ impl Holdings {
         let mut statement = conn.prepare("SELECT charged_to, sum(bytes)::UBIGINT FROM unproven GROUP BY charged_to")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
         let clients = rows.collect::<duckdb::Result<HashMap<String, u64>>>()?;
-        Ok(Holdings { total: clients.values().sum(), clients })
+        Ok(Holdings { stored: Sums { total: clients.values().sum(), clients }, journaled: Sums::default() })
+    }
+
+    /// What is stored is looked at anew; what is in the journal stays.
+    pub fn renew(&mut self, found: Holdings) {
+        self.stored = found.stored;
     }
 
     pub fn add(&mut self, held: &[Held]) {
-        for held in held {
-            self.total += held.bytes;
-            *self.clients.entry(held.charged_to.clone()).or_default() += held.bytes;
-        }
+        self.stored.add(held);
     }
 
     pub fn take(&mut self, held: &[Held]) {
-        for held in held {
-            self.total = self.total.saturating_sub(held.bytes);
-            if let Some(bytes) = self.clients.get_mut(&held.charged_to) {
-                *bytes = bytes.saturating_sub(held.bytes);
-            }
-        }
+        self.stored.take(held);
     }
 
-    fn of(&self, charged_to: &str) -> u64 {
-        self.clients.get(charged_to).copied().unwrap_or(0)
+    /// Whether there is room for these, which then are in the journal.
+    pub fn journal(&mut self, held: &[Held], bounds: &Bounds) -> bool {
+        let room = held.iter().enumerate().all(|(index, one)| self.have_room(one, &held[..index], bounds));
+        if room {
+            self.journaled.add(held);
+        }
+        room
+    }
+
+    /// These are in the journal no more.
+    pub fn not_journaled(&mut self, held: &[Held]) {
+        self.journaled.take(held);
+    }
+
+    fn total(&self) -> u64 {
+        self.stored.total + self.journaled.total
     }
 
     pub fn exceed(&self, bounds: &Bounds) -> bool {
-        bounds.bytes_max > 0 && self.total > bounds.bytes_max
+        bounds.bytes_max > 0 && self.total() > bounds.bytes_max
     }
 
     /// Whether there is room for one more, besides those that come in the same transaction.
@@ -115,8 +161,9 @@ impl Holdings {
         }
         let coming =
             |of: &dyn Fn(&Held) -> bool| coming.iter().filter(|held| of(held)).map(|held| held.bytes).sum::<u64>();
-        let total = self.total + coming(&|_| true) + held.bytes;
-        let of_charged = self.of(&held.charged_to) + coming(&|other| other.charged_to == held.charged_to) + held.bytes;
+        let total = self.total() + coming(&|_| true) + held.bytes;
+        let before = self.stored.of(&held.charged_to) + self.journaled.of(&held.charged_to);
+        let of_charged = before + coming(&|other| other.charged_to == held.charged_to) + held.bytes;
         // Removing follows within moments: a tenth more does no harm.
         let in_all = total <= bounds.bytes_max + bounds.bytes_max / 10;
         // Behind the operator's own mail server nobody's network is known.
@@ -214,13 +261,13 @@ pub fn victims(
         return Ok(Vec::new());
     }
     let Some((largest, held)) =
-        holdings.clients.iter().max_by_key(|(charged_to, bytes)| (**bytes, charged_to.as_str()))
+        holdings.stored.clients.iter().max_by_key(|(charged_to, bytes)| (**bytes, charged_to.as_str()))
     else {
         return Ok(Vec::new());
     };
     let this_one = charged_to_is(largest);
-    if holdings.total > bounds.bytes_max / 10 * 9 {
-        return oldest(conn, &this_one, DateTime::<Utc>::MAX_UTC, holdings.total - bounds.bytes_max / 10 * 9);
+    if holdings.stored.total > bounds.bytes_max / 10 * 9 {
+        return oldest(conn, &this_one, DateTime::<Utc>::MAX_UTC, holdings.stored.total - bounds.bytes_max / 10 * 9);
     }
     // A tenth of its room is made, so that this is not done at each report.
     let room = bounds.share() / 10 * 9;

@@ -20,7 +20,15 @@ pub(crate) async fn ready(site: web::Data<Site>) -> HttpResponse {
         Err(error) => return answer::problem(StatusCode::SERVICE_UNAVAILABLE, "store", &error.to_string()),
     }
     match site.store().read(|connection| Ok(query::quarantine::count(connection)?)).await {
-        Ok(_) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
+        Ok(_) => {
+            let body = match site.store().set_aside() {
+                0 => "ready\n".to_owned(),
+                aside => {
+                    format!("ready\n{aside} submissions that were acknowledged cannot be counted: tlsight repair\n")
+                }
+            };
+            HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(body)
+        }
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");
             answer::problem(StatusCode::SERVICE_UNAVAILABLE, "store", "the store does not answer")

@@ -52,6 +52,7 @@ async fn show(site: &Site, query_string: &str) -> Result<String, answer::Fail> {
         only_claims => figures.filter.only_claims && figures.reported.reports > 0,
         firing, unacknowledged,
         store_trouble => site.store().trouble(),
+        set_aside => site.store().set_aside(),
         troubles => sources::troubles(site),
         failing_channels => sources::failing_channels(site),
         served => site.pipeline.served().domains.keys().cloned().collect::<Vec<String>>(),

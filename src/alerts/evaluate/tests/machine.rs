@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 
 use super::world::{World, noon, plan};
 use crate::alerts::{
-    AlertEvent, AlertRule,
+    AlertEvent, AlertRule, Transition,
     facts::{Intake, SourceHealth},
     sentence,
+    words::notices,
 };
 
 #[test]
@@ -78,6 +79,20 @@ fn the_disk_needs_a_tenth_more_to_be_well() {
         let found: Vec<AlertEvent> = world.at(1).iter().map(|(event, _)| *event).collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{free}");
     }
+}
+
+#[test]
+fn that_something_acknowledged_cannot_be_counted_fires_until_it_is_taken_in() {
+    let mut world = World::new(plan(|settings| settings.disk_free_min_bytes = 0));
+    (world.facts.disk_free_bytes, world.facts.set_aside) = (Some(1 << 40), 2);
+    assert_eq!(world.at(1), [(AlertEvent::Fired, AlertRule::Disk)]);
+    assert_eq!(sentence(&world.alerts[0]), "Reports that were acknowledged cannot be counted");
+    let fired = Transition { event: AlertEvent::Fired, alert: world.alerts[0].clone(), notified: true, muted: None };
+    let [notice] = &notices(&[fired], noon(1))[..] else { panic!("one notice") };
+    assert!(notice.lines.iter().any(|line| line.contains("2 submissions were acknowledged")), "{:?}", notice.lines);
+    assert!(notice.advice.contains(&"tlsight repair".to_owned()), "{:?}", notice.advice);
+    world.facts.set_aside = 0;
+    assert_eq!(world.at(1), [(AlertEvent::Resolved, AlertRule::Disk)]);
 }
 
 #[test]
