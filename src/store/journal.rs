@@ -12,6 +12,8 @@ pub mod identities;
 pub mod layout;
 pub mod mend;
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod power_tests;
 pub mod record;
 pub mod replay;

@@ -28,7 +28,13 @@ use crate::{
     limits::WAL_IDLE_MAX_BYTES,
     store::{
         Displaced, StoreError, StoreSettings,
-        journal::{append, identities::Identities, replay, segments::Segments, set_aside},
+        journal::{
+            append,
+            identities::Identities,
+            mend, replay,
+            segments::{self, ClosedSegment, Segments},
+            set_aside,
+        },
         tables::{
             journal_position, quarantine,
             unproven::{Holdings, Tidy},
@@ -78,6 +84,10 @@ pub struct Writer {
     loaded: u64,
     /// The database was opened again after an error: until its log is folded into it nobody knows how much of that is on disk.
     log_is_in_doubt: bool,
+    /// The database is being made whole: it is not opened once more meanwhile.
+    is_making_good: bool,
+    /// Segments that are loaded and could not be let go of at the start.
+    leftover: Vec<PathBuf>,
     /// How often the database was opened.
     openings: u64,
 }
@@ -103,6 +113,8 @@ impl Writer {
             identities: None,
             loaded,
             log_is_in_doubt: false,
+            is_making_good: false,
+            leftover: Vec::new(),
             openings: 0,
             data,
             settings,
@@ -171,7 +183,8 @@ impl Writer {
                 tracing::debug!(%error, "the last checkpoint has one thread");
             }
             match conn.execute_batch(last) {
-                Ok(()) => self.clear_journal(),
+                Ok(()) if last == "CHECKPOINT" => self.clear_journal(),
+                Ok(()) => {}
                 Err(error) => {
                     tracing::warn!(error = %error, "no checkpoint at the end: the log is read at the next start");
                 }
@@ -207,8 +220,8 @@ impl Writer {
                 "what was acknowledged before the last end and not yet counted was taken out of the journal"
             );
         }
-        self.condition
-            .set_aside(set_aside::list(&directory).map_err(|source| io_error("read", &directory, source))?.len());
+        let aside = set_aside::list(&directory).map_err(|source| io_error("read", &directory, source))?;
+        self.condition.set_aside(aside.len() + mend::unfinished(&directory));
         if replayed.last > loaded {
             // Numbers that were used and left nothing are not missed at the next start.
             self.attempt(&[], None, Some(replayed.last))?;
@@ -219,8 +232,18 @@ impl Writer {
             self.note.folding();
             self.condition.place.log_ends();
             let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
-            conn.execute_batch("CHECKPOINT")?;
-            self.note.folded();
+            match conn.execute_batch("CHECKPOINT").map_err(StoreError::Duckdb) {
+                Ok(()) => self.note.folded(),
+                Err(error) if error.is_disk_full() => {
+                    // They go with the next checkpoint.
+                    tracing::warn!(%error, "the journal is kept until there is room on the disk");
+                    self.leftover =
+                        segments::list(&directory).map_err(|source| io_error("read", &directory, source))?;
+                    self.log_is_in_doubt = true;
+                    return Ok(replayed.last);
+                }
+                Err(error) => return Err(error),
+            }
         }
         replay::finish(&directory, &replayed.torn)?;
         Ok(replayed.last)
@@ -234,6 +257,9 @@ impl Writer {
     /// From now on what is new is acknowledged in front of this writer; what is held of those who did not prove who they are is counted by
     /// both.
     pub fn begin_journal(&mut self, segments: Arc<Segments>) -> Arc<Mutex<Holdings>> {
+        for path in self.leftover.drain(..) {
+            segments.close(ClosedSegment { path, last: self.loaded, is_sound: false });
+        }
         self.segments = Some(segments);
         Arc::clone(&self.holdings)
     }

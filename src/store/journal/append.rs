@@ -52,13 +52,14 @@ pub enum AppendError {
 impl Journal {
     /// Begins an empty journal in this directory of a database that has loaded everything up to a sequence number.
     pub fn new(directory: PathBuf, disk: Arc<dyn SegmentDisk>, segment_bytes: u64, id: Uuid, loaded: u64) -> Journal {
+        let next_number = segments::highest(&directory) + 1;
         Journal {
             directory,
             disk,
             segment_bytes,
             id,
             segments: Arc::default(),
-            next_number: 1,
+            next_number,
             next_sequence: loaded + 1,
             durable: loaded,
             current: None,

@@ -48,7 +48,13 @@ pub fn mend(directory: &Path, journal: Uuid) -> Result<MendedJournal, StoreError
     for path in moving {
         fs::create_dir_all(&there).map_err(|source| io_error("create", &there, source))?;
         let Some(name) = path.file_name() else { continue };
-        fs::rename(&path, there.join(name)).map_err(|source| io_error("move", &path, source))?;
+        let mut to = there.join(name);
+        // A repair that was not finished may have left one of the same name.
+        if to.exists() {
+            let extension = path.extension().unwrap_or_default().to_string_lossy();
+            to = there.join(format!("{}.{extension}", Uuid::new_v4().simple()));
+        }
+        fs::rename(&path, &to).map_err(|source| io_error("move", &path, source))?;
     }
     if there.is_dir() {
         recover::sync(&there)?;
@@ -67,6 +73,11 @@ pub fn mend(directory: &Path, journal: Uuid) -> Result<MendedJournal, StoreError
         mended.files.push(path);
     }
     Ok(mended)
+}
+
+/// Files of a repair that was not finished: what is in them is not counted.
+pub fn unfinished(directory: &Path) -> usize {
+    fs::read_dir(directory.join(UNDER_REPAIR)).map_or(0, Iterator::count)
 }
 
 /// What was found is taken in. The files are kept, and not looked at any more; where they are.

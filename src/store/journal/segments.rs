@@ -51,6 +51,11 @@ impl Segments {
         state.release();
     }
 
+    /// What the database has is in doubt: nothing more is let go of until it is said anew how far it has come.
+    pub fn hold(&self) {
+        self.state().through = 0;
+    }
+
     /// The disk is full: what is only kept to be written over goes.
     pub fn give_space_back(&self) {
         self.state().spare.drain(..).for_each(|path| remove(&path));
@@ -88,6 +93,12 @@ pub fn path(directory: &Path, number: u64) -> PathBuf {
 /// The segments of a directory, in the order of their names; none where there is no directory.
 pub fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
     with_extension(directory, "segment")
+}
+
+/// The highest number of a segment in a directory.
+pub fn highest(directory: &Path) -> u64 {
+    let last = list(directory).ok().and_then(|paths| paths.last()?.file_stem()?.to_str()?.parse().ok());
+    last.unwrap_or(0)
 }
 
 /// The files of a directory that end like this, sorted.

@@ -27,8 +27,8 @@ pub fn keep(directory: &Path, journal: Uuid, record: &Record<'_>, why: &str) -> 
     bytes.truncate(layout::SEGMENT_HEADER_BYTES);
     let at = bytes.len() as u64;
     bytes.extend(batch.seal(&header, at, record.sequence).0);
-    // A number may come again where an older database was put back.
-    let path = directory.join(format!("{:016}-{}.{EXTENSION}", record.sequence, Uuid::new_v4().simple()));
+    // A number may come again where an older database was put back; the same record is one file however often it is kept.
+    let path = directory.join(format!("{:016}-{:08x}.{EXTENSION}", record.sequence, crc32fast::hash(&bytes)));
     fs::create_dir_all(directory)
         .and_then(|()| File::create(&path))
         .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))

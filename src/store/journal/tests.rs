@@ -1,7 +1,6 @@
 //! The store with its journal: crashes at moments that are chosen, damage, a disk that fails, and any history held against a model.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -10,8 +9,6 @@ use std::{
         mpsc,
     },
 };
-
-use proptest::prelude::*;
 
 use super::{
     append,
@@ -27,7 +24,7 @@ use crate::{
     submission::Trust,
 };
 
-fn one(store: &Store, entry: StoredEntry) -> Outcome {
+pub(super) fn one(store: &Store, entry: StoredEntry) -> Outcome {
     store.write_blocking(vec![entry]).pop().unwrap()
 }
 
@@ -74,7 +71,7 @@ impl Busied {
 }
 
 /// The files of a running store as a crash would leave them now.
-fn crash(store_directory: &Path) -> tempfile::TempDir {
+pub(super) fn crash(store_directory: &Path) -> tempfile::TempDir {
     let left = tempfile::tempdir().unwrap();
     copy(store_directory, left.path());
     left
@@ -275,6 +272,21 @@ fn what_cannot_be_loaded_at_the_end_is_left_to_the_next_start() {
 }
 
 #[test]
+fn a_repair_that_was_not_finished_is_told_and_not_written_over() {
+    let (left, segment) = crashed();
+    flip(&segment, batches(&segment)[1] + 40);
+    let damaged = fs::read(&segment).unwrap();
+    repair(left.path()).unwrap();
+    let store = open(left.path());
+    assert_eq!((reports(&store), store.set_aside()), (0, 1));
+    drop(store);
+    // Another one of the same name is damaged as well.
+    fs::write(&segment, &damaged).unwrap();
+    let report = repair(left.path()).unwrap();
+    assert_eq!((report.journal_damaged, report.journal_salvaged, report.copies.len()), (2, 4, 2));
+}
+
+#[test]
 fn who_waits_for_a_writer_that_is_gone_hears_that_it_failed() {
     let queue = Queue::new(10, GroupBounds::SHARED);
     queue.begin_journal(0);
@@ -374,114 +386,4 @@ fn without_room_for_a_segment_reports_go_directly_into_the_database() {
         assert!(matches!(one(&store, entry(simple(id, 1), Trust::None)), Outcome::Stored(_)));
     }
     assert_eq!(report_ids(&open(crash(directory.path()).path())), ["a", "b"]);
-}
-
-/// One thing that happens to a store.
-#[derive(Debug, Clone)]
-enum Event {
-    /// So many copies of a report come at once, with this content and trust, of this day of October.
-    Arrive {
-        id: u8,
-        content: u8,
-        trust: Trust,
-        copies: usize,
-    },
-    Ask,
-    /// The process is killed and started again.
-    Kill,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let trusts = prop::sample::select(vec![Trust::None, Trust::Token, Trust::Import]);
-    prop_oneof![
-        12 => (0u8..6, 0u8..3, trusts, 1usize..3)
-            .prop_map(|(id, content, trust, copies)| Event::Arrive { id, content, trust, copies }),
-        1 => Just(Event::Ask),
-        1 => Just(Event::Kill),
-    ]
-}
-
-/// What stands: content and trust by report. Conflicting copies go to the quarantine; a better one takes the place.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Model(BTreeMap<u8, (u8, Trust)>);
-
-#[derive(Debug, PartialEq)]
-enum Decided {
-    Stored,
-    Duplicate,
-    Conflict,
-}
-
-impl Model {
-    fn arrive(&mut self, id: u8, content: u8, trust: Trust) -> Decided {
-        match self.0.get_mut(&id) {
-            None => {
-                self.0.insert(id, (content, trust));
-                Decided::Stored
-            }
-            Some((standing, believed)) if *standing == content => {
-                *believed = trust.max(*believed);
-                Decided::Duplicate
-            }
-            Some((standing, believed)) if trust > *believed => {
-                (*standing, *believed) = (content, trust);
-                Decided::Stored
-            }
-            Some(_) => Decided::Conflict,
-        }
-    }
-}
-
-fn stands(store: &Store) -> Model {
-    let found = store.read_blocking(|conn| {
-        let mut statement = conn.prepare("SELECT report_id, successful, trust FROM report")?;
-        let rows = statement.query_map([], |row| {
-            let (id, content): (String, u8) = (row.get(0)?, row.get(1)?);
-            Ok((id.parse().expect("a number"), (content, row.get::<_, Trust>(2)?)))
-        })?;
-        Ok(rows.collect::<duckdb::Result<Vec<_>>>()?)
-    });
-    let found = found.unwrap();
-    let model = Model(found.iter().copied().collect());
-    assert_eq!(model.0.len(), found.len(), "a report stands twice");
-    model
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 100, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_decision_is_that_of_a_simple_model(events in prop::collection::vec(event(), 1..40), identities_max in 2usize..9) {
-        let journal = JournalSettings { identities_max, ..JournalSettings::default() };
-        let settings = StoreSettings { journal: Some(journal), ..settings() };
-        let mut directory = tempfile::tempdir().unwrap();
-        let mut store = Store::open(directory.path(), &settings).unwrap();
-        let mut model = Model::default();
-        for event in events {
-            match event {
-                Event::Arrive { id, content, trust, copies } => {
-                    for _ in 0..copies {
-                        let mut report = simple(&id.to_string(), i64::from(content));
-                        let later = chrono::TimeDelta::days(i64::from(id));
-                        (report.range.start, report.range.end) = (report.range.start + later, report.range.end + later);
-                        let decided = match one(&store, entry(report, trust)) {
-                            Outcome::Stored(_) => Decided::Stored,
-                            Outcome::Duplicate(_) => Decided::Duplicate,
-                            Outcome::Quarantined { .. } => Decided::Conflict,
-                            other => panic!("{other:?}"),
-                        };
-                        prop_assert_eq!(decided, model.arrive(id, content, trust));
-                    }
-                }
-                Event::Ask => prop_assert_eq!(stands(&store), model.clone()),
-                Event::Kill => {
-                    let left = crash(directory.path());
-                    drop(store);
-                    directory = left;
-                    store = Store::open(directory.path(), &settings).unwrap();
-                }
-            }
-        }
-        prop_assert_eq!(stands(&store), model);
-    }
 }

@@ -209,7 +209,10 @@ impl Writer {
             .collect();
         let through = found.last().map(|found| found.sequence);
         let failed = match self.attempt(&incoming, None, through) {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                self.loaded = self.loaded.max(through.unwrap_or(0));
+                return Ok(());
+            }
             Err(error) => error,
         };
         if self.busy(&failed).is_some() {
@@ -218,13 +221,20 @@ impl Writer {
         for JournaledEntries { sequence, entries } in found {
             let incoming: Vec<Incoming<'_>> =
                 entries.iter().map(|entry| Incoming { entry, is_new: false, is_answered: true }).collect();
-            if let Err(error) = self.attempt(&incoming, None, Some(*sequence)) {
+            if self.attempt(&incoming, None, Some(*sequence)).is_err() {
+                // Where nothing else can be written either it is not its own fault.
+                self.attempt_probe()?;
+                let Err(error) = self.attempt(&incoming, None, Some(*sequence)) else {
+                    self.loaded = self.loaded.max(*sequence);
+                    continue;
+                };
                 if self.busy(&error).is_some() {
                     return Err(error);
                 }
                 let why = error.to_string();
                 set_aside::keep_entries(&self.journal_directory, self.journal_id, *sequence, entries, &why)?;
             }
+            self.loaded = self.loaded.max(*sequence);
         }
         Ok(())
     }
@@ -239,6 +249,13 @@ impl Writer {
         self.reopen_when_due()?;
         // What was put aside went with the connection.
         let aside = aside.filter(|aside| aside.opening == self.openings);
+        if self.log_is_in_doubt && entries.iter().any(|incoming| !incoming.is_answered) {
+            // An answer must not rest on a log that may be in memory alone.
+            self.checkpoint();
+            if self.log_is_in_doubt {
+                return Err(StoreError::Unavailable);
+            }
+        }
         let Some(conn) = &self.database else { return Err(StoreError::Unavailable) };
         self.condition.place.check()?;
         let quota = Quota {
@@ -285,6 +302,8 @@ impl Writer {
             Some(Busy::StoreFailed)
         } else if self.database.is_none() && self.reopen.has_failed() {
             Some(if self.reopen.was_disk_full() { Busy::DiskFull } else { Busy::StoreFailed })
+        } else if self.log_is_in_doubt && matches!(error, StoreError::Unavailable) {
+            Some(if self.checkpoint.was_disk_full() { Busy::DiskFull } else { Busy::StoreFailed })
         } else {
             None
         }

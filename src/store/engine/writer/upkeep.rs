@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use duckdb::Connection;
+
 use super::Writer;
 use crate::{
     limits::WAL_IDLE_MAX_BYTES,
@@ -78,6 +80,9 @@ impl Writer {
                 self.note.folded();
                 self.log_is_in_doubt = false;
                 self.checkpoint.succeeded();
+                if let Some(segments) = &self.segments {
+                    segments.let_go(self.loaded);
+                }
             }
             Err(source) => {
                 let error = StoreError::Duckdb(source);
@@ -131,30 +136,41 @@ impl Writer {
             return Ok(());
         }
         self.condition.place.check_closed()?;
-        if !self.reopen.is_due() {
+        if !self.reopen.is_due() || self.is_making_good {
             return Err(StoreError::Unavailable);
         }
-        let opened = open::open(&self.data, &self.settings).and_then(|conn| {
-            self.readers.open(conn.try_clone()?);
-            Ok(conn)
-        });
-        match opened {
-            Ok(conn) => {
+        match open::open(&self.data, &self.settings).and_then(|conn| self.put_to_use(conn)) {
+            Ok(()) => {
                 tracing::warn!("the database was opened again after an error");
-                self.condition.place.opened();
-                self.database = Some(conn);
-                self.openings += 1;
-                self.log_is_in_doubt = true;
                 self.reopen.succeeded();
                 self.recount();
-                self.make_good()
+                Ok(())
             }
             Err(error) => {
                 tracing::error!(error = %error, "the database cannot be opened again: tried again later");
+                self.close();
                 self.reopen.failed(error.is_disk_full());
                 Err(error)
             }
         }
+    }
+
+    /// A database that was opened again is whole before anybody reads from it.
+    fn put_to_use(&mut self, conn: Connection) -> Result<(), StoreError> {
+        self.condition.place.opened();
+        let for_readers = conn.try_clone()?;
+        self.database = Some(conn);
+        self.openings += 1;
+        self.log_is_in_doubt = true;
+        if let Some(segments) = &self.segments {
+            segments.hold();
+        }
+        self.is_making_good = true;
+        let made_good = self.make_good();
+        self.is_making_good = false;
+        made_good?;
+        self.readers.open(for_readers);
+        Ok(())
     }
 
     /// What the database has lost of what was loaded while it was closed, the journal still has, where it was not let go of.
