@@ -47,6 +47,9 @@ pub struct Replayed {
 struct Sound {
     path: PathBuf,
     header: SegmentHeader,
+    /// The last sequence number in it, or the one after which it begins.
+    last: u64,
+    is_torn: bool,
 }
 
 /// Hands everything on that a database which has loaded up to a sequence number lacks, in its order. Before anything is handed on or
@@ -61,7 +64,7 @@ pub fn replay(
     let mut segments = sound(directory, journal)?;
     segments.sort_by_key(|segment| segment.header.number);
     replayed.segments = segments.len();
-    check_order(&segments, loaded, &mut replayed)?;
+    check_order(&segments, loaded, &mut replayed);
     for segment in &segments {
         let bytes = read(&segment.path)?;
         let found = layout::scan(&bytes).map_err(|fault| damaged(&segment.path, fault))?;
@@ -99,7 +102,7 @@ fn sound(directory: &Path, journal: Uuid) -> Result<Vec<Sound>, StoreError> {
         if header.journal != journal && !segment.records.is_empty() {
             return Err(StoreError::ForeignJournal { directory: directory.to_owned() });
         }
-        if let Tail::Damaged { at, behind } = segment.tail {
+        if let Tail::Damaged { at, behind } = &segment.tail {
             let what = format!(
                 "at byte {at} is no whole batch, although {} stand before it and {} behind it",
                 segment.batches,
@@ -108,24 +111,22 @@ fn sound(directory: &Path, journal: Uuid) -> Result<Vec<Sound>, StoreError> {
             return Err(StoreError::JournalDamaged { path, what });
         }
         if header.journal == journal {
-            sound.push(Sound { path, header });
+            let last = segment.records.last().map_or(header.after, |record| record.sequence);
+            sound.push(Sound { path, header, last, is_torn: matches!(segment.tail, Tail::Torn { .. }) });
         }
     }
     Ok(sound)
 }
 
 /// What is missing in front of a segment the database had taken, so that it was let go of, and has lost since: that is told.
-fn check_order(segments: &[Sound], loaded: u64, replayed: &mut Replayed) -> Result<(), StoreError> {
+fn check_order(segments: &[Sound], loaded: u64, replayed: &mut Replayed) {
     let mut known = loaded;
-    for Sound { path, header } in segments {
-        let bytes = read(path)?;
-        let found = layout::scan(&bytes).map_err(|fault| damaged(path, fault))?;
+    for Sound { path, header, last, is_torn } in segments {
         replayed.missing += header.after.saturating_sub(known);
-        if matches!(found.tail, Tail::Torn { .. }) {
+        if *is_torn {
             replayed.torn.push(path.clone());
         }
-        let last = found.records.last().map_or(header.after, |record| record.sequence);
-        known = known.max(last);
+        known = known.max(*last);
     }
     replayed.last = known;
     if replayed.missing > 0 {
@@ -135,7 +136,6 @@ fn check_order(segments: &[Sound], loaded: u64, replayed: &mut Replayed) -> Resu
              that were acknowledged are in neither"
         );
     }
-    Ok(())
 }
 
 fn damaged(path: &Path, fault: SegmentFault) -> StoreError {

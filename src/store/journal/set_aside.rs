@@ -1,8 +1,9 @@
 //! What was answered and cannot be loaded: kept in a file of its own until `tlsight repair` takes it in again.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -30,7 +31,7 @@ pub fn keep(directory: &Path, journal: Uuid, record: &Record<'_>, why: &str) -> 
     // A number may come again where an older database was put back; the same record is one file however often it is kept.
     let path = directory.join(format!("{:016}-{:08x}.{EXTENSION}", record.sequence, crc32fast::hash(&bytes)));
     fs::create_dir_all(directory)
-        .and_then(|()| File::create(&path))
+        .and_then(|()| OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path))
         .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
         .and_then(|()| File::open(directory)?.sync_all())
         .map_err(|source| io_error("write", &path, source))?;

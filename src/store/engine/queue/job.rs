@@ -15,6 +15,7 @@ use crate::{
 
 /// Bytes a parsed policy or failure detail is taken to need.
 const ROW_BYTES: usize = 512;
+
 /// The entries of one submission, or of one batch, that stay together.
 pub struct Job {
     pub entries: Vec<StoredEntry>,
