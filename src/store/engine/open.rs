@@ -26,7 +26,16 @@ const REPLAY_BASE_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Holds the data directory for this process alone, until dropped.
 #[derive(Debug)]
-pub struct DirectoryLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    /// Closing the file would do where nobody else has it open. A program that is being started has, for a moment: it begins as a copy of
+    /// this process.
+    fn drop(&mut self) {
+        // It goes with the file in any case.
+        let _ = self.0.unlock();
+    }
+}
 
 /// Creates the data directory where it is missing, readable by its owner only, and claims it.
 ///
@@ -196,7 +205,18 @@ pub fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreErro
 
 #[cfg(test)]
 mod tests {
-    use super::threads;
+    use super::*;
+
+    #[test]
+    fn the_directory_is_free_although_a_program_that_is_being_started_has_a_copy_of_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = claim(directory.path()).unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(matches!(claim(directory.path()), Err(StoreError::Locked { .. })));
+        drop(lock);
+        claim(directory.path()).unwrap();
+        drop(copy);
+    }
 
     #[test]
     fn a_small_machine_gives_a_query_one_thread_unless_it_is_told_otherwise() {
