@@ -3,6 +3,7 @@
 mod alerts;
 mod ask;
 mod check_config;
+mod check_sums;
 mod demo;
 mod digest;
 mod healthcheck;
@@ -87,6 +88,10 @@ enum Command {
     Import(Import),
     /// Recover a database that does not open, with a copy of what was found
     Repair,
+    /// Count the sums of all days again, of which the pages are made
+    ///
+    /// Exit codes: 0 every sum is that of its reports; 1 some are not (listed); 2 not counted.
+    CheckSums(check_sums::CheckSums),
     /// Try rules on past data and channels on the present
     #[command(subcommand)]
     Alerts(alerts::Alerts),
@@ -222,6 +227,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, demo),
         Command::Import(import) => import::run(&common, import),
         Command::Repair => repair::run(&common),
+        Command::CheckSums(order) => check_sums::run(&common, &order),
         Command::Alerts(alerts) => alerts::run(&common, alerts),
         Command::Digest(digest) => digest::run(&common, digest),
         Command::Config(ConfigCommand::Example) => {

@@ -231,6 +231,12 @@ pub const NOTIFY_EMAIL_GIVE_UP_H: i64 = 72;
 /// Seconds that deliveries under way are given when the server stops.
 pub const NOTIFY_SHUTDOWN_DEADLINE_S: u64 = 5;
 
+/// Rows of `policy` out of which sums of days are made in one transaction; a day with more is made by itself.
+pub const DAY_SUMS_AT_ONCE_MAX_ROWS: u64 = 100_000;
+/// Seconds for which nothing must have changed before the sums of changed days are made, and how long they wait where something always does.
+pub const DAY_SUMS_QUIET_S: u64 = 3;
+pub const DAY_SUMS_WAIT_MAX_S: u64 = 60;
+
 /// Rows of each kind that alerts left behind and that are removed at once.
 pub const FORGOTTEN_AT_ONCE_MAX: usize = 5_000;
 /// Hours between two times of looking for such rows.

@@ -28,15 +28,17 @@ pub mod reports;
 pub mod shares;
 pub mod silent;
 pub mod span;
+mod sums;
 pub mod trend;
 pub mod week;
 
 use duckdb::{Connection, Row, ToSql, types::FromSql};
 
 pub use crate::day_range::Range;
-use crate::reporters;
+use crate::{reporters, store::tables::day_sums};
 use fill::fill;
 pub use filter::Filter;
+use sums::Sums;
 
 /// Runs one question and collects its rows.
 fn ask<T>(
@@ -58,7 +60,11 @@ fn ask_with<T>(
     more: &[(&str, &dyn ToSql)],
     read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
 ) -> duckdb::Result<Vec<T>> {
+    let sums_of_days = sums::are_in(sql) || put_in.iter().any(|(_, text)| sums::are_in(text));
     let sql = match filter {
+        Some(filter) if sums_of_days => {
+            fill(sql, &[&put_in, filter, &Sums::new(filter, day_sums::pending(connection)?)])
+        }
         Some(filter) => fill(sql, &[&put_in, filter]),
         None => fill(sql, &[&put_in]),
     }?;

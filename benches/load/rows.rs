@@ -18,7 +18,7 @@ pub(crate) struct Shape {
 }
 
 /// Writes rows in the order of their days, as they come in, one policy in fifty with failures. One domain in a hundred changed its
-/// policy in the last week. What failed is known, as after the first evaluation of the alerts.
+/// policy in the last week, and its failures are policy-fetch errors. What failed is known, as after the first evaluation of the alerts.
 #[expect(clippy::disallowed_methods, reason = "ten million rows are written by one statement, not as reports")]
 pub(crate) fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
     let Shape { rows, days, organisations, domains } = shape;
@@ -44,10 +44,12 @@ pub(crate) fn load(data: &Path, shape: Shape) -> duckdb::Result<()> {
          INSERT INTO failure BY NAME
            SELECT uuid AS report, 0 AS policy_position, 0 AS position, day, organisation AS organisation_key, organisation,
                   domain AS policy_domain, 'sts' AS policy_type, 'token' AS trust, 'enforce' AS mode,
-                  ['certificate-expired', 'starttls-not-supported', 'validation-failure', 'sts-policy-fetch-error'][1 + i % 4] AS result_type,
+                  CASE WHEN hash(domain) % 100 = 0 THEN 'sts-policy-fetch-error'
+                       ELSE ['certificate-expired', 'starttls-not-supported', 'validation-failure'][1 + i % 3] END AS result_type,
                   '192.0.2.' || (i % 250) AS sending_mta_ip, 'mx1.' || domain AS receiving_mx_hostname, 3 AS failed_sessions,
                   true AS counted
            FROM n WHERE fails ORDER BY i;
+         INSERT INTO day_pending SELECT DISTINCT day FROM n;
          CHECKPOINT;"
     ))?;
     // As after the first evaluation.

@@ -1,6 +1,8 @@
 //! What the operator asks at the terminal. The same answers, whether the server that holds the data directory gives them over the
 //! control socket or the command opens the database itself.
 
+mod sums;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -27,6 +29,7 @@ use crate::{
     query,
     store::{self, Store, StoreError},
 };
+pub use sums::CheckSumsOrder;
 
 /// Prints or sends the digest of one period.
 pub const DIGEST: &str = "digest";
@@ -37,6 +40,8 @@ pub const SETTINGS: &str = "settings";
 pub const ALERTS_TEST: &str = "alerts-test";
 /// The MX hosts in the policies that senders hold, by policy domain.
 pub const MX_SEEN: &str = "mx-seen";
+/// Counts the sums of days again.
+pub const CHECK_SUMS: &str = "check-sums";
 /// Sends a test by a channel.
 pub const SEND_TEST: &str = "alerts-send-test";
 
@@ -187,6 +192,7 @@ impl AdminHandler for AdminCommands {
             DIGEST => Some(answer(body, |order| self.digest(&order))),
             ALERTS_TEST => Some(answer(body, |order| self.alerts_test(&order))),
             MX_SEEN => Some(answer(body, |()| self.mx_seen())),
+            CHECK_SUMS => Some(answer(body, |order| Ok(sums::check_sums(&self.store, &order)?))),
             SEND_TEST => Some(answer(body, |order| self.send_test(&order))),
             _ => None,
         }

@@ -15,6 +15,14 @@ const RECENT_DAYS: u64 = 7;
 /// ISO weeks shown of a long range, the last ones.
 const WEEKS_MAX: usize = 26;
 
+/// `organization-name` as sent: of the most trusted report, of several the latest.
+const NAMES: &str = "SELECT organisation_key AS key,
+         arg_max(organisation, (list_position(['none', 'token', 'import', 'network', 'dkim'], trust), day, organisation)) AS organisation
+  FROM {{rows}}
+  WHERE organisation IS NOT NULL AND organisation_key IN (SELECT key FROM listed)
+  GROUP BY key";
+const NO_NAMES: &str = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS organisation WHERE false";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakdownBy {
     Organisation,
@@ -103,10 +111,12 @@ pub fn periods(range: Range) -> Vec<Range> {
 }
 
 pub fn breakdown(connection: &Connection, filter: &Filter, by: BreakdownBy) -> duckdb::Result<Breakdown> {
-    let (key, name) = match by {
-        BreakdownBy::Organisation => ("organisation_key", "organisation"),
-        BreakdownBy::PolicyDomain => ("policy_domain", "NULL::VARCHAR"),
+    let (key, table, names) = match by {
+        BreakdownBy::Organisation => ("organisation_key", "organisation", NAMES),
+        BreakdownBy::PolicyDomain => ("policy_domain", "policy_domain", NO_NAMES),
     };
+    let rows = format!("{{{{sums {table} $previous_first_day $last_day}}}}");
+    let older_rows = format!("{{{{sums {table} $oldest_period_day $last_day}}}}");
     let periods = periods(filter.range);
     let sums = periods.iter().map(|period| {
         format!(
@@ -116,7 +126,13 @@ pub fn breakdown(connection: &Connection, filter: &Filter, by: BreakdownBy) -> d
         )
     });
     let sums = format!("concat_ws(' ', {})", sums.collect::<Vec<_>>().join(", "));
-    let put_in = [("key", key), ("name", name), ("periods", sums.as_str())];
+    let put_in = [
+        ("key", key),
+        ("names", names),
+        ("rows", rows.as_str()),
+        ("older_rows", older_rows.as_str()),
+        ("periods", sums.as_str()),
+    ];
     let oldest = periods.iter().map(|period| period.first()).min().unwrap_or(filter.range.first());
     let oldest = oldest.min(filter.range.previous().first());
     let recent = recent_first_day(filter.range);
@@ -136,7 +152,7 @@ pub fn breakdown(connection: &Connection, filter: &Filter, by: BreakdownBy) -> d
             last_failed: get(row, 9)?,
             first_failed_recently: get(row, 10)?,
             reported: get(row, 11)?,
-            periods: numbers(&get::<String>(row, 12)?),
+            periods: get::<Option<String>>(row, 12)?.map_or_else(|| vec![0; periods.len()], |text| numbers(&text)),
         };
         Ok((part, [get::<i64>(row, 13)?, get(row, 14)?, get(row, 15)?]))
     })?;

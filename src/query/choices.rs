@@ -16,14 +16,19 @@ pub struct Choices {
 
 /// Most reported first, at most 100 of each, whatever else the filter says.
 pub fn choices(connection: &Connection, filter: &Filter) -> duckdb::Result<Choices> {
-    let of = |key: &str| {
-        ask_with(connection, include_str!("choices.sql"), &[("key", key)], Some(filter), &[], |row| {
-            get::<String>(row, 0)
-        })
+    // Whatever else is asked for.
+    let days = Filter::new(filter.range);
+    let of = |key: &str, by: &str| {
+        let rows = format!("{{{{sums {by} $previous_first_day $last_day}}}}");
+        let put_in = [("key", key), ("rows", rows.as_str())];
+        ask_with(connection, include_str!("choices.sql"), &put_in, Some(&days), &[], |row| get::<String>(row, 0))
     };
     Ok(Choices {
-        policy_domains: of("policy_domain")?,
-        organisations: of("organisation_key")?.into_iter().map(|key| (key.clone(), reporters::named(&key))).collect(),
-        policy_types: of("policy_type")?,
+        policy_domains: of("policy_domain", "policy_domain")?,
+        organisations: of("organisation_key", "organisation")?
+            .into_iter()
+            .map(|key| (key.clone(), reporters::named(&key)))
+            .collect(),
+        policy_types: of("policy_type", "day")?,
     })
 }

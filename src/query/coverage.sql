@@ -1,8 +1,7 @@
 -- Organisations that report daily, as the days from $usual_first_day to $usual_last_day have it, and whether they have reported on one day already.
 WITH matching AS (
   SELECT organisation_key, day
-  FROM report
-  WHERE {{reports $usual_first_day $day}}
+  FROM {{sums reports $usual_first_day $day}}
 ), known AS (
   -- Days from the first report on: a young store is held against as many days as it knows.
   SELECT $usual_last_day - min(day) + 1 AS days FROM matching WHERE day <= $usual_last_day

@@ -1,6 +1,5 @@
 -- Sessions by day, from the reports' summaries.
-SELECT day, sum({{successful}}), sum({{failed}}), sum({{not_itemised}})
-FROM policy
-WHERE day BETWEEN $first_day AND $last_day AND {{policies}}
+SELECT day, sum({{sum_successful}}), sum({{sum_failed}}), sum({{sum_not_itemised}})
+FROM {{sums day $first_day $last_day}}
 GROUP BY day
 ORDER BY day

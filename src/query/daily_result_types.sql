@@ -1,9 +1,8 @@
 -- Failed sessions by day and result type, from the failure details. Senders choose result types freely: beyond the
 -- twelve largest they are one row without a name.
 WITH each_type AS (
-  SELECT day, result_type, sum({{failed_sessions}}) AS failed
-  FROM failure
-  WHERE day BETWEEN $first_day AND $last_day AND {{failures}}
+  SELECT day, result_type, sum({{sum_failed_sessions}}) AS failed
+  FROM {{sums failures $first_day $last_day}}
   GROUP BY day, result_type
 ), largest AS (
   SELECT result_type FROM each_type GROUP BY result_type ORDER BY sum(failed) DESC, result_type LIMIT 12

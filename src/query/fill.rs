@@ -6,6 +6,7 @@
 //! - `{{failed_sessions}}`: the sessions of a row of `failure`
 //! - `{{credible}}`: the trust of a row as a number, the least first
 //! - `{{sent}}`: rows of any table, by who sent them
+//! - `{{sums …}}`: sums of days (`sums`)
 //! - `{{name}}`: whatever the question puts in by that name, such as the column it groups by
 //!
 //! Values are bound as parameters; only text of this program is put in.
@@ -75,8 +76,6 @@ impl Placeholders for Filter {
                 None => "CASE WHEN once_failed > 0 THEN not_itemised ELSE 0 END".to_owned(),
             },
             ("failed_sessions", None, None) => PLAUSIBLE_FAILED_SESSIONS.to_owned(),
-            ("all_successful", None, None) => PLAUSIBLE_SUCCESSFUL.to_owned(),
-            ("all_failed", None, None) => PLAUSIBLE_FAILED.to_owned(),
             _ => return None,
         };
         Some(text)
@@ -84,7 +83,7 @@ impl Placeholders for Filter {
 }
 
 /// What the tables `policy` and `failure` have in common.
-fn of_policies(filter: &Filter) -> Vec<&'static str> {
+pub(super) fn of_policies(filter: &Filter) -> Vec<&'static str> {
     let mut conditions = sent_by(filter);
     if filter.policy_domain.is_some() {
         conditions.push("policy_domain = $policy_domain");
@@ -98,7 +97,7 @@ fn of_policies(filter: &Filter) -> Vec<&'static str> {
     conditions
 }
 
-fn sent_by(filter: &Filter) -> Vec<&'static str> {
+pub(super) fn sent_by(filter: &Filter) -> Vec<&'static str> {
     let mut conditions = Vec::new();
     if filter.organisation.is_some() {
         conditions.push("organisation_key = $organisation");
@@ -152,7 +151,7 @@ fn below(trust: Trust) -> &'static str {
     }
 }
 
-fn all(conditions: &[&str]) -> String {
+pub(super) fn all(conditions: &[&str]) -> String {
     if conditions.is_empty() { "true".to_owned() } else { format!("({})", conditions.join(" AND ")) }
 }
 
@@ -160,8 +159,12 @@ fn policies(filter: &Filter) -> String {
     all(&of_policies(filter))
 }
 
-/// With a policy type all of its details count, else each session's once.
 fn failures(filter: &Filter) -> String {
+    all(&of_failures(filter))
+}
+
+/// With a policy type all of its details count, else each session's once.
+pub(super) fn of_failures(filter: &Filter) -> Vec<&'static str> {
     let mut conditions = of_policies(filter);
     if filter.policy_type.is_none() {
         conditions.push("counted");
@@ -175,11 +178,11 @@ fn failures(filter: &Filter) -> String {
     if filter.sending_mta_ip.is_some() {
         conditions.push("coalesce(sending_mta_ip, '') = $sending_mta_ip");
     }
-    all(&conditions)
+    conditions
 }
 
 /// A report matches where one of its policies does.
-fn reports(filter: &Filter, first: &str, last: &str) -> String {
+pub(super) fn reports(filter: &Filter, first: &str, last: &str) -> String {
     let mut conditions: Vec<String> = sent_by(filter).into_iter().map(str::to_owned).collect();
     conditions.push(format!("day BETWEEN {first} AND {last}"));
     if filter.policy_domain.is_some() || filter.policy_domains.is_some() || filter.policy_type.is_some() {
@@ -193,7 +196,7 @@ fn reports(filter: &Filter, first: &str, last: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::Range;
+    use crate::query::{Range, sums::Sums};
 
     fn filter() -> Filter {
         let day = "2026-11-22".parse().expect("a date");
@@ -241,7 +244,9 @@ mod tests {
     fn every_question_is_filled_whole() {
         let put_in: &[(&str, &str)] = &[
             ("key", "day"),
-            ("name", "day"),
+            ("names", ""),
+            ("rows", ""),
+            ("older_rows", ""),
             ("periods", "0"),
             ("of_these_failures", ""),
             ("only_failed", ""),
@@ -254,7 +259,8 @@ mod tests {
         let files = std::fs::read_dir("src/query").expect("the source").map(|entry| entry.expect("an entry").path());
         for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "sql")) {
             let sql = std::fs::read_to_string(&file).expect("the question");
-            assert!(fill(&sql, &[&put_in, &filter()]).is_ok(), "{}", file.display());
+            let filter = filter();
+            assert!(fill(&sql, &[&put_in, &filter, &Sums::new(&filter, Vec::new())]).is_ok(), "{}", file.display());
         }
     }
 }

@@ -21,28 +21,28 @@ WITH failing AS (
   FROM policy SEMI JOIN pairs USING (policy_domain, organisation_key)
   WHERE day BETWEEN $oldest_failing_day AND $later_day AND {{policies}}
   GROUP BY policy_domain, organisation_key, day
-), days AS (
-  SELECT policy_domain, organisation_key, result_type, day, failed, reason_code, false AS clean
-  FROM failing SEMI JOIN troubles USING (policy_domain, organisation_key, result_type)
-  UNION ALL
-  SELECT policy_domain, organisation_key, result_type, heard.day, 0, NULL, true
+), clean AS (
+  SELECT policy_domain, organisation_key, result_type, heard.day
   FROM troubles JOIN heard USING (policy_domain, organisation_key)
   ANTI JOIN failing USING (policy_domain, organisation_key, result_type, day)
   -- Nothing less credible than what failed shows that it is over.
   WHERE heard.credible >= troubles.credible
-), runs AS (
-  SELECT *, count(*) FILTER (clean) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY day) AS run FROM days
+), failing_until AS (
+  -- Failing days that the same clean day ends are one run.
+  SELECT failing.*, clean.day AS recovered
+  FROM (SELECT * FROM failing SEMI JOIN troubles USING (policy_domain, organisation_key, result_type)) AS failing
+  ASOF LEFT JOIN clean
+    ON clean.policy_domain = failing.policy_domain AND clean.organisation_key = failing.organisation_key
+    AND clean.result_type = failing.result_type AND clean.day > failing.day
 ), outages AS (
-  SELECT policy_domain, organisation_key, result_type, run,
-         min(day) FILTER (NOT clean) AS since,
-         max(day) FILTER (NOT clean AND day <= $last_day) AS until,
+  SELECT policy_domain, organisation_key, result_type, recovered,
+         min(day) AS since,
+         max(day) FILTER (day <= $last_day) AS until,
          coalesce(sum(failed) FILTER (day BETWEEN $first_day AND $last_day), 0) AS failed,
          min(reason_code) FILTER (day <= $last_day) AS reason_code,
-         string_agg(day || ' ' || failed, chr(10) ORDER BY day) FILTER (NOT clean AND day <= $last_day) AS failing_days,
-         -- The clean day that ends a run begins the next one.
-         lead(min(day) FILTER (clean)) OVER (PARTITION BY policy_domain, organisation_key, result_type ORDER BY run) AS recovered
-  FROM runs
-  GROUP BY policy_domain, organisation_key, result_type, run
+         string_agg(day || ' ' || failed, chr(10) ORDER BY day) FILTER (day <= $last_day) AS failing_days
+  FROM failing_until
+  GROUP BY policy_domain, organisation_key, result_type, recovered
 ), seen AS (
   SELECT * FROM outages
   WHERE since <= $last_day AND until >= $seen_from AND (until >= $first_day OR recovered IS NULL OR recovered >= $first_day)

@@ -4,8 +4,7 @@ WITH each_organisation AS (
   SELECT organisation_key, max(day) AS last_day, count(DISTINCT day) AS days,
          (count(*) FILTER (day >= $start_1) > 0)::INTEGER + (count(*) FILTER (day >= $start_2 AND day < $start_1) > 0)::INTEGER
          + (count(*) FILTER (day >= $start_3 AND day < $start_2) > 0)::INTEGER + (count(*) FILTER (day < $start_3) > 0)::INTEGER AS periods
-  FROM report
-  WHERE {{reports $start_4 $last_day}}
+  FROM {{sums reports $start_4 $last_day}}
   GROUP BY organisation_key
   HAVING max(day) < $first_day
 )

@@ -6,6 +6,7 @@ mod pairs;
 mod policies_seen;
 mod received;
 mod silent;
+mod sums;
 mod trend;
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -1,10 +1,9 @@
 -- Sessions by policy type and day over several periods, and once over all types. Senders choose policy types freely: those with
 -- the most sessions have a row of their own, the others count only in the sum over all, under the empty name.
 WITH each_day AS (
-  SELECT policy_type, day, sum({{all_successful}}) AS successful, sum({{all_failed}}) AS failed,
-         sum({{successful}}) AS successful_once, sum({{failed}}) AS failed_once
-  FROM policy
-  WHERE day BETWEEN $oldest_first_day AND $last_day AND {{policies}}
+  SELECT policy_type, day, sum(successful) AS successful, sum(failed) AS failed,
+         sum({{sum_successful}}) AS successful_once, sum({{sum_failed}}) AS failed_once
+  FROM {{sums day $oldest_first_day $last_day}}
   GROUP BY policy_type, day
 ), largest AS (
   SELECT policy_type FROM each_day

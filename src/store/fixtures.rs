@@ -4,13 +4,19 @@ pub mod kept;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{Config, Connection};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Arrival, EntryKind, Store, StoreSettings, StoredEntry, tables::unproven::Bounds};
+use super::{
+    Arrival, EntryKind, Store, StoreSettings, StoredEntry,
+    tables::{
+        day_sums::{self, SumsCheck},
+        unproven::Bounds,
+    },
+};
 use crate::{
     clock::Clock,
     fault::{Fault, FaultCode, FaultPlace},
@@ -30,6 +36,8 @@ pub fn settings() -> StoreSettings {
         memory_max_bytes: 256 * 1024 * 1024,
         threads: 1,
         question_max: Duration::from_secs(20),
+        // Tests make them themselves.
+        sums_quiet: Duration::from_secs(3_600),
         // Not long after everything here has come.
         clock: Clock::fixed(october(25)),
         // Tests write reports of any age.
@@ -176,6 +184,18 @@ pub fn accept(store: &Store, organisation_keys: &'static [&'static str]) {
     };
     // The caller may be within a runtime.
     std::thread::spawn(accept).join().expect("the decisions are stored");
+}
+
+/// Makes the sums of all days.
+pub fn make_sums(store: &Store) {
+    while store.change_blocking(day_sums::make_some).expect("sums are made") > 0 {}
+}
+
+/// What a check of all sums finds.
+pub fn check_sums(store: &Store) -> SumsCheck {
+    let (first, last) =
+        (october(1).date_naive() - TimeDelta::days(9_999), october(1).date_naive() + TimeDelta::days(9_999));
+    store.read_blocking(|conn| day_sums::check(conn, first, last)).expect("an answer")
 }
 
 /// The identity an entry's report is stored under.

@@ -30,6 +30,8 @@ pub struct StoreSettings {
     pub unproven: Bounds,
     /// Tells how old something is.
     pub clock: Clock,
+    /// How long nothing must have changed before the sums of changed days are made.
+    pub sums_quiet: Duration,
     /// Bytes of DuckDB's log above which it is folded into the database although somebody may wait.
     pub log_max_bytes: u64,
     /// Where reports are acknowledged before they are counted; without it each waits for its transaction, as an import does that has its
@@ -51,6 +53,7 @@ impl Default for StoreSettings {
             quarantine_max_bytes: limits::QUARANTINE_BYTES,
             unproven: Bounds { bytes_max: limits::UNPROVEN_BYTES, keep_days: limits::UNPROVEN_KEEP_DAYS },
             clock: Clock::system(),
+            sums_quiet: Duration::from_secs(limits::DAY_SUMS_QUIET_S),
             log_max_bytes: limits::WAL_MAX_BYTES,
             journal: Some(JournalSettings::default()),
             reread: None,

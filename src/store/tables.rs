@@ -4,6 +4,9 @@ pub mod age;
 pub mod alert;
 mod columns;
 pub mod counts;
+pub mod day_sums;
+#[cfg(test)]
+mod day_sums_tests;
 pub mod digest;
 pub mod entry;
 pub mod eviction;

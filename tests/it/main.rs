@@ -17,4 +17,5 @@ mod place;
 mod readme;
 mod serve;
 mod server;
+mod sums;
 mod upgrade;

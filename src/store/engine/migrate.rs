@@ -20,6 +20,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_unproven", include_str!("../../../schemas/duckdb/0007_unproven.sql")),
     ("0008_words", include_str!("../../../schemas/duckdb/0008_words.sql")),
     ("0009_journal", include_str!("../../../schemas/duckdb/0009_journal.sql")),
+    // The sums themselves are made in quiet moments (`day_sums`).
+    ("0010_day_sums", include_str!("../../../schemas/duckdb/0010_day_sums.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.

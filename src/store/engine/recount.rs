@@ -18,6 +18,7 @@ use crate::{
     store::{
         Arrival, EntryKind, SenderKey, StoreError, StoredEntry, sql,
         tables::{
+            day_sums,
             rows::{Into, StoredReport, Tables},
             test_report,
         },
@@ -103,6 +104,7 @@ pub fn finish(conn: &Connection, reread: Option<&Arc<dyn Reread>>) -> Result<(),
         for table in ["report", "policy", "failure"] {
             conn.execute_batch(&format!("DROP TABLE {table}; ALTER TABLE {table}_next RENAME TO {table}"))?;
         }
+        day_sums::mark_all(conn)?;
         Ok(conn.execute_batch("DROP TABLE recount")?)
     })?;
     Ok(conn.execute_batch("CHECKPOINT")?)

@@ -14,7 +14,7 @@ use super::{
     recount::{self, Bytes, Old, Reread},
     transaction::within,
 };
-use crate::store::StoreError;
+use crate::store::{StoreError, tables::day_sums};
 
 /// How often it says how far it is.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -106,6 +106,7 @@ fn write(conn: &Connection, slice: &[Old], reread: &dyn Reread) -> Result<(), St
          INSERT INTO sender_key_change SELECT before, after, count(*) FROM renamed WHERE before <> after GROUP BY before, after;
          DROP TABLE renamed"
     ))?;
+    day_sums::mark(conn, [last.day])?;
     conn.execute("UPDATE sender_keys SET day = ?::DATE, uuid = ?::UUID", params![last.day, last.uuid])?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Arrival, EntryKind, StoreError, StoredEntry, sql,
         tables::{
-            journal_position,
+            day_sums, journal_position,
             quarantine::{self, NewEntry, QuarantineChange},
             rows::{Into, StoredReport, Tables},
             standing, test_report,
@@ -130,6 +130,7 @@ fn decide(
         }
         tables.flush()?;
         Parts::move_in(conn, &moved)?;
+        day_sums::mark(conn, fresh.iter().flatten().map(|stored| stored.report.range.day()))?;
     }
     let held: Vec<Held> = fresh.iter().flatten().filter_map(Held::of).collect();
     unproven::note(conn, &held)?;

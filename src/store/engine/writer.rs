@@ -3,6 +3,7 @@
 
 mod group;
 mod large;
+mod sums;
 mod upkeep;
 
 use std::{
@@ -42,6 +43,8 @@ use crate::{
     },
 };
 
+use sums::PendingSums;
+
 /// How long nothing must have come before a checkpoint is taken for one nobody waits behind.
 const IDLE: Duration = Duration::from_millis(100);
 /// How often it is looked whether what could not be written can be written now.
@@ -68,6 +71,7 @@ pub struct Writer {
     quarantine_bytes: u64,
     holdings: Arc<Mutex<Holdings>>,
     tidy: Tidy,
+    sums: PendingSums,
     /// A large submission under way.
     parts: Option<Parts>,
     /// When to try again what the machine did not allow.
@@ -117,6 +121,7 @@ impl Writer {
             leftover: Vec::new(),
             openings: 0,
             data,
+            sums: PendingSums::new(settings.sums_quiet),
             settings,
             queue,
             readers,
@@ -143,7 +148,7 @@ impl Writer {
             let wait_max = match self.condition.has_failed() {
                 true => PROBE,
                 false if log > WAL_IDLE_MAX_BYTES => IDLE,
-                false => self.tidy.wait().max(IDLE),
+                false => self.tidy.wait().min(self.sums.wait()).max(IDLE),
             };
             match self.queue.next(wait_max, self.parts.is_some()) {
                 Work::Write(jobs) => self.write(jobs),
@@ -152,6 +157,7 @@ impl Writer {
                 Work::Change(change) => self.change(change),
                 Work::Idle if self.condition.has_failed() => self.probe(),
                 Work::Idle if self.tidy.wait().is_zero() => self.tidy_up(),
+                Work::Idle if self.sums.wait().is_zero() => self.make_sums(),
                 Work::Idle => self.checkpoint_when_large(log),
                 Work::Close => break,
             }
@@ -285,7 +291,9 @@ impl Writer {
             if let Ok(log_bytes) = self.condition.place.committed(false) {
                 self.note.committed(log_bytes, 0);
             }
-            // It may have been a quarantine entry that went.
+            // It may have been about a sender, …
+            self.sums.changed();
+            // … or a quarantine entry that went.
             self.recount();
         }
     }

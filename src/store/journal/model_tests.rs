@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::tests::{crash, one};
 use crate::{
     store::{
-        fixtures::{entry, settings, simple},
+        fixtures::{check_sums, entry, make_sums, settings, simple},
         *,
     },
     submission::Trust,
@@ -24,6 +24,8 @@ enum Event {
         copies: usize,
     },
     Ask,
+    /// A quiet moment.
+    MakeSums,
     /// The process is killed and started again.
     Kill,
 }
@@ -34,6 +36,7 @@ fn event() -> impl Strategy<Value = Event> {
         12 => (0u8..6, 0u8..3, trusts, 1usize..3)
             .prop_map(|(id, content, trust, copies)| Event::Arrive { id, content, trust, copies }),
         1 => Just(Event::Ask),
+        1 => Just(Event::MakeSums),
         1 => Just(Event::Kill),
     ]
 }
@@ -111,6 +114,7 @@ proptest! {
                     }
                 }
                 Event::Ask => prop_assert_eq!(stands(&store), model.clone()),
+                Event::MakeSums => make_sums(&store),
                 Event::Kill => {
                     let left = crash(directory.path());
                     drop(store);
@@ -120,5 +124,9 @@ proptest! {
             }
         }
         prop_assert_eq!(stands(&store), model);
+        prop_assert_eq!(check_sums(&store).differences, []);
+        make_sums(&store);
+        let made = check_sums(&store);
+        prop_assert_eq!((made.pending, made.differences), (0, vec![]));
     }
 }

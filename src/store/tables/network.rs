@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
-use super::rows::At;
+use super::{day_sums, rows::At};
 use crate::{
     store::StoreError,
     submission::{NetworkState, Origin, Trust},
@@ -84,6 +84,7 @@ pub fn settle(conn: &Connection, settled: &[Settled]) -> Result<usize, StoreErro
             let sql = format!("UPDATE {table} SET {set} WHERE day = ?::DATE AND report = ?::UUID");
             conn.execute(&sql, params![trust.as_str(), organisation_key, day, uuid])?;
         }
+        day_sums::mark(conn, [*day])?;
         raised += 1;
     }
     Ok(raised)

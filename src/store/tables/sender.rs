@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
-use super::rows::At;
+use super::{day_sums, rows::At};
 use crate::store::StoreError;
 
 /// One row of `trusted_sender`.
@@ -68,7 +68,8 @@ pub fn decide(
     if let Some(accepted) = accepted {
         conn.execute("INSERT INTO sender_decision VALUES (?, ?, ?)", params![organisation_key, accepted, At(now)])?;
     }
-    Ok(())
+    // Sums by policy domain say what a refused sender has a part in.
+    day_sums::mark_organisation(conn, organisation_key)
 }
 
 #[cfg(test)]

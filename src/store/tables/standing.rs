@@ -7,6 +7,7 @@ use duckdb::{Connection, params};
 use uuid::Uuid;
 
 use super::{
+    day_sums,
     quarantine::NewEntry,
     rows::{At, StoredReport},
 };
@@ -58,7 +59,7 @@ pub(in crate::store) fn raise(
             format!("UPDATE {table} SET trust = ?, organisation_key = ? WHERE day = ?::DATE AND report = ?::UUID");
         conn.execute(&sql, params![trust, key, day, uuid])?;
     }
-    Ok(())
+    day_sums::mark(conn, [day])
 }
 
 /// The original bytes of a stored report, ready for the quarantine.
@@ -118,5 +119,5 @@ pub(in crate::store) fn remove(conn: &Connection, identity: Uuid, day: NaiveDate
         let sql = format!("DELETE FROM {table} WHERE day = ?::DATE AND {key} = ?::UUID");
         conn.execute(&sql, params![day, identity])?;
     }
-    Ok(())
+    day_sums::mark(conn, [day])
 }

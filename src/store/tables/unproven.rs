@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     columns::{ColumnType, Columns, columns},
+    day_sums,
     rows::{At, StoredReport},
 };
 use crate::{
@@ -328,6 +329,7 @@ pub fn remove(conn: &Connection, victims: &[Held]) -> Result<u64, StoreError> {
         for (table, column) in [("report", "uuid"), ("policy", "report"), ("failure", "report"), ("raw", "report")] {
             conn.execute_batch(&format!("DELETE FROM {table} WHERE {within} AND {column} IN ({going})"))?;
         }
+        day_sums::mark(conn, victims.iter().map(|held| held.day))?;
     }
     conn.execute_batch(&format!("DELETE FROM unproven WHERE {within} AND report IN ({all})"))?;
     Ok(going.len() as u64)

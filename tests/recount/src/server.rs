@@ -115,6 +115,19 @@ impl Server {
         Client::new(&self.private)
     }
 
+    /// Has the sums of all days made and counted again by the server itself. How many days it were.
+    pub fn make_sums(&self) -> Result<u64> {
+        let mut check = command(&self.binary);
+        check.args(["check-sums", "--rebuild", "--json", "--data"]).arg(self.scratch.0.join("data"));
+        let output = check.output().map_err(|error| format!("check-sums: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            return Err(format!("check-sums: {said}{}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let found: Value = serde_json::from_str(&said).map_err(|error| format!("check-sums: {error}"))?;
+        found["days"].as_u64().ok_or_else(|| format!("check-sums: {said}"))
+    }
+
     /// What `tlsight digest --dry-run` prints about a week.
     pub fn digest(&self, week: &str) -> Result<String> {
         let mut digest = command(&self.binary);

@@ -106,7 +106,11 @@ fn quarter(binary: &Path, seed: u64) -> Result<Tally> {
     let mut tally = Tally::default();
     let imported = world.reports.iter().filter(|report| report.trust == "import").count();
     tally.same("reports stored", &generate::distinct(&reports), &imported);
+    // Once as soon as everything is in, and once out of the sums of days.
     tally.merge(ask(&server, &world, &plan(&world, yesterday, seed))?);
+    let days: BTreeSet<NaiveDate> = world.reports.iter().map(|report| report.day).collect();
+    tally.same("days with sums", &(days.len() as u64), &server.make_sums()?);
+    tally.merge(ask(&server, &world, &plan(&world, yesterday, seed + 1))?);
     tally.merge(pages::hold(&server, &world, yesterday)?);
     Ok(tally)
 }

@@ -275,6 +275,7 @@ impl Writer {
             Ok(TransactionOutcome { outcomes, held }) => {
                 self.condition.write_succeeded();
                 self.commits.send_modify(|count| *count += 1);
+                self.sums.changed();
                 let exceeded = {
                     let mut holdings = self.holdings();
                     holdings.add(held);

@@ -40,6 +40,7 @@ impl Writer {
             Ok((reports, bytes)) => {
                 self.tidy.removed(reports, bytes);
                 if reports > 0 {
+                    self.sums.changed();
                     self.commits.send_modify(|count| *count += 1);
                 }
             }
