@@ -57,6 +57,49 @@ impl fmt::Display for AddressBlock {
     }
 }
 
+/// Networks that are not reached through the Internet: private, local, shared, for documentation and tests, multicast, reserved, and addresses of
+/// IPv6 that stand for ones of IPv4 (RFC 6890 and its registries).
+const NOT_PUBLIC: &[&str] = &[
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "::/96",
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+    "5f00::/16",
+    "fc00::/7",
+    "fe80::/9",
+    "ff00::/8",
+];
+
+/// Whether an address is one that everybody can reach.
+pub fn is_public(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let within = |block: &str| block.parse::<AddressBlock>().is_ok_and(|block| block.contains(address));
+    // What is neither is never given to anybody (2000::/3 is all of the Internet).
+    let is_global = match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(address) => address.segments()[0] >> 13 == 1,
+    };
+    is_global && !NOT_PUBLIC.iter().any(|block| within(block))
+}
+
 /// Digits and nothing else: `+8` is a number to Rust, but not to anybody who writes networks.
 pub fn number(digits: &str) -> Option<u8> {
     let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -85,6 +128,30 @@ mod tests {
         assert!(contains("2001:db8::/33", "2001:db8:7fff::"));
         assert!(!contains("2001:db8::/33", "2001:db8:8000::"));
         assert!(contains("::1", "::1"));
+    }
+
+    #[test]
+    fn only_what_everybody_can_reach_is_public() {
+        for block in NOT_PUBLIC {
+            let base = block.split('/').next().unwrap().parse().unwrap();
+            assert!(block.parse::<AddressBlock>().is_ok() && !is_public(base), "{block}");
+        }
+        for private in [
+            "127.0.0.1",
+            "::1",
+            "::ffff:10.1.2.3",
+            "10.255.0.1",
+            "fd00::1",
+            "64:ff9b::a01:203",
+            "2002:a01:203::1",
+            "4000::1",
+            "255.255.255.255",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["9.9.9.9", "2620:fe::fe", "172.32.0.1", "100.128.0.1", "198.20.0.1", "::ffff:9.9.9.9"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod ask;
+mod check;
 mod check_config;
 mod check_sums;
 mod demo;
@@ -88,6 +89,14 @@ enum Command {
     Import(Import),
     /// Recover a database that does not open, with a copy of what was found
     Repair,
+    /// Look at what a domain publishes: its TLSRPT and MTA-STS records, its policy, its MX hosts
+    ///
+    /// Looks as a sender does, from this machine: the policy from every address of the policy host, without redirects;
+    /// STARTTLS and the certificate of every MX host, without handing over mail.
+    /// Needs no server and no data directory. docs/checks.md lists what is looked at.
+    ///
+    /// Exit codes: 0 no faults; 1 faults; 2 no faults, but not everything could be found out.
+    Check(check::CheckDomain),
     /// Count the sums of all days again, of which the pages are made
     ///
     /// Exit codes: 0 every sum is that of its reports; 1 some are not (listed); 2 not counted.
@@ -227,6 +236,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => demo::run(&common, demo),
         Command::Import(import) => import::run(&common, import),
         Command::Repair => repair::run(&common),
+        Command::Check(asked) => check::run(&common, &asked),
         Command::CheckSums(order) => check_sums::run(&common, &order),
         Command::Alerts(alerts) => alerts::run(&common, alerts),
         Command::Digest(digest) => digest::run(&common, digest),

@@ -19,6 +19,15 @@ pub trait Resolver: Send + Sync + 'static {
     /// The TXT records of a name, the strings of each joined without anything between (RFC 6376 §3.6.2.2, RFC 7208 §3.3).
     fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>>;
 
+    /// The same with the strings of each record by themselves, for who judges how they are cut.
+    fn txt_strings(&self, name: &str) -> Lookup<Vec<Vec<Vec<u8>>>> {
+        let joined = self.txt(name);
+        Box::pin(async move {
+            let DnsAnswer { value, secure } = joined.await?;
+            Ok(DnsAnswer { value: value.into_iter().map(|text| vec![text]).collect(), secure })
+        })
+    }
+
     /// The MX hosts of a name, best preference first. Lower case, no trailing dot.
     fn mx(&self, name: &str) -> Lookup<Vec<String>>;
 

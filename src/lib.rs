@@ -22,7 +22,8 @@
 //!
 //! Beside that way: `explain` says in plain words what the terms of the RFC mean, `smtp` is the mail session as a value,
 //! `dns` looks up names, `reporters` knows who sent a report, `health` is the registry in which sources and channels say
-//! how they are, `probe` sends a report as a sender would, `chart` draws. `config` is read by `cli`, `app` wires everything.
+//! how they are, `probe` sends a report as a sender would, `observe` looks at what a domain publishes and `check` judges it, `sts` reads
+//! policies and their records, `chart` draws. `config` is read by `cli`, `app` wires everything.
 //!
 //! Data goes one way; `tests/it/map.rs` holds the `use crate::` lines against this picture. `ARCHITECTURE.md` names every
 //! room and follows one report from the socket to the page.
@@ -31,6 +32,7 @@
 pub mod address_block;
 pub mod alerts;
 pub mod backoff;
+pub mod check;
 pub mod day_range;
 pub mod decode;
 pub mod explain;
@@ -43,6 +45,7 @@ pub mod schedule;
 pub mod setting;
 pub mod share;
 pub mod smtp;
+pub mod sts;
 pub mod submission;
 pub mod text;
 pub mod verify;
@@ -78,6 +81,8 @@ pub mod import;
 pub mod jobs;
 #[cfg(feature = "server")]
 pub mod notify;
+#[cfg(feature = "server")]
+pub mod observe;
 #[cfg(feature = "server")]
 pub mod pipeline;
 #[cfg(feature = "server")]

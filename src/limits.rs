@@ -237,6 +237,22 @@ pub const DAY_SUMS_AT_ONCE_MAX_ROWS: u64 = 100_000;
 pub const DAY_SUMS_QUIET_S: u64 = 3;
 pub const DAY_SUMS_WAIT_MAX_S: u64 = 60;
 
+/// Addresses of a policy host that are asked for its policy in one look, and MX hosts whose addresses are looked up.
+pub const CHECK_ADDRESSES_MAX: usize = 16;
+pub const CHECK_HOSTS_MAX: usize = 50;
+/// Seconds until a policy host must have taken a connection, and for its whole answer (RFC 8461 §3.3: one minute).
+pub const CHECK_CONNECT_DEADLINE_S: u64 = 10;
+pub const CHECK_FETCH_DEADLINE_S: u64 = 60;
+/// Seconds for one reply of an MX host, and for all that is said to one of its addresses; how many of these are spoken to at the same time.
+pub const CHECK_SMTP_REPLY_DEADLINE_S: u64 = 30;
+pub const CHECK_SMTP_DEADLINE_S: u64 = 90;
+pub const CHECK_SMTP_AT_ONCE_MAX: usize = 8;
+/// Bytes of one line of a reply, and lines of one reply.
+pub const CHECK_SMTP_LINE_MAX_BYTES: usize = 2_048;
+pub const CHECK_SMTP_REPLY_MAX_LINES: usize = 100;
+/// Bytes of a policy that are read (RFC 8461 §3.3: 64 kilobytes).
+pub const CHECK_POLICY_MAX_BYTES: usize = 64 * 1024;
+
 /// Rows of each kind that alerts left behind and that are removed at once.
 pub const FORGOTTEN_AT_ONCE_MAX: usize = 5_000;
 /// Hours between two times of looking for such rows.

@@ -17,7 +17,6 @@ mod sample;
 mod signature;
 mod smtp;
 mod steps;
-mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -32,13 +31,13 @@ use crate::{
     dns::{DnsError, Resolver},
     limits::{PROBE_ANSWER_DEADLINE_S, PROBE_CONNECT_DEADLINE_S, PROBE_HOSTS_MAX, PROBE_URI_DEADLINE_S},
     report,
+    tls::witness::Authorities,
 };
 pub use destination::{AddressError, Destination, DestinationError, MailtoAddress};
 use record::NoRecord;
 pub use sample::{ORGANISATION, Sample};
 pub use signature::{Signer, SignerError};
 pub use steps::{ProbeEvent, ProbeFate, ProbeStep, ProbeVerdict, Steps};
-pub use tls::Authorities;
 
 /// RFC 5321 §4.5.4.2, where mail servers listen.
 const MX_PORT: u16 = 25;
@@ -90,6 +89,11 @@ struct Deadlines {
 /// The normal form of a domain name, or `None` where the text is none.
 pub fn domain(text: &str) -> Option<String> {
     report::domain(text)
+}
+
+/// What this machine calls itself towards mail servers.
+pub fn own_name() -> String {
+    smtp::hello().to_string()
 }
 
 /// The author where none is named: the postmaster of the domain this machine belongs to, else of `domain`.

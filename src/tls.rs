@@ -1,5 +1,7 @@
 //! TLS as a client: whom certificates are held against.
 
+pub mod witness;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,

@@ -81,6 +81,10 @@ impl Resolver for Hickory {
         self.ask(name, RecordType::TXT, texts)
     }
 
+    fn txt_strings(&self, name: &str) -> Lookup<Vec<Vec<Vec<u8>>>> {
+        self.ask(name, RecordType::TXT, text_strings)
+    }
+
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         self.ask(name, RecordType::MX, exchanges)
     }
@@ -227,6 +231,19 @@ pub(super) fn texts(answers: &[Record]) -> Vec<Vec<u8>> {
             bytes = bytes.saturating_add(text.len());
             bytes <= DNS_RECORDS_MAX_BYTES
         })
+        .collect()
+}
+
+/// The same with the strings of each by themselves.
+fn text_strings(answers: &[Record]) -> Vec<Vec<Vec<u8>>> {
+    let count = texts(answers).len();
+    answers
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::TXT(text) => Some(text.txt_data.iter().map(|string| string.to_vec()).collect()),
+            _ => None,
+        })
+        .take(count)
         .collect()
 }
 

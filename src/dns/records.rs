@@ -51,7 +51,8 @@ type Zone = HashMap<String, Entry>;
 
 #[derive(Debug, Default)]
 struct Entry {
-    txt: Vec<Vec<u8>>,
+    /// Each with its strings.
+    txt: Vec<Vec<Vec<u8>>>,
     mx: Vec<(u16, String)>,
     addresses: Vec<IpAddr>,
     names: Vec<String>,
@@ -60,7 +61,7 @@ struct Entry {
 }
 
 enum Datum {
-    Txt(Vec<u8>),
+    Txt(Vec<Vec<u8>>),
     Mx(u16, String),
     Address(IpAddr),
     Ptr(String),
@@ -111,6 +112,10 @@ impl Records {
 
 impl Resolver for Records {
     fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>> {
+        self.answer(name, |entry| entry.txt.iter().map(|strings| strings.concat()).collect())
+    }
+
+    fn txt_strings(&self, name: &str) -> Lookup<Vec<Vec<Vec<u8>>>> {
         self.answer(name, |entry| entry.txt.clone())
     }
 
@@ -203,33 +208,35 @@ fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
 }
 
-fn txt(rest: &str) -> Result<Vec<u8>, String> {
+/// The strings of a TXT record.
+fn txt(rest: &str) -> Result<Vec<Vec<u8>>, String> {
     let rest = rest.trim();
     if rest.is_empty() {
         return Err("a TXT record has a text".to_owned());
     }
     if !rest.starts_with('"') {
-        return Ok(rest.as_bytes().to_vec());
+        return Ok(vec![rest.as_bytes().to_vec()]);
     }
-    let mut text = Vec::new();
+    let mut strings = Vec::new();
     let mut bytes = rest.bytes();
     while let Some(byte) = bytes.next() {
         match byte {
-            b'"' => string(&mut bytes, &mut text)?,
+            b'"' => strings.push(string(&mut bytes)?),
             b' ' | b'\t' => {}
             b';' | b'#' => break,
             _ => return Err("something other than a string in quotes follows one".to_owned()),
         }
     }
-    Ok(text)
+    Ok(strings)
 }
 
 /// What stands between two quotes, of which the first has been read (RFC 1035 §5.1: `\X` is X, `\DDD` the byte DDD).
-fn string(bytes: &mut impl Iterator<Item = u8>, text: &mut Vec<u8>) -> Result<(), String> {
+fn string(bytes: &mut impl Iterator<Item = u8>) -> Result<Vec<u8>, String> {
     let open = || "a quote is not closed".to_owned();
+    let mut text = Vec::new();
     loop {
         match bytes.next().ok_or_else(open)? {
-            b'"' => return Ok(()),
+            b'"' => return Ok(text),
             b'\\' => {
                 let escaped = bytes.next().ok_or_else(open)?;
                 if !escaped.is_ascii_digit() {

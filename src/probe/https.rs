@@ -9,9 +9,11 @@ use super::{
     Probe,
     sample::Sample,
     steps::{ProbeFate, ProbeVerdict, Steps},
-    tls::{HandshakeSeen, Witness},
 };
-use crate::limits::PROBE_ANSWER_MAX_BYTES;
+use crate::{
+    limits::PROBE_ANSWER_MAX_BYTES,
+    tls::witness::{HandshakeSeen, Witness},
+};
 
 const MEDIA_TYPE: &str = "application/tlsrpt+gzip";
 
@@ -102,19 +104,19 @@ fn say_tls(seen: &HandshakeSeen, insecure: bool, steps: &mut Steps<'_>) {
     let version = seen.version.map(|version| format!("{version}, ")).unwrap_or_default();
     let certificate = match certificate {
         Ok(()) => "the certificate is valid".to_owned(),
-        Err(problem) if insecure => {
-            format!("the certificate would not pass a check: {problem} (--insecure: sent all the same)")
+        Err(fault) if insecure => {
+            format!("the certificate would not pass a check: {} (--insecure: sent all the same)", fault.words)
         }
-        Err(problem) => format!("the certificate is not valid: {problem}"),
+        Err(fault) => format!("the certificate is not valid: {}", fault.words),
     };
     steps.say("tls", format!("{version}{certificate}"));
 }
 
 fn not_sent(error: &(dyn Error + 'static), seen: &HandshakeSeen, insecure: bool) -> ProbeVerdict {
-    if let (Some(Err(problem)), false) = (&seen.certificate, insecure) {
+    if let (Some(Err(fault)), false) = (&seen.certificate, insecure) {
         return ProbeVerdict::new(
             ProbeFate::NotDelivered,
-            format!("not delivered: the certificate is not valid: {problem}"),
+            format!("not delivered: the certificate is not valid: {}", fault.words),
             "Mend the certificate: some senders check it and then do not deliver. --insecure tries it like a sender that does not \
              check (RFC 8460 §3).",
         );

@@ -6,6 +6,7 @@ mod alerts;
 mod attack;
 mod attack_budgets;
 mod browser;
+mod check;
 mod crash;
 mod disk;
 mod http;

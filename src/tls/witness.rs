@@ -1,6 +1,9 @@
-//! TLS as a sender of reports uses it, with a witness of what was negotiated and of what is wrong with the certificate.
+//! TLS as a client that looks, with a witness of what was negotiated and of what is wrong with the certificate.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -12,7 +15,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::tls;
+use super::system_authorities;
 
 /// The authorities that certificates are held against.
 #[derive(Debug, Clone)]
@@ -24,16 +27,57 @@ pub struct Authorities {
 
 /// What was seen of one handshake.
 #[derive(Debug, Clone, Default)]
-pub(super) struct HandshakeSeen {
+pub struct HandshakeSeen {
     /// `TLS 1.2` or `TLS 1.3`.
     pub version: Option<&'static str>,
-    /// What is wrong with the certificate, in words; `None` before one was presented.
-    pub certificate: Option<Result<(), String>>,
+    /// What is wrong with the certificate; `None` before one was presented.
+    pub certificate: Option<Result<(), CertificateFault>>,
+    /// As presented, that of the host first.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+/// Why a certificate does not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFault {
+    pub kind: CertificateFaultKind,
+    /// For somebody who has to mend it, to be said after "the certificate is not valid:".
+    pub words: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateFaultKind {
+    Expired,
+    NotYetValid,
+    Name,
+    /// No way to an authority that is known here.
+    Chain,
+    /// Signed or keyed in a way that cannot be judged here.
+    CannotTell,
+    Other,
+}
+
+impl CertificateFault {
+    fn of(error: &Error) -> CertificateFault {
+        use CertificateFaultKind::*;
+        let kind = match error {
+            Error::InvalidCertificate(error) => match error {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Expired,
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => NotYetValid,
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Name,
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Chain,
+                CertificateError::UnsupportedSignatureAlgorithmContext { .. } => CannotTell,
+                _ => Other,
+            },
+            Error::General(_) => CannotTell,
+            _ => Other,
+        };
+        CertificateFault { kind, words: words(error) }
+    }
 }
 
 /// A verifier that remembers.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub struct Witness {
     authorities: Authorities,
     /// Go on whatever the certificate (RFC 8460 §3: senders need not validate it).
     insecure: bool,
@@ -43,7 +87,7 @@ pub(super) struct Witness {
 impl Authorities {
     /// Those of the system.
     pub fn of_system() -> Authorities {
-        Authorities::new(tls::system_authorities())
+        Authorities::new(system_authorities())
     }
 
     pub fn new(roots: RootCertStore) -> Authorities {
@@ -63,6 +107,30 @@ impl Authorities {
         self.verify(end_entity, intermediates, &name, now).map_err(|error| words(&error))
     }
 
+    /// For how many hours a chain that passes now still does, and since when: at most `most` each way.
+    pub fn validity_h(&self, chain: &[CertificateDer<'_>], host: &str, now: UnixTime, most: u64) -> Option<(u64, u64)> {
+        let (end_entity, intermediates) = chain.split_first()?;
+        let name = ServerName::try_from(host).ok()?;
+        let at = |seconds: u64| {
+            self.verify(end_entity, intermediates, &name, UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+                .is_ok()
+        };
+        let now = now.as_secs();
+        at(now).then_some(())?;
+        let last_good = |good_at: &dyn Fn(u64) -> bool| {
+            let (mut good, mut bad) = (0, most + 1);
+            while bad - good > 1 {
+                let middle = good + (bad - good) / 2;
+                if good_at(middle) { good = middle } else { bad = middle }
+            }
+            good
+        };
+        Some((
+            last_good(&|hours| at(now.saturating_add(hours * 3_600))),
+            last_good(&|hours| at(now.saturating_sub(hours * 3_600))),
+        ))
+    }
+
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -78,12 +146,12 @@ impl Authorities {
 }
 
 impl Witness {
-    pub(super) fn new(authorities: &Authorities, insecure: bool) -> Arc<Witness> {
+    pub fn new(authorities: &Authorities, insecure: bool) -> Arc<Witness> {
         Arc::new(Witness { authorities: authorities.clone(), insecure, seen: Mutex::default() })
     }
 
     /// A client that this witness looks on.
-    pub(super) fn client_config(self: &Arc<Witness>) -> Result<ClientConfig, Error> {
+    pub fn client_config(self: &Arc<Witness>) -> Result<ClientConfig, Error> {
         let verifier: Arc<dyn ServerCertVerifier> = Arc::<Witness>::clone(self);
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.authorities.provider))
             .with_safe_default_protocol_versions()?
@@ -96,7 +164,7 @@ impl Witness {
         Ok(config)
     }
 
-    pub(super) fn seen(&self) -> HandshakeSeen {
+    pub fn seen(&self) -> HandshakeSeen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -115,7 +183,13 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verdict = self.authorities.verify(end_entity, intermediates, server_name, now);
-        self.note(|seen| seen.certificate = Some(verdict.clone().map_err(|error| words(&error))));
+        self.note(|seen| {
+            seen.certificate = Some(verdict.clone().map_err(|error| CertificateFault::of(&error)));
+            seen.chain = std::iter::once(end_entity)
+                .chain(intermediates)
+                .map(|certificate| certificate.clone().into_owned())
+                .collect();
+        });
         match verdict {
             Err(error) if !self.insecure => Err(error),
             _ => Ok(ServerCertVerified::assertion()),

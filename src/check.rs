@@ -1,0 +1,13 @@
+//! What is published for a policy domain, held against RFC 8460 and RFC 8461: plain values in (`observed`), findings out (`judge`). Pure; whoever looks
+//! is `observe`.
+
+pub mod finding;
+mod judge;
+pub mod observed;
+
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Check, Effect, Finding, Severity};
+pub use judge::judge;
+pub use observed::Observed;
