@@ -10,7 +10,10 @@ use super::{
     open,
     recount::{self, Renewed, Reread, StoredReportBytes},
 };
-use crate::store::{SenderKey, Store, StoreSettings, fixtures::settings};
+use crate::store::{
+    SenderKey, Store, StoreSettings,
+    fixtures::{check_sums, make_sums, settings},
+};
 
 /// Unpacks a store that a released version wrote, its log not checkpointed.
 #[expect(clippy::disallowed_methods, reason = "a file of our own")]
@@ -146,6 +149,7 @@ fn alerts_silences_and_what_is_known_follow_the_keys_of_their_senders() {
         )?)
     };
     store.change_blocking(prepare).unwrap();
+    make_sums(&store);
     store.close_blocking().unwrap();
     drop(store);
     let settings = StoreSettings { reread: Some(Arc::new(Renaming)), ..settings() };
@@ -157,5 +161,11 @@ fn alerts_silences_and_what_is_known_follow_the_keys_of_their_senders() {
     let known = "SELECT count(*) FROM known_failure WHERE organisation_key = 'dkim:Example Mail'";
     let known: i64 = store.read_blocking(|conn| Ok(conn.query_row(known, [], |row| row.get(0))?)).unwrap();
     assert_eq!(known, 1);
+    let sums = check_sums(&store);
+    assert_eq!(
+        (sums.pending, sums.differences),
+        (1, vec![]),
+        "the sums of a day whose senders have other keys are not used"
+    );
     store.close_blocking().unwrap();
 }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::store::{
         Arrival, Store, StoredEntry,
-        fixtures::{TempStore, entry, identity, october, simple, temp_store},
+        fixtures::{TempStore, check_sums, entry, identity, make_sums, october, simple, temp_store},
     };
 
     /// A report whose proof is not known, from an address.
@@ -171,11 +171,14 @@ mod tests {
         store.write_blocking(vec![none.clone(), dkim.clone(), settled.clone()]);
         let renamed = Settled { organisation_key: Some("proven.example".into()), ..proven(&none) };
         let all = [renamed, proven(&dkim), proven(&settled)];
+        make_sums(&store);
         assert_eq!(store.change_blocking(move |conn| settle(conn, &all)).unwrap(), 1);
         assert_eq!(trusts(&store, &none), ["network"; 3]);
         assert_eq!(of_each_table(&store, &none, "organisation_key"), ["proven.example"; 3]);
         assert_eq!(trusts(&store, &dkim), ["dkim"; 3]);
         assert_eq!(trusts(&store, &settled), ["none"; 3], "nobody was going to ask about it");
+        let sums = check_sums(&store);
+        assert_eq!((sums.pending, sums.differences), (1, vec![]), "its day has other sums now");
     }
 
     #[test]
