@@ -22,7 +22,7 @@ use crate::{
     address_block,
     check::{
         Observed,
-        observed::{AddressSeen, CertificateProblem, PolicyHostSeen, RecordsSeen, Seen, SmtpSeen},
+        observed::{AddressSeen, PolicyHostSeen, RecordsSeen, Seen, SmtpSeen},
     },
     clock::Clock,
     dns::{DnsError, Family, Lookup, Resolver},
@@ -31,7 +31,7 @@ use crate::{
         CHECK_SMTP_DEADLINE_S, CHECK_SMTP_REPLY_DEADLINE_S,
     },
     sts::record::RecordKind,
-    tls::witness::{Authorities, CertificateFault, CertificateFaultKind},
+    tls::witness::Authorities,
 };
 
 const HTTPS_PORT: u16 = 443;
@@ -214,17 +214,6 @@ async fn seen<T>(lookup: Lookup<T>) -> Seen<T> {
         Ok(answer) => Seen::Found(answer.value),
         Err(DnsError::NotFound) => Seen::Nothing,
         Err(DnsError::Temporary(why)) => Seen::Unknown(why),
-    }
-}
-
-fn certificate_problem(fault: &CertificateFault) -> CertificateProblem {
-    match fault.kind {
-        CertificateFaultKind::Expired => CertificateProblem::Expired,
-        CertificateFaultKind::NotYetValid => CertificateProblem::NotYetValid,
-        CertificateFaultKind::Name => CertificateProblem::Name,
-        CertificateFaultKind::Chain => CertificateProblem::Chain,
-        CertificateFaultKind::CannotTell => CertificateProblem::CannotTell,
-        CertificateFaultKind::Other => CertificateProblem::Other,
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Common, ask};
 use crate::{
     config::Environment,
     jobs::admin::{self, CheckSumsOrder},
-    store::tables::day_sums::SumsCheck,
+    store::tables::day_sums::{DIFFERENCES_MAX, SumsCheck},
 };
 
 #[derive(Debug, Args)]
@@ -39,6 +39,10 @@ fn as_text(found: &SumsCheck) -> String {
     for difference in &found.differences {
         let _ = writeln!(text, "  {} {} {}: {}", difference.day, difference.table, difference.key, difference.numbers);
     }
+    // Of each table and stretch of days only the first ones are listed, each with how many there are.
+    if found.differences.iter().any(|difference| difference.total > DIFFERENCES_MAX) {
+        text.push_str("  … and more: only the first are listed.\n");
+    }
     if found.pending > 0 {
         let _ = writeln!(
             text,
@@ -57,6 +61,16 @@ mod tests {
     use super::*;
     use crate::store::tables::day_sums::SumDifference;
 
+    fn found_one() -> SumDifference {
+        SumDifference {
+            table: "day_report".into(),
+            day: "2026-11-22".into(),
+            key: "example.net dkim".into(),
+            numbers: "reports 3, by the rows 2".into(),
+            total: 1,
+        }
+    }
+
     #[test]
     fn what_was_found_is_told_with_what_to_do() {
         let none = SumsCheck::default();
@@ -67,15 +81,10 @@ mod tests {
             text.starts_with("The sums of 2 days are those of their reports.\nOf 1 day something changed"),
             "{text}"
         );
-        let difference = SumDifference {
-            table: "day_report".into(),
-            day: "2026-11-22".into(),
-            key: "example.net dkim".into(),
-            numbers: "reports 3, by the rows 2".into(),
-            total: 1,
-        };
-        let text = as_text(&SumsCheck { differences: vec![difference], ..good });
+        let text = as_text(&SumsCheck { differences: vec![found_one()], ..good });
         assert!(text.contains("  2026-11-22 day_report example.net dkim: reports 3, by the rows 2\n"), "{text}");
-        assert!(text.ends_with("makes all sums anew of them.\n"), "{text}");
+        assert!(text.ends_with("makes all sums anew of them.\n") && !text.contains("and more"), "{text}");
+        let many = SumDifference { total: 21, ..found_one() };
+        assert!(as_text(&SumsCheck { differences: vec![many], ..SumsCheck::default() }).contains("and more"));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use reqwest::{Response, header, redirect::Policy};
 use rustls_pki_types::UnixTime;
 
-use super::{Observer, certificate_problem, deepest, has_no_route, holds_tls_error};
+use super::{Observer, deepest, has_no_route, holds_tls_error};
 use crate::{
     check::observed::{FetchOutcome, PolicyAnswer, PolicyFetch},
     limits::CHECK_POLICY_MAX_BYTES,
@@ -81,7 +81,7 @@ impl Observer {
 
     fn failed(&self, error: &(dyn Error + 'static), seen: &HandshakeSeen) -> FetchOutcome {
         if let Some(Err(fault)) = &seen.certificate {
-            return FetchOutcome::Certificate { problem: certificate_problem(fault), words: fault.words.clone() };
+            return FetchOutcome::Certificate { problem: fault.problem, words: fault.words.clone() };
         }
         let asked = error.downcast_ref::<reqwest::Error>();
         let words = deepest(error);

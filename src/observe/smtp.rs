@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Observer, certificate_problem, deepest, has_no_route, holds_tls_error};
+use super::{Observer, deepest, has_no_route, holds_tls_error};
 use crate::{
     check::observed::{AddressSeen, SmtpOutcome, SmtpSeen},
     limits::{CHECK_SMTP_LINE_MAX_BYTES, CHECK_SMTP_REPLY_MAX_LINES},
@@ -35,7 +35,7 @@ impl Observer {
         let outcome = match is_public {
             true => timeout(self.smtp_deadline, self.spoken(host, SocketAddr::new(address, self.smtp_port)))
                 .await
-                .unwrap_or(SmtpOutcome::NoConnection("it took too long".to_owned())),
+                .unwrap_or(SmtpOutcome::Broken("it took too long".to_owned())),
             false => SmtpOutcome::NotPublic,
         };
         SmtpSeen { host: host.to_owned(), address, outcome }
@@ -94,7 +94,7 @@ impl Observer {
         let connected = timeout(self.connect_deadline, connecting).await;
         let seen = witness.seen();
         if let Some(Err(fault)) = &seen.certificate {
-            return Ok(SmtpOutcome::Certificate { problem: certificate_problem(fault), words: fault.words.clone() });
+            return Ok(SmtpOutcome::Certificate { problem: fault.problem, words: fault.words.clone() });
         }
         match connected {
             Ok(Ok(stream)) => {

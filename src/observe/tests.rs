@@ -15,9 +15,10 @@ use super::*;
 use crate::{
     check::{
         Check, Severity, judge,
-        observed::{FetchOutcome, PolicyAnswer, SmtpOutcome},
+        observed::{CertificateProblem, FetchOutcome, PolicyAnswer, SmtpOutcome},
     },
     dns::Records,
+    limits::CHECK_POLICY_MAX_BYTES,
 };
 
 const POLICY: &str = "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmax_age: 1209600\r\n";
@@ -155,7 +156,7 @@ async fn certificates_are_judged_as_a_sender_does() {
 async fn what_is_served_is_read_as_far_as_a_sender_reads() {
     let large = format!("{POLICY}{}", "x-fill: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(2_000));
     let observed = looked("mta-sts.example.com", GOOD_UNTIL, ok("Content-Type: text/plain\r\n", &large)).await;
-    assert_eq!(answer(&observed).body.len(), CHECK_POLICY_MAX);
+    assert_eq!(answer(&observed).body.len(), CHECK_POLICY_MAX_BYTES);
     assert!(found(&observed).contains(&(Check::HostSize, Severity::Fault)));
     let page = "<html><body>Just a moment</body></html>";
     let robots = format!(
@@ -165,8 +166,6 @@ async fn what_is_served_is_read_as_far_as_a_sender_reads() {
     let observed = looked("mta-sts.example.com", GOOD_UNTIL, robots).await;
     assert_eq!(found(&observed), [(Check::HostRobots, Severity::Fault)]);
 }
-
-const CHECK_POLICY_MAX: usize = crate::limits::CHECK_POLICY_MAX_BYTES;
 
 #[tokio::test]
 async fn a_host_that_is_not_there_or_speaks_no_tls_is_told_apart() {

@@ -13,7 +13,7 @@ use super::{
     Filter,
     fill::{self, NOT_REFUSED, Placeholders},
 };
-use crate::store::tables::day_sums::{BY_ORGANISATION, BY_POLICY_DOMAIN, DaySums, OF_FAILURES, OF_REPORTS};
+use crate::store::tables::day_sums::{BY_ORGANISATION, BY_POLICY_DOMAIN, DaySums, OF_FAILURES, OF_REPORTS, REFUSED};
 
 /// Pending days that stand in the statement, where DuckDB skips what lies between them; more are looked up by it.
 const PENDING_LISTED_MAX: usize = 100;
@@ -39,11 +39,7 @@ impl<'a> Sums<'a> {
         self.filter.policy_domain.is_some() || self.filter.policy_domains.is_some()
     }
 
-    fn sessions(&self, sums: &DaySums, first: &str, last: &str) -> String {
-        let is_known = match sums.table {
-            table if table == BY_ORGANISATION.table => !self.names_a_domain(),
-            _ => self.filter.organisation.is_none(),
-        };
+    fn sessions(&self, sums: &DaySums, is_known: bool, first: &str, last: &str) -> String {
         let conditions = fill::of_policies(self.filter);
         self.rows(sums, is_known, (&conditions, &fill::all(&conditions)), first, last)
     }
@@ -72,7 +68,7 @@ impl<'a> Sums<'a> {
         let conditions: Vec<&str> = conditions
             .iter()
             .filter(|condition| **condition != "counted")
-            .map(|condition| match *condition == NOT_REFUSED && sums.table == BY_POLICY_DOMAIN.table {
+            .map(|condition| match *condition == NOT_REFUSED && sums.keys.contains(&REFUSED) {
                 true => "NOT refused",
                 false => condition,
             })
@@ -113,9 +109,11 @@ impl Placeholders for Sums<'_> {
             return None;
         };
         Some(match by {
-            "day" if self.names_a_domain() => self.sessions(&BY_POLICY_DOMAIN, first, last),
-            "day" | "organisation" => self.sessions(&BY_ORGANISATION, first, last),
-            "policy_domain" => self.sessions(&BY_POLICY_DOMAIN, first, last),
+            "organisation" => self.sessions(&BY_ORGANISATION, !self.names_a_domain(), first, last),
+            "day" if !self.names_a_domain() => self.sessions(&BY_ORGANISATION, true, first, last),
+            "day" | "policy_domain" => {
+                self.sessions(&BY_POLICY_DOMAIN, self.filter.organisation.is_none(), first, last)
+            }
             "failures" => {
                 let is_known = !self.names_a_domain() && !self.filter.names_host_or_address();
                 let conditions = fill::of_failures(self.filter);

@@ -16,6 +16,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::system_authorities;
+use crate::check::observed::CertificateProblem;
 
 /// The authorities that certificates are held against.
 #[derive(Debug, Clone)]
@@ -39,27 +40,15 @@ pub struct HandshakeSeen {
 /// Why a certificate does not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFault {
-    pub kind: CertificateFaultKind,
+    pub problem: CertificateProblem,
     /// For somebody who has to mend it, to be said after "the certificate is not valid:".
     pub words: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateFaultKind {
-    Expired,
-    NotYetValid,
-    Name,
-    /// No way to an authority that is known here.
-    Chain,
-    /// Signed or keyed in a way that cannot be judged here.
-    CannotTell,
-    Other,
-}
-
 impl CertificateFault {
     fn of(error: &Error) -> CertificateFault {
-        use CertificateFaultKind::*;
-        let kind = match error {
+        use CertificateProblem::*;
+        let problem = match error {
             Error::InvalidCertificate(error) => match error {
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => Expired,
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => NotYetValid,
@@ -71,7 +60,7 @@ impl CertificateFault {
             Error::General(_) => CannotTell,
             _ => Other,
         };
-        CertificateFault { kind, words: words(error) }
+        CertificateFault { problem, words: words(error) }
     }
 }
 

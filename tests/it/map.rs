@@ -42,7 +42,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("alerts", &["explain", "setting", "share", "submission", "text", "wording"]),
     ("health", &["submission"]),
     ("unix_socket", &[]),
-    ("tls", &[]),
+    ("tls", &["check"]),
     ("config", &["alerts", "limits", "reporters", "schedule", "setting", "submission", "tls", "verify"]),
     ("store", &["backoff", "alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
     (

@@ -123,10 +123,14 @@ fn hosts(observed: &Observed) -> String {
 }
 
 fn reports(observed: &Observed) -> String {
-    let Seen::Found(records) = &observed.tlsrpt.records else { return "asked for nowhere".to_owned() };
+    let records = match &observed.tlsrpt.records {
+        Seen::Found(records) => records.as_slice(),
+        Seen::Nothing => &[],
+        Seen::Unknown(_) => return "could not be looked up".to_owned(),
+    };
     match record::read(observed.tlsrpt.kind, records) {
-        RecordReading::One(record) => record.uris().join(", "),
-        _ => "asked for nowhere".to_owned(),
+        RecordReading::One(record) if !record.uris().is_empty() => record.uris().join(", "),
+        _ => "no sender is asked for any".to_owned(),
     }
 }
 

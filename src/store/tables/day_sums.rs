@@ -14,7 +14,7 @@ use crate::{
 const DAYS_AT_ONCE: usize = 62;
 
 /// Differences that are listed of one table.
-const DIFFERENCES_MAX: usize = 20;
+pub const DIFFERENCES_MAX: u64 = 20;
 
 /// One table of sums.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl DaySums {
         &self,
         conn: &Connection,
         (first, last): (NaiveDate, NaiveDate),
-        most: usize,
+        most: u64,
     ) -> Result<Vec<SumDifference>, StoreError> {
         let (table, of, columns, rows) = (self.table, self.of, self.columns(), self.of_one_row());
         let keys: Vec<&str> = self.key_names().collect();
