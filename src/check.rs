@@ -2,8 +2,10 @@
 //! is `observe`.
 
 pub mod finding;
+pub mod history;
 mod judge;
 pub mod observed;
+pub mod octets;
 
 #[cfg(test)]
 mod tests;

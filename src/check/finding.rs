@@ -1,9 +1,9 @@
 //! The checks by name, and what they find.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// A sender that follows the RFC refuses, ignores the policy or cannot report.
@@ -15,11 +15,13 @@ pub enum Severity {
 }
 
 /// What it does to mail and reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Mail is not delivered to that host on that try.
     Refused,
+    /// Senders that apply DANE hold mail back and try again.
+    Deferred,
     /// The policy is ignored: mail goes as without one.
     Unprotected,
     /// No reports come.
@@ -28,7 +30,7 @@ pub enum Effect {
 }
 
 /// Something about a policy domain that somebody should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub check: Check,
     pub severity: Severity,
@@ -44,8 +46,8 @@ pub struct Finding {
 macro_rules! checks {
     ($($check:ident $id:literal $rfc:literal $words:literal,)*) => {
         /// What is looked at.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(into = "&'static str")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "&'static str", try_from = "String")]
         pub enum Check { $($check),* }
 
         impl Check {
@@ -128,6 +130,79 @@ checks! {
     MxNull "mx-null" "RFC 7505 §3" "no policy is published for a domain that takes no mail, and a null MX stands alone",
     MxImplicit "mx-implicit" "RFC 5321 §5.1" "a domain without MX records is its own host, and the policy covers it",
     MxAddress "mx-address" "RFC 5321 §5.1" "every MX host has an address that everybody can reach",
+}
+
+impl Check {
+    /// `None` for one that this version does not know.
+    pub fn from_id(id: &str) -> Option<Check> {
+        Check::ALL.iter().copied().find(|check| check.id() == id)
+    }
+
+    /// What has to be seen before it can be said how it stands.
+    pub fn group(self) -> CheckGroup {
+        match self.id().split('-').next().unwrap_or_default() {
+            "tlsrpt" => CheckGroup::Tlsrpt,
+            "sts" => CheckGroup::Record,
+            "host" => CheckGroup::PolicyHost,
+            "pol" => CheckGroup::Policy,
+            "mx" => CheckGroup::Mx,
+            "dane" => CheckGroup::Dane,
+            _ => CheckGroup::Smtp,
+        }
+    }
+}
+
+/// What is looked at together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CheckGroup {
+    Tlsrpt,
+    Record,
+    PolicyHost,
+    Policy,
+    Mx,
+    Smtp,
+    Dane,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Fault => "fault",
+            Severity::Warning => "warning",
+            Severity::Unknown => "unknown",
+            Severity::Note => "note",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Severity> {
+        [Severity::Fault, Severity::Warning, Severity::Unknown, Severity::Note].into_iter().find(|one| one.as_str() == name)
+    }
+}
+
+impl Effect {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::Refused => "refused",
+            Effect::Deferred => "deferred",
+            Effect::Unprotected => "unprotected",
+            Effect::Unreported => "unreported",
+            Effect::None => "none",
+        }
+    }
+
+    /// One that a newer version knows has none here.
+    pub fn from_name(name: &str) -> Effect {
+        let named = [Effect::Refused, Effect::Deferred, Effect::Unprotected, Effect::Unreported];
+        named.into_iter().find(|effect| effect.as_str() == name).unwrap_or(Effect::None)
+    }
+}
+
+impl TryFrom<String> for Check {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Check, String> {
+        Check::from_id(&id).ok_or_else(|| format!("no check is called {id:?}"))
+    }
 }
 
 impl From<Check> for &'static str {

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::sts::record::RecordKind;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::octets::{octets, record_octets};
+use crate::sts::record::RecordKind;
 
 /// One look at a policy domain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
     /// A-labels, lower case, no trailing dot.
     pub domain: String,
@@ -25,14 +28,15 @@ pub struct Observed {
 }
 
 /// One session with an MX host, up to the handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmtpSeen {
     pub host: String,
     pub address: IpAddr,
     pub outcome: SmtpOutcome,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SmtpOutcome {
     /// It is not one that everybody can reach: nothing was sent there.
     NotPublic,
@@ -57,14 +61,15 @@ pub enum SmtpOutcome {
 }
 
 /// An address of a host, and whether others than this machine can reach it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSeen {
     pub address: IpAddr,
     pub is_public: bool,
 }
 
 /// What a question brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Seen<T> {
     Found(T),
     /// There is no such name, or nothing of this kind at it.
@@ -74,15 +79,16 @@ pub enum Seen<T> {
 }
 
 /// TXT records at a name, each with its strings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordsSeen {
     pub name: String,
     pub kind: RecordKind,
+    #[serde(with = "record_octets")]
     pub records: Seen<Vec<Vec<Vec<u8>>>>,
 }
 
 /// `mta-sts.DOMAIN` and what each of its addresses answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyHostSeen {
     pub name: String,
     pub addresses: Seen<Vec<IpAddr>>,
@@ -90,14 +96,15 @@ pub struct PolicyHostSeen {
 }
 
 /// One try to fetch the policy, from one address.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyFetch {
     pub address: IpAddr,
     pub took_ms: u64,
     pub outcome: FetchOutcome,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FetchOutcome {
     /// It is not one that everybody can reach: nothing was sent there.
     NotPublic,
@@ -118,7 +125,8 @@ pub enum FetchOutcome {
 }
 
 /// What is wrong with a certificate, as far as it makes a difference for who has to mend it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertificateProblem {
     Expired,
     NotYetValid,
@@ -130,7 +138,7 @@ pub enum CertificateProblem {
     Other,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyAnswer {
     pub status: u16,
     pub location: Option<String>,
@@ -139,6 +147,7 @@ pub struct PolicyAnswer {
     /// Signs of something in front that takes the asker for a robot.
     pub is_challenge: bool,
     /// As much as a sender reads.
+    #[serde(with = "octets")]
     pub body: Vec<u8>,
     pub is_too_large: bool,
     /// How long the certificate and its chain are valid, before and after the look, in hours.

@@ -1,5 +1,7 @@
 //! Each check with a look that raises it and one that nearly does.
 
+mod history;
+
 use std::collections::BTreeSet;
 
 use super::{

@@ -89,7 +89,8 @@ pub struct StsPolicy {
     pub max_age: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// RFC 8461 §3.2; the strictest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum StsMode {
     Enforce,
     Testing,

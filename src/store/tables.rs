@@ -12,6 +12,7 @@ pub mod entry;
 pub mod eviction;
 pub mod journal_position;
 pub mod known;
+pub mod look;
 pub mod mailbox;
 mod named;
 pub mod network;

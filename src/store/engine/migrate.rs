@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_journal", include_str!("../../../schemas/duckdb/0009_journal.sql")),
     // The sums themselves are made in quiet moments (`day_sums`).
     ("0010_day_sums", include_str!("../../../schemas/duckdb/0010_day_sums.sql")),
+    ("0011_looks", include_str!("../../../schemas/duckdb/0011_looks.sql")),
 ];
 
 /// Brings the schema to this program's version. A newer one is refused: this program could misread it.
