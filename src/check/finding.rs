@@ -175,7 +175,9 @@ impl Severity {
     }
 
     pub fn from_name(name: &str) -> Option<Severity> {
-        [Severity::Fault, Severity::Warning, Severity::Unknown, Severity::Note].into_iter().find(|one| one.as_str() == name)
+        [Severity::Fault, Severity::Warning, Severity::Unknown, Severity::Note]
+            .into_iter()
+            .find(|one| one.as_str() == name)
     }
 }
 

@@ -111,8 +111,8 @@ fn could_be_seen(known: &KnownFinding, findings: &[Finding], observed: &Observed
         let part = unknown.part.as_deref().unwrap_or_default();
         is_about_it && (part.is_empty() || known.part.is_empty() || part == known.part)
     });
-    let needs_policy = group == CheckGroup::Policy
-        || matches!(known.check, Check::MxUncovered | Check::MxSurplus | Check::MxImplicit);
+    let needs_policy =
+        group == CheckGroup::Policy || matches!(known.check, Check::MxUncovered | Check::MxSurplus | Check::MxImplicit);
     let needs_mx = matches!(group, CheckGroup::Mx | CheckGroup::Smtp | CheckGroup::Dane);
     let policy_is_hidden = needs_policy && observed.policy_host.body().is_none();
     let mx_is_hidden = needs_mx && matches!(observed.mx, Seen::Unknown(_));

@@ -164,3 +164,20 @@ impl PolicyHostSeen {
         })
     }
 }
+
+impl Observed {
+    /// Forgets what is different at every look: how long answers took, and how long certificates still last.
+    pub fn forget_times(&mut self) {
+        for fetch in &mut self.policy_host.fetches {
+            fetch.took_ms = 0;
+            if let FetchOutcome::Answered(answer) = &mut fetch.outcome {
+                (answer.valid_for_h, answer.valid_since_h) = (None, None);
+            }
+        }
+        for seen in self.smtp.iter_mut().flatten() {
+            if let SmtpOutcome::Good { valid_for_h, valid_since_h } = &mut seen.outcome {
+                (*valid_for_h, *valid_since_h) = (None, None);
+            }
+        }
+    }
+}

@@ -63,8 +63,10 @@ mod tests {
 
     #[test]
     fn order_case_and_unknown_keys_make_no_difference() {
-        let one = content("version: STSv1\nmode: enforce\nmx: mx1.example.com\nmx: *.Example.net\nmax_age: 86400\n").unwrap();
-        let other = "mode: enforce\r\nmax_age: 86400\r\nmx: *.example.net\r\nmx: mx1.example.com\r\nx: y\r\nversion: STSv1\r\n";
+        let one =
+            content("version: STSv1\nmode: enforce\nmx: mx1.example.com\nmx: *.Example.net\nmax_age: 86400\n").unwrap();
+        let other =
+            "mode: enforce\r\nmax_age: 86400\r\nmx: *.example.net\r\nmx: mx1.example.com\r\nx: y\r\nversion: STSv1\r\n";
         assert_eq!(content(other), Some(one.clone()));
         assert_eq!(one.to_string(), "enforce, 86400 s, *.example.net mx1.example.com");
         let testing = PolicyContent { mode: StsMode::Testing, ..one.clone() };

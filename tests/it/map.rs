@@ -44,7 +44,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("unix_socket", &[]),
     ("tls", &["check"]),
     ("config", &["alerts", "limits", "reporters", "schedule", "setting", "submission", "tls", "verify"]),
-    ("store", &["backoff", "alerts", "clock", "fault", "limits", "report", "reporters", "submission"]),
+    ("store", &["backoff", "alerts", "check", "clock", "fault", "limits", "report", "reporters", "sts", "submission"]),
     (
         "query",
         &["alerts", "day_range", "explain", "fault", "limits", "period", "report", "reporters", "store", "submission"],

@@ -146,9 +146,9 @@ pub fn record(conn: &Connection, look: &NewLook) -> Result<(), StoreError> {
     let count = |severity| look.findings.iter().filter(|finding| finding.severity == severity).count() as u32;
     let sql = "INSERT INTO look VALUES (?, ?, ?, ?, ?::UUID, ?, ?, ?, ?)";
     let took_ms = i64::try_from(look.took_ms).unwrap_or(i64::MAX);
-    let (faults, warnings, unknowns) =
-        (count(Severity::Fault), count(Severity::Warning), count(Severity::Unknown));
-    let row = params![now.date_naive(), At(now), domain, look.cause.as_str(), state, faults, warnings, unknowns, took_ms];
+    let (faults, warnings, unknowns) = (count(Severity::Fault), count(Severity::Warning), count(Severity::Unknown));
+    let row =
+        params![now.date_naive(), At(now), domain, look.cause.as_str(), state, faults, warnings, unknowns, took_ms];
     conn.execute(sql, row)?;
     Ok(())
 }
