@@ -11,7 +11,7 @@ const ZONE: &str = "\
 _smtp._tls.example.com TXT v=TLSRPTv1; rua=mailto:tlsrpt@example.com
 _mta-sts.example.com   TXT v=STSv1; id=20261129
 example.com            MX  10 mx1.example.com
-mx1.example.com        A   127.0.0.1
+mx1.example.com        A   9.9.9.9
 ";
 
 fn looks(temp: &TempStore, zone: &str) -> Arc<PolicyLooks> {
