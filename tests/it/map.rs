@@ -86,6 +86,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "alerts",
             "chart",
+            "check",
             "clock",
             "day_range",
             "decode",
