@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod jobs;
+mod looks;
 mod proofs;
 mod rules;
 mod sources;
@@ -105,7 +106,8 @@ impl App {
         let connections_max = config.private.connections_max;
         let private = private_socket.map(|(socket, address)| Private { socket, address, site, connections_max });
         let bound = private.as_ref().map(|private| private.address);
-        let jobs = BackgroundJobs::build(config, bound, pipeline.store(), &health, &options)?;
+        let looks = looks::looks(&config, pipeline.store(), &options)?;
+        let jobs = BackgroundJobs::build(config, bound, pipeline.store(), &health, &options)?.looking(looks);
         Ok(App { clock: options.clock, pipeline, sources, private, control, jobs, tally })
     }
 

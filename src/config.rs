@@ -26,7 +26,7 @@ pub use channel_kind::{ChannelKind, SecretUse};
 pub use example::example;
 pub use layers::{DEFAULT_FILE, Environment};
 pub use listen::{Listen, LmtpListen};
-pub use mail::{ClientTls, Dkim, Dns, Imap, Maildir, NetworkProof, Smtp};
+pub use mail::{ClientTls, Dkim, Dns, Imap, Maildir, NetworkProof, PolicyChecks, Smtp};
 pub use notify::{DigestConfig, MailConfig, NotifyChannel};
 pub use problem::ConfigError;
 pub use reach::{Reach, UNKNOWN_HOST};
@@ -49,6 +49,7 @@ settings! {
         pub dkim: Dkim,
         pub network_proof: NetworkProof,
         pub dns: Dns,
+        pub check: PolicyChecks,
         pub alerts: AlertSettings,
         pub silence: Vec<Silence>,
         pub maintenance: Vec<Maintenance>,
@@ -197,6 +198,7 @@ impl Default for Config {
             maildir: Vec::new(),
             dkim: Dkim::default(),
             network_proof: NetworkProof::default(),
+            check: PolicyChecks::default(),
             dns: Dns::default(),
             alerts: AlertSettings::default(),
             silence: Vec::new(),

@@ -11,6 +11,8 @@ use std::{fmt::Write as _, net::IpAddr, path::Path, pin::Pin, sync::Arc, time::D
 
 use tokio::runtime::Handle;
 
+use crate::limits::DNS_CACHE_MAX_ENTRIES;
+
 pub use hickory::Hickory;
 pub use records::Records;
 
@@ -115,6 +117,28 @@ pub fn open(
     records: Option<&Path>,
     handle: &Handle,
 ) -> Result<Arc<dyn Resolver>, SettingError> {
+    open_with(servers, deadline, validate, records, DNS_CACHE_MAX_ENTRIES, handle)
+}
+
+/// The same without a memory of its own: what was mended a minute ago is not shown as broken.
+pub fn open_uncached(
+    servers: &[String],
+    deadline: Duration,
+    validate: bool,
+    records: Option<&Path>,
+    handle: &Handle,
+) -> Result<Arc<dyn Resolver>, SettingError> {
+    open_with(servers, deadline, validate, records, 0, handle)
+}
+
+fn open_with(
+    servers: &[String],
+    deadline: Duration,
+    validate: bool,
+    records: Option<&Path>,
+    cache_max_entries: u64,
+    handle: &Handle,
+) -> Result<Arc<dyn Resolver>, SettingError> {
     if let Some(path) = records {
         let records = Records::open(path).map_err(|problem| SettingError { setting: "dns.records", problem })?;
         return Ok(Arc::new(records));
@@ -122,5 +146,5 @@ pub fn open(
     let problem = |problem| SettingError { setting: "dns.servers", problem };
     let servers =
         servers.iter().map(|server| hickory::server(server)).collect::<Result<Vec<_>, _>>().map_err(problem)?;
-    Ok(Arc::new(Hickory::open(&servers, deadline, validate, handle).map_err(problem)?))
+    Ok(Arc::new(Hickory::open(&servers, deadline, validate, cache_max_entries, handle).map_err(problem)?))
 }

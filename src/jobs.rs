@@ -6,3 +6,4 @@ pub mod alert_evaluator;
 pub mod backtest;
 pub mod calendar;
 pub mod digests;
+pub mod policy_looks;

@@ -391,3 +391,14 @@ impl Default for Limits {
 
 const _: () = assert!(MAIL_REPORTS_MAX_BYTES <= MAIL_WAITING_MAX_BYTES, "else a mail would wait for ever");
 const _: () = assert!(RATIO_FREE_BYTES < 64 * 1024 * 1024, "the ratio must bite before the size does");
+
+/// Seconds for which an answer of an MX host stands for all domains that name it: a good one, a faulty or missing one, and one that said 421.
+pub const CHECK_SMTP_GOOD_KEPT_S: u64 = 6 * 60 * 60;
+pub const CHECK_SMTP_FAULT_KEPT_S: u64 = 10 * 60;
+pub const CHECK_SMTP_BUSY_KEPT_S: u64 = 24 * 60 * 60;
+/// Addresses of MX hosts whose answers are remembered.
+pub const CHECK_SMTP_KEPT_MAX: usize = 50_000;
+/// Domains that are looked at at the same time.
+pub const CHECK_LOOKS_AT_ONCE_MAX: usize = 16;
+/// Days for which looks are kept.
+pub const CHECK_LOOKS_KEPT_DAYS: i64 = 400;

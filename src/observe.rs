@@ -2,6 +2,7 @@
 //! it saw is a plain value (`check::Observed`).
 
 mod fetch;
+mod memory;
 mod smtp;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::{
     sts::record::RecordKind,
     tls::witness::Authorities,
 };
+use memory::SmtpMemory;
 
 const HTTPS_PORT: u16 = 443;
 const SMTP_PORT: u16 = 25;
@@ -54,6 +56,7 @@ pub struct Observer {
     fetch_deadline: Duration,
     reply_deadline: Duration,
     smtp_deadline: Duration,
+    memory: SmtpMemory,
 }
 
 impl Observer {
@@ -72,6 +75,7 @@ impl Observer {
             hello: "[127.0.0.1]".to_owned(),
             reply_deadline: Duration::from_secs(CHECK_SMTP_REPLY_DEADLINE_S),
             smtp_deadline: Duration::from_secs(CHECK_SMTP_DEADLINE_S),
+            memory: SmtpMemory::default(),
         }
     }
 
@@ -88,6 +92,11 @@ impl Observer {
     /// What this machine calls itself in EHLO: a name that leads to it, or an address literal (RFC 5321 §4.1.4).
     pub fn with_hello(self, hello: String) -> Observer {
         Observer { hello, ..self }
+    }
+
+    /// What MX hosts said longer ago than this is not taken for what they would say now.
+    pub fn forget_hosts(&self, older: Duration) {
+        self.memory.forget(older);
     }
 
     /// Looks at one domain, in A-labels, and tells what it looks at next.

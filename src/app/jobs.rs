@@ -11,7 +11,7 @@ use crate::{
     control::AdminHandler,
     digest::DigestRenderer,
     health::HealthRegistry,
-    jobs::{admin::AdminCommands, alert_evaluator::AlertEvaluator, calendar::Calendar},
+    jobs::{admin::AdminCommands, alert_evaluator::AlertEvaluator, calendar::Calendar, policy_looks::PolicyLooks},
     notify::{self, Dispatcher},
     store::Store,
 };
@@ -22,6 +22,7 @@ pub(super) struct BackgroundJobs {
     evaluator: AlertEvaluator,
     calendar: Calendar,
     dispatcher: Arc<Dispatcher>,
+    looks: Option<Arc<PolicyLooks>>,
 }
 
 /// At work until the channel it was started with says stop.
@@ -51,7 +52,12 @@ impl BackgroundJobs {
             dispatcher.poke(),
         )?;
         let admin = Arc::new(AdminCommands::new(Arc::new(config), store, clock, renderer, base_url, Handle::current()));
-        Ok(BackgroundJobs { admin, evaluator, calendar, dispatcher })
+        Ok(BackgroundJobs { admin, evaluator, calendar, dispatcher, looks: None })
+    }
+
+    /// The same, looking at policies.
+    pub(super) fn looking(self, looks: Option<Arc<PolicyLooks>>) -> BackgroundJobs {
+        BackgroundJobs { looks, ..self }
     }
 
     /// Who answers commands.
@@ -60,13 +66,15 @@ impl BackgroundJobs {
     }
 
     pub(super) fn start(self, stopped: &watch::Receiver<bool>) -> RunningJobs {
-        let BackgroundJobs { evaluator, calendar, dispatcher, .. } = self;
+        let BackgroundJobs { evaluator, calendar, dispatcher, looks, .. } = self;
         let (one, two, three) = (stopped.clone(), stopped.clone(), stopped.clone());
-        RunningJobs(vec![
+        let mut tasks = vec![
             tokio::spawn(async move { evaluator.run(one).await }),
             tokio::spawn(async move { calendar.run(two).await }),
             tokio::spawn(async move { dispatcher.run(three).await }),
-        ])
+        ];
+        tasks.extend(looks.map(|looks| tokio::spawn(looks.run(stopped.clone()))));
+        RunningJobs(tasks)
     }
 }
 

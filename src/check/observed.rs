@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::octets::{octets, record_octets};
+use super::octets::{in_text, records_in_text};
 use crate::sts::record::RecordKind;
 
 /// One look at a policy domain.
@@ -83,7 +83,7 @@ pub enum Seen<T> {
 pub struct RecordsSeen {
     pub name: String,
     pub kind: RecordKind,
-    #[serde(with = "record_octets")]
+    #[serde(with = "records_in_text")]
     pub records: Seen<Vec<Vec<Vec<u8>>>>,
 }
 
@@ -147,7 +147,7 @@ pub struct PolicyAnswer {
     /// Signs of something in front that takes the asker for a robot.
     pub is_challenge: bool,
     /// As much as a sender reads.
-    #[serde(with = "octets")]
+    #[serde(with = "in_text")]
     pub body: Vec<u8>,
     pub is_too_large: bool,
     /// How long the certificate and its chain are valid, before and after the look, in hours.

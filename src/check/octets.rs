@@ -41,7 +41,7 @@ pub fn read(text: &str) -> Vec<u8> {
 }
 
 /// A field of octets, for serde.
-pub mod octets {
+pub mod in_text {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -54,7 +54,7 @@ pub mod octets {
 }
 
 /// Records with their strings, for serde.
-pub mod record_octets {
+pub mod records_in_text {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
     use crate::check::observed::Seen;

@@ -47,7 +47,7 @@ pub(super) fn run(common: &Common, asked: &CheckDomain) -> anyhow::Result<ExitCo
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the async runtime")?;
     let dns = &config.dns;
     let deadline = Duration::from_secs(dns.deadline_s);
-    let resolver = dns::open(&dns.servers, deadline, dns.validate, dns.records.as_deref(), runtime.handle())?;
+    let resolver = dns::open_uncached(&dns.servers, deadline, dns.validate, dns.records.as_deref(), runtime.handle())?;
     let authorities = tls::witness::Authorities::of_system();
     let observer = Observer::new(resolver, Clock::system(), authorities, asked.private)
         .with_https_port(asked.https_port)

@@ -38,6 +38,7 @@ impl Config {
         mail::check_smtp(&self.smtp, &mut problems);
         mail::check_dkim(&self.dkim, &mut problems);
         mail::check_dns(&self.dns, &mut problems);
+        mail::check_policy_checks(&self.check, &mut problems);
         self.check_alerts(&mut problems);
         self.check_notify(&mut problems);
         problems.finish()

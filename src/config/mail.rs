@@ -143,6 +143,29 @@ settings! {
 }
 
 settings! {
+    /// Looks at what the served domains publish, `[check]`: records, policies, MX hosts.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct PolicyChecks {
+        /// Look at every served domain from time to time. Off: only `tlsight check` looks.
+        pub enabled: bool,
+        /// Minutes between two looks at a domain.
+        pub every_min: u64,
+        /// Speak to the MX hosts on port 25, up to STARTTLS. Off where this machine may not.
+        pub smtp: bool,
+        /// What this machine calls itself in EHLO: a name that leads to it. None: what the system says.
+        /// Example: "tlsight.example.net"
+        pub hostname: Option<String>,
+        /// Look also at addresses that not everybody can reach, for inner networks.
+        pub allow_private: bool,
+        /// The port of policy hosts; senders ask on 443.
+        pub https_port: u16,
+        /// The port of MX hosts; senders deliver on 25.
+        pub smtp_port: u16,
+    }
+}
+
+settings! {
     /// Where keys and addresses are looked up, `[dns]`.
     #[derive(Debug, Clone, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
@@ -211,6 +234,20 @@ impl Default for Maildir {
 impl Default for NetworkProof {
     fn default() -> NetworkProof {
         NetworkProof { enabled: true }
+    }
+}
+
+impl Default for PolicyChecks {
+    fn default() -> PolicyChecks {
+        PolicyChecks {
+            enabled: true,
+            every_min: 60,
+            smtp: true,
+            hostname: None,
+            allow_private: false,
+            https_port: 443,
+            smtp_port: 25,
+        }
     }
 }
 

@@ -20,9 +20,7 @@ use hickory_resolver::{
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use super::{DnsAnswer, DnsError, Family, Lookup, Resolver, reverse_name, silent::SilentResolver};
-use crate::limits::{
-    DNS_CACHE_MAX_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_MAX_S, DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES,
-};
+use crate::limits::{DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_MAX_S, DNS_RECORDS_MAX, DNS_RECORDS_MAX_BYTES};
 
 const PORT: u16 = 53;
 
@@ -48,6 +46,7 @@ impl Hickory {
         servers: &[SocketAddr],
         deadline: Duration,
         validate: bool,
+        cache_max_entries: u64,
         handle: &Handle,
     ) -> Result<Hickory, String> {
         let servers = match servers {
@@ -57,7 +56,7 @@ impl Hickory {
         // No domain and no search list: every name asked for is complete.
         let config = ResolverConfig::from_parts(None, Vec::new(), servers);
         let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            .with_options(options(deadline, validate))
+            .with_options(options(deadline, validate, cache_max_entries))
             .with_tls_config(no_tls())
             .build()
             .map_err(|error| format!("the resolver cannot be started: {error}"))?;
@@ -176,13 +175,13 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections.into())
 }
 
-fn options(deadline: Duration, validate: bool) -> ResolverOpts {
+fn options(deadline: Duration, validate: bool, cache_max_entries: u64) -> ResolverOpts {
     let mut options = ResolverOpts::default();
     // One datagram may get lost.
     options.attempts = 1;
     options.timeout = deadline / 2;
     options.validate = validate;
-    options.cache_size = DNS_CACHE_MAX_ENTRIES;
+    options.cache_size = cache_max_entries;
     options.negative_max_ttl = Some(Duration::from_secs(DNS_NEGATIVE_TTL_MAX_S));
     options.use_hosts_file = ResolveHosts::Never;
     options

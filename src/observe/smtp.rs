@@ -1,7 +1,12 @@
 //! Looks at an address of an MX host as a sender does before it hands mail over: greeting, EHLO, STARTTLS, the handshake, QUIT (RFC 5321, RFC 3207). Never
 //! MAIL or RCPT.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls_pki_types::ServerName;
 use tokio::{
@@ -33,12 +38,15 @@ impl Reply {
 impl Observer {
     pub(super) async fn smtp(&self, host: &str, AddressSeen { address, is_public }: AddressSeen) -> SmtpSeen {
         let outcome = match is_public {
-            true => timeout(self.smtp_deadline, self.spoken(host, SocketAddr::new(address, self.smtp_port)))
-                .await
-                .unwrap_or(SmtpOutcome::Broken("it took too long".to_owned())),
+            true => self.memory.or_ask(host, address, self.spoken_in_time(host, address)).await,
             false => SmtpOutcome::NotPublic,
         };
         SmtpSeen { host: host.to_owned(), address, outcome }
+    }
+
+    async fn spoken_in_time(&self, host: &str, address: IpAddr) -> SmtpOutcome {
+        let spoken = self.spoken(host, SocketAddr::new(address, self.smtp_port));
+        timeout(self.smtp_deadline, spoken).await.unwrap_or(SmtpOutcome::Broken("it took too long".to_owned()))
     }
 
     async fn spoken(&self, host: &str, address: SocketAddr) -> SmtpOutcome {

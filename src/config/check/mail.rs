@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{a_label, is_network};
-use crate::config::{Dkim, Dns, Listen, LmtpListen, Smtp, problem::Problems};
+use crate::config::{Dkim, Dns, Listen, LmtpListen, PolicyChecks, Smtp, problem::Problems};
 
 /// The scheme in front of the address in a TLSRPT record (RFC 8460 §3).
 const MAILTO: &str = "mailto:";
@@ -51,6 +51,24 @@ pub(super) fn check_dkim(dkim: &Dkim, problems: &mut Problems) {
     }
 }
 
+pub(super) fn check_policy_checks(checks: &PolicyChecks, problems: &mut Problems) {
+    if !(10..=24 * 60).contains(&checks.every_min) {
+        problems.add(format!("`check.every_min` = {}: from 10 to 1440", checks.every_min));
+    }
+    for (key, port) in [("https_port", checks.https_port), ("smtp_port", checks.smtp_port)] {
+        if port == 0 {
+            problems.add(format!("`check.{key}` = 0: at least 1"));
+        }
+    }
+    if checks
+        .hostname
+        .as_ref()
+        .is_some_and(|name| name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()))
+    {
+        problems.add("`check.hostname` is no name of a host");
+    }
+}
+
 pub(super) fn check_dns(dns: &Dns, problems: &mut Problems) {
     if dns.deadline_s == 0 {
         problems.add("`dns.deadline_s` = 0: at least 1");
@@ -79,6 +97,18 @@ mod tests {
             [
                 "`smtp.recipients` = \"MailTo:a@x.example\": write the address without `mailto:`",
                 "`smtp.recipients` = \"b\": not an address like tlsrpt@reports.example.net",
+            ]
+        );
+    }
+
+    #[test]
+    fn looks_are_neither_too_often_nor_at_no_port() {
+        assert_eq!(
+            problems("[check]\nevery_min = 1\nsmtp_port = 0\nhostname = \"a b\"\n"),
+            [
+                "`check.every_min` = 1: from 10 to 1440",
+                "`check.smtp_port` = 0: at least 1",
+                "`check.hostname` is no name of a host",
             ]
         );
     }

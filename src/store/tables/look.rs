@@ -157,6 +157,17 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain values become JSON")
 }
 
+/// Removes looks before this time, and what was seen only in them. How many looks.
+pub fn forget(conn: &Connection, before: DateTime<Utc>) -> Result<usize, StoreError> {
+    let removed = conn.execute("DELETE FROM look WHERE looked_at < ?", [At(before)])?;
+    if removed > 0 {
+        conn.execute("DELETE FROM look_state WHERE state NOT IN (SELECT state FROM look)", [])?;
+    }
+    conn.execute("DELETE FROM look_finding WHERE ended_at < ?", [At(before)])?;
+    conn.execute("DELETE FROM look_change WHERE changed_at < ?", [At(before)])?;
+    Ok(removed)
+}
+
 /// Without what is different at every look: when, how long it took, how long certificates still last.
 fn timeless(observed: &Observed) -> Observed {
     let mut observed = observed.clone();

@@ -136,3 +136,14 @@ fn a_finding_stands_until_two_looks_do_not_have_it() {
     assert_eq!((uncovered().good_at, uncovered().ended_at), (Some(at(3)), Some(at(4))));
     assert_eq!(summaries(&conn).unwrap()[0].worst, None);
 }
+
+#[test]
+fn old_looks_go_and_what_is_still_seen_stays() {
+    let conn = conn();
+    record(&conn, &look(0, &policy("enforce"), "1")).unwrap();
+    record(&conn, &look(1, &policy("testing"), "2")).unwrap();
+    record(&conn, &look(2, &policy("testing"), "2")).unwrap();
+    assert_eq!(forget(&conn, at(2)).unwrap(), 2);
+    assert_eq!((count(&conn, "look"), count(&conn, "look_state"), count(&conn, "look_change")), (1, 1, 0));
+    assert_eq!(published(&conn, "example.com").unwrap().len(), 2, "senders may hold an old policy for a year");
+}
