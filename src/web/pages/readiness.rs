@@ -37,7 +37,7 @@ pub(crate) async fn page(site: web::Data<Site>, path: web::Path<String>) -> Http
 }
 
 pub(crate) async fn json(site: web::Data<Site>, path: web::Path<String>) -> HttpResponse {
-    let told = async { Ok(tell(&ask(&site, &path).await?.0)) };
+    let told = async { Ok::<_, Fail>(tell(&ask(&site, &path).await?.0)) };
     answer::json(told.await)
 }
 

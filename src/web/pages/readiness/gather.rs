@@ -114,7 +114,7 @@ fn sightings(rows: &[PolicyDay]) -> Vec<PolicySighting> {
         if sessions == 0 {
             continue;
         }
-        let sighting = seen.entry((&row.organisation, policy.clone())).or_insert_with(|| PolicySighting {
+        let sighting = seen.entry((row.organisation.as_str(), policy.clone())).or_insert_with(|| PolicySighting {
             organisation: row.organisation.clone(),
             organisation_name: name(row),
             policy,
