@@ -3,9 +3,11 @@
 
 pub mod finding;
 pub mod history;
+pub mod holding;
 mod judge;
 pub mod observed;
 pub mod octets;
+pub mod readiness;
 
 #[cfg(test)]
 mod tests;

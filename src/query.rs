@@ -20,6 +20,7 @@ pub mod newcomers;
 pub mod overview;
 pub mod pairs;
 pub mod policies_seen;
+pub mod policy_days;
 pub mod policy_fetch;
 pub mod quarantine;
 pub mod report;

@@ -1,6 +1,8 @@
 //! Each check with a look that raises it and one that nearly does.
 
 mod history;
+mod holding;
+mod readiness;
 
 use std::collections::BTreeSet;
 

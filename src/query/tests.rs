@@ -4,6 +4,7 @@ mod narrowed;
 mod outages;
 mod pairs;
 mod policies_seen;
+mod policy_days;
 mod received;
 mod silent;
 mod sums;

@@ -8,6 +8,7 @@ pub mod health;
 pub mod notifications;
 pub mod overview;
 pub mod quarantine;
+pub mod readiness;
 pub mod report;
 pub mod reports;
 pub mod result_types;

@@ -65,6 +65,8 @@ const NOTHING: Accepted = takes(&[]);
 const WITHOUT_PARAMETERS: &[&str] =
     &["/sources", "/healthz", "/readyz", "/api/v1/senders", "/api/v1/silences", "/api/v1/sources"];
 const SINGLE_THINGS: &[&str] = &["/reports/", "/api/v1/reports/", "/api/v1/alerts/"];
+/// How the addresses of what is judged as of now end.
+const READINESS: &str = "/readiness";
 /// A page to which an action leads back.
 pub(crate) const AFTER_ACTION: Accepted = Accepted { groups: &[], done: &["done", "silence"] };
 
@@ -95,7 +97,9 @@ impl Accepted {
 
 /// Refuses parameters where there is nothing to ask.
 pub(crate) fn refuse_unasked(path: &str, query_string: &str) -> Result<(), Fail> {
-    let takes_none = WITHOUT_PARAMETERS.contains(&path) || SINGLE_THINGS.iter().any(|start| path.starts_with(start));
+    let takes_none = WITHOUT_PARAMETERS.contains(&path)
+        || SINGLE_THINGS.iter().any(|start| path.starts_with(start))
+        || path.ends_with(READINESS);
     if takes_none { pairs(query_string, NOTHING).map(|_| ()) } else { Ok(()) }
 }
 

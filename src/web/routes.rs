@@ -10,12 +10,12 @@ use super::{
     pages::{
         alerts, failures, find, health, notifications, overview,
         quarantine::{self, actions, bulk},
-        report, reports, result_types, senders, sources, week,
+        readiness, report, reports, result_types, senders, sources, week,
     },
 };
 
 /// The pages, for the test that holds templates and routes together: path and template.
-pub const PAGES: [(&str, &str); 13] = [
+pub const PAGES: [(&str, &str); 14] = [
     ("/", "overview.html"),
     ("/weeks/{week}", "week.html"),
     ("/failures", "failures.html"),
@@ -29,6 +29,7 @@ pub const PAGES: [(&str, &str); 13] = [
     ("/senders", "senders.html"),
     ("/sources", "sources.html"),
     ("/result-types", "result_types.html"),
+    ("/domains/{domain}/readiness", "readiness.html"),
 ];
 
 /// The routes of the private listener.
@@ -66,6 +67,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/senders/{uuid}/revoke", post().to(senders::revoke))
                 .route("/sources", get().to(sources::page))
                 .route("/result-types", get().to(result_types::page))
+                .route("/domains/{domain}/readiness", get().to(readiness::page))
                 .route("/static/{hash}/{name}", get().to(assets::file))
                 .route("/favicon.ico", get().to(assets::icon))
                 .route("/healthz", get().to(health::alive))
@@ -86,6 +88,7 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                         .route("/notifications", get().to(notifications::json))
                         .route("/senders", get().to(senders::json))
                         .route("/sources", get().to(sources::json))
+                        .route("/domains/{domain}/readiness", get().to(readiness::json))
                         .default_service(web::to(answer::no_such_endpoint)),
                 )
                 .default_service(web::to(answer::no_such_page)),

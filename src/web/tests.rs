@@ -13,6 +13,7 @@ mod hoster;
 mod mail;
 mod pages;
 mod quarantine;
+mod readiness;
 mod weeks;
 
 use super::{Rules, Site, configure};

@@ -34,7 +34,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("smtp", &["limits"]),
     ("report", &["fault", "limits"]),
     ("sts", &["report"]),
-    ("check", &["report", "sts"]),
+    ("check", &["report", "sts", "wording"]),
     ("decode", &["fault", "limits", "report", "submission", "text"]),
     ("verify", &["address_block", "dns", "fault", "limits", "report", "submission", "text"]),
     ("fuzzing", &[]),
@@ -86,6 +86,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "alerts",
             "chart",
+            "check",
             "clock",
             "day_range",
             "decode",

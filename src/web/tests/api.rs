@@ -263,6 +263,7 @@ fn every_address_refuses_what_it_does_not_take() {
         ("/api/v1/senders", &[]),
         ("/api/v1/silences", &[]),
         ("/api/v1/sources", &[]),
+        ("/api/v1/domains/example.com/readiness", &[]),
         (&report, &[]),
     ];
     for (path, taken) in taken {

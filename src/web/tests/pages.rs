@@ -42,7 +42,8 @@ fn every_page_renders() {
             "/alerts/{uuid}" => &alert,
             _ => &entry,
         };
-        let page = running.page(&path.replace("{uuid}", uuid).replace("{week}", "2026-W47"));
+        let page = running
+            .page(&path.replace("{uuid}", uuid).replace("{week}", "2026-W47").replace("{domain}", "example.com"));
         assert!(page.contains("<main id=\"main\""), "{path}");
         assert!(page.trim_end().ends_with("</html>"), "{path}");
         assert!(!page.contains(" style=\"") && !page.contains("<style"), "{path}: the policy forbids inline styles");
