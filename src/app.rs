@@ -36,7 +36,7 @@ use crate::{
     receive::{certificate::Certificate, https, network},
     reporters,
     store::{Bounds, Store, StoreSettings},
-    web::{Setup, Site, configure},
+    web::{LookNow, Setup, Site, configure},
 };
 pub use descriptors::shortage;
 use jobs::BackgroundJobs;
@@ -102,11 +102,13 @@ impl App {
         let hosts = config.private.hosts.clone();
         let site =
             Site::new(Arc::clone(&pipeline), options.clock.clone(), health.clone(), rules::rules(&config), dev, hosts)?;
+        let looks = looks::looks(&config, pipeline.store(), &options)?;
+        let looker = looks.clone().map(|looks| Arc::new(looks::Looker(looks)) as Arc<dyn LookNow>);
+        let site = site.looking(looker);
         let site = web::Data::new(site.in_setup(setup(&config, sources.public.as_ref(), options.demo)));
         let connections_max = config.private.connections_max;
         let private = private_socket.map(|(socket, address)| Private { socket, address, site, connections_max });
         let bound = private.as_ref().map(|private| private.address);
-        let looks = looks::looks(&config, pipeline.store(), &options)?;
         let jobs = BackgroundJobs::build(config, bound, pipeline.store(), &health, &options)?.looking(looks);
         Ok(App { clock: options.clock, pipeline, sources, private, control, jobs, tally })
     }

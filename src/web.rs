@@ -10,6 +10,7 @@ mod filters;
 mod flash;
 mod guard;
 mod layout;
+mod look_now;
 pub mod pages;
 mod params;
 mod routes;
@@ -19,6 +20,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
+pub use look_now::LookNow;
 pub use pages::alerts::{ChannelShown, DigestShown, Rules};
 pub use routes::{PAGES, configure};
 pub use setup::Setup;

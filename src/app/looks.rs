@@ -1,6 +1,6 @@
 //! The looks at what the served domains publish, as configured.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -13,7 +13,17 @@ use crate::{
     probe,
     store::Store,
     tls::witness::Authorities,
+    web::LookNow,
 };
+
+/// Looks for somebody who asks on a page.
+pub(super) struct Looker(pub(super) Arc<PolicyLooks>);
+
+impl LookNow for Looker {
+    fn look_now(&self, policy_domain: String) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async move { self.0.look_now(&policy_domain).await })
+    }
+}
 
 /// `None` where nobody is to be looked at: it is turned off, no domain is served, or all of it is invented.
 pub(super) fn looks(config: &Config, store: &Store, options: &Options) -> anyhow::Result<Option<Arc<PolicyLooks>>> {

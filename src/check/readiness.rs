@@ -184,8 +184,7 @@ fn against(facts: &ReadinessFacts<'_>, goal: Goal, gathered: &Gathered) -> Vec<S
     if goal != Goal::Testing && gathered.recent_low > 0 {
         against.push(words::refused(goal, gathered));
     }
-    let counts =
-        |finding: &&KnownFinding| !is_about_reports(finding) && !(goal == Goal::Testing && is_absence(finding));
+    let counts = |finding: &&KnownFinding| !(is_about_reports(finding) || goal == Goal::Testing && is_absence(finding));
     against.extend(standing(facts, Severity::Fault).filter(counts).map(words::finding));
     against
 }

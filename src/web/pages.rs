@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod cause;
+pub mod domains;
 pub mod failures;
 pub mod find;
 pub mod health;

@@ -8,14 +8,14 @@ use actix_web::{
 use super::{
     Site, answer, assets, guard,
     pages::{
-        alerts, failures, find, health, notifications, overview,
+        alerts, domains, failures, find, health, notifications, overview,
         quarantine::{self, actions, bulk},
         readiness, report, reports, result_types, senders, sources, week,
     },
 };
 
 /// The pages, for the test that holds templates and routes together: path and template.
-pub const PAGES: [(&str, &str); 14] = [
+pub const PAGES: [(&str, &str); 16] = [
     ("/", "overview.html"),
     ("/weeks/{week}", "week.html"),
     ("/failures", "failures.html"),
@@ -29,6 +29,8 @@ pub const PAGES: [(&str, &str); 14] = [
     ("/senders", "senders.html"),
     ("/sources", "sources.html"),
     ("/result-types", "result_types.html"),
+    ("/domains", "domains.html"),
+    ("/domains/{domain}", "domain.html"),
     ("/domains/{domain}/readiness", "readiness.html"),
 ];
 
@@ -67,6 +69,9 @@ pub fn configure(site: web::Data<Site>) -> impl Fn(&mut ServiceConfig) + Clone {
                 .route("/senders/{uuid}/revoke", post().to(senders::revoke))
                 .route("/sources", get().to(sources::page))
                 .route("/result-types", get().to(result_types::page))
+                .route("/domains", get().to(domains::list))
+                .route("/domains/{domain}", get().to(domains::page))
+                .route("/domains/{domain}/look", post().to(domains::look))
                 .route("/domains/{domain}/readiness", get().to(readiness::page))
                 .route("/static/{hash}/{name}", get().to(assets::file))
                 .route("/favicon.ico", get().to(assets::icon))

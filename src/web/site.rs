@@ -10,7 +10,7 @@ use std::{
 
 use chrono::NaiveDate;
 
-use super::{Rules, Setup, answer, answers::Answers, filters, params};
+use super::{LookNow, Rules, Setup, answer, answers::Answers, filters, params};
 use crate::{
     clock::Clock,
     health::HealthRegistry,
@@ -35,6 +35,8 @@ pub struct Site {
     pub(crate) has_counted: AtomicBool,
     pub(crate) overviews: Answers<(Filter, NaiveDate), OverviewFigures>,
     pub(crate) periods: Answers<(Filter, Period, NaiveDate), PeriodFigures>,
+    /// Who looks at a domain when somebody asks; `None` where nobody does.
+    pub(crate) looker: Option<Arc<dyn LookNow>>,
 }
 
 impl Site {
@@ -62,12 +64,19 @@ impl Site {
             has_counted: AtomicBool::new(false),
             overviews: Answers::default(),
             periods: Answers::default(),
+            looker: None,
         })
     }
 
     /// The same, with what the pages say of their set-up.
     pub fn in_setup(mut self, setup: Setup) -> Site {
         self.templates.set_global("setup", minijinja::Value::from(minijinja::value::Serde(&setup)));
+        self
+    }
+
+    /// The same, with somebody who looks at a domain when asked.
+    pub fn looking(mut self, looker: Option<Arc<dyn LookNow>>) -> Site {
+        self.looker = looker;
         self
     }
 

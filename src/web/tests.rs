@@ -6,6 +6,7 @@ mod api;
 mod causes;
 mod claims;
 mod digest;
+mod domains;
 mod filler;
 mod fresh;
 mod guards;

@@ -20,7 +20,7 @@ fn txt(kind: RecordKind, text: &str) -> RecordsSeen {
 }
 
 /// Keeps a look at a domain that serves a policy of this mode.
-fn look_at(running: &Running, at: &str, mode: &str) {
+pub(super) fn look_at(running: &Running, at: &str, mode: &str) {
     let answer = PolicyAnswer {
         status: 200,
         location: None,

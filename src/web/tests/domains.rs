@@ -1,0 +1,20 @@
+//! The pages by policy domain.
+
+use super::{empty, readiness::look_at};
+
+#[test]
+fn a_domain_is_shown_as_it_was_last_looked_at() {
+    let running = empty();
+    assert!(running.page("/domains/example.com").contains("Nobody has looked at"));
+    look_at(&running, "2026-11-18T10:00:00Z", "testing");
+    look_at(&running, "2026-11-19T10:00:00Z", "enforce");
+    let page = running.page("/domains/example.com");
+    for shown in ["mta-sts.example.com", "9.9.9.9", "v=STSv1; id=enforce", "mx1.example.com", "id of the record"] {
+        assert!(page.contains(shown), "{shown} is missing");
+    }
+    assert!(page.contains("/domains/example.com/readiness"));
+    assert!(!page.contains("Look now"), "nobody looks here");
+    let list = running.page("/domains?q=EXAMPLE.c");
+    assert!(list.contains("href=\"/domains/example.com\"") && list.contains("enforce"), "{list}");
+    assert!(running.page("/domains?q=%3Cscript%3E").contains("No served domain has a name that holds"));
+}
