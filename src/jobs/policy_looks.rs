@@ -5,17 +5,13 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
     check::{Severity, judge},
@@ -157,13 +153,11 @@ impl PolicyLooks {
         if !self.domains.contains(domain) {
             return Err(format!("{domain} is not one of the served domains"));
         }
-        if !self.asked.lock().await.insert(domain.to_owned()) {
+        let Some(_asked) = Asked::begin(&self.asked, domain) else {
             return Err(format!("{domain} is being looked at already"));
-        }
+        };
         self.observer.forget_hosts(ASKED_AGE_MAX);
-        let looked = self.look(domain, LookCause::Asked).await;
-        self.asked.lock().await.remove(domain);
-        looked.map(drop).map_err(|error| error.to_string())
+        self.look(domain, LookCause::Asked).await.map(drop).map_err(|error| error.to_string())
     }
 
     async fn forget(&self) {
@@ -171,6 +165,26 @@ impl PolicyLooks {
         if let Err(error) = self.store.change(move |conn| look::forget(conn, before)).await {
             tracing::warn!(%error, "old looks could not be removed");
         }
+    }
+}
+
+/// A domain that is being looked at for somebody who asked, also until that one has gone away.
+struct Asked<'a> {
+    asked: &'a Mutex<BTreeSet<String>>,
+    domain: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// `None` where somebody else asked already.
+    fn begin(asked: &'a Mutex<BTreeSet<String>>, domain: &'a str) -> Option<Asked<'a>> {
+        let is_new = asked.lock().unwrap_or_else(PoisonError::into_inner).insert(domain.to_owned());
+        is_new.then_some(Asked { asked, domain })
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(self.domain);
     }
 }
 

@@ -43,6 +43,11 @@ async fn who_asks_is_looked_at_now_if_it_is_served() {
     let looks = looks(&temp, ZONE);
     looks.look_now("example.com").await.unwrap();
     assert!(temp.store.read(|conn| look::last(conn, "example.com")).await.unwrap().is_some());
+    drop(looks.look_now("example.com"));
+    looks.look_now("example.com").await.expect("who went away holds nobody up");
+    let asked = Asked::begin(&looks.asked, "example.com");
+    assert_eq!(looks.look_now("example.com").await.unwrap_err(), "example.com is being looked at already");
+    drop(asked);
     let error = looks.look_now("example.net").await.unwrap_err();
     assert_eq!(error, "example.net is not one of the served domains");
 }

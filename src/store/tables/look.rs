@@ -58,9 +58,10 @@ pub struct LastLook {
 pub struct LookSummary {
     pub policy_domain: String,
     pub looked_at: DateTime<Utc>,
-    /// Findings of that look.
+    /// Findings that stand; one that the last look could not see still does.
     pub faults: u32,
     pub warnings: u32,
+    /// What the last look could not see.
     pub unknowns: u32,
     /// Check and message of the worst that stands, a fault or a warning.
     pub worst: Option<(String, String)>,

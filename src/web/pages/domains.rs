@@ -129,13 +129,14 @@ async fn show(site: &Site, typed: &str) -> Result<String, Fail> {
     let (standing, ended): (Vec<_>, Vec<_>) = known.findings.iter().partition(|finding| finding.ended_at.is_none());
     let unknowns: Vec<_> = known.last.iter().flat_map(|last| &last.findings).collect();
     let unknowns: Vec<_> = unknowns.into_iter().filter(|finding| finding.severity == Severity::Unknown).collect();
-    let to_do: Vec<String> = standing.iter().filter_map(|finding| finding.remedy.clone()).take(TO_DO_MAX).collect();
+    let (wrong, notes): (Vec<_>, Vec<_>) = standing.into_iter().partition(|finding| finding.severity != Severity::Note);
     let content = fields! {
-        sentence => sentence(&policy_domain, known.last.as_ref(), &standing, unknowns.len()),
+        sentence => sentence(&policy_domain, known.last.as_ref(), &wrong, unknowns.len()),
         looked_at => known.last.as_ref().map(|last| last.looked_at),
         can_look => is_served && site.looker.is_some(),
-        to_do,
-        standing => standing.iter().map(|finding| finding_row(finding)).collect::<Vec<_>>(),
+        to_do => to_do(&wrong),
+        notes => notes.iter().map(|finding| finding_row(finding)).collect::<Vec<_>>(),
+        wrong => wrong.iter().map(|finding| finding_row(finding)).collect::<Vec<_>>(),
         ended => ended.iter().map(|finding| finding_row(finding)).collect::<Vec<_>>(),
         unknowns => unknowns.iter().map(|finding| fields! { id => finding.check.id(), rfc => finding.check.rfc(), message => finding.message.clone() }).collect::<Vec<_>>(),
         policies => known.published.iter().map(policy_row).collect::<Vec<_>>(),
@@ -148,9 +149,21 @@ async fn show(site: &Site, typed: &str) -> Result<String, Fail> {
     Ok(site.templates.render("domain.html", context! { ..content, ..shell })?)
 }
 
+/// What to do about what is still there, each thing once.
+fn to_do(wrong: &[&KnownFinding]) -> Vec<String> {
+    let mut to_do: Vec<String> = Vec::new();
+    for remedy in wrong.iter().filter(|finding| finding.good_at.is_none()).filter_map(|finding| finding.remedy.as_ref())
+    {
+        if to_do.len() < TO_DO_MAX && !to_do.contains(remedy) {
+            to_do.push(remedy.clone());
+        }
+    }
+    to_do
+}
+
 /// How the domain stands, in one sentence.
-fn sentence(domain: &str, last: Option<&LastLook>, standing: &[&KnownFinding], unknowns: usize) -> String {
-    let count = |severity| standing.iter().filter(|finding| finding.severity == severity).count();
+fn sentence(domain: &str, last: Option<&LastLook>, wrong: &[&KnownFinding], unknowns: usize) -> String {
+    let count = |severity| wrong.iter().filter(|finding| finding.severity == severity).count();
     let many = |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
     let mut parts = Vec::new();
     for (number, one, more) in [

@@ -18,3 +18,20 @@ fn a_domain_is_shown_as_it_was_last_looked_at() {
     assert!(list.contains("href=\"/domains/example.com\"") && list.contains("enforce"), "{list}");
     assert!(running.page("/domains?q=%3Cscript%3E").contains("No served domain has a name that holds"));
 }
+
+#[test]
+fn a_fault_that_the_last_look_could_not_see_still_stands() {
+    let running = empty();
+    look_at(&running, "2026-11-18T10:00:00Z", "enforced");
+    assert!(running.page("/domains").contains("<strong>1</strong> of"), "an unknown mode is a fault");
+    let page = running.page("/domains/example.com");
+    assert!(page.contains("What is wrong") && page.contains("pol-mode") && page.contains("What to do"), "{page}");
+    assert!(page.contains("there at the first look"));
+}
+
+#[test]
+fn nobody_looks_where_nobody_is_set_to() {
+    let running = empty();
+    let answer = running.send("POST", "/domains/example.com/look", &[("Sec-Fetch-Site", "same-origin")]);
+    assert_eq!(answer.status, 409, "{}", answer.text());
+}

@@ -36,15 +36,16 @@ fn known_checks(json: &str) -> Vec<Finding> {
 
 /// The last look at each domain, by domain.
 pub fn summaries(conn: &Connection) -> Result<Vec<LookSummary>, StoreError> {
-    let sql = "WITH last AS (SELECT policy_domain, max(looked_at) AS looked_at, arg_max(faults, looked_at) AS faults, \
-                   arg_max(warnings, looked_at) AS warnings, arg_max(unknowns, looked_at) AS unknowns \
+    let sql = "WITH last AS (SELECT policy_domain, max(looked_at) AS looked_at, arg_max(unknowns, looked_at) AS unknowns \
                  FROM look GROUP BY policy_domain), \
-               worst AS (SELECT policy_domain, arg_min([check_id, message], (severity <> 'fault', began_at, check_id, part)) AS worst \
+               standing AS (SELECT policy_domain, count_if(severity = 'fault') AS faults, count_if(severity = 'warning') AS warnings, \
+                   arg_min([check_id, message], (severity <> 'fault', began_at, check_id, part)) AS worst \
                  FROM look_finding WHERE ended_at IS NULL AND severity IN ('fault', 'warning') GROUP BY policy_domain), \
                served AS (SELECT policy_domain, arg_max(mode, first_seen_at) AS mode FROM policy_published \
                  WHERE gone_at IS NULL GROUP BY policy_domain) \
-               SELECT policy_domain, looked_at, faults, warnings, unknowns, worst[1], worst[2], mode \
-               FROM last LEFT JOIN worst USING (policy_domain) LEFT JOIN served USING (policy_domain) ORDER BY policy_domain";
+               SELECT policy_domain, looked_at, coalesce(faults, 0)::UINTEGER, coalesce(warnings, 0)::UINTEGER, unknowns, \
+                 worst[1], worst[2], mode \
+               FROM last LEFT JOIN standing USING (policy_domain) LEFT JOIN served USING (policy_domain) ORDER BY policy_domain";
     let mut statement = conn.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         let worst: (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);

@@ -1,5 +1,7 @@
 //! What the hosts of a domain answered and which records were found, as rows of a table.
 
+use std::collections::BTreeSet;
+
 use crate::{
     check::{
         observed::{FetchOutcome, Seen, SmtpOutcome},
@@ -20,7 +22,20 @@ pub(super) fn rows(last: &LastLook) -> Vec<minijinja::Value> {
         let (word, detail) = smtp_words(&seen.outcome);
         fields! { host => seen.host.clone(), role => "MX host", address => seen.address.to_string(), word, detail }
     });
-    fetched.chain(spoken).collect()
+    let asked: BTreeSet<&str> = last.observed.smtp.iter().flatten().map(|seen| seen.host.as_str()).collect();
+    let others = last.observed.mx_addresses.iter().filter(|(host, _)| !asked.contains(host.as_str()));
+    let others = others.map(|(host, addresses)| {
+        let (address, word) = match addresses {
+            Seen::Found(found) => {
+                let all: Vec<String> = found.iter().map(|found| found.address.to_string()).collect();
+                (all.join(", "), "not spoken to".to_owned())
+            }
+            Seen::Nothing => ("–".to_owned(), "no address".to_owned()),
+            Seen::Unknown(why) => ("–".to_owned(), format!("address not known: {why}")),
+        };
+        fields! { host => host.clone(), role => "MX host", address, word, detail => String::new() }
+    });
+    fetched.chain(spoken).chain(others).collect()
 }
 
 fn fetch_words(outcome: &FetchOutcome) -> (String, String) {
