@@ -147,3 +147,17 @@ fn old_looks_go_and_what_is_still_seen_stays() {
     assert_eq!((count(&conn, "look"), count(&conn, "look_state"), count(&conn, "look_change")), (1, 1, 0));
     assert_eq!(published(&conn, "example.com").unwrap().len(), 2, "senders may hold an old policy for a year");
 }
+
+#[test]
+fn a_fault_that_the_last_look_could_not_see_still_counts() {
+    let conn = conn();
+    record(&conn, &look(0, &policy("enforce").replace("mx1", "mx9"), "1")).unwrap();
+    let before = summaries(&conn).unwrap()[0].faults;
+    let mut hidden = look(1, "", "1");
+    hidden.observed.policy_host.addresses = Seen::Unknown("SERVFAIL".into());
+    hidden.observed.policy_host.fetches.clear();
+    hidden.findings = judge(&hidden.observed);
+    assert!(!hidden.findings.iter().any(|finding| finding.severity == Severity::Fault));
+    record(&conn, &hidden).unwrap();
+    assert_eq!((summaries(&conn).unwrap()[0].faults, before), (1, 1));
+}
