@@ -38,11 +38,10 @@ CREATE TABLE look_finding (
     ended_at       TIMESTAMP              -- the second look in a row without it
 );
 
--- Facts that changed between two looks: policy, id, MX hosts, certificates.
+-- Facts that changed between two looks: the id of the record, the MX hosts.
 CREATE TABLE look_change (
     policy_domain  VARCHAR NOT NULL,
-    fact           VARCHAR NOT NULL,      -- policy, id, mx, certificate
-    part           VARCHAR NOT NULL,      -- the host of a certificate; else empty
+    fact           VARCHAR NOT NULL,      -- id, mx
     last_before_at TIMESTAMP NOT NULL,    -- the last look with the old one
     changed_at     TIMESTAMP NOT NULL,    -- the first look with the new one
     before         VARCHAR,               -- null where there was nothing

@@ -72,7 +72,7 @@ pub struct LookSummary {
 /// Something that was different at the look before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactChange {
-    /// `policy`, `id` or `mx`.
+    /// `id` or `mx`.
     pub fact: String,
     /// The last look with the old one, and the first with the new one.
     pub last_before_at: DateTime<Utc>,
@@ -218,7 +218,7 @@ fn note_changes(conn: &Connection, before: &LastLook, now: &Observed) -> Result<
         if let (Some(old), Some(new)) = (old, new)
             && old != new
         {
-            let sql = "INSERT INTO look_change VALUES (?, ?, '', ?, ?, ?, ?)";
+            let sql = "INSERT INTO look_change VALUES (?, ?, ?, ?, ?, ?)";
             conn.execute(sql, params![now.domain, fact, At(before.looked_at), At(now.looked_at), old, new])?;
         }
     }

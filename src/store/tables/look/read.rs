@@ -103,7 +103,7 @@ fn finding(row: &Row<'_>) -> duckdb::Result<Option<KnownFinding>> {
     }))
 }
 
-/// What changed since, the newest first: policies that came and went, ids, MX hosts.
+/// What changed since, the newest first: ids, MX hosts.
 pub fn changes(conn: &Connection, policy_domain: &str, since: DateTime<Utc>) -> Result<Vec<FactChange>, StoreError> {
     let sql = format!(
         "SELECT fact, last_before_at, changed_at, before, after FROM look_change \

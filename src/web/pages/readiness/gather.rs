@@ -59,7 +59,7 @@ pub(super) fn gather(
     let readiness = readiness::judge(&ReadinessFacts {
         today,
         served: current.map(|policy| &policy.content),
-        changed_on: changed_on(&changes),
+        changed_on: changed_on(&served, &changes),
         looks,
         findings: &findings,
         evidence: &evidence,
@@ -78,10 +78,13 @@ fn served(published: PublishedPolicy) -> ServedPolicy {
     ServedPolicy { content, id, first_seen_at, last_seen_at, gone_at }
 }
 
-/// A new id alone changes nothing for senders.
-fn changed_on(changes: &[FactChange]) -> Option<NaiveDate> {
-    let relevant = changes.iter().filter(|change| matches!(change.fact.as_str(), "policy" | "mx"));
-    relevant.map(|change| change.changed_at.date_naive()).max()
+/// When the policy or the MX hosts last became others; that a policy is seen for the first time is no change. A new id alone changes nothing for
+/// senders.
+fn changed_on(served: &[ServedPolicy], changes: &[FactChange]) -> Option<NaiveDate> {
+    let first_seen = served.iter().map(|policy| policy.first_seen_at);
+    let policy = if served.len() > 1 { first_seen.max() } else { None };
+    let hosts = changes.iter().filter(|change| change.fact == "mx").map(|change| change.changed_at);
+    hosts.chain(policy).max().map(|at| at.date_naive())
 }
 
 fn looks(connection: &Connection, policy_domain: &str, today: NaiveDate) -> Result<LooksMade, StoreError> {
@@ -147,5 +150,34 @@ fn evidence(row: &PolicyDay) -> Evidence {
         validation_max: count(row.validation_max),
         fetch_sum: count(row.fetch_sum),
         not_itemised: count(row.not_itemised),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sts::content::PolicyContent;
+
+    fn at(day: u32) -> DateTime<Utc> {
+        format!("2026-11-{day:02}T12:00:00Z").parse().expect("a time")
+    }
+
+    fn served(first: u32) -> ServedPolicy {
+        let content =
+            PolicyContent { mode: crate::report::StsMode::Testing, max_age_s: 86_400, mx: Default::default() };
+        ServedPolicy { content, id: None, first_seen_at: at(first), last_seen_at: at(first), gone_at: None }
+    }
+
+    fn change(fact: &str, day: u32) -> FactChange {
+        let (last_before_at, changed_at) = (at(day - 1), at(day));
+        FactChange { fact: fact.to_owned(), last_before_at, changed_at, before: None, after: None }
+    }
+
+    #[test]
+    fn the_clock_starts_with_another_policy_or_other_hosts() {
+        let day = |day| Some(at(day).date_naive());
+        assert_eq!(changed_on(&[served(3)], &[change("id", 9)]), None);
+        assert_eq!(changed_on(&[served(5), served(3)], &[change("id", 9)]), day(5));
+        assert_eq!(changed_on(&[served(5), served(3)], &[change("mx", 7)]), day(7));
     }
 }
