@@ -110,7 +110,7 @@ impl SeenPolicy {
         for (key, value) in lines.into_iter().filter_map(|line| line.split_once(':')) {
             let value = value.trim().trim_end_matches('.').to_ascii_lowercase();
             match key.trim().to_ascii_lowercase().as_str() {
-                "mode" if seen.mode.is_none() => seen.mode = mode(&value),
+                "mode" if seen.mode.is_none() => seen.mode = StsMode::from_name(&value),
                 "max_age" if seen.max_age_s.is_none() => seen.max_age_s = value.parse().ok(),
                 "mx" if !value.is_empty() => {
                     seen.mx.get_or_insert_default().insert(value);
@@ -133,11 +133,6 @@ impl SeenPolicy {
         let mx = self.mx.clone().or((self.mode == Some(StsMode::None)).then(BTreeSet::new))?;
         Some(PolicyContent { mode: self.mode?, max_age_s: self.max_age_s?, mx })
     }
-}
-
-/// The mode of this name.
-pub fn mode(name: &str) -> Option<StsMode> {
-    [StsMode::Enforce, StsMode::Testing, StsMode::None].into_iter().find(|mode| mode.as_str() == name)
 }
 
 /// For how long a sender may hold a policy after it fetched it.

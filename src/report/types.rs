@@ -161,4 +161,9 @@ impl StsMode {
             StsMode::None => "none",
         }
     }
+
+    /// As a policy writes it, in this case only.
+    pub fn from_name(name: &str) -> Option<StsMode> {
+        [StsMode::Enforce, StsMode::Testing, StsMode::None].into_iter().find(|mode| mode.as_str() == name)
+    }
 }

@@ -177,8 +177,7 @@ impl Reader {
             return;
         }
         self.mode = Some(value.to_owned());
-        let modes = [StsMode::Enforce, StsMode::Testing, StsMode::None];
-        self.reading.mode = modes.into_iter().find(|mode| mode.as_str() == value);
+        self.reading.mode = StsMode::from_name(value);
         if self.reading.mode.is_none() {
             self.fault(PolicyFaultKind::Mode, number, line, "must be enforce, testing or none, in small letters");
         }

@@ -18,7 +18,7 @@ pub(in crate::report) fn sts(lines: &[String]) -> StsPolicy {
             "version" if policy.version.is_none() => policy.version = Some(value.to_owned()),
             "mode" if !mode_seen => {
                 mode_seen = true;
-                policy.mode = mode(value);
+                policy.mode = StsMode::from_name(value);
             }
             "max_age" if !max_age_seen => {
                 max_age_seen = true;
@@ -29,10 +29,6 @@ pub(in crate::report) fn sts(lines: &[String]) -> StsPolicy {
         }
     }
     policy
-}
-
-fn mode(value: &str) -> Option<StsMode> {
-    [StsMode::Enforce, StsMode::Testing, StsMode::None].into_iter().find(|mode| mode.as_str() == value)
 }
 
 fn max_age(value: &str) -> Option<u32> {

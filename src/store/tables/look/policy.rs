@@ -57,7 +57,6 @@ fn served(observed: &Observed) -> Option<Option<(PolicyContent, String)>> {
 
 /// As it is kept; `None` for a mode that this version does not know.
 pub(super) fn content(mode: &str, max_age_s: i64, mx: &str) -> Option<PolicyContent> {
-    let modes = [StsMode::Enforce, StsMode::Testing, StsMode::None];
-    let mode = modes.into_iter().find(|known| known.as_str() == mode)?;
+    let mode = StsMode::from_name(mode)?;
     Some(PolicyContent { mode, max_age_s: u64::try_from(max_age_s).ok()?, mx: mx.lines().map(str::to_owned).collect() })
 }

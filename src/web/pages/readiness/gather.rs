@@ -15,6 +15,7 @@ use crate::{
         Filter, Range,
         policy_days::{PolicyDay, policy_days},
     },
+    report::StsMode,
     reporters::SenderIdentity,
     store::{
         StoreError,
@@ -134,7 +135,7 @@ fn sightings(rows: &[PolicyDay]) -> Vec<PolicySighting> {
 
 fn policy(row: &PolicyDay) -> SeenPolicy {
     let seen = SeenPolicy::of_lines(row.policy_string.iter().map(String::as_str));
-    SeenPolicy { mode: seen.mode.or_else(|| row.mode.as_deref().and_then(holding::mode)), ..seen }
+    SeenPolicy { mode: seen.mode.or_else(|| row.mode.as_deref().and_then(StsMode::from_name)), ..seen }
 }
 
 fn evidence(row: &PolicyDay) -> Evidence {
@@ -143,7 +144,7 @@ fn evidence(row: &PolicyDay) -> Evidence {
         organisation_name: name(row),
         day: row.day,
         policy_type: row.policy_type.clone(),
-        mode: row.mode.as_deref().and_then(holding::mode),
+        mode: row.mode.as_deref().and_then(StsMode::from_name),
         successful: count(row.successful),
         failed: count(row.failed),
         validation_sum: count(row.validation_sum),
@@ -163,8 +164,7 @@ mod tests {
     }
 
     fn served(first: u32) -> ServedPolicy {
-        let content =
-            PolicyContent { mode: crate::report::StsMode::Testing, max_age_s: 86_400, mx: Default::default() };
+        let content = PolicyContent { mode: StsMode::Testing, max_age_s: 86_400, mx: Default::default() };
         ServedPolicy { content, id: None, first_seen_at: at(first), last_seen_at: at(first), gone_at: None }
     }
 
